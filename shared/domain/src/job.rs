@@ -1,0 +1,86 @@
+//! What travels on the queue: versioned, tagged, and never a person's text.
+
+use serde::{Deserialize, Serialize};
+
+use crate::MessageId;
+
+/// A job for the worker, as the JSON body of a queue message:
+/// `{"version": 1, "type": "answer_message", "message_id": "..."}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The version of the format; a worker leaves what it does not know to the dead-letter queue.
+    pub version: Version,
+    /// What is to be done.
+    #[serde(flatten)]
+    pub job: Job,
+}
+
+/// The versions of the format that this code reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub enum Version {
+    /// The first.
+    V1,
+}
+
+impl TryFrom<u8> for Version {
+    type Error = String;
+
+    fn try_from(number: u8) -> Result<Self, Self::Error> {
+        match number {
+            1 => Ok(Self::V1),
+            other => Err(format!("version {other} of the job format is not known")),
+        }
+    }
+}
+
+impl From<Version> for u8 {
+    fn from(version: Version) -> Self {
+        match version {
+            Version::V1 => 1,
+        }
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Job {
+    /// Have the model answer a person's message.
+    AnswerMessage {
+        /// The message to answer.
+        message_id: MessageId,
+    },
+}
+
+impl From<Job> for Envelope {
+    fn from(job: Job) -> Self {
+        Self { version: Version::V1, job }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &str =
+        r#"{"version":1,"type":"answer_message","message_id":"018f0000-0000-7000-8000-000000000001"}"#;
+
+    #[test]
+    fn a_job_goes_both_ways() {
+        let envelope: Envelope = serde_json::from_str(BODY).unwrap();
+        assert_eq!(serde_json::to_string(&envelope).unwrap(), BODY);
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        for body in [
+            BODY.replace(":1,", ":2,"),
+            BODY.replace("answer_message", "make_coffee"),
+            BODY.replace("018f", "zzzz"),
+            "{}".to_owned(),
+        ] {
+            assert!(serde_json::from_str::<Envelope>(&body).is_err(), "{body}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The rules of the product: types and decisions without any I/O.
+//!
+//! Nothing here reads a clock, an environment variable or a socket; time and randomness come in as arguments.
+//! Types that clients send (`Text`, `MobileNumber`, ...) deserialise from a string whatever it holds and say
+//! what is wrong with it by [`garde::Validate`], so that one answer can name every wrong field at once.
+
+pub mod backoff;
+pub mod history;
+pub mod id;
+pub mod job;
+pub mod message;
+pub mod mobile_number;
+pub mod otp;
+pub mod password;
+pub mod plan;
+pub mod quota;
+pub mod refresh_token;
+pub mod text;
+
+pub use id::{ChatroomId, MessageId, SessionId, UserId};
+pub use mobile_number::MobileNumber;
+pub use plan::Tier;
+pub use text::Text;

@@ -1,0 +1,102 @@
+//! The life of a message.
+
+use serde::Serialize;
+use thiserror::Error;
+
+/// A name in the database is not one this version knows.
+#[derive(Debug, Error)]
+#[error("{0:?} is not known")]
+pub struct UnknownName(String);
+
+macro_rules! named {
+    ($(#[$doc:meta])* $type:ident { $($(#[$vdoc:meta])* $variant:ident = $name:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+        pub enum $type { $($(#[$vdoc])* #[serde(rename = $name)] $variant),+ }
+
+        impl $type {
+            /// The name in the database and in answers.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+
+        impl TryFrom<&str> for $type {
+            type Error = UnknownName;
+
+            fn try_from(name: &str) -> Result<Self, Self::Error> {
+                match name {
+                    $($name => Ok(Self::$variant),)+
+                    other => Err(UnknownName(other.to_owned())),
+                }
+            }
+        }
+    };
+}
+
+named! {
+    /// Who wrote a message.
+    MessageType {
+        /// The person.
+        User = "user",
+        /// The model.
+        Ai = "ai",
+    }
+}
+
+named! {
+    /// How far the answer to a message is. Pending and processing pass; the others are final.
+    ProcessingStatus {
+        /// Accepted, not being answered at this moment.
+        Pending = "pending",
+        /// A worker holds it.
+        Processing = "processing",
+        /// Answered.
+        Completed = "completed",
+        /// Given up; the error code says why.
+        Failed = "failed",
+        /// Stopped by the person.
+        Cancelled = "cancelled",
+    }
+}
+
+impl ProcessingStatus {
+    /// Whether the status will not change by itself any more.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
+named! {
+    /// Why a message was given up.
+    ErrorCode {
+        /// Gemini was overloaded or out of order each time.
+        GeminiOverloaded = "gemini_overloaded",
+        /// Gemini's quota is used up.
+        GeminiQuota = "gemini_quota",
+        /// Gemini refused the prompt or withheld the answer.
+        BlockedBySafety = "blocked_by_safety",
+        /// Gemini did not accept the request.
+        InvalidRequest = "invalid_request",
+        /// Gemini did not answer in time.
+        Timeout = "timeout",
+        /// A fault of ours.
+        Internal = "internal",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_both_ways() {
+        for status in [ProcessingStatus::Pending, ProcessingStatus::Failed] {
+            assert_eq!(ProcessingStatus::try_from(status.as_str()).unwrap(), status);
+            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+        }
+        assert!(ErrorCode::try_from("nonsense").unwrap_err().to_string().contains("nonsense"));
+    }
+}

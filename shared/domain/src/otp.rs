@@ -1,0 +1,130 @@
+//! One-time codes: six digits, five minutes, five guesses, single use.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use garde::{Error, Path, Report, Validate};
+use hmac::{Hmac, KeyInit, Mac};
+use rand::{CryptoRng, RngExt};
+use serde::Deserialize;
+use sha2::Sha256;
+
+use crate::MobileNumber;
+
+/// How long a code can be used, in seconds.
+pub const LIFETIME_SECONDS: u32 = 300;
+/// How long a client waits before it may ask for another code, in seconds.
+pub const RESEND_SECONDS: u32 = 60;
+/// How many guesses a code takes before it is dead.
+pub const GUESSES: u32 = 5;
+
+/// What a code is for. A code for one purpose does not open another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To open an account.
+    SignUp,
+    /// To set a new password without the old one.
+    ResetPassword,
+}
+
+impl Purpose {
+    /// The name under which codes are kept.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignUp => "signup",
+            Self::ResetPassword => "reset_password",
+        }
+    }
+}
+
+/// A code as a person types it. It stays out of `Debug`.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Otp(String);
+
+impl Otp {
+    /// A code drawn evenly from `000000` to `999999`.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        Self(format!("{:06}", rng.random_range(0..1_000_000_u32)))
+    }
+
+    /// The six digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// HMAC-SHA-256 over purpose, number and code, in base64url: what is kept in place of the code. Without the
+    /// key a million candidates cannot be tried against it.
+    #[must_use]
+    pub fn keyed_hash(&self, key: &[u8], purpose: Purpose, number: &MobileNumber) -> String {
+        let mut mac = keyed(key);
+        for part in [purpose.as_str(), number.as_str(), &self.0] {
+            mac.update(part.as_bytes());
+            mac.update(b"\0");
+        }
+        BASE64_URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+    }
+}
+
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+impl From<&str> for Otp {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Otp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Otp(..)")
+    }
+}
+
+impl Validate for Otp {
+    type Context = ();
+
+    fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        if self.0.is_empty() {
+            report.append(parent(), Error::new("is required"));
+        } else if self.0.len() != 6 || !self.0.bytes().all(|byte| byte.is_ascii_digit()) {
+            report.append(parent(), Error::new("must be the six digits of the code"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generated_code_is_valid_and_unseen_in_debug() {
+        let code = Otp::generate(&mut rand::rng());
+        assert!(code.validate().is_ok());
+        assert!(!format!("{code:?}").contains(code.as_str()));
+    }
+
+    #[test]
+    fn the_hash_depends_on_key_purpose_number_and_code() {
+        let (code, number) = (Otp::from("123456"), MobileNumber::from("+4915112345678"));
+        let hash = code.keyed_hash(b"key", Purpose::SignUp, &number);
+        assert_eq!(hash.len(), 43);
+        assert_eq!(hash, code.keyed_hash(b"key", Purpose::SignUp, &number));
+        assert_ne!(hash, code.keyed_hash(b"other", Purpose::SignUp, &number));
+        assert_ne!(hash, code.keyed_hash(b"key", Purpose::ResetPassword, &number));
+        assert_ne!(hash, code.keyed_hash(b"key", Purpose::SignUp, &MobileNumber::from("+4915112345679")));
+        assert_ne!(hash, Otp::from("123457").keyed_hash(b"key", Purpose::SignUp, &number));
+    }
+
+    #[test]
+    fn what_is_no_code_is_refused() {
+        for text in ["", "12345", "1234567", "12345a", "１２３４５６"] {
+            assert!(Otp::from(text).validate().is_err(), "{text}");
+        }
+    }
+}
