@@ -1,0 +1,163 @@
+//! `chatrooms`: conversations.
+
+use chrono::{DateTime, Utc};
+use deadpool_postgres::GenericClient;
+use domain::{ChatroomId, UserId};
+use tokio_postgres::Row;
+
+use crate::StoreError;
+use crate::messages::Message;
+
+/// A conversation as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chatroom {
+    /// Its id.
+    pub id: ChatroomId,
+    /// What the owner calls it.
+    pub name: String,
+    /// What it is about.
+    pub description: Option<String>,
+    /// When it was opened.
+    pub created_at: DateTime<Utc>,
+    /// How many messages it holds, answers included.
+    pub message_count: i64,
+    /// When the newest of them came.
+    pub last_message_at: Option<DateTime<Utc>>,
+}
+
+const COLUMNS: &str = "c.id, c.name, c.description, c.created_at, c.message_count, c.last_message_at";
+
+impl TryFrom<&Row> for Chatroom {
+    type Error = StoreError;
+
+    fn try_from(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: ChatroomId(row.try_get("id")?),
+            name: row.try_get("name")?,
+            description: row.try_get("description")?,
+            created_at: row.try_get("created_at")?,
+            message_count: row.try_get("message_count")?,
+            last_message_at: row.try_get("last_message_at")?,
+        })
+    }
+}
+
+/// A conversation about to be opened.
+#[derive(Debug, Clone, Copy)]
+pub struct NewChatroom<'a> {
+    /// Its id.
+    pub id: ChatroomId,
+    /// What it is called.
+    pub name: &'a str,
+    /// What it is about.
+    pub description: Option<&'a str>,
+    /// What the model is told before anything else.
+    pub system_prompt: Option<&'a str>,
+    /// Now.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Opens a conversation of `owner`. `None` when there is no such user.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn insert(
+    db: &impl GenericClient,
+    owner: UserId,
+    room: NewChatroom<'_>,
+) -> Result<Option<Chatroom>, StoreError> {
+    let sql = format!(
+        "WITH c AS (
+            INSERT INTO chatrooms (id, user_id, name, description, system_prompt, created_at, updated_at)
+            SELECT $1, users.id, $3, $4, $5, $6, $6 FROM users WHERE users.id = $2
+            RETURNING *
+        ), counted AS (
+            UPDATE users SET chatroom_count = chatroom_count + 1 FROM c WHERE users.id = c.user_id
+        )
+        SELECT {COLUMNS} FROM c"
+    );
+    let statement = db.prepare_cached(&sql).await?;
+    let row = db
+        .query_opt(
+            &statement,
+            &[&room.id.0, &owner.0, &room.name, &room.description, &room.system_prompt, &room.created_at],
+        )
+        .await?;
+    row.as_ref().map(TryInto::try_into).transpose()
+}
+
+/// A page of `owner`'s conversations, the newest first: at most `limit`, all older than `before`.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn list(
+    db: &impl GenericClient,
+    owner: UserId,
+    before: Option<ChatroomId>,
+    limit: i64,
+) -> Result<Vec<Chatroom>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM chatrooms c
+        WHERE c.user_id = $1 AND c.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+        ORDER BY c.id DESC LIMIT $3"
+    );
+    let statement = db.prepare_cached(&sql).await?;
+    let rows = db.query(&statement, &[&owner.0, &before.map(|id| id.0), &limit]).await?;
+    rows.iter().map(TryInto::try_into).collect()
+}
+
+/// A conversation of `owner` and a page of its messages, the newest first: at most `limit`, all before the position
+/// `before`.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn find_with_messages(
+    db: &impl GenericClient,
+    owner: UserId,
+    room: ChatroomId,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Option<(Chatroom, Vec<Message>)>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS}, m.id AS m_id, m.content, m.message_type, m.processing_status, m.position,
+            m.created_at AS m_created_at
+        FROM chatrooms c
+        LEFT JOIN LATERAL (
+            SELECT * FROM messages
+            WHERE messages.chatroom_id = c.id AND messages.position < coalesce($3, 9223372036854775807)
+            ORDER BY messages.position DESC LIMIT $4
+        ) m ON true
+        WHERE c.id = $1 AND c.user_id = $2
+        ORDER BY m.position DESC"
+    );
+    let statement = db.prepare_cached(&sql).await?;
+    let rows = db.query(&statement, &[&room.0, &owner.0, &before, &limit]).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let mut messages = Vec::with_capacity(rows.len());
+    for row in &rows {
+        // A room without messages comes as one row with none.
+        if row.try_get::<_, Option<i64>>("position")?.is_some() {
+            messages.push(Message::from_joined(row)?);
+        }
+    }
+    Ok(Some((first.try_into()?, messages)))
+}
+
+/// Deletes a conversation of `owner` with all its messages. Answers whether there was one.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn delete(db: &impl GenericClient, owner: UserId, room: ChatroomId) -> Result<bool, StoreError> {
+    const SQL: &str = "
+        WITH gone AS (
+            DELETE FROM chatrooms WHERE id = $1 AND user_id = $2
+            RETURNING user_id, message_count, ai_response_count
+        )
+        UPDATE users u SET
+            chatroom_count = u.chatroom_count - 1,
+            message_count = u.message_count - (gone.message_count - gone.ai_response_count),
+            ai_response_count = u.ai_response_count - gone.ai_response_count
+        FROM gone WHERE u.id = gone.user_id";
+    let statement = db.prepare_cached(SQL).await?;
+    Ok(db.execute(&statement, &[&room.0, &owner.0]).await? == 1)
+}

@@ -1,0 +1,15 @@
+//! Postgres: the truth. SQL lives here and nowhere else, one module per table.
+//!
+//! Functions take a client or a transaction and the owner's id; another person's row is the same as none.
+
+pub mod chatrooms;
+mod database;
+mod error;
+pub mod messages;
+pub mod migrations;
+pub mod sessions;
+pub mod users;
+
+pub use database::{Database, DatabaseConfig};
+pub use deadpool_postgres::{Client, GenericClient};
+pub use error::StoreError;
