@@ -1,0 +1,168 @@
+//! Reads the body of an error, `{"error": {code, message, status, details}}`, and says which failure it is.
+//!
+//! Source: Google's error model, <https://google.aip.dev/193>, and bodies seen in the wild: the object may stand in a
+//! one-element array, and `details` or single details may be missing.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::error::{GenerateError, label};
+
+/// The failure behind a response that is not a success. `retry_after` is the header's.
+pub(super) fn classify(
+    status: u16,
+    retry_after: Option<Duration>,
+    body: &[u8],
+    model: &str,
+) -> GenerateError {
+    let error = VendorError::read(body);
+    let retry_delay = || error.retry_delay().or(retry_after);
+    match status {
+        401 | 403 => GenerateError::KeyRefused { status, reason: error.reason() },
+        400 if error.is_about_the_caller() => GenerateError::KeyRefused { status, reason: error.reason() },
+        404 => GenerateError::model_absent(model),
+        408 | 409 | 499 | 500.. => GenerateError::Overloaded { status, retry_delay: retry_delay() },
+        429 => match error.lasting_quota() {
+            Some(quota) => GenerateError::DailyQuota { quota: label(quota) },
+            None => GenerateError::MinuteQuota { quota: label(error.quota()), retry_delay: retry_delay() },
+        },
+        400.. => GenerateError::InvalidRequest { status, reason: error.reason() },
+        _ => GenerateError::Garbage { what: "a status that is no answer" },
+    }
+}
+
+/// The vendor's error object, read field by field so that one odd field does not hide the others.
+struct VendorError(Value);
+
+impl VendorError {
+    fn read(body: &[u8]) -> Self {
+        let mut body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let mut envelope = body.get_mut(0).map(Value::take).unwrap_or(body);
+        Self(envelope.get_mut("error").map(Value::take).unwrap_or_default())
+    }
+
+    fn status(&self) -> &str {
+        self.0["status"].as_str().unwrap_or_default()
+    }
+
+    /// The detail of a type, such as `google.rpc.RetryInfo`.
+    fn detail(&self, name: &str) -> Option<&Value> {
+        let is_named = |detail: &&Value| detail["@type"].as_str().is_some_and(|kind| kind.ends_with(name));
+        self.0["details"].as_array()?.iter().find(is_named)
+    }
+
+    /// `API_KEY_INVALID` and the like where given, else the status, such as `INVALID_ARGUMENT`.
+    fn reason(&self) -> String {
+        let named = self.detail("google.rpc.ErrorInfo").and_then(|info| info["reason"].as_str());
+        label(named.unwrap_or(self.status()))
+    }
+
+    /// A bad key answers 400, and so do a country or a billing state in which the service is not offered
+    /// (`FAILED_PRECONDITION`). None of these is about the request.
+    fn is_about_the_caller(&self) -> bool {
+        self.status() == "FAILED_PRECONDITION" || self.reason().starts_with("API_KEY_")
+    }
+
+    fn retry_delay(&self) -> Option<Duration> {
+        duration(self.detail("google.rpc.RetryInfo")?["retryDelay"].as_str()?)
+    }
+
+    fn violations(&self) -> &[Value] {
+        let violations =
+            self.detail("google.rpc.QuotaFailure").and_then(|failure| failure["violations"].as_array());
+        violations.map_or(&[], Vec::as_slice)
+    }
+
+    /// The name of the quota: of the first violation, else of the older `ErrorInfo`.
+    fn quota(&self) -> &str {
+        let violated = self.violations().first().and_then(|violation| violation["quotaId"].as_str());
+        violated.or_else(|| self.limit_of_error_info()).unwrap_or_default()
+    }
+
+    fn limit_of_error_info(&self) -> Option<&str> {
+        self.detail("google.rpc.ErrorInfo")?["metadata"]["quota_limit"].as_str()
+    }
+
+    /// The quota that does not fill up again within the minute, if one of the quotas violated is such.
+    fn lasting_quota(&self) -> Option<&str> {
+        let lasts = |violation: &&Value| {
+            violation["quotaId"].as_str().is_some_and(is_daily)
+                || violation["quotaValue"].as_str() == Some("0")
+        };
+        let violated =
+            self.violations().iter().find(lasts).map(|v| v["quotaId"].as_str().unwrap_or_default());
+        violated
+            .or_else(|| self.limit_of_error_info().filter(|limit| is_daily(limit)))
+            .or_else(|| self.0["message"].as_str()?.contains(" per day").then_some("PerDay"))
+    }
+}
+
+fn is_daily(quota: &str) -> bool {
+    quota.contains("PerDay")
+}
+
+/// A `google.protobuf.Duration` in JSON: seconds with up to nine decimals and an `s`, such as `22s` or `1.5s`.
+fn duration(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.strip_suffix('s')?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_of_protobuf_are_read() {
+        let read = [("22s", 22_000), ("1.5s", 1_500), ("0s", 0), ("0.250000000s", 250)];
+        for (text, millis) in read {
+            assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "s", "22", "-3s", "NaNs", "infs", "1e300s", "2m"] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unreadable_body_leaves_the_status_to_speak() {
+        for body in ["", "<html>", "[]", "{}", "null", r#"{"error":"text"}"#, r#"{"error":{"details":null}}"#]
+        {
+            let error = classify(429, None, body.as_bytes(), "m");
+            assert_eq!(
+                error,
+                GenerateError::MinuteQuota { quota: "UNSPECIFIED".into(), retry_delay: None },
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_quota_of_zero_and_the_older_shapes_count_as_lasting() {
+        let zero = r#"{"error":{"details":[{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[
+            {"quotaId":"GenerateRequestsPerMinutePerProjectPerModel-FreeTier","quotaValue":"0"}]}]}}"#;
+        let info = r#"{"error":{"details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo",
+            "metadata":{"quota_limit":"RequestsPerDay"}}]}}"#;
+        let message = r#"{"error":{"message":"limit 'Requests per day per user' exceeded"}}"#;
+        for body in [zero, info, message] {
+            assert!(
+                matches!(classify(429, None, body.as_bytes(), "m"), GenerateError::DailyQuota { .. }),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_status_has_its_failure() {
+        let overloaded =
+            |status| GenerateError::Overloaded { status, retry_delay: Some(Duration::from_secs(7)) };
+        for status in [408, 409, 499, 500, 502, 503, 504] {
+            assert_eq!(classify(status, Some(Duration::from_secs(7)), b"", "m"), overloaded(status));
+        }
+        for status in [400, 405, 413, 422] {
+            let reason = "UNSPECIFIED".to_owned();
+            assert_eq!(classify(status, None, b"", "m"), GenerateError::InvalidRequest { status, reason });
+        }
+        assert!(matches!(classify(302, None, b"", "m"), GenerateError::Garbage { .. }));
+        assert_eq!(classify(404, None, b"", "a/../b?"), GenerateError::ModelAbsent { model: "a..b".into() });
+    }
+}

@@ -1,0 +1,86 @@
+//! The client against servers that behave, misbehave and vanish.
+
+mod answers;
+mod network;
+mod refusals;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::*;
+
+const KEY: &str = "AIza-very-secret-key";
+const SECRET_TEXT: &str = "where do I bury the treasure";
+
+fn gemini_at(base_url: &str, timeout: Duration) -> Gemini {
+    let config = GeminiConfig { base_url: base_url.to_owned(), api_key: KEY.into(), timeout };
+    Gemini::new(config).unwrap()
+}
+
+fn prompt() -> Prompt {
+    let turn = |role, text: &str| Turn { role, text: text.to_owned() };
+    Prompt {
+        model: "gemini-3.5-flash".to_owned(),
+        system_instruction: Some("Be brief.".to_owned()),
+        turns: vec![turn(Role::User, "hello"), turn(Role::Model, "hi"), turn(Role::User, SECRET_TEXT)],
+        max_output_tokens: 500,
+    }
+}
+
+async fn ask_server(response: ResponseTemplate) -> Result<Answer, GenerateError> {
+    let server = MockServer::start().await;
+    Mock::given(method("POST")).respond_with(response).mount(&server).await;
+    gemini_at(&server.uri(), Duration::from_secs(20)).generate(&prompt()).await
+}
+
+async fn ask_for(reply: Value) -> Result<Answer, GenerateError> {
+    ask_server(ResponseTemplate::new(200).set_body_json(reply)).await
+}
+
+async fn ask_for_error(status: u16, error: Value) -> GenerateError {
+    ask_server(ResponseTemplate::new(status).set_body_json(error)).await.unwrap_err()
+}
+
+fn reply(text: &str, finish_reason: &str) -> Value {
+    json!({"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": finish_reason}]})
+}
+
+#[test]
+fn no_debug_shows_the_key_or_a_text() {
+    let config =
+        GeminiConfig { base_url: "http://u:pass@h".into(), api_key: KEY.into(), timeout: Duration::ZERO };
+    let answer = Answer {
+        text: SECRET_TEXT.to_owned(),
+        model: "m".to_owned(),
+        finish_reason: FinishReason::Stop,
+        prompt_tokens: 1,
+        response_tokens: 1,
+    };
+    let shown = format!("{config:?} {answer:?} {:?}", prompt());
+    let shown = format!("{shown} {:?}", Gemini::new(config).unwrap());
+    for secret in [KEY, "pass", "treasure", "brief"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[test]
+fn unusable_settings_are_refused() {
+    let build = |base_url: &str, key: &str| {
+        Gemini::new(GeminiConfig {
+            base_url: base_url.into(),
+            api_key: key.into(),
+            timeout: Duration::from_secs(1),
+        })
+    };
+    for base_url in ["", "generativelanguage.googleapis.com", "ftp://host", "data:text/plain,x"] {
+        assert!(matches!(build(base_url, KEY), Err(GeminiSetupError::BaseUrl)), "{base_url}");
+    }
+    for key in ["", "  ", "a\nb"] {
+        let error = build("https://host", key).unwrap_err();
+        assert!(matches!(error, GeminiSetupError::ApiKey), "{key:?}");
+    }
+    assert!(build("https://host/prefix/", "key ").is_ok());
+}

@@ -1,0 +1,12 @@
+//! The network edges: Redis, SQS, DynamoDB and Gemini.
+//!
+//! A trait stands here where tests put a fake in place of a vendor's service ([`queue::JobQueue`],
+//! [`gemini::LanguageModel`]); Redis, like Postgres, is always the real one.
+
+pub mod aws;
+pub mod callback;
+pub mod gemini;
+pub mod queue;
+pub mod redis;
+pub mod table;
+mod tls;

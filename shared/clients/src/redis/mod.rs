@@ -1,0 +1,126 @@
+//! Redis: speed, never truth. One multiplexed connection, opened when first used.
+//!
+//! The crate's own `ConnectionManager` is not used: after a connection was cut while the execution environment was
+//! frozen it times out on every command and never opens another.
+
+pub mod chatroom_list;
+pub mod codes;
+pub mod limits;
+
+use std::time::Duration;
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::io::tcp::TcpSettings;
+use ::redis::{AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, Pipeline, RedisError};
+use thiserror::Error;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// How long a connection may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(700);
+/// How long an answer may take.
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(400);
+/// How long nothing is asked of a Redis that could not be reached, so that an outage does not slow every request.
+const COOL_DOWN: Duration = Duration::from_secs(1);
+
+/// Redis cannot be used at this moment.
+#[derive(Debug, Error)]
+pub enum RedisUnavailable {
+    /// It could not be reached a moment ago and is not asked again yet.
+    #[error("redis was not available a moment ago")]
+    CoolingDown,
+    /// It did not do what was asked.
+    #[error("redis is not available: {0}")]
+    Failed(#[from] RedisError),
+}
+
+/// The address of Redis cannot be read. The address itself is not in the message: it holds the password.
+#[derive(Debug, Error)]
+#[error("REDIS_URL cannot be read: {0}")]
+pub struct BadAddress(String);
+
+/// Redis. Making one opens nothing.
+pub struct Redis {
+    client: Client,
+    connection: Mutex<Connection>,
+}
+
+enum Connection {
+    Closed,
+    Open(MultiplexedConnection),
+    Down { until: Instant },
+}
+
+impl Redis {
+    /// Redis at the address `url`: `redis://` or, with TLS, `rediss://`.
+    ///
+    /// # Errors
+    /// When the address cannot be read.
+    pub fn new(url: &str) -> Result<Self, BadAddress> {
+        let bad = |error: RedisError| BadAddress(error.category().to_owned());
+        let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(Duration::from_secs(2));
+        let info = url.into_connection_info().map_err(bad)?.set_tcp_settings(tcp);
+        Ok(Self { client: Client::open(info).map_err(bad)?, connection: Mutex::new(Connection::Closed) })
+    }
+
+    /// Sees whether Redis answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), RedisUnavailable> {
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("PING").ignore();
+        self.run(&pipeline).await
+    }
+
+    /// Sends `pipeline` in one trip. A connection that turns out to be dead is replaced once: what is sent must do no
+    /// harm when Redis did it and only the answer was lost.
+    async fn run<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, RedisUnavailable> {
+        let (mut connection, reused) = self.connection().await?;
+        match pipeline.query_async(&mut connection).await {
+            Err(error) if is_dead(&error) => {
+                *self.connection.lock().await = Connection::Closed;
+                if !reused {
+                    return Err(error.into());
+                }
+                let (mut fresh, _) = self.connection().await?;
+                Ok(pipeline.query_async(&mut fresh).await?)
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// The connection, and whether it was used before.
+    async fn connection(&self) -> Result<(MultiplexedConnection, bool), RedisUnavailable> {
+        let mut state = self.connection.lock().await;
+        match &*state {
+            Connection::Open(connection) => return Ok((connection.clone(), true)),
+            Connection::Down { until } if Instant::now() < *until => {
+                return Err(RedisUnavailable::CoolingDown);
+            }
+            Connection::Down { .. } | Connection::Closed => {}
+        }
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(RESPONSE_TIMEOUT));
+        match self.client.get_multiplexed_async_connection_with_config(&config).await {
+            Ok(connection) => {
+                *state = Connection::Open(connection.clone());
+                Ok((connection, false))
+            }
+            Err(error) => {
+                *state = Connection::Down { until: Instant::now() + COOL_DOWN };
+                Err(error.into())
+            }
+        }
+    }
+}
+
+/// Whether the connection that brought `error` is of no more use. A time-out counts: behind it may be a socket whose
+/// other end is gone.
+fn is_dead(error: &RedisError) -> bool {
+    error.is_timeout()
+        || error.is_io_error()
+        || error.is_connection_dropped()
+        || error.is_unrecoverable_error()
+}
