@@ -1,0 +1,328 @@
+//! The configuration: environment variables, read once at start, refused as a whole where something is missing.
+
+use std::time::Duration;
+
+use clients::aws::AwsConfig;
+use clients::redis::limits::Limit;
+use domain::plan::DailyLimits;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::duration;
+use crate::env::{ConfigError, Env};
+
+/// Something that a function cannot do without, and with it the variables that must be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// `DATABASE_URL`.
+    Database,
+    /// `REDIS_URL`.
+    Redis,
+    /// `JWT_SECRET`.
+    Tokens,
+    /// `OTP_DELIVERY`.
+    Codes,
+    /// `MESSAGE_QUEUE_URL` and `AWS_REGION`.
+    Queue,
+    /// `TABLE_NAME` and `AWS_REGION`.
+    Table,
+    /// `GEMINI_API_KEY`.
+    Gemini,
+}
+
+/// What kind of deployment this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// A developer's machine.
+    Local,
+    /// A deployment for trying things out.
+    Staging,
+    /// The real thing; also what is assumed where nothing is said.
+    Production,
+}
+
+/// How one-time codes reach a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtpDelivery {
+    /// In the answer to the request: anyone can take over any number, so never in production.
+    Response,
+}
+
+/// The rate limits of the HTTP functions.
+#[derive(Debug, Clone, Copy)]
+pub struct RateLimits {
+    /// Of one client address.
+    pub address: Limit,
+    /// Of one person, from wherever.
+    pub user: Limit,
+}
+
+/// How Gemini is asked.
+#[derive(Debug, Clone)]
+pub struct GeminiSettings {
+    /// The service's address.
+    pub base_url: String,
+    /// The key to it.
+    pub api_key: SecretString,
+    /// The model for the free plan.
+    pub model_basic: String,
+    /// The model for the paid plan.
+    pub model_pro: String,
+    /// How long one answer may take.
+    pub timeout: Duration,
+    /// The most tokens an answer may have.
+    pub max_output_tokens: u32,
+    /// The most tokens of a room's history that go into a prompt.
+    pub history_tokens: usize,
+    /// What the model is told where a room has no system prompt of its own.
+    pub system_instruction: Option<String>,
+}
+
+/// How messages are answered.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkerSettings {
+    /// How often an answer is tried.
+    pub max_attempts: i32,
+    /// The wait after the first attempt; each further one doubles it.
+    pub retry_base_delay: Duration,
+}
+
+/// The whole configuration. What a function does not [`Need`] is empty where it is not set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What kind of deployment this is.
+    pub environment: Environment,
+    /// Where Postgres is, password included.
+    pub database_url: SecretString,
+    /// Where migrations reach it, if not there: an address that is not pooled.
+    pub migration_database_url: Option<SecretString>,
+    /// The most connections of one process to it.
+    pub database_pool_size: usize,
+    /// Where Redis is, password included.
+    pub redis_url: SecretString,
+    /// What tokens are signed and codes are hashed with.
+    pub jwt_secret: SecretString,
+    /// How long an access token lasts.
+    pub jwt_lifetime: Duration,
+    /// How long a refresh token lasts.
+    pub refresh_lifetime: Duration,
+    /// How one-time codes reach a person.
+    pub otp_delivery: OtpDelivery,
+    /// Requests allowed.
+    pub rate_limits: RateLimits,
+    /// Messages allowed.
+    pub daily_limits: DailyLimits,
+    /// How long the list of rooms stays in the cache.
+    pub cache_ttl: Duration,
+    /// The origins whose pages may call us, exactly as browsers send them.
+    pub cors_allowed_origins: Vec<String>,
+    /// Where AWS is.
+    pub aws: AwsConfig,
+    /// The queue of messages to be answered.
+    pub message_queue_url: String,
+    /// The DynamoDB table.
+    pub table_name: String,
+    /// How Gemini is asked.
+    pub gemini: GeminiSettings,
+    /// How messages are answered.
+    pub worker: WorkerSettings,
+}
+
+impl Config {
+    /// Reads the process's environment for a function with these `needs`.
+    ///
+    /// # Errors
+    /// Naming every variable that is missing or wrong.
+    pub fn from_env(needs: &[Need]) -> Result<Self, ConfigError> {
+        Self::from_lookup(needs, &|name| std::env::var(name).ok())
+    }
+
+    /// As [`Self::from_env`], from wherever `lookup` looks.
+    ///
+    /// # Errors
+    /// Naming every variable that is missing or wrong.
+    pub fn from_lookup(needs: &[Need], lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let needs = |need| needs.contains(&need);
+        let env = &mut Env::new(lookup);
+        let environment = env.parsed("ENVIRONMENT", Environment::Production, environment);
+        let config = Self {
+            environment,
+            database_url: env.secret(
+                "DATABASE_URL",
+                needs(Need::Database),
+                "postgres://user:password@host/database",
+            ),
+            migration_database_url: env.get("MIGRATION_DATABASE_URL").map(Into::into),
+            database_pool_size: env.number("DATABASE_POOL_SIZE", 2, 1),
+            redis_url: env.secret("REDIS_URL", needs(Need::Redis), "redis://host:6379, or rediss:// for TLS"),
+            jwt_secret: jwt_secret(env, needs(Need::Tokens)),
+            jwt_lifetime: env.parsed("JWT_EXPIRES_IN", Duration::from_hours(7 * 24), duration::parse),
+            refresh_lifetime: env.parsed(
+                "REFRESH_EXPIRES_IN",
+                Duration::from_hours(30 * 24),
+                duration::parse,
+            ),
+            otp_delivery: otp_delivery(env, needs(Need::Codes), environment),
+            rate_limits: rate_limits(env),
+            daily_limits: DailyLimits {
+                basic: env.number("BASIC_DAILY_MESSAGE_LIMIT", 5, 0),
+                pro: env.number("PRO_DAILY_MESSAGE_LIMIT", 1_000, 0),
+            },
+            cache_ttl: Duration::from_secs(env.number("CACHE_TTL", 600, 1)),
+            cors_allowed_origins: list(env, "CORS_ALLOWED_ORIGINS"),
+            aws: AwsConfig {
+                region: env.required(
+                    "AWS_REGION",
+                    needs(Need::Queue) || needs(Need::Table),
+                    "for example eu-central-1",
+                ),
+                endpoint_url: env.get("AWS_ENDPOINT_URL"),
+            },
+            message_queue_url: env.required(
+                "MESSAGE_QUEUE_URL",
+                needs(Need::Queue),
+                "the address of the SQS queue",
+            ),
+            table_name: env.required("TABLE_NAME", needs(Need::Table), "the name of the DynamoDB table"),
+            gemini: gemini(env, needs(Need::Gemini)),
+            worker: WorkerSettings {
+                max_attempts: env.number("MESSAGE_MAX_ATTEMPTS", 3, 1),
+                retry_base_delay: Duration::from_millis(env.number("RETRY_BASE_DELAY_MS", 2_000, 0)),
+            },
+        };
+        std::mem::replace(env, Env::new(lookup)).finish(config)
+    }
+}
+
+fn environment(name: &str) -> Result<Environment, String> {
+    match name {
+        "local" => Ok(Environment::Local),
+        "staging" => Ok(Environment::Staging),
+        "production" => Ok(Environment::Production),
+        _ => Err("must be local, staging or production".to_owned()),
+    }
+}
+
+fn jwt_secret(env: &mut Env<'_>, needed: bool) -> SecretString {
+    let secret = env.secret("JWT_SECRET", needed, "at least 32 random characters");
+    if needed && (1..32).contains(&secret.expose_secret().len()) {
+        env.problem("JWT_SECRET", "must have at least 32 characters");
+    }
+    secret
+}
+
+fn otp_delivery(env: &mut Env<'_>, needed: bool, environment: Environment) -> OtpDelivery {
+    let chosen = env.get("OTP_DELIVERY");
+    match (chosen.as_deref(), environment) {
+        _ if !needed => {}
+        (None, Environment::Local) | (Some("response"), Environment::Local | Environment::Staging) => {}
+        (None, _) => env.problem("OTP_DELIVERY", "is missing (response; only outside production)"),
+        (Some("response"), Environment::Production) => {
+            env.problem(
+                "OTP_DELIVERY",
+                "response would hand every code to whoever asks: refused in production",
+            );
+        }
+        (Some(_), _) => env.problem("OTP_DELIVERY", "must be response"),
+    }
+    OtpDelivery::Response
+}
+
+fn rate_limits(env: &mut Env<'_>) -> RateLimits {
+    let window = Duration::from_millis(env.number("RATE_LIMIT_WINDOW_MS", 900_000, 1));
+    RateLimits {
+        address: Limit { max: env.number("RATE_LIMIT_MAX_REQUESTS", 100, 1), window },
+        user: Limit { max: env.number("RATE_LIMIT_USER_MAX_REQUESTS", 300, 1), window },
+    }
+}
+
+fn list(env: &mut Env<'_>, name: &str) -> Vec<String> {
+    let text = env.get(name).unwrap_or_default();
+    text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
+}
+
+fn gemini(env: &mut Env<'_>, needed: bool) -> GeminiSettings {
+    let text = |env: &Env<'_>, name, default: &str| env.get(name).unwrap_or_else(|| default.to_owned());
+    GeminiSettings {
+        base_url: text(env, "GEMINI_BASE_URL", "https://generativelanguage.googleapis.com"),
+        api_key: env.secret("GEMINI_API_KEY", needed, "a key from Google AI Studio"),
+        model_basic: text(env, "GEMINI_MODEL_BASIC", "gemini-3.5-flash-lite"),
+        model_pro: text(env, "GEMINI_MODEL_PRO", "gemini-3.8-flash"),
+        timeout: Duration::from_millis(env.number("GEMINI_TIMEOUT_MS", 30_000, 1)),
+        max_output_tokens: env.number("GEMINI_MAX_OUTPUT_TOKENS", 2_048, 1),
+        history_tokens: env.number("GEMINI_HISTORY_TOKENS", 8_000, 0),
+        system_instruction: env.get("GEMINI_SYSTEM_INSTRUCTION"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Need; 7] =
+        [Need::Database, Need::Redis, Need::Tokens, Need::Codes, Need::Queue, Need::Table, Need::Gemini];
+
+    fn read(needs: &[Need], vars: &[(&str, &str)]) -> Result<Config, String> {
+        let lookup =
+            |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Config::from_lookup(needs, &lookup).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_refusal_names_everything_that_is_missing() {
+        let message = read(&ALL, &[]).unwrap_err();
+        for name in [
+            "DATABASE_URL",
+            "REDIS_URL",
+            "JWT_SECRET",
+            "OTP_DELIVERY",
+            "AWS_REGION",
+            "MESSAGE_QUEUE_URL",
+            "TABLE_NAME",
+            "GEMINI_API_KEY",
+        ] {
+            assert!(message.contains(&format!("{name}: is missing")), "{name} in {message}");
+        }
+    }
+
+    #[test]
+    fn a_function_is_asked_only_for_what_it_needs() {
+        let config = read(&[Need::Database], &[("DATABASE_URL", "postgres://h/d")]).unwrap();
+        assert_eq!(config.environment, Environment::Production);
+        assert_eq!((config.daily_limits.basic, config.daily_limits.pro), (5, 1_000));
+        assert_eq!(config.jwt_lifetime.as_secs(), 604_800);
+        assert_eq!(config.rate_limits.address, Limit { max: 100, window: Duration::from_mins(15) });
+    }
+
+    #[test]
+    fn wrong_values_are_refused_by_name_and_not_repeated() {
+        let wrong = [
+            ("ENVIRONMENT", "prod"),
+            ("JWT_SECRET", "short"),
+            ("JWT_EXPIRES_IN", "soon"),
+            ("BASIC_DAILY_MESSAGE_LIMIT", "-1"),
+            ("DATABASE_POOL_SIZE", "0"),
+        ];
+        let message = read(&[Need::Tokens], &wrong).unwrap_err();
+        for (name, value) in wrong {
+            assert!(message.contains(&format!("{name}: must")), "{name} in {message}");
+            assert!(!message.contains(&format!(" {value} ")), "{value} in {message}");
+        }
+    }
+
+    #[test]
+    fn codes_in_answers_are_refused_in_production() {
+        let delivery = |environment| {
+            read(&[Need::Codes], &[("ENVIRONMENT", environment), ("OTP_DELIVERY", "response")]).map(|_| ())
+        };
+        assert!(delivery("production").unwrap_err().contains("OTP_DELIVERY"));
+        assert_eq!(delivery("staging"), Ok(()));
+        assert!(read(&[Need::Codes], &[("ENVIRONMENT", "local")]).is_ok());
+        assert!(read(&[Need::Codes], &[("ENVIRONMENT", "local"), ("OTP_DELIVERY", "pigeon")]).is_err());
+    }
+
+    #[test]
+    fn secrets_stay_out_of_debug() {
+        let config = read(&[Need::Gemini], &[("GEMINI_API_KEY", "AIza-secret")]).unwrap();
+        assert!(!format!("{config:?}").contains("AIza-secret"));
+    }
+}

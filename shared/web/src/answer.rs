@@ -1,0 +1,17 @@
+//! The shape of every answer that is not a problem: `{"success": true, ...}`.
+
+use axum::Json;
+use serde::Serialize;
+
+/// A successful answer around `body`, which must serialise to an object.
+#[derive(Debug, Serialize)]
+pub struct Success<T> {
+    success: bool,
+    #[serde(flatten)]
+    body: T,
+}
+
+/// Wraps `body` for the client.
+pub fn success<T: Serialize>(body: T) -> Json<Success<T>> {
+    Json(Success { success: true, body })
+}

@@ -1,0 +1,82 @@
+//! [`Caller`]: who is asking, as an argument. A handler without one is public.
+
+use app::{App, TokenError};
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use chrono::{DateTime, Utc};
+use domain::{SessionId, UserId};
+use store::sessions;
+
+use crate::ApiError;
+
+/// A person whose token and session have been checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    /// The person.
+    pub user_id: UserId,
+    /// The session that the token belongs to.
+    pub session_id: SessionId,
+}
+
+/// What the guard found out about a request's token.
+#[derive(Debug, Clone)]
+pub(crate) enum Authentication {
+    /// There is none.
+    Absent,
+    /// There is one, and it opens nothing.
+    Refused(&'static str),
+    /// Whether it opens anything cannot be told at this moment.
+    Unknown,
+    /// It is good.
+    Known(Caller),
+}
+
+/// Who the token claims to be: checked by signature and time alone.
+pub(crate) fn claimed(app: &App, headers: &HeaderMap, now: DateTime<Utc>) -> Result<Caller, Authentication> {
+    let Some(header) = headers.get(AUTHORIZATION) else { return Err(Authentication::Absent) };
+    let token = header.to_str().ok().and_then(|text| text.split_once(' '));
+    let Some((_, token)) = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
+        return Err(Authentication::Refused("Authorization must be: Bearer <token>"));
+    };
+    let tokens = app.tokens().map_err(|_| Authentication::Unknown)?;
+    match tokens.verify(token.trim(), now) {
+        Ok(claims) => Ok(Caller { user_id: claims.sub, session_id: claims.sid }),
+        Err(TokenError::Expired) => Err(Authentication::Refused("the token has expired")),
+        Err(TokenError::Invalid(_)) => Err(Authentication::Refused("the token is not valid")),
+    }
+}
+
+/// Whether the session behind `claimed` still lasts.
+pub(crate) async fn authenticate(app: &App, claimed: Caller, now: DateTime<Utc>) -> Authentication {
+    let live = async {
+        let db = app.db().await?;
+        sessions::is_live(&db, claimed.session_id, claimed.user_id, now).await
+    };
+    match live.await {
+        Ok(true) => Authentication::Known(claimed),
+        Ok(false) => Authentication::Refused("the session has ended"),
+        Err(error) => {
+            tracing::warn!(error = app::telemetry::chain(&error), "a session could not be checked");
+            Authentication::Unknown
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        match parts.extensions.get::<Authentication>() {
+            Some(Authentication::Known(caller)) => Ok(*caller),
+            Some(Authentication::Refused(why)) => Err(ApiError::unauthenticated(why)),
+            Some(Authentication::Absent) => {
+                Err(ApiError::unauthenticated("a token is needed: Authorization: Bearer <token>"))
+            }
+            Some(Authentication::Unknown) | None => {
+                Err(ApiError::unavailable("the session could not be checked"))
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What handlers take out of a request, checked.
+
+use std::str::FromStr;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use garde::Validate;
+use serde::de::DeserializeOwned;
+
+use crate::ApiError;
+
+/// A JSON body that was read and found valid. Fields that are not known are ignored, never applied.
+#[derive(Debug)]
+pub struct Valid<T>(pub T);
+
+impl<T, S> FromRequest<S> for Valid<T>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if !is_json(request.headers()) {
+            let detail = "the body must be JSON, with Content-Type: application/json";
+            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| body_error(&rejection))?;
+        let value = parse(&bytes)?;
+        check(&value)?;
+        Ok(Self(value))
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let essence = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn body_error(rejection: &BytesRejection) -> ApiError {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body is larger than 64 KiB")
+        }
+        _ => ApiError::malformed("the body could not be received"),
+    }
+}
+
+/// Reads JSON so that an error names the field it is in. What was sent is not repeated in the error.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let cause = error.into_inner();
+        if !cause.is_data() {
+            return ApiError::malformed(format!("the body is not JSON: {cause}"));
+        }
+        match path.as_str() {
+            "." => ApiError::invalid(vec![format!("body: {}", expectation(&cause))]),
+            path => ApiError::invalid(vec![format!("{path}: {}", expectation(&cause))]),
+        }
+    })?;
+    deserializer.end().map_err(|error| ApiError::malformed(format!("the body is not JSON: {error}")))?;
+    Ok(value)
+}
+
+/// What serde expected, without the value that it found: that may be a password in the wrong place.
+fn expectation(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(", expected ") {
+        Some((_, expected)) => format!("must be {}", expected.split(" at line ").next().unwrap_or(expected)),
+        None => text,
+    }
+}
+
+fn check<T: Validate<Context = ()>>(value: &T) -> Result<(), ApiError> {
+    value.validate().map_err(|report| {
+        ApiError::invalid(report.iter().map(|(path, error)| format!("{path}: {error}")).collect())
+    })
+}
+
+/// A query string that was read and found valid.
+#[derive(Debug)]
+pub struct ValidQuery<T>(pub T);
+
+impl<T, S> FromRequestParts<S> for ValidQuery<T>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Query(value) = Query::<T>::from_request_parts(parts, state).await.map_err(|rejection| {
+            let text = rejection.body_text();
+            let error = text.rsplit_once("query string: ").map_or(text.as_str(), |(_, error)| error);
+            ApiError::invalid(vec![error.to_owned()])
+        })?;
+        check(&value)?;
+        Ok(Self(value))
+    }
+}
+
+/// An id out of the path. One that cannot be an id of ours names nothing: 404.
+#[derive(Debug)]
+pub struct Id<T>(pub T);
+
+impl<T, S> FromRequestParts<S> for Id<T>
+where
+    T: FromStr + Send,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let absent = || ApiError::not_found("such thing");
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| absent())?;
+        text.parse().map(Self).map_err(|_| absent())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    struct Body {
+        #[expect(dead_code, reason = "only its reading is tested")]
+        name: String,
+    }
+
+    fn refusal(body: &str) -> String {
+        format!("{:?}", parse::<Body>(body.as_bytes()).unwrap_err())
+    }
+
+    #[test]
+    fn an_error_names_the_field_and_what_was_expected_but_not_the_value() {
+        let text = refusal(r#"{"name": 48151623}"#);
+        assert!(text.contains("name: must be a string"), "{text}");
+        assert!(!text.contains("48151623"), "{text}");
+        assert!(refusal(r#"{"name": "a", "name": "b"}"#).contains("duplicate field `name`"));
+        assert!(refusal("[]").contains("name: ") || refusal("[]").contains("body: "));
+    }
+
+    #[test]
+    fn what_is_not_json_is_malformed() {
+        for body in ["", "{", "{\"name\":\"\\ud800\"}", "{\"name\":\"a\"} x", "\u{1}"] {
+            assert!(refusal(body).contains("malformed_request"), "{body}");
+        }
+        let deep = format!("{{\"name\":\"a\",\"x\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
+        assert!(parse::<Body>(deep.as_bytes()).is_ok() || refusal(&deep).contains("malformed_request"));
+    }
+}

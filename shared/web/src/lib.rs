@@ -1,0 +1,19 @@
+//! The edge towards clients: one middleware stack, one error type, typed callers and validated bodies.
+
+mod answer;
+mod caller;
+mod client;
+mod error;
+mod extract;
+mod guard;
+mod problem;
+mod serve;
+mod stack;
+
+pub use answer::{Success, success};
+pub use caller::Caller;
+pub use client::ClientInfo;
+pub use error::ApiError;
+pub use extract::{Id, Valid, ValidQuery};
+pub use serve::serve;
+pub use stack::{Service, stack};
