@@ -1,0 +1,29 @@
+//! Accounts: signing up, signing in, and passwords. One file an endpoint.
+
+mod change_password;
+mod codes;
+mod forgot_password;
+mod login;
+mod passwords;
+mod reset_password;
+mod send_signup_otp;
+mod sign_in;
+mod verify_signup_otp;
+
+use app::{App, Need};
+use axum::Router;
+use axum::routing::post;
+
+/// What this function cannot do without.
+pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens, Need::Codes];
+
+/// The routes below `/api/auth`.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/api/auth/send-signup-otp", post(send_signup_otp::handle))
+        .route("/api/auth/verify-signup-otp", post(verify_signup_otp::handle))
+        .route("/api/auth/login", post(login::handle))
+        .route("/api/auth/forgot-password", post(forgot_password::handle))
+        .route("/api/auth/reset-password", post(reset_password::handle))
+        .route("/api/auth/change-password", post(change_password::handle))
+}

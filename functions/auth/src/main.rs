@@ -1,0 +1,6 @@
+//! The Lambda `auth`.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    web::serve("auth", auth::NEEDS, auth::routes()).await
+}

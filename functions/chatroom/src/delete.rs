@@ -1,0 +1,24 @@
+//! `DELETE /api/chatroom/{id}`.
+
+use app::App;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use domain::ChatroomId;
+use serde_json::json;
+use store::chatrooms;
+use web::{ApiError, Caller, Id, success};
+
+use crate::list_cache;
+
+/// Deletes a conversation with all its messages.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<ChatroomId>,
+) -> Result<impl IntoResponse, ApiError> {
+    if !chatrooms::delete(&app.db().await?, caller.user_id, id).await? {
+        return Err(ApiError::not_found("chatroom"));
+    }
+    list_cache::drop(&app, caller.user_id).await;
+    Ok(success(json!({ "message": "Chatroom deleted" })))
+}

@@ -1,0 +1,26 @@
+//! Conversations and messages. One file an endpoint.
+
+mod create;
+mod delete;
+mod get;
+mod list;
+mod list_cache;
+mod message_status;
+mod send_message;
+mod views;
+
+use app::{App, Need};
+use axum::Router;
+use axum::routing;
+
+/// What this function cannot do without.
+pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens, Need::Queue];
+
+/// The routes below `/api/chatroom`.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/api/chatroom", routing::post(create::handle).get(list::handle))
+        .route("/api/chatroom/{id}", routing::get(get::handle).delete(delete::handle))
+        .route("/api/chatroom/{id}/message", routing::post(send_message::handle))
+        .route("/api/chatroom/message/{id}/status", routing::get(message_status::handle))
+}

@@ -1,0 +1,76 @@
+//! `GET /api/chatroom`.
+
+use app::App;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use domain::{ChatroomId, UserId};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use store::chatrooms;
+use web::{ApiError, Caller, ValidQuery, success};
+
+use crate::list_cache;
+use crate::views::ChatroomView;
+
+#[derive(Debug, Deserialize, Validate)]
+pub(crate) struct Page {
+    #[serde(default = "default_limit")]
+    #[garde(range(min = 1, max = 100))]
+    limit: i64,
+    /// The id of the last room of the page before.
+    #[garde(skip)]
+    cursor: Option<ChatroomId>,
+}
+
+fn default_limit() -> i64 {
+    50
+}
+
+#[derive(Debug, Serialize)]
+struct List {
+    #[serde(flatten)]
+    page: PageView,
+    cached: bool,
+}
+
+/// The part of the answer that is cached, as JSON, so that a page out of the cache is passed on unread.
+#[derive(Debug, Serialize, Deserialize)]
+struct PageView {
+    chatrooms: Box<RawValue>,
+    next_cursor: Option<ChatroomId>,
+}
+
+/// A page of the caller's conversations, the newest first.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    caller: Caller,
+    ValidQuery(query): ValidQuery<Page>,
+) -> Result<impl IntoResponse, ApiError> {
+    let name = format!("{}:{}", query.limit, query.cursor.map(|id| id.to_string()).unwrap_or_default());
+    let lookup = list_cache::find(&app, caller.user_id, &name).await;
+    let kept = lookup.as_ref().and_then(|lookup| lookup.page.as_deref());
+    if let Some(page) = kept.and_then(|body| serde_json::from_str(body).ok()) {
+        return Ok(success(List { page, cached: true }));
+    }
+    let page = read(&app, caller.user_id, &query).await?;
+    if let Some(lookup) = lookup {
+        let body = serde_json::to_string(&page).map_err(ApiError::internal)?;
+        list_cache::keep(&app, caller.user_id, &name, &body, &lookup.mark).await;
+    }
+    Ok(success(List { page, cached: false }))
+}
+
+async fn read(app: &App, owner: UserId, query: &Page) -> Result<PageView, ApiError> {
+    // One more than asked for tells whether there is another page.
+    let mut rooms = chatrooms::list(&app.db().await?, owner, query.cursor, query.limit + 1).await?;
+    let wanted = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let more = rooms.len() > wanted;
+    rooms.truncate(wanted);
+    let next_cursor = rooms.last().filter(|_| more).map(|room| room.id);
+    let views: Vec<ChatroomView> = rooms.into_iter().map(Into::into).collect();
+    Ok(PageView {
+        chatrooms: serde_json::value::to_raw_value(&views).map_err(ApiError::internal)?,
+        next_cursor,
+    })
+}

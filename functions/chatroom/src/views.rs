@@ -1,0 +1,54 @@
+//! What clients see of rooms and messages.
+
+use chrono::{DateTime, Utc};
+use domain::message::{MessageType, ProcessingStatus};
+use domain::{ChatroomId, MessageId};
+use serde::Serialize;
+use store::chatrooms::Chatroom;
+use store::messages::Message;
+
+/// A room.
+#[derive(Debug, Serialize)]
+pub(crate) struct ChatroomView {
+    id: ChatroomId,
+    name: String,
+    description: Option<String>,
+    created_at: DateTime<Utc>,
+    message_count: i64,
+    last_message_at: Option<DateTime<Utc>>,
+}
+
+impl From<Chatroom> for ChatroomView {
+    fn from(room: Chatroom) -> Self {
+        Self {
+            id: room.id,
+            name: room.name,
+            description: room.description,
+            created_at: room.created_at,
+            message_count: room.message_count,
+            last_message_at: room.last_message_at,
+        }
+    }
+}
+
+/// A message.
+#[derive(Debug, Serialize)]
+pub(crate) struct MessageView {
+    pub(crate) id: MessageId,
+    pub(crate) content: String,
+    pub(crate) message_type: MessageType,
+    pub(crate) processing_status: ProcessingStatus,
+    pub(crate) created_at: DateTime<Utc>,
+}
+
+impl From<Message> for MessageView {
+    fn from(message: Message) -> Self {
+        Self {
+            id: message.id,
+            content: message.content,
+            message_type: message.message_type,
+            processing_status: message.processing_status,
+            created_at: message.created_at,
+        }
+    }
+}

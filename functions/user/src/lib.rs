@@ -1,0 +1,19 @@
+//! A person's own account. One file an endpoint.
+
+mod me;
+mod rename;
+mod stats;
+
+use app::{App, Need};
+use axum::Router;
+use axum::routing::get;
+
+/// What this function cannot do without.
+pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens];
+
+/// The routes below `/api/user`.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/api/user/me", get(me::handle).put(rename::handle))
+        .route("/api/user/stats", get(stats::handle))
+}

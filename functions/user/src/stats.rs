@@ -1,0 +1,37 @@
+//! `GET /api/user/stats`.
+
+use app::App;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use serde::Serialize;
+use store::users;
+use web::{ApiError, Caller, success};
+
+#[derive(Debug, Serialize)]
+struct Stats {
+    stats: StatsView,
+}
+
+#[derive(Debug, Serialize)]
+struct StatsView {
+    chatroom_count: i64,
+    message_count: i64,
+    ai_response_count: i64,
+    prompt_tokens: i64,
+    response_tokens: i64,
+}
+
+/// What the account amounts to.
+pub(crate) async fn handle(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, ApiError> {
+    let found = users::find_stats(&app.db().await?, caller.user_id).await?;
+    let stats = found.ok_or_else(|| ApiError::not_found("account"))?;
+    Ok(success(Stats {
+        stats: StatsView {
+            chatroom_count: stats.chatroom_count,
+            message_count: stats.message_count,
+            ai_response_count: stats.ai_response_count,
+            prompt_tokens: stats.prompt_tokens,
+            response_tokens: stats.response_tokens,
+        },
+    }))
+}

@@ -1,0 +1,21 @@
+//! Answers messages: SQS hands over a batch of ids, Gemini is asked, the answers are stored.
+//!
+//! [`batch`] keeps the order within a room and tells SQS what is to come back; [`answer`] is the way of one message.
+
+mod answer;
+mod batch;
+mod prompt;
+
+use app::{App, Need};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use chrono::DateTime;
+use lambda_runtime::LambdaEvent;
+
+/// What this function cannot do without.
+pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Queue, Need::Gemini];
+
+/// Answers the messages of a batch and names those that are to come back.
+pub async fn handle(app: &App, event: LambdaEvent<SqsEvent>) -> SqsBatchResponse {
+    let deadline = i64::try_from(event.context.deadline).ok().and_then(DateTime::from_timestamp_millis);
+    batch::run(app, event.payload, deadline.unwrap_or(DateTime::UNIX_EPOCH)).await
+}

@@ -1,0 +1,24 @@
+//! The Lambda `worker`.
+
+use app::{App, Config, Parts, telemetry};
+use aws_lambda_events::event::sqs::SqsEvent;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use tracing::{error, info};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::run("worker", async {
+        let app = App::from(setup().inspect_err(|error| error!("cannot start: {error}"))?);
+        info!("ready");
+        let handler = |event: LambdaEvent<SqsEvent>| {
+            let app = app.clone();
+            async move { Ok::<_, Error>(worker::handle(&app, event).await) }
+        };
+        lambda_runtime::run(service_fn(handler)).await
+    })
+    .await
+}
+
+fn setup() -> Result<Parts, Error> {
+    Ok(Parts::new(Config::from_env(worker::NEEDS)?, worker::NEEDS)?)
+}

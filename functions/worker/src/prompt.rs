@@ -1,0 +1,28 @@
+//! What the model is told.
+
+use app::GeminiSettings;
+use clients::gemini::{Prompt, Role, Turn};
+use domain::Tier;
+use domain::history::within_budget;
+use store::messages::answering::Work;
+
+/// The prompt for `work`: the room's instruction or the service's, the history that fits, the question.
+pub(crate) fn prompt(settings: &GeminiSettings, work: Work) -> Prompt {
+    let model = match work.tier {
+        Tier::Basic => &settings.model_basic,
+        Tier::Pro => &settings.model_pro,
+    };
+    let history = within_budget(work.history, settings.history_tokens);
+    let mut turns = Vec::with_capacity(history.len() * 2 + 1);
+    for exchange in history {
+        turns.push(Turn { role: Role::User, text: exchange.question });
+        turns.push(Turn { role: Role::Model, text: exchange.answer });
+    }
+    turns.push(Turn { role: Role::User, text: work.content });
+    Prompt {
+        model: model.clone(),
+        system_instruction: work.system_prompt.or_else(|| settings.system_instruction.clone()),
+        turns,
+        max_output_tokens: settings.max_output_tokens,
+    }
+}
