@@ -9,6 +9,8 @@ mod reset_password;
 mod send_signup_otp;
 mod sign_in;
 mod verify_signup_otp;
+#[cfg(test)]
+mod tests;
 
 use app::{App, Need};
 use axum::Router;

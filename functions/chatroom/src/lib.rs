@@ -8,6 +8,8 @@ mod list_cache;
 mod message_status;
 mod send_message;
 mod views;
+#[cfg(test)]
+mod tests;
 
 use app::{App, Need};
 use axum::Router;

@@ -1,6 +1,8 @@
 //! What stands beside the API: health, and whatever no other function answers.
 
 mod health;
+#[cfg(test)]
+mod tests;
 
 use app::{App, Need};
 use axum::Router;

@@ -3,6 +3,8 @@
 mod me;
 mod rename;
 mod stats;
+#[cfg(test)]
+mod tests;
 
 use app::{App, Need};
 use axum::Router;

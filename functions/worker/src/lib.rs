@@ -5,6 +5,8 @@
 mod answer;
 mod batch;
 mod prompt;
+#[cfg(test)]
+mod tests;
 
 use app::{App, Need};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};

@@ -1,0 +1,129 @@
+//! Signing up and resetting with one-time codes.
+
+use std::time::Duration;
+
+use serde_json::json;
+use testkit::random_number;
+
+use super::{login, signup_code, start, verify, wrong};
+
+#[tokio::test]
+async fn a_code_opens_an_account_once() {
+    let (app, number) = (start().await, random_number());
+    let code = signup_code(&app, &number).await;
+
+    let answer = verify(&app, &number, &code).await.expect(201);
+    assert_eq!(answer.body["success"], true);
+    assert_eq!(answer.body["expires_in"], 604_800);
+    assert_eq!(answer.body["user"]["name"], "Ada");
+    assert_eq!(answer.body["user"]["mobile_number"], number.as_str());
+    assert_eq!(answer.body["user"]["subscription_tier"], "basic");
+    assert_eq!(answer.text("/refresh_token").len(), 43);
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM users").await, 1);
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 1);
+
+    let _ = verify(&app, &number, &code).await.expect_problem(400, "invalid_code");
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM users").await, 1);
+}
+
+#[tokio::test]
+async fn neither_password_nor_refresh_token_is_stored_as_it_is() {
+    let (app, number) = (start().await, random_number());
+    let code = signup_code(&app, &number).await;
+    let refresh_token = verify(&app, &number, &code).await.expect(201).text("/refresh_token");
+
+    let hash: String = app.stored("SELECT password_hash FROM users").await;
+    assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+    let kept: Vec<u8> = app.stored("SELECT refresh_token_hash FROM sessions").await;
+    assert_ne!(kept, refresh_token.as_bytes());
+    assert_eq!(kept.len(), 32);
+}
+
+#[tokio::test]
+async fn a_code_takes_five_guesses_then_even_the_right_one_is_refused() {
+    let (app, number) = (start().await, random_number());
+    let code = signup_code(&app, &number).await;
+    for _ in 0..5 {
+        let _ = verify(&app, &number, &wrong(&code)).await.expect_problem(400, "invalid_code");
+    }
+    let _ = verify(&app, &number, &code).await.expect_problem(400, "invalid_code");
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM users").await, 0);
+}
+
+#[tokio::test]
+async fn the_fifth_guess_still_counts() {
+    let (app, number) = (start().await, random_number());
+    let code = signup_code(&app, &number).await;
+    for _ in 0..4 {
+        let _ = verify(&app, &number, &wrong(&code)).await.expect_problem(400, "invalid_code");
+    }
+    let _ = verify(&app, &number, &code).await.expect(201);
+}
+
+#[tokio::test]
+async fn another_code_is_sent_only_after_a_while() {
+    let (app, number) = (start().await, random_number());
+    let _ = signup_code(&app, &number).await;
+    let body = json!({ "mobile_number": number.as_str() });
+    let answer = app.request("POST", "/api/auth/send-signup-otp").json(body).send().await;
+    let answer = answer.expect_problem(429, "code_sent_recently");
+    let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+}
+
+#[tokio::test]
+async fn a_registered_number_gets_the_same_answer_and_a_code_that_opens_nothing() {
+    let (app, number) = (start().await, random_number());
+    let code = signup_code(&app, &number).await;
+    let _ = verify(&app, &number, &code).await.expect(201);
+
+    let code = signup_code(&app, &number).await;
+    let known = verify(&app, &number, &code).await.expect_problem(400, "invalid_code");
+    let unknown = verify(&app, &random_number(), "123456").await.expect_problem(400, "invalid_code");
+    assert_eq!(known.body["detail"], unknown.body["detail"]);
+    assert_eq!(known.body["errors"], unknown.body["errors"]);
+}
+
+#[tokio::test]
+async fn a_code_for_one_purpose_or_number_opens_no_other() {
+    let (app, number) = (start().await, random_number());
+    let code = signup_code(&app, &number).await;
+    let _ = verify(&app, &random_number(), &code).await.expect_problem(400, "invalid_code");
+    let body = json!({ "mobile_number": number.as_str(), "otp": code, "new_password": "another one" });
+    let answer = app.request("POST", "/api/auth/reset-password").json(body).send().await;
+    let _ = answer.expect_problem(400, "invalid_code");
+}
+
+#[tokio::test]
+async fn a_reset_sets_the_password_and_ends_every_session() {
+    let app = start().await;
+    let person = app.person().await;
+    let number = json!({ "mobile_number": person.mobile_number.as_str() });
+    let sent = app.request("POST", "/api/auth/forgot-password").json(number).send().await.expect(200);
+
+    let body = json!({ "mobile_number": person.mobile_number.as_str(), "otp": sent.text("/otp"), "new_password": "a new one!" });
+    let _ = app.request("POST", "/api/auth/reset-password").json(body).send().await.expect(200);
+
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 0);
+    let _ = login(&app, &person.mobile_number, testkit::PASSWORD).await.expect_problem(401, "invalid_credentials");
+    let _ = login(&app, &person.mobile_number, "a new one!").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_reset_for_an_unknown_number_looks_like_a_wrong_code() {
+    let (app, number) = (start().await, random_number());
+    let sent = app.request("POST", "/api/auth/forgot-password").json(json!({ "mobile_number": number.as_str() })).send().await;
+    let code = sent.expect(200).text("/otp");
+    let body = json!({ "mobile_number": number.as_str(), "otp": code, "new_password": "a new one!" });
+    let _ = app.request("POST", "/api/auth/reset-password").json(body).send().await.expect_problem(400, "invalid_code");
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_refresh_token() {
+    let app = start().await;
+    let person = app.person().await;
+    app.advance(Duration::from_hours(24 * 31));
+    let body = json!({ "current_password": testkit::PASSWORD, "new_password": "a new one!" });
+    let answer = app.request("POST", "/api/auth/change-password").by(&person).json(body).send().await;
+    let _ = answer.expect_problem(401, "not_authenticated");
+}

@@ -1,0 +1,34 @@
+//! The routes, in this process, on real Postgres and Redis.
+
+mod codes;
+mod input;
+mod passwords;
+
+use domain::MobileNumber;
+use serde_json::json;
+use testkit::{Answer, TestApp};
+
+async fn start() -> TestApp {
+    TestApp::serving(crate::routes()).start().await
+}
+
+/// Asks for a code to open an account of `number` with, and answers it.
+async fn signup_code(app: &TestApp, number: &MobileNumber) -> String {
+    let body = json!({ "mobile_number": number.as_str() });
+    app.request("POST", "/api/auth/send-signup-otp").json(body).send().await.expect(200).text("/otp")
+}
+
+async fn verify(app: &TestApp, number: &MobileNumber, otp: &str) -> Answer {
+    let body = json!({ "mobile_number": number.as_str(), "otp": otp, "name": " Ada ", "password": "first password" });
+    app.request("POST", "/api/auth/verify-signup-otp").json(body).send().await
+}
+
+async fn login(app: &TestApp, number: &MobileNumber, password: &str) -> Answer {
+    let body = json!({ "mobile_number": number.as_str(), "password": password });
+    app.request("POST", "/api/auth/login").json(body).send().await
+}
+
+/// A code that is not `right`.
+fn wrong(right: &str) -> String {
+    format!("{:06}", (right.parse::<u32>().unwrap() + 1) % 1_000_000)
+}

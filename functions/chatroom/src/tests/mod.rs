@@ -1,0 +1,12 @@
+//! The routes, in this process, on real Postgres and Redis.
+
+mod isolation;
+mod quota;
+mod rooms;
+mod sending;
+
+use testkit::TestApp;
+
+async fn start() -> TestApp {
+    TestApp::serving(crate::routes()).start().await
+}

@@ -1,0 +1,79 @@
+//! The daily quota is exact.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use domain::Tier;
+use futures::future::join_all;
+use serde_json::json;
+
+use super::start;
+
+#[tokio::test]
+async fn the_sixth_message_of_a_day_is_refused_with_the_time_of_the_reset() {
+    let app = start().await;
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    for _ in 0..5 {
+        app.message(&person, &room, "hello").await;
+    }
+    let request = app.request("POST", &format!("/api/chatroom/{room}/message")).by(&person);
+    let refused = request.json(json!({ "content": "one more" })).send().await.expect_problem(429, "daily_quota_exhausted");
+    assert!(refused.text("/resets_at").ends_with("T00:00:00Z"), "{}", refused.body);
+    assert_eq!(refused.body["usage"]["remaining_messages"], 0);
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=86_400).contains(&wait), "{wait}");
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages").await, 5);
+    assert_eq!(app.queue.sent().len(), 5);
+
+    app.advance(Duration::from_hours(24));
+    app.message(&person, &room, "a new day").await;
+}
+
+#[tokio::test]
+async fn of_fifty_parallel_sends_at_the_last_unit_one_is_accepted() {
+    let app = start().await;
+    let person = app.person().await;
+    let rooms = [app.room(&person).await, app.room(&person).await];
+    for _ in 0..4 {
+        app.message(&person, &rooms[0], "hello").await;
+    }
+    let sends = (0..50).map(|number: usize| {
+        let path = format!("/api/chatroom/{}/message", rooms[number % 2]);
+        app.request("POST", &path).by(&person).json(json!({ "content": "the last?" })).send()
+    });
+    let statuses: Vec<u16> = join_all(sends).await.iter().map(|answer| answer.status.as_u16()).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 49, "{statuses:?}");
+    assert_eq!(app.stored::<i32>("SELECT messages FROM daily_usage").await, 5);
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages").await, 5);
+}
+
+#[tokio::test]
+async fn parallel_sends_to_one_room_have_positions_without_holes() {
+    let app = start().await;
+    let person = app.person().await;
+    app.set_tier(&person, Tier::Pro).await;
+    let room = app.room(&person).await;
+    let ids: HashSet<String> = join_all((0..20).map(|_| app.message(&person, &room, "hello"))).await.into_iter().collect();
+    assert_eq!(ids.len(), 20);
+    assert_eq!(app.stored::<i64>("SELECT count(DISTINCT position) FROM messages").await, 20);
+    assert_eq!(app.stored::<i64>("SELECT max(position) FROM messages").await, 20);
+    assert_eq!(app.stored::<i64>("SELECT last_position FROM chatrooms").await, 20);
+    assert_eq!(app.stored::<i64>("SELECT message_count FROM users").await, 20);
+}
+
+#[tokio::test]
+async fn the_limit_follows_the_plan_at_once() {
+    let app = start().await;
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    for _ in 0..5 {
+        app.message(&person, &room, "hello").await;
+    }
+    app.set_tier(&person, Tier::Pro).await;
+    app.message(&person, &room, "as a Pro").await;
+    app.set_tier(&person, Tier::Basic).await;
+    let request = app.request("POST", &format!("/api/chatroom/{room}/message")).by(&person);
+    let _ = request.json(json!({ "content": "x" })).send().await.expect_problem(429, "daily_quota_exhausted");
+}

@@ -1,0 +1,108 @@
+//! Sending a message and asking how far its answer is.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::start;
+
+#[tokio::test]
+async fn a_message_is_stored_and_its_id_alone_is_queued() {
+    let app = start().await;
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    let path = format!("/api/chatroom/{room}/message");
+    let sent = app.request("POST", &path).by(&person).json(json!({ "content": " Héllo\n日本 " })).send().await.expect(201);
+
+    let message = &sent.body["message"];
+    assert_eq!((&message["content"], &message["message_type"]), (&json!(" Héllo\n日本 "), &json!("user")));
+    assert_eq!((&message["processing_status"], &sent.body["queue_status"]), (&json!("pending"), &json!("queued")));
+    assert_eq!(sent.header("x-quota-remaining"), Some("4"));
+    let queued = app.queue.sent();
+    assert_eq!(queued.len(), 1);
+    assert_eq!((queued[0].0.to_string(), json!(queued[0].1)), (room, message["id"].clone()));
+    assert_eq!(app.stored::<String>("SELECT content FROM messages").await, " Héllo\n日本 ");
+}
+
+#[tokio::test]
+async fn a_queue_that_does_not_answer_loses_nothing() {
+    let app = start().await;
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    app.queue.break_down();
+    let path = format!("/api/chatroom/{room}/message");
+    let sent = app.request("POST", &path).by(&person).json(json!({ "content": "hello" })).send().await.expect(201);
+    assert_eq!(sent.body["queue_status"], "delayed");
+    assert_eq!(app.stored::<String>("SELECT processing_status FROM messages").await, "pending");
+}
+
+#[tokio::test]
+async fn wrong_content_is_refused_by_name_and_not_stored() {
+    let app = start().await;
+    let person = app.person().await;
+    let path = format!("/api/chatroom/{}/message", app.room(&person).await);
+    for content in [json!(""), json!(" \n\t "), json!("x".repeat(10_001)), json!("a\u{0}b"), json!(7), json!(null)] {
+        let request = app.request("POST", &path).by(&person).json(json!({ "content": content }));
+        request.send().await.expect_invalid(&["content"]);
+    }
+    app.request("POST", &path).by(&person).json(json!({})).send().await.expect_invalid(&["content"]);
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages").await, 0);
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM daily_usage").await, 0);
+    assert!(app.queue.sent().is_empty());
+}
+
+#[tokio::test]
+async fn ten_thousand_characters_of_any_script_are_accepted() {
+    let app = start().await;
+    let person = app.person().await;
+    let path = format!("/api/chatroom/{}/message", app.room(&person).await);
+    let request = app.request("POST", &path).by(&person).json(json!({ "content": "語".repeat(10_000) }));
+    let _ = request.send().await.expect(201);
+}
+
+#[tokio::test]
+async fn the_status_names_room_attempts_error_and_reply() {
+    let app = start().await;
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    let id = app.message(&person, &room, "hello").await;
+    let path = format!("/api/chatroom/message/{id}/status");
+    let status = app.request("GET", &path).by(&person).send().await.expect(200);
+    let message = &status.body["message"];
+    assert_eq!((&message["id"], &message["chatroom_id"]), (&json!(id), &json!(room)));
+    assert_eq!((&message["chatroom_name"], &message["attempts"]), (&json!("A room"), &json!(0)));
+    assert_eq!((&message["error_code"], &message["reply"]), (&json!(null), &json!(null)));
+
+    app.execute("UPDATE messages SET processing_status = 'failed', error_code = 'timeout', attempts = 3").await;
+    let failed = app.request("GET", &path).by(&person).send().await.expect(200);
+    assert_eq!((&failed.body["message"]["error_code"], &failed.body["message"]["attempts"]), (&json!("timeout"), &json!(3)));
+}
+
+#[tokio::test]
+async fn waiting_ends_as_soon_as_the_state_is_final() {
+    let app = start().await;
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    let id = app.message(&person, &room, "hello").await;
+    let path = format!("/api/chatroom/message/{id}/status?wait=25");
+    let answered = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        app.execute("UPDATE messages SET processing_status = 'cancelled'").await;
+    };
+    let (status, ()) = tokio::join!(app.request("GET", &path).by(&person).send(), answered);
+    assert_eq!(status.expect(200).body["message"]["processing_status"], "cancelled");
+}
+
+#[tokio::test]
+async fn waiting_ends_with_its_time_and_has_a_bound() {
+    let app = start().await;
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    let path = format!("/api/chatroom/message/{}/status", app.message(&person, &room, "hello").await);
+    let status = app.request("GET", &format!("{path}?wait=1")).by(&person).send().await.expect(200);
+    assert_eq!(status.body["message"]["processing_status"], "pending");
+    for wait in ["26", "-1", "soon", "1.5"] {
+        let request = app.request("GET", &format!("{path}?wait={wait}")).by(&person);
+        request.send().await.expect_invalid(&["wait"]);
+    }
+}

@@ -1,0 +1,149 @@
+//! Health, and what the middleware does for every function.
+
+use std::time::Duration;
+
+use serde_json::json;
+use testkit::TestApp;
+
+fn serving() -> testkit::TestAppBuilder {
+    TestApp::serving(crate::routes())
+}
+
+#[tokio::test]
+async fn health_is_free_of_charge_and_of_dependencies() {
+    let app = serving().var("DATABASE_POOL_SIZE", "1").var("RATE_LIMIT_MAX_REQUESTS", "1").start().await;
+    for _ in 0..3 {
+        let answer = app.event("site-health", None, None).send().await.expect(200);
+        assert_eq!((&answer.body["status"], &answer.body["success"]), (&json!("OK"), &json!(true)));
+        assert_eq!(answer.body["version"], env!("CARGO_PKG_VERSION"));
+        assert!(answer.body["uptime"].is_number() && answer.body["timestamp"].is_string());
+        assert!(answer.body.get("checks").is_none());
+    }
+}
+
+#[tokio::test]
+async fn deep_health_names_what_is_down() {
+    let app = serving().start().await;
+    // The table is not there in these tests.
+    let answer = app.event("site-health-deep", None, None).send().await.expect_problem(503, "unavailable");
+    let checks = &answer.body["checks"];
+    for part in ["postgres", "redis", "queue", "gemini"] {
+        assert_eq!(checks[part]["status"], "up", "{part} in {checks}");
+        assert!(checks[part]["latency_ms"].is_u64());
+    }
+    assert_eq!(checks["table"]["status"], "down");
+    assert!(answer.header("retry-after").is_some());
+    let wrong = app.request("GET", "/health?deep=perhaps").send().await;
+    wrong.expect_invalid(&["deep"]);
+}
+
+#[tokio::test]
+async fn every_answer_has_its_headers() {
+    let app = serving().start().await;
+    for path in ["/health", "/nothing", "/health?deep=x"] {
+        let answer = app.request("GET", path).header("x-request-id", "forged").send().await;
+        for (name, value) in [
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{path}");
+        }
+        let id = answer.header("x-request-id").unwrap();
+        assert!(id != "forged" && !id.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_there_is_a_problem_like_any_other() {
+    let app = serving().start().await;
+    let answer = app.request("GET", "/api/nothing").send().await.expect_problem(404, "route_not_found");
+    assert_eq!(answer.body["request_id"].as_str(), answer.header("x-request-id"));
+    let _ = app.request("POST", "/health").send().await.expect_problem(405, "method_not_allowed");
+}
+
+#[tokio::test]
+async fn an_address_has_only_so_many_requests() {
+    let app = serving().var("RATE_LIMIT_MAX_REQUESTS", "3").var("RATE_LIMIT_WINDOW_MS", "60000").start().await;
+    for remaining in [2, 1, 0] {
+        let answer = app.request("GET", "/x").header("x-forwarded-for", "1.2.3.4").send().await.expect(404);
+        assert_eq!(answer.header("x-ratelimit-limit"), Some("3"));
+        assert_eq!(answer.header("x-ratelimit-remaining"), Some(remaining.to_string().as_str()));
+        assert_eq!(answer.header("ratelimit-policy"), Some("\"default\";q=3;w=60"));
+        assert!(answer.header("ratelimit").unwrap().starts_with(&format!("\"default\";r={remaining};t=")));
+    }
+    let forged = app.request("GET", "/x").header("x-forwarded-for", "5.6.7.8").send().await;
+    let refused = forged.expect_problem(429, "rate_limited");
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=20).contains(&wait), "{wait}");
+    assert_eq!(refused.header("x-ratelimit-remaining"), Some("0"));
+}
+
+#[tokio::test]
+async fn a_person_has_only_so_many_requests_from_wherever() {
+    let mut app = serving().var("RATE_LIMIT_USER_MAX_REQUESTS", "2").start().await;
+    let (person, other) = (app.person().await, app.person().await);
+    for address in ["198.51.100.1", "198.51.100.2"] {
+        app.address = address.to_owned();
+        let _ = app.request("GET", "/x").by(&person).send().await.expect(404);
+    }
+    app.address = "198.51.100.3".to_owned();
+    let _ = app.request("GET", "/x").by(&person).send().await.expect_problem(429, "rate_limited");
+    let _ = app.request("GET", "/x").by(&other).send().await.expect(404);
+}
+
+#[tokio::test]
+async fn without_redis_requests_are_let_through() {
+    let app = serving().var("REDIS_URL", "redis://127.0.0.1:1").start().await;
+    let answer = app.request("GET", "/x").send().await.expect(404);
+    assert_eq!(answer.header("x-ratelimit-limit"), None);
+}
+
+#[tokio::test]
+async fn only_pages_of_listed_origins_may_call() {
+    let app = serving().var("CORS_ALLOWED_ORIGINS", "https://chat.example, http://localhost:3000").start().await;
+    let preflight = |origin: &'static str| {
+        app.request("OPTIONS", "/api/chatroom")
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "authorization,content-type")
+            .send()
+    };
+    let allowed = preflight("https://chat.example").await.expect(200);
+    assert_eq!(allowed.header("access-control-allow-origin"), Some("https://chat.example"));
+    assert!(allowed.header("access-control-allow-headers").unwrap().contains("authorization"));
+    for origin in ["https://chat.example.evil", "https://sub.chat.example", "null", "http://chat.example"] {
+        assert_eq!(preflight(origin).await.header("access-control-allow-origin"), None, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_an_answer() {
+    async fn broken() {
+        panic!("on purpose");
+    }
+    let routes = axum::Router::new().route("/broken", axum::routing::get(broken));
+    let app = TestApp::serving(routes).start().await;
+    let answer = app.request("GET", "/broken").send().await.expect_problem(500, "internal");
+    assert!(!answer.body.to_string().contains("on purpose"));
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_changes_nothing() {
+    let app = serving().start().await;
+    let _ = app.request("GET", "/health/").send().await.expect(200);
+}
+
+#[tokio::test]
+async fn a_limit_is_let_go_evenly() {
+    let app = serving().var("RATE_LIMIT_MAX_REQUESTS", "2").var("RATE_LIMIT_WINDOW_MS", "400").start().await;
+    for _ in 0..2 {
+        let _ = app.request("GET", "/x").send().await;
+    }
+    // The bucket runs on Redis's own clock, which no test can move: wait until one request has grown back.
+    tokio::time::sleep(Duration::from_millis(450)).await;
+    let _ = app.request("GET", "/x").send().await.expect(404);
+}

@@ -1,0 +1,68 @@
+//! People with accounts.
+
+use domain::password::NewPassword;
+use domain::{MobileNumber, SessionId, Tier, UserId};
+use serde_json::json;
+use store::sessions::NewSession;
+use store::users::{self, NewUser};
+
+use crate::{TestApp, random_number};
+
+/// The password of every [`Person`].
+pub const PASSWORD: &str = "correct horse battery";
+
+/// Somebody who is signed in.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// Their id.
+    pub id: UserId,
+    /// Their number.
+    pub mobile_number: MobileNumber,
+    /// Their access token.
+    pub token: String,
+}
+
+impl TestApp {
+    /// Somebody new on the Basic plan, signed in.
+    pub async fn person(&self) -> Person {
+        let now = self.app.clock.now();
+        let (id, session_id, mobile_number) = (UserId::new(now), SessionId::new(now), random_number());
+        let password_hash = NewPassword::from(PASSWORD).hash().expect("hashing works");
+        let user = NewUser { id, mobile_number: &mobile_number, name: "Ada", password_hash: &password_hash };
+        let session = NewSession {
+            id: session_id,
+            refresh_token_hash: b"none",
+            address: None,
+            user_agent: None,
+            created_at: now,
+            expires_at: now + self.app.config.refresh_lifetime,
+        };
+        let db = self.app.db().await.expect("Postgres answers");
+        users::insert_with_session(&db, user, &session).await.expect("the account can be opened");
+        let token = self.app.tokens().unwrap().issue(id, session_id, now).expect("a token can be made");
+        Person { id, mobile_number, token }
+    }
+
+    /// Puts `person` on `tier`.
+    pub async fn set_tier(&self, person: &Person, tier: Tier) {
+        self.execute(&format!(
+            "UPDATE users SET subscription_tier = '{}' WHERE id = '{}'",
+            tier.as_str(),
+            person.id
+        ))
+        .await;
+    }
+
+    /// Opens a room of `person` by the API and answers its id.
+    pub async fn room(&self, person: &Person) -> String {
+        let request = self.request("POST", "/api/chatroom").by(person).json(json!({ "name": "A room" }));
+        request.send().await.expect(201).text("/chatroom/id")
+    }
+
+    /// Sends a message of `person` by the API and answers its id.
+    pub async fn message(&self, person: &Person, room: &str, content: &str) -> String {
+        let path = format!("/api/chatroom/{room}/message");
+        let request = self.request("POST", &path).by(person).json(json!({ "content": content }));
+        request.send().await.expect(201).text("/message/id")
+    }
+}

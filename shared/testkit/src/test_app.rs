@@ -1,0 +1,135 @@
+//! [`TestApp`]: one function, or several, in this process.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::{App, Clock, Config, Need, Parts, Tokens};
+use axum::Router;
+use clients::redis::Redis;
+use domain::MobileNumber;
+use secrecy::ExposeSecret;
+use store::{Database, DatabaseConfig, migrations};
+use tokio_postgres::NoTls;
+use uuid::Uuid;
+
+use crate::{FakeModel, FakeQueue, RequestBuilder};
+
+/// An application with a database schema of its own, whose clock, queue and model are the test's.
+pub struct TestApp {
+    /// What the handlers share.
+    pub app: App,
+    /// What was put on the queue.
+    pub queue: Arc<FakeQueue>,
+    /// What the model was asked and answers.
+    pub model: Arc<FakeModel>,
+    /// The address that requests come from.
+    pub address: String,
+    pub(crate) service: web::Service,
+}
+
+/// A [`TestApp`] in the making.
+pub struct TestAppBuilder {
+    routes: Router<App>,
+    vars: HashMap<&'static str, String>,
+}
+
+impl TestAppBuilder {
+    /// Sets an environment variable of the functions.
+    #[must_use]
+    pub fn var(mut self, name: &'static str, value: &str) -> Self {
+        self.vars.insert(name, value.to_owned());
+        self
+    }
+
+    /// Makes the schema and the application.
+    pub async fn start(self) -> TestApp {
+        let config = Config::from_lookup(&[Need::Database, Need::Redis, Need::Tokens, Need::Codes], &|name| {
+            self.vars.get(name).cloned()
+        })
+        .expect("the test's configuration is usable");
+        let database_url = in_own_schema(config.database_url.expose_secret()).await;
+        let database = Database::new(DatabaseConfig { url: &database_url, pool_size: config.database_pool_size });
+        let (queue, model) = (Arc::new(FakeQueue::default()), Arc::new(FakeModel::default()));
+        let app = App::from(Parts {
+            clock: Clock::default(),
+            database: database.expect("the address of Postgres is usable"),
+            redis: Redis::new(config.redis_url.expose_secret()).expect("the address of Redis is usable"),
+            tokens: Some(Tokens::new(&config.jwt_secret, config.jwt_lifetime)),
+            queue: Some(queue.clone()),
+            table: None,
+            model: Some(model.clone()),
+            config,
+        });
+        let service = web::stack(self.routes, &app);
+        TestApp { app, queue, model, address: random_address(), service }
+    }
+}
+
+impl TestApp {
+    /// An application that serves `routes`, with limits on requests that no test reaches by accident.
+    #[must_use]
+    pub fn serving(routes: Router<App>) -> TestAppBuilder {
+        let vars = [
+            ("ENVIRONMENT", "local".to_owned()),
+            ("DATABASE_URL", from_env("TEST_DATABASE_URL")),
+            ("DATABASE_POOL_SIZE", "8".to_owned()),
+            ("REDIS_URL", from_env("TEST_REDIS_URL")),
+            ("JWT_SECRET", "a secret of the tests, 32 letters".to_owned()),
+            ("RATE_LIMIT_MAX_REQUESTS", "100000".to_owned()),
+            ("RATE_LIMIT_USER_MAX_REQUESTS", "100000".to_owned()),
+            ("RETRY_BASE_DELAY_MS", "2000".to_owned()),
+        ];
+        TestAppBuilder { routes, vars: vars.into() }
+    }
+
+    /// A request to `path` (query included), to be completed and sent.
+    #[must_use]
+    pub fn request(&self, method: &str, path: &str) -> RequestBuilder<'_> {
+        RequestBuilder::new(self, method, path)
+    }
+
+    /// Moves the application's clock on.
+    pub fn advance(&self, step: Duration) {
+        self.app.clock.advance(chrono::TimeDelta::from_std(step).expect("the step is not absurd"));
+    }
+
+    /// The one value that `sql` selects, for looking at what is stored.
+    pub async fn stored<T: for<'a> tokio_postgres::types::FromSql<'a>>(&self, sql: &str) -> T {
+        self.app.db().await.expect("Postgres answers").query_one(sql, &[]).await.expect("one row").get(0)
+    }
+
+    /// Runs `sql`, for arranging what no route does.
+    pub async fn execute(&self, sql: &str) {
+        self.app.db().await.expect("Postgres answers").batch_execute(sql).await.expect("the SQL is valid");
+    }
+}
+
+fn from_env(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests by `cargo dev test`"))
+}
+
+/// Makes a schema with all tables and answers the address at which it is the only one seen.
+async fn in_own_schema(url: &str) -> String {
+    let schema = format!("test_{}", Uuid::new_v4().simple());
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("Postgres answers");
+    tokio::spawn(connection);
+    client.batch_execute(&format!("CREATE SCHEMA {schema}")).await.expect("the schema can be made");
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let own = format!("{url}{separator}options=-c%20search_path%3D{schema}");
+    let (mut client, connection) = tokio_postgres::connect(&own, NoTls).await.expect("Postgres answers");
+    tokio::spawn(connection);
+    migrations::run(&mut client).await.expect("the migrations run");
+    own
+}
+
+fn random_address() -> String {
+    let [a, b, c, ..] = *Uuid::new_v4().as_bytes();
+    format!("10.{a}.{b}.{c}")
+}
+
+/// A number that no other test uses.
+#[must_use]
+pub fn random_number() -> MobileNumber {
+    format!("+4915{:09}", Uuid::new_v4().as_u128() % 1_000_000_000).into()
+}
