@@ -1,6 +1,9 @@
 //! Brings the database's schema up to date: on each deploy, as a CloudFormation custom resource, before the new code
 //! serves; and from the command line.
 
+#[cfg(test)]
+mod tests;
+
 use app::Config;
 use lambda_runtime::{Error, LambdaEvent};
 use secrecy::ExposeSecret;

@@ -10,7 +10,7 @@ mod tests;
 
 use app::{App, Need};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use lambda_runtime::LambdaEvent;
 
 /// What this function cannot do without.
@@ -19,5 +19,5 @@ pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Queue, Need::Gem
 /// Answers the messages of a batch and names those that are to come back.
 pub async fn handle(app: &App, event: LambdaEvent<SqsEvent>) -> SqsBatchResponse {
     let deadline = i64::try_from(event.context.deadline).ok().and_then(DateTime::from_timestamp_millis);
-    batch::run(app, event.payload, deadline.unwrap_or(DateTime::UNIX_EPOCH)).await
+    batch::run(app, event.payload, deadline.unwrap_or(DateTime::<Utc>::MAX_UTC)).await
 }

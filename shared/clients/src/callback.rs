@@ -31,8 +31,8 @@ pub async fn put_json(url: &str, body: &impl Serialize) -> Result<(), CallbackEr
         .build()?;
     client
         .put(url)
-        .json(body)
         .header(CONTENT_TYPE, HeaderValue::from_static(""))
+        .json(body)
         .send()
         .await?
         .error_for_status()?;

@@ -13,4 +13,4 @@ mod test_app;
 pub use fakes::{FakeModel, FakeQueue};
 pub use person::{PASSWORD, Person};
 pub use request::{Answer, RequestBuilder, event};
-pub use test_app::{TestApp, TestAppBuilder, random_number};
+pub use test_app::{TestApp, TestAppBuilder, empty_schema, random_number};

@@ -48,12 +48,14 @@ impl TestAppBuilder {
             self.vars.get(name).cloned()
         })
         .expect("the test's configuration is usable");
-        let database_url = in_own_schema(config.database_url.expose_secret()).await;
+        let database_url = empty_schema().await;
         let database = Database::new(DatabaseConfig { url: &database_url, pool_size: config.database_pool_size });
+        let database = database.expect("the address of Postgres is usable");
+        migrations::run(&mut database.client().await.expect("Postgres answers")).await.expect("the migrations run");
         let (queue, model) = (Arc::new(FakeQueue::default()), Arc::new(FakeModel::default()));
         let app = App::from(Parts {
             clock: Clock::default(),
-            database: database.expect("the address of Postgres is usable"),
+            database,
             redis: Redis::new(config.redis_url.expose_secret()).expect("the address of Redis is usable"),
             tokens: Some(Tokens::new(&config.jwt_secret, config.jwt_lifetime)),
             queue: Some(queue.clone()),
@@ -109,18 +111,15 @@ fn from_env(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests by `cargo dev test`"))
 }
 
-/// Makes a schema with all tables and answers the address at which it is the only one seen.
-async fn in_own_schema(url: &str) -> String {
+/// Makes a schema with nothing in it and answers the address at which it is the only one seen.
+pub async fn empty_schema() -> String {
+    let url = from_env("TEST_DATABASE_URL");
     let schema = format!("test_{}", Uuid::new_v4().simple());
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("Postgres answers");
+    let (client, connection) = tokio_postgres::connect(&url, NoTls).await.expect("Postgres answers");
     tokio::spawn(connection);
     client.batch_execute(&format!("CREATE SCHEMA {schema}")).await.expect("the schema can be made");
     let separator = if url.contains('?') { '&' } else { '?' };
-    let own = format!("{url}{separator}options=-c%20search_path%3D{schema}");
-    let (mut client, connection) = tokio_postgres::connect(&own, NoTls).await.expect("Postgres answers");
-    tokio::spawn(connection);
-    migrations::run(&mut client).await.expect("the migrations run");
-    own
+    format!("{url}{separator}options=-c%20search_path%3D{schema}")
 }
 
 fn random_address() -> String {

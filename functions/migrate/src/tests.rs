@@ -1,0 +1,57 @@
+//! The custom resource, on a real database and a stand-in for CloudFormation's side.
+
+use app::Config;
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+fn config(database_url: &str) -> Config {
+    Config::from_lookup(&[], &|name| (name == "DATABASE_URL").then(|| database_url.to_owned())).unwrap()
+}
+
+/// Sends the event of `request_type` and answers what CloudFormation was told.
+async fn told(config: &Config, request_type: &str) -> Value {
+    let cloud_formation = MockServer::start().await;
+    Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).expect(1).mount(&cloud_formation).await;
+    let mut event = testkit::event("migrate-create");
+    event["RequestType"] = json!(request_type);
+    event["ResponseURL"] = json!(cloud_formation.uri());
+    let request = serde_json::from_value(event).unwrap();
+    crate::handle(config, LambdaEvent::new(request, Context::default())).await.unwrap();
+    let put = cloud_formation.received_requests().await.unwrap().remove(0);
+    // The signature of the address covers an empty content type.
+    assert_eq!(put.headers.get_all("content-type").iter().collect::<Vec<_>>(), [""]);
+    put.body_json().unwrap()
+}
+
+#[tokio::test]
+async fn a_deploy_migrates_once_and_says_what_ran() {
+    let config = config(&testkit::empty_schema().await);
+    let first = told(&config, "Create").await;
+    assert_eq!(first["Status"], "SUCCESS", "{first}");
+    assert!(first["Reason"].as_str().unwrap().contains("accounts_and_conversations"), "{first}");
+    let again = told(&config, "Update").await;
+    assert_eq!((&again["Status"], &again["Reason"]), (&json!("SUCCESS"), &json!("applied: ")));
+    for name in ["PhysicalResourceId", "StackId", "RequestId", "LogicalResourceId"] {
+        assert!(again[name].is_string(), "{name} in {again}");
+    }
+}
+
+#[tokio::test]
+async fn deploys_beside_each_other_take_turns() {
+    let config = config(&testkit::empty_schema().await);
+    let (one, other) = tokio::join!(crate::run(&config), crate::run(&config));
+    let mut applied = [one.unwrap().len(), other.unwrap().len()];
+    applied.sort_unstable();
+    assert_eq!(applied, [0, 1]);
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_reached_fails_the_deploy_but_not_a_removal() {
+    let config = config("postgres://nobody:secret@127.0.0.1:1/none");
+    let failed = told(&config, "Create").await;
+    assert_eq!(failed["Status"], "FAILED", "{failed}");
+    assert!(!failed.to_string().contains("secret"), "{failed}");
+    assert_eq!(told(&config, "Delete").await["Status"], "SUCCESS");
+}
