@@ -8,9 +8,9 @@ mod passwords;
 mod reset_password;
 mod send_signup_otp;
 mod sign_in;
-mod verify_signup_otp;
 #[cfg(test)]
 mod tests;
+mod verify_signup_otp;
 
 use app::{App, Need};
 use axum::Router;

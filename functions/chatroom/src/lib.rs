@@ -7,9 +7,9 @@ mod list;
 mod list_cache;
 mod message_status;
 mod send_message;
-mod views;
 #[cfg(test)]
 mod tests;
+mod views;
 
 use app::{App, Need};
 use axum::Router;

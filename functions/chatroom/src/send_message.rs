@@ -75,7 +75,7 @@ pub(crate) async fn handle(
 /// Tells the worker. The message is stored already, so a queue that does not answer loses nothing.
 async fn enqueue(app: &App, room: ChatroomId, message: MessageId) -> QueueStatus {
     let sent = match app.queue() {
-        Ok(queue) => queue.send_message(room, message).await.map_err(|error| chain(&error)),
+        Ok(queue) => queue.send_message(room, message, 0).await.map_err(|error| chain(&error)),
         Err(error) => Err(chain(&error)),
     };
     match sent {

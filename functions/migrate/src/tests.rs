@@ -13,7 +13,11 @@ fn config(database_url: &str) -> Config {
 /// Sends the event of `request_type` and answers what CloudFormation was told.
 async fn told(config: &Config, request_type: &str) -> Value {
     let cloud_formation = MockServer::start().await;
-    Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).expect(1).mount(&cloud_formation).await;
+    Mock::given(method("PUT"))
+        .respond_with(ResponseTemplate::new(200))
+        .expect(1)
+        .mount(&cloud_formation)
+        .await;
     let mut event = testkit::event("migrate-create");
     event["RequestType"] = json!(request_type);
     event["ResponseURL"] = json!(cloud_formation.uri());

@@ -67,7 +67,8 @@ async fn a_path_that_is_not_there_is_a_problem_like_any_other() {
 
 #[tokio::test]
 async fn an_address_has_only_so_many_requests() {
-    let app = serving().var("RATE_LIMIT_MAX_REQUESTS", "3").var("RATE_LIMIT_WINDOW_MS", "60000").start().await;
+    let app =
+        serving().var("RATE_LIMIT_MAX_REQUESTS", "3").var("RATE_LIMIT_WINDOW_MS", "60000").start().await;
     for remaining in [2, 1, 0] {
         let answer = app.request("GET", "/x").header("x-forwarded-for", "1.2.3.4").send().await.expect(404);
         assert_eq!(answer.header("x-ratelimit-limit"), Some("3"));
@@ -104,7 +105,8 @@ async fn without_redis_requests_are_let_through() {
 
 #[tokio::test]
 async fn only_pages_of_listed_origins_may_call() {
-    let app = serving().var("CORS_ALLOWED_ORIGINS", "https://chat.example, http://localhost:3000").start().await;
+    let app =
+        serving().var("CORS_ALLOWED_ORIGINS", "https://chat.example, http://localhost:3000").start().await;
     let preflight = |origin: &'static str| {
         app.request("OPTIONS", "/api/chatroom")
             .header("origin", origin)

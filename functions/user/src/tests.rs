@@ -14,7 +14,11 @@ async fn me_shows_the_account_and_todays_usage() {
     let app = start().await;
     let person = app.person().await;
     let day = app.app.clock.now().date_naive();
-    app.execute(&format!("INSERT INTO daily_usage (user_id, day, messages) VALUES ('{}', '{day}', 3)", person.id)).await;
+    app.execute(&format!(
+        "INSERT INTO daily_usage (user_id, day, messages) VALUES ('{}', '{day}', 3)",
+        person.id
+    ))
+    .await;
 
     let answer = app.event("user-get-me", Some(&person), None).send().await.expect(200);
 
@@ -43,7 +47,8 @@ async fn a_name_is_changed_and_trimmed() {
 async fn only_the_name_can_be_changed() {
     let app = start().await;
     let person = app.person().await;
-    let body = json!({ "name": "Ada", "subscription_tier": "pro", "id": "x", "mobile_number": "+4915100000000" });
+    let body =
+        json!({ "name": "Ada", "subscription_tier": "pro", "id": "x", "mobile_number": "+4915100000000" });
     let _ = app.request("PUT", "/api/user/me").by(&person).json(body).send().await.expect(200);
     assert_eq!(app.stored::<String>("SELECT subscription_tier FROM users").await, "basic");
     assert_eq!(app.stored::<String>("SELECT mobile_number FROM users").await, person.mobile_number.as_str());
@@ -83,7 +88,8 @@ async fn nothing_is_shown_without_a_live_session() {
         let _ = basic.expect_problem(401, "not_authenticated");
     }
     app.execute("DELETE FROM sessions").await;
-    let _ = app.request("GET", "/api/user/me").by(&person).send().await.expect_problem(401, "not_authenticated");
+    let _ =
+        app.request("GET", "/api/user/me").by(&person).send().await.expect_problem(401, "not_authenticated");
 }
 
 #[tokio::test]
@@ -91,5 +97,6 @@ async fn a_token_ends_with_its_time() {
     let app = start().await;
     let person = app.person().await;
     app.advance(Duration::from_hours(7 * 24));
-    let _ = app.request("GET", "/api/user/me").by(&person).send().await.expect_problem(401, "not_authenticated");
+    let _ =
+        app.request("GET", "/api/user/me").by(&person).send().await.expect_problem(401, "not_authenticated");
 }

@@ -19,6 +19,8 @@ use uuid::Uuid;
 
 use crate::prompt::prompt;
 
+/// What must be left of the function's time after Gemini's time-out, to store the answer.
+const STORE_MARGIN: Duration = Duration::from_secs(5);
 /// What a lease lasts beyond Gemini's time-out.
 const LEASE_MARGIN: Duration = Duration::from_secs(15);
 /// The most exchanges of a room's history that are read.
@@ -45,8 +47,9 @@ enum Fault {
     Setup(#[from] NotConfigured),
 }
 
-/// Answers the message that `body` names.
-pub(crate) async fn answer(app: &App, body: &str) -> Outcome {
+/// Answers the message that `body` names, and before it what else waits in its room; nothing is begun that could not end
+/// before `deadline`.
+pub(crate) async fn answer(app: &App, body: &str, deadline: DateTime<Utc>) -> Outcome {
     let envelope: Envelope = match serde_json::from_str(body) {
         Ok(envelope) => envelope,
         Err(error) => {
@@ -56,32 +59,45 @@ pub(crate) async fn answer(app: &App, body: &str) -> Outcome {
         }
     };
     let Job::AnswerMessage { message_id } = envelope.job;
-    attempt(app, message_id).await.unwrap_or_else(|fault| {
+    catch_up(app, message_id, deadline).await.unwrap_or_else(|fault| {
         error!(error = chain(&fault), message.id = %message_id, "an attempt broke off");
         Outcome::Later(Some(app.config.worker.retry_base_delay))
     })
 }
 
-async fn attempt(app: &App, message_id: MessageId) -> Result<Outcome, Fault> {
-    let now = app.clock.now();
-    let lease =
-        Lease { message_id, owner: Uuid::new_v4(), until: now + app.config.gemini.timeout + LEASE_MARGIN };
-    let claim = answering::claim(&app.db().await?, lease, now, HISTORY_LIMIT).await?;
-    let work = match claim {
-        Claim::Taken(work) => *work,
-        Claim::Held { until } => {
-            info!(message.id = %message_id, %until, "held by another, or not due yet");
-            return Ok(Outcome::Later(Some((until - now).to_std().unwrap_or_default())));
+/// Answers the unfinished messages of a room in their order, up to the one `delivered`.
+async fn catch_up(app: &App, delivered: MessageId, deadline: DateTime<Utc>) -> Result<Outcome, Fault> {
+    loop {
+        let (now, timeout) = (app.clock.now(), app.config.gemini.timeout);
+        if now + timeout + STORE_MARGIN > deadline {
+            return Ok(Outcome::Later(Some(Duration::ZERO)));
         }
-        Claim::Finished | Claim::Missing => {
-            info!(message.id = %message_id, "nothing left to do");
-            return Ok(Outcome::Done);
+        let (owner, until) = (Uuid::new_v4(), now + timeout + LEASE_MARGIN);
+        let claim = answering::claim(&app.db().await?, delivered, owner, now, until, HISTORY_LIMIT).await?;
+        let work = match claim {
+            Claim::Taken(work) => *work,
+            Claim::Held { until } => {
+                info!(message.id = %delivered, %until, "held by another, or not due yet");
+                return Ok(Outcome::Later(Some((until - now).to_std().unwrap_or_default())));
+            }
+            Claim::Finished | Claim::Missing => {
+                info!(message.id = %delivered, "nothing left to do");
+                return Ok(Outcome::Done);
+            }
+        };
+        let lease = Lease { message_id: work.message_id, owner };
+        let outcome = attempt(app, lease, work).await?;
+        if outcome != Outcome::Done || lease.message_id == delivered {
+            return Ok(outcome);
         }
-    };
+    }
+}
+
+async fn attempt(app: &App, lease: Lease, work: Work) -> Result<Outcome, Fault> {
     let (attempt, user_id) = (work.attempt, work.user_id);
     if attempt > app.config.worker.max_attempts {
-        warn!(message.id = %message_id, attempt, "every attempt before broke off");
-        return give_up(app, lease, ErrorCode::Internal).await;
+        warn!(message.id = %lease.message_id, attempt, "every attempt before broke off");
+        return give_up(app, lease, user_id, ErrorCode::Internal).await;
     }
     match ask(app, lease, work).await? {
         Ok(answer) => finish(app, lease, user_id, attempt, &answer).await,
@@ -89,8 +105,8 @@ async fn attempt(app: &App, message_id: MessageId) -> Result<Outcome, Fault> {
             put_off(app, lease, attempt, &error).await
         }
         Err(error) => {
-            warn!(error = chain(&error), message.id = %message_id, attempt, "given up");
-            give_up(app, lease, error.error_code()).await
+            warn!(error = chain(&error), message.id = %lease.message_id, attempt, "given up");
+            give_up(app, lease, user_id, error.error_code()).await
         }
     }
 }
@@ -160,9 +176,10 @@ async fn put_off(app: &App, lease: Lease, attempt: i32, error: &GenerateError) -
     Ok(Outcome::Later(Some(delay)))
 }
 
-async fn give_up(app: &App, lease: Lease, code: ErrorCode) -> Result<Outcome, Fault> {
+async fn give_up(app: &App, lease: Lease, owner: UserId, code: ErrorCode) -> Result<Outcome, Fault> {
     if answering::fail(&app.db().await?, lease, code, app.clock.now()).await? {
-        warn!(message.id = %lease.message_id, error_code = code.as_str(), "failed; the unit of quota is given back");
+        let error_code = code.as_str();
+        warn!(message.id = %lease.message_id, user.id = %owner, error_code, "failed; the unit of quota is given back");
     }
     Ok(Outcome::Done)
 }

@@ -8,31 +8,21 @@ use std::time::Duration;
 
 use app::App;
 use app::telemetry::chain;
-use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use tracing::{Instrument, info_span, warn};
 
 use crate::answer::{Outcome, answer};
 
-/// What must be left after Gemini's time-out to store the answer.
-const MARGIN: Duration = Duration::from_secs(5);
-
 /// Runs the batch; work that could not end before `deadline` is not begun.
 pub(crate) async fn run(app: &App, event: SqsEvent, deadline: DateTime<Utc>) -> SqsBatchResponse {
     let rooms = rooms(event.records);
     let returned = join_all(rooms.into_iter().map(|room| run_room(app, room, deadline))).await;
-    let batch_item_failures = returned
-        .into_iter()
-        .flatten()
-        .map(|id| {
-            let mut failure = BatchItemFailure::default();
-            failure.item_identifier = id;
-            failure
-        })
-        .collect();
     let mut response = SqsBatchResponse::default();
-    response.batch_item_failures = batch_item_failures;
+    for id in returned.into_iter().flatten() {
+        response.add_failure(id);
+    }
     response
 }
 
@@ -54,44 +44,43 @@ fn rooms(records: Vec<SqsMessage>) -> Vec<Vec<SqsMessage>> {
 /// Answers the messages of one room and gives back the ids of those that are to come back.
 async fn run_room(app: &App, room: Vec<SqsMessage>, deadline: DateTime<Utc>) -> Vec<String> {
     let mut records = room.into_iter();
-    let mut returned = Vec::new();
-    for record in records.by_ref() {
-        let delay = if app.clock.now() + app.config.gemini.timeout + MARGIN > deadline {
-            Some(Duration::ZERO)
-        } else {
-            match process(app, &record).await {
-                Outcome::Done => continue,
-                Outcome::Later(delay) => delay,
-            }
-        };
-        let rest: Vec<SqsMessage> = std::iter::once(record).chain(records).collect();
-        for record in rest {
-            if let Some(delay) = delay {
-                put_off(app, &record, delay).await;
-            }
-            returned.push(record.message_id.unwrap_or_default());
+    while let Some(record) = records.next() {
+        if let Outcome::Later(delay) = process(app, &record, deadline).await {
+            return put_off(app, std::iter::once(record).chain(records), delay).await;
         }
-        break;
+    }
+    Vec::new()
+}
+
+async fn process(app: &App, record: &SqsMessage, deadline: DateTime<Utc>) -> Outcome {
+    let received = record.attributes.get("ApproximateReceiveCount").map_or("", String::as_str);
+    let span = info_span!("delivery", sqs.id = record.message_id, sqs.receive_count = received);
+    answer(app, record.body.as_deref().unwrap_or_default(), deadline).instrument(span).await
+}
+
+/// Has `records` come back after `delay`, where there is one, and gives back their ids. Where the delay cannot be set
+/// they come back when the queue's own time-out is over.
+async fn put_off(
+    app: &App,
+    records: impl Iterator<Item = SqsMessage>,
+    delay: Option<Duration>,
+) -> Vec<String> {
+    let mut returned = Vec::new();
+    for record in records {
+        if let Some(delay) = delay
+            && let Err(error) = set_delay(app, &record, delay).await
+        {
+            warn!(error, sqs.id = record.message_id, "a delay could not be set; the queue's own applies");
+        }
+        returned.push(record.message_id.unwrap_or_default());
     }
     returned
 }
 
-async fn process(app: &App, record: &SqsMessage) -> Outcome {
-    let received = record.attributes.get("ApproximateReceiveCount").map_or("", String::as_str);
-    let span = info_span!("delivery", sqs.id = record.message_id, sqs.receive_count = received);
-    answer(app, record.body.as_deref().unwrap_or_default()).instrument(span).await
-}
-
-/// Has `record` come back after `delay`. Where that fails it comes back when the queue's own time-out is over.
-async fn put_off(app: &App, record: &SqsMessage, delay: Duration) {
+async fn set_delay(app: &App, record: &SqsMessage, delay: Duration) -> Result<(), String> {
+    let queue = app.queue().map_err(|error| chain(&error))?;
     let receipt_handle = record.receipt_handle.as_deref().unwrap_or_default();
-    let outcome = match app.queue() {
-        Ok(queue) => queue.delay(receipt_handle, delay).await.map_err(|error| chain(&error)),
-        Err(error) => Err(chain(&error)),
-    };
-    if let Err(error) = outcome {
-        warn!(error, "a delay could not be set; the queue's own applies");
-    }
+    queue.delay(receipt_handle, delay).await.map_err(|error| chain(&error))
 }
 
 #[cfg(test)]

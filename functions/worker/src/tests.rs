@@ -22,7 +22,8 @@ async fn deliver_within(app: &TestApp, ids: &[&str], time_left: Duration) -> Vec
             let mut record = record.clone();
             record["messageId"] = json!(id);
             record["receiptHandle"] = json!(format!("receipt of {id}"));
-            record["body"] = json!(json!({ "version": 1, "type": "answer_message", "message_id": id }).to_string());
+            record["body"] =
+                json!(json!({ "version": 1, "type": "answer_message", "message_id": id }).to_string());
             record
         })
         .collect();
@@ -94,7 +95,10 @@ async fn passing_failures_back_off_and_the_third_attempt_answers() {
     for attempt in 1..=2_u32 {
         assert_eq!(deliver(&app, &[&id]).await, [id.clone()]);
         let message = status(&app, &person, &id).await;
-        assert_eq!((&message["processing_status"], &message["attempts"]), (&json!("pending"), &json!(attempt)));
+        assert_eq!(
+            (&message["processing_status"], &message["attempts"]),
+            (&json!("pending"), &json!(attempt))
+        );
         let (receipt, delay) = app.queue.delays().last().unwrap().clone();
         assert_eq!(receipt, format!("receipt of {id}"));
         let base = Duration::from_secs(2) * 2_u32.pow(attempt - 1);
@@ -120,7 +124,10 @@ async fn after_three_attempts_a_message_fails_and_its_unit_is_given_back() {
         app.advance(Duration::from_secs(10));
     }
     let message = status(&app, &person, &id).await;
-    assert_eq!((&message["processing_status"], &message["error_code"]), (&json!("failed"), &json!("gemini_overloaded")));
+    assert_eq!(
+        (&message["processing_status"], &message["error_code"]),
+        (&json!("failed"), &json!("gemini_overloaded"))
+    );
     assert_eq!(app.stored::<i32>("SELECT messages FROM daily_usage").await, 0);
     assert!(deliver(&app, &[&id]).await.is_empty());
     assert_eq!(app.model.asked().len(), 3);
@@ -203,7 +210,10 @@ async fn a_message_that_kills_every_worker_is_given_up() {
     assert!(deliver(&app, &[&id]).await.is_empty());
     assert!(app.model.asked().is_empty());
     let message = status(&app, &person, &id).await;
-    assert_eq!((&message["processing_status"], &message["error_code"]), (&json!("failed"), &json!("internal")));
+    assert_eq!(
+        (&message["processing_status"], &message["error_code"]),
+        (&json!("failed"), &json!("internal"))
+    );
 }
 
 #[tokio::test]
@@ -212,7 +222,14 @@ async fn the_model_is_told_the_history_the_instruction_and_the_plan() {
     let person = app.person().await;
     app.set_tier(&person, domain::Tier::Pro).await;
     let body = json!({ "name": "A room", "system_prompt": "Be brief." });
-    let room = app.request("POST", "/api/chatroom").by(&person).json(body).send().await.expect(201).text("/chatroom/id");
+    let room = app
+        .request("POST", "/api/chatroom")
+        .by(&person)
+        .json(body)
+        .send()
+        .await
+        .expect(201)
+        .text("/chatroom/id");
     let first = app.message(&person, &room, "one").await;
     let second = app.message(&person, &room, "two").await;
     app.model.fail_with(GenerateError::BlockedPrompt { reason: "SAFETY".to_owned() });
@@ -222,7 +239,8 @@ async fn the_model_is_told_the_history_the_instruction_and_the_plan() {
 
     let prompt = app.model.asked().pop().unwrap();
     // The first was given up, so it is no part of the conversation.
-    let turns: Vec<(&str, &str)> = prompt.turns.iter().map(|turn| (turn.role.as_str(), turn.text.as_str())).collect();
+    let turns: Vec<(&str, &str)> =
+        prompt.turns.iter().map(|turn| (turn.role.as_str(), turn.text.as_str())).collect();
     assert_eq!(turns, [("user", "two"), ("model", "Echo: two"), ("user", "three")]);
     assert_eq!(prompt.system_instruction.as_deref(), Some("Be brief."));
     assert_eq!(prompt.model, app.app.config.gemini.model_pro);
@@ -253,7 +271,8 @@ async fn a_job_that_cannot_be_read_comes_back_alone() {
     context.deadline = u64::MAX;
     let payload = serde_json::from_value(event).unwrap();
     let response = crate::handle(&app.app, LambdaEvent::new(payload, context)).await;
-    let returned: Vec<&str> = response.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();
+    let returned: Vec<&str> =
+        response.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();
     assert_eq!(returned, ["bad"]);
     assert_eq!(status(&app, &person, &id).await["processing_status"], "completed");
 }
@@ -268,4 +287,35 @@ async fn the_cached_list_is_dropped_when_an_answer_comes() {
     let _ = deliver(&app, &[&id]).await;
     let list = app.request("GET", "/api/chatroom").by(&person).send().await.expect(200).body;
     assert_eq!((&list["cached"], &list["chatrooms"][0]["message_count"]), (&json!(false), &json!(2)));
+}
+
+#[tokio::test]
+async fn a_message_whose_delivery_was_lost_is_answered_before_what_came_after_it() {
+    let app = start().await;
+    let (person, room, lost) = sent(&app, "one").await;
+    let delivered = app.message(&person, &room, "two").await;
+    assert!(deliver(&app, &[&delivered]).await.is_empty());
+    assert_eq!(status(&app, &person, &lost).await["processing_status"], "completed");
+    let replies: String = app
+        .stored("SELECT string_agg(content, '|' ORDER BY position) FROM messages WHERE message_type = 'ai'")
+        .await;
+    assert_eq!(replies, "Echo: one|Echo: two");
+    assert!(deliver(&app, &[&lost]).await.is_empty());
+    assert_eq!(app.model.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_room_waits_for_its_oldest_message() {
+    let app = start().await;
+    let (person, room, first) = sent(&app, "one").await;
+    let second = app.message(&person, &room, "two").await;
+    app.model.fail_with(overloaded());
+    assert_eq!(deliver(&app, &[&first]).await, [first.clone()]);
+    assert_eq!(deliver(&app, &[&second]).await, [second.clone()]);
+    assert_eq!(app.model.asked().len(), 1);
+    app.advance(Duration::from_secs(10));
+    assert!(deliver(&app, &[&second]).await.is_empty());
+    for id in [&first, &second] {
+        assert_eq!(status(&app, &person, id).await["processing_status"], "completed");
+    }
 }

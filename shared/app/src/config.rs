@@ -23,6 +23,8 @@ pub enum Need {
     Codes,
     /// `MESSAGE_QUEUE_URL` and `AWS_REGION`.
     Queue,
+    /// `MESSAGE_DEAD_LETTER_QUEUE_URL` and `AWS_REGION`.
+    DeadLetters,
     /// `TABLE_NAME` and `AWS_REGION`.
     Table,
     /// `GEMINI_API_KEY`.
@@ -119,6 +121,8 @@ pub struct Config {
     pub aws: AwsConfig,
     /// The queue of messages to be answered.
     pub message_queue_url: String,
+    /// Where jobs end up that were delivered too often.
+    pub dead_letter_queue_url: String,
     /// The DynamoDB table.
     pub table_name: String,
     /// How Gemini is asked.
@@ -172,11 +176,16 @@ impl Config {
             aws: AwsConfig {
                 region: env.required(
                     "AWS_REGION",
-                    needs(Need::Queue) || needs(Need::Table),
+                    [Need::Queue, Need::DeadLetters, Need::Table].into_iter().any(needs),
                     "for example eu-central-1",
                 ),
                 endpoint_url: env.get("AWS_ENDPOINT_URL"),
             },
+            dead_letter_queue_url: env.required(
+                "MESSAGE_DEAD_LETTER_QUEUE_URL",
+                needs(Need::DeadLetters),
+                "the address of the SQS dead-letter queue",
+            ),
             message_queue_url: env.required(
                 "MESSAGE_QUEUE_URL",
                 needs(Need::Queue),
@@ -258,8 +267,16 @@ fn gemini(env: &mut Env<'_>, needed: bool) -> GeminiSettings {
 mod tests {
     use super::*;
 
-    const ALL: [Need; 7] =
-        [Need::Database, Need::Redis, Need::Tokens, Need::Codes, Need::Queue, Need::Table, Need::Gemini];
+    const ALL: [Need; 8] = [
+        Need::Database,
+        Need::Redis,
+        Need::Tokens,
+        Need::Codes,
+        Need::Queue,
+        Need::DeadLetters,
+        Need::Table,
+        Need::Gemini,
+    ];
 
     fn read(needs: &[Need], vars: &[(&str, &str)]) -> Result<Config, String> {
         let lookup =
@@ -277,6 +294,7 @@ mod tests {
             "OTP_DELIVERY",
             "AWS_REGION",
             "MESSAGE_QUEUE_URL",
+            "MESSAGE_DEAD_LETTER_QUEUE_URL",
             "TABLE_NAME",
             "GEMINI_API_KEY",
         ] {

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use clients::gemini::{Gemini, GeminiConfig, LanguageModel};
-use clients::queue::{JobQueue, SqsQueue};
+use clients::queue::{DeadLetterQueue, JobQueue, SqsQueue};
 use clients::redis::Redis;
 use clients::table::Table;
 use secrecy::ExposeSecret;
@@ -41,6 +41,8 @@ pub struct Parts {
     pub tokens: Option<Tokens>,
     /// The queue of messages to be answered.
     pub queue: Option<Arc<dyn JobQueue>>,
+    /// Where jobs end up that were delivered too often.
+    pub dead_letters: Option<Arc<dyn DeadLetterQueue>>,
     /// The DynamoDB table.
     pub table: Option<Table>,
     /// Gemini.
@@ -69,13 +71,16 @@ impl Parts {
     /// When an address cannot be read.
     pub fn new(config: Config, needs: &[Need]) -> Result<Self, SetupError> {
         let needs = |need| needs.contains(&need);
-        let aws = (needs(Need::Queue) || needs(Need::Table)).then(|| config.aws.load());
+        let aws =
+            [Need::Queue, Need::DeadLetters, Need::Table].into_iter().any(needs).then(|| config.aws.load());
         let with_aws = |need| aws.as_ref().filter(|_| needs(need));
         Ok(Self {
             clock: Clock::default(),
             database: database(&config)?,
             redis: Redis::new(config.redis_url.expose_secret()).map_err(setup)?,
             tokens: needs(Need::Tokens).then(|| Tokens::new(&config.jwt_secret, config.jwt_lifetime)),
+            dead_letters: with_aws(Need::DeadLetters)
+                .map(|aws| Arc::new(SqsQueue::new(aws, &config.dead_letter_queue_url)) as _),
             queue: with_aws(Need::Queue)
                 .map(|aws| Arc::new(SqsQueue::new(aws, &config.message_queue_url)) as _),
             table: with_aws(Need::Table).map(|aws| Table::new(aws, &config.table_name)),
@@ -127,6 +132,14 @@ impl App {
     /// When this function was not set up for it.
     pub fn queue(&self) -> Result<&dyn JobQueue, NotConfigured> {
         self.queue.as_deref().ok_or(NotConfigured(Need::Queue))
+    }
+
+    /// The dead-letter queue.
+    ///
+    /// # Errors
+    /// When this function was not set up for it.
+    pub fn dead_letters(&self) -> Result<&dyn DeadLetterQueue, NotConfigured> {
+        self.dead_letters.as_deref().ok_or(NotConfigured(Need::DeadLetters))
     }
 
     /// The table.

@@ -1,7 +1,7 @@
 //! The network edges: Redis, SQS, DynamoDB and Gemini.
 //!
 //! A trait stands here where tests put a fake in place of a vendor's service ([`queue::JobQueue`],
-//! [`gemini::LanguageModel`]); Redis, like Postgres, is always the real one.
+//! [`queue::DeadLetterQueue`], [`gemini::LanguageModel`]); Redis, like Postgres, is always the real one.
 
 pub mod aws;
 pub mod callback;

@@ -32,8 +32,9 @@ const LONGEST_DELAY: Duration = Duration::from_hours(12);
 #[async_trait]
 pub trait JobQueue: Send + Sync {
     /// Asks for `message` to be answered after those of `room` that were sent before. Only the id travels. Sending
-    /// the same message again within five minutes does nothing.
-    async fn send_message(&self, room: ChatroomId, message: MessageId) -> Result<(), QueueError>;
+    /// the same message with the same number of `resend` (0 at first) again within five minutes does nothing.
+    async fn send_message(&self, room: ChatroomId, message: MessageId, resend: i32)
+    -> Result<(), QueueError>;
 
     /// Keeps a received item from coming back before `delay` (whole seconds, rounded up, at most 12 hours) is over.
     async fn delay(&self, receipt_handle: &str, delay: Duration) -> Result<(), QueueError>;
@@ -42,7 +43,28 @@ pub trait JobQueue: Send + Sync {
     async fn ping(&self) -> Result<(), QueueError>;
 }
 
-/// The queue at SQS.
+/// A job that was delivered too often without success.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    /// SQS's id of it.
+    pub id: String,
+    /// What it says.
+    pub body: String,
+    /// What it is deleted by.
+    pub receipt_handle: String,
+}
+
+/// Where jobs end up that were delivered too often.
+#[async_trait]
+pub trait DeadLetterQueue: Send + Sync {
+    /// Takes up to ten of them; they come back unless they are deleted.
+    async fn receive(&self) -> Result<Vec<DeadLetter>, QueueError>;
+
+    /// Forgets one.
+    async fn delete(&self, receipt_handle: &str) -> Result<(), QueueError>;
+}
+
+/// A queue at SQS.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     client: aws_sdk_sqs::Client,
@@ -59,7 +81,12 @@ impl SqsQueue {
 
 #[async_trait]
 impl JobQueue for SqsQueue {
-    async fn send_message(&self, room: ChatroomId, message: MessageId) -> Result<(), QueueError> {
+    async fn send_message(
+        &self,
+        room: ChatroomId,
+        message: MessageId,
+        resend: i32,
+    ) -> Result<(), QueueError> {
         const ACTION: &str = "SendMessage";
         let envelope = Envelope::from(Job::AnswerMessage { message_id: message });
         let body = serde_json::to_string(&envelope).map_err(|error| QueueError::new(ACTION, error))?;
@@ -68,7 +95,7 @@ impl JobQueue for SqsQueue {
             .queue_url(&self.url)
             .message_body(body)
             .message_group_id(room.to_string())
-            .message_deduplication_id(message.to_string())
+            .message_deduplication_id(format!("{message}:{resend}"))
             .send()
             .await
             .map_err(|error| QueueError::new(ACTION, DisplayErrorContext(error)))?;
@@ -96,6 +123,29 @@ impl JobQueue for SqsQueue {
             .send()
             .await
             .map_err(|error| QueueError::new("GetQueueAttributes", DisplayErrorContext(error)))?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl DeadLetterQueue for SqsQueue {
+    async fn receive(&self) -> Result<Vec<DeadLetter>, QueueError> {
+        let request = self.client.receive_message().queue_url(&self.url).max_number_of_messages(10);
+        let received = request
+            .send()
+            .await
+            .map_err(|error| QueueError::new("ReceiveMessage", DisplayErrorContext(error)))?;
+        let letters = received.messages.unwrap_or_default().into_iter().map(|message| DeadLetter {
+            id: message.message_id.unwrap_or_default(),
+            body: message.body.unwrap_or_default(),
+            receipt_handle: message.receipt_handle.unwrap_or_default(),
+        });
+        Ok(letters.collect())
+    }
+
+    async fn delete(&self, receipt_handle: &str) -> Result<(), QueueError> {
+        let request = self.client.delete_message().queue_url(&self.url).receipt_handle(receipt_handle);
+        request.send().await.map_err(|error| QueueError::new("DeleteMessage", DisplayErrorContext(error)))?;
         Ok(())
     }
 }

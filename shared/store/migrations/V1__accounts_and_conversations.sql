@@ -67,6 +67,9 @@ CREATE TABLE messages (
     -- Who answers it, and until when nobody else may take it up (also the end of a wait before the next attempt).
     lease_owner       uuid,
     lease_until       timestamptz,
+    -- How often the sweeper put it on the queue again, and when it last did.
+    resends           integer     NOT NULL DEFAULT 0,
+    resent_at         timestamptz,
     -- The message that this one answers. UNIQUE is the last guard against a second answer.
     reply_to          uuid        REFERENCES messages ON DELETE CASCADE,
     model             text,
@@ -77,6 +80,11 @@ CREATE TABLE messages (
     CONSTRAINT messages_chatroom_id_position_key UNIQUE (chatroom_id, position),
     CONSTRAINT messages_reply_to_key UNIQUE (reply_to)
 ) WITH (fillfactor = 80);
+-- The few rows that still want an answer: the next one of a room, for the worker; the oldest, for the sweeper.
+CREATE INDEX messages_unfinished_in_room_idx ON messages (chatroom_id, position)
+    WHERE processing_status IN ('pending', 'processing');
+CREATE INDEX messages_unfinished_idx ON messages (created_at)
+    WHERE processing_status IN ('pending', 'processing');
 
 CREATE TABLE daily_usage (
     user_id         uuid    NOT NULL REFERENCES users ON DELETE CASCADE,

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use clients::gemini::{Answer, FinishReason, GenerateError, LanguageModel, Prompt};
-use clients::queue::{JobQueue, QueueError};
+use clients::queue::{DeadLetter, DeadLetterQueue, JobQueue, QueueError};
 use domain::{ChatroomId, MessageId};
+use uuid::Uuid;
 
 /// A queue that only keeps what was put on it.
 #[derive(Debug, Default)]
 pub struct FakeQueue {
-    sent: Mutex<Vec<(ChatroomId, MessageId)>>,
+    sent: Mutex<Vec<(ChatroomId, MessageId, i32)>>,
     delays: Mutex<Vec<(String, Duration)>>,
     broken: AtomicBool,
 }
@@ -21,7 +22,12 @@ pub struct FakeQueue {
 impl FakeQueue {
     /// What was sent, in order.
     pub fn sent(&self) -> Vec<(ChatroomId, MessageId)> {
-        self.sent.lock().unwrap().clone()
+        self.sent.lock().unwrap().iter().map(|(room, message, _)| (*room, *message)).collect()
+    }
+
+    /// The number of the re-send of each that was sent, in order.
+    pub fn resends(&self) -> Vec<i32> {
+        self.sent.lock().unwrap().iter().map(|(_, _, resend)| *resend).collect()
     }
 
     /// What was delayed, in order: receipt handle and delay.
@@ -34,6 +40,11 @@ impl FakeQueue {
         self.broken.store(true, Ordering::SeqCst);
     }
 
+    /// From now on calls go through again.
+    pub fn repair(&self) {
+        self.broken.store(false, Ordering::SeqCst);
+    }
+
     fn works(&self) -> Result<(), QueueError> {
         if self.broken.load(Ordering::SeqCst) { Err(QueueError::new("fake", "broken")) } else { Ok(()) }
     }
@@ -41,9 +52,14 @@ impl FakeQueue {
 
 #[async_trait]
 impl JobQueue for FakeQueue {
-    async fn send_message(&self, room: ChatroomId, message: MessageId) -> Result<(), QueueError> {
+    async fn send_message(
+        &self,
+        room: ChatroomId,
+        message: MessageId,
+        resend: i32,
+    ) -> Result<(), QueueError> {
         self.works()?;
-        self.sent.lock().unwrap().push((room, message));
+        self.sent.lock().unwrap().push((room, message, resend));
         Ok(())
     }
 
@@ -55,6 +71,41 @@ impl JobQueue for FakeQueue {
 
     async fn ping(&self) -> Result<(), QueueError> {
         self.works()
+    }
+}
+
+/// A dead-letter queue with what the test put in. What is received is in flight until the test ends.
+#[derive(Debug, Default)]
+pub struct FakeDeadLetters {
+    waiting: Mutex<Vec<DeadLetter>>,
+    in_flight: Mutex<Vec<DeadLetter>>,
+}
+
+impl FakeDeadLetters {
+    /// Puts a job in.
+    pub fn put(&self, body: &str) {
+        let id = format!("letter {}", Uuid::new_v4());
+        let letter = DeadLetter { receipt_handle: format!("receipt of {id}"), id, body: body.to_owned() };
+        self.waiting.lock().unwrap().push(letter);
+    }
+
+    /// How many were not deleted.
+    pub fn left(&self) -> usize {
+        self.waiting.lock().unwrap().len() + self.in_flight.lock().unwrap().len()
+    }
+}
+
+#[async_trait]
+impl DeadLetterQueue for FakeDeadLetters {
+    async fn receive(&self) -> Result<Vec<DeadLetter>, QueueError> {
+        let received = std::mem::take(&mut *self.waiting.lock().unwrap());
+        self.in_flight.lock().unwrap().extend(received.iter().cloned());
+        Ok(received)
+    }
+
+    async fn delete(&self, receipt_handle: &str) -> Result<(), QueueError> {
+        self.in_flight.lock().unwrap().retain(|letter| letter.receipt_handle != receipt_handle);
+        Ok(())
     }
 }
 

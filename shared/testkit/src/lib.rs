@@ -3,14 +3,19 @@
 //! `cargo dev test` starts Postgres and Redis and says where they are by `TEST_DATABASE_URL` and `TEST_REDIS_URL`.
 //! Each [`TestApp`] has a schema of its own; keys in Redis are kept apart by random ids, numbers and addresses.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, clippy::missing_panics_doc, reason = "tests fail by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "tests fail by panicking"
+)]
 
 mod fakes;
 mod person;
 mod request;
 mod test_app;
 
-pub use fakes::{FakeModel, FakeQueue};
+pub use fakes::{FakeDeadLetters, FakeModel, FakeQueue};
 pub use person::{PASSWORD, Person};
 pub use request::{Answer, RequestBuilder, event};
 pub use test_app::{TestApp, TestAppBuilder, empty_schema, random_number};

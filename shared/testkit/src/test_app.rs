@@ -13,7 +13,7 @@ use store::{Database, DatabaseConfig, migrations};
 use tokio_postgres::NoTls;
 use uuid::Uuid;
 
-use crate::{FakeModel, FakeQueue, RequestBuilder};
+use crate::{FakeDeadLetters, FakeModel, FakeQueue, RequestBuilder};
 
 /// An application with a database schema of its own, whose clock, queue and model are the test's.
 pub struct TestApp {
@@ -21,6 +21,8 @@ pub struct TestApp {
     pub app: App,
     /// What was put on the queue.
     pub queue: Arc<FakeQueue>,
+    /// What was delivered too often.
+    pub dead_letters: Arc<FakeDeadLetters>,
     /// What the model was asked and answers.
     pub model: Arc<FakeModel>,
     /// The address that requests come from.
@@ -44,27 +46,33 @@ impl TestAppBuilder {
 
     /// Makes the schema and the application.
     pub async fn start(self) -> TestApp {
-        let config = Config::from_lookup(&[Need::Database, Need::Redis, Need::Tokens, Need::Codes], &|name| {
-            self.vars.get(name).cloned()
-        })
-        .expect("the test's configuration is usable");
+        let config =
+            Config::from_lookup(&[Need::Database, Need::Redis, Need::Tokens, Need::Codes], &|name| {
+                self.vars.get(name).cloned()
+            })
+            .expect("the test's configuration is usable");
         let database_url = empty_schema().await;
-        let database = Database::new(DatabaseConfig { url: &database_url, pool_size: config.database_pool_size });
+        let database =
+            Database::new(DatabaseConfig { url: &database_url, pool_size: config.database_pool_size });
         let database = database.expect("the address of Postgres is usable");
-        migrations::run(&mut database.client().await.expect("Postgres answers")).await.expect("the migrations run");
-        let (queue, model) = (Arc::new(FakeQueue::default()), Arc::new(FakeModel::default()));
+        migrations::run(&mut database.client().await.expect("Postgres answers"))
+            .await
+            .expect("the migrations run");
+        let (queue, dead_letters, model) =
+            <(Arc<FakeQueue>, Arc<FakeDeadLetters>, Arc<FakeModel>)>::default();
         let app = App::from(Parts {
             clock: Clock::default(),
             database,
             redis: Redis::new(config.redis_url.expose_secret()).expect("the address of Redis is usable"),
             tokens: Some(Tokens::new(&config.jwt_secret, config.jwt_lifetime)),
             queue: Some(queue.clone()),
+            dead_letters: Some(dead_letters.clone()),
             table: None,
             model: Some(model.clone()),
             config,
         });
         let service = web::stack(self.routes, &app);
-        TestApp { app, queue, model, address: random_address(), service }
+        TestApp { app, queue, dead_letters, model, address: random_address(), service }
     }
 }
 

@@ -105,17 +105,28 @@ async fn a_reset_sets_the_password_and_ends_every_session() {
     let _ = app.request("POST", "/api/auth/reset-password").json(body).send().await.expect(200);
 
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 0);
-    let _ = login(&app, &person.mobile_number, testkit::PASSWORD).await.expect_problem(401, "invalid_credentials");
+    let _ = login(&app, &person.mobile_number, testkit::PASSWORD)
+        .await
+        .expect_problem(401, "invalid_credentials");
     let _ = login(&app, &person.mobile_number, "a new one!").await.expect(200);
 }
 
 #[tokio::test]
 async fn a_reset_for_an_unknown_number_looks_like_a_wrong_code() {
     let (app, number) = (start().await, random_number());
-    let sent = app.request("POST", "/api/auth/forgot-password").json(json!({ "mobile_number": number.as_str() })).send().await;
+    let sent = app
+        .request("POST", "/api/auth/forgot-password")
+        .json(json!({ "mobile_number": number.as_str() }))
+        .send()
+        .await;
     let code = sent.expect(200).text("/otp");
     let body = json!({ "mobile_number": number.as_str(), "otp": code, "new_password": "a new one!" });
-    let _ = app.request("POST", "/api/auth/reset-password").json(body).send().await.expect_problem(400, "invalid_code");
+    let _ = app
+        .request("POST", "/api/auth/reset-password")
+        .json(body)
+        .send()
+        .await
+        .expect_problem(400, "invalid_code");
 }
 
 #[tokio::test]

@@ -45,7 +45,8 @@ async fn a_field_of_the_wrong_type_is_named() {
 async fn bodies_that_are_not_json_objects_are_refused() {
     let app = start().await;
     let deep = "[".repeat(20_000);
-    for body in ["", "{", "\"a\"", "[1]", "null", "{\"mobile_number\":\"\\ud800\"}", "\u{0}", &deep, "{} {}"] {
+    for body in ["", "{", "\"a\"", "[1]", "null", "{\"mobile_number\":\"\\ud800\"}", "\u{0}", &deep, "{} {}"]
+    {
         let status = post(&app, "login", body).await.status;
         assert_eq!(status.as_u16(), 400, "{body:.40}");
     }
@@ -84,7 +85,8 @@ async fn wrong_methods_paths_types_and_sizes_have_their_own_status() {
     let answer = app.request("GET", "/api/auth/login").send().await.expect_problem(405, "method_not_allowed");
     assert_eq!(answer.header("allow"), Some("POST"));
     let _ = app.request("POST", "/api/auth/nothing").send().await.expect_problem(404, "route_not_found");
-    let text = app.request("POST", "/api/auth/login").body("{}").header("content-type", "text/plain").send().await;
+    let text =
+        app.request("POST", "/api/auth/login").body("{}").header("content-type", "text/plain").send().await;
     let _ = text.expect_problem(415, "unsupported_media_type");
     let large = format!("{{\"mobile_number\":\"{}\"}}", "1".repeat(65 * 1024));
     let _ = post(&app, "login", &large).await.expect_problem(413, "body_too_large");

@@ -21,7 +21,8 @@ async fn a_login_begins_a_session_of_its_own() {
 async fn unknown_numbers_and_wrong_passwords_are_one_answer() {
     let app = start().await;
     let person = app.person().await;
-    let wrong = login(&app, &person.mobile_number, "wrong password").await.expect_problem(401, "invalid_credentials");
+    let wrong =
+        login(&app, &person.mobile_number, "wrong password").await.expect_problem(401, "invalid_credentials");
     let unknown = login(&app, &random_number(), PASSWORD).await.expect_problem(401, "invalid_credentials");
     assert_eq!(wrong.body["detail"], unknown.body["detail"]);
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 1);
@@ -34,7 +35,13 @@ async fn a_changed_password_ends_every_other_session() {
     let other = login(&app, &person.mobile_number, PASSWORD).await.expect(200).text("/token");
 
     let body = json!({ "current_password": PASSWORD, "new_password": "a new one!" });
-    let _ = app.request("POST", "/api/auth/change-password").by(&person).json(body.clone()).send().await.expect(200);
+    let _ = app
+        .request("POST", "/api/auth/change-password")
+        .by(&person)
+        .json(body.clone())
+        .send()
+        .await
+        .expect(200);
 
     let refused = app.request("POST", "/api/auth/change-password").token(&other).json(body).send().await;
     let _ = refused.expect_problem(401, "not_authenticated");
@@ -59,8 +66,14 @@ async fn a_token_that_was_tampered_with_opens_nothing() {
     let app = start().await;
     let person = app.person().await;
     let body = json!({ "current_password": PASSWORD, "new_password": "a new one!" });
-    for token in [&person.token[..person.token.len() - 2], "x.y.z", "", &format!("{} ", person.token.replace('.', " "))] {
-        let answer = app.request("POST", "/api/auth/change-password").token(token).json(body.clone()).send().await;
+    for token in [
+        &person.token[..person.token.len() - 2],
+        "x.y.z",
+        "",
+        &format!("{} ", person.token.replace('.', " ")),
+    ] {
+        let answer =
+            app.request("POST", "/api/auth/change-password").token(token).json(body.clone()).send().await;
         let _ = answer.expect_problem(401, "not_authenticated");
     }
 }

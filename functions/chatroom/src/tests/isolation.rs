@@ -18,7 +18,9 @@ async fn somebody_elses_room_and_message_are_not_there() {
         ("GET", "/api/chatroom/message/{}/status", &message),
         ("GET", "/api/chatroom/message/{}/status?wait=25", &message),
     ] {
-        let ask = |id: &str| app.request(method, &path.replace("{}", id)).by(&other).json(json!({ "content": "x" })).send();
+        let ask = |id: &str| {
+            app.request(method, &path.replace("{}", id)).by(&other).json(json!({ "content": "x" })).send()
+        };
         let theirs = ask(foreign).await.expect_problem(404, "not_found");
         let absent = ask(nobodys).await.expect_problem(404, "not_found");
         assert_eq!(theirs.body["detail"], absent.body["detail"], "{method} {path}");

@@ -18,7 +18,11 @@ async fn the_sixth_message_of_a_day_is_refused_with_the_time_of_the_reset() {
         app.message(&person, &room, "hello").await;
     }
     let request = app.request("POST", &format!("/api/chatroom/{room}/message")).by(&person);
-    let refused = request.json(json!({ "content": "one more" })).send().await.expect_problem(429, "daily_quota_exhausted");
+    let refused = request
+        .json(json!({ "content": "one more" }))
+        .send()
+        .await
+        .expect_problem(429, "daily_quota_exhausted");
     assert!(refused.text("/resets_at").ends_with("T00:00:00Z"), "{}", refused.body);
     assert_eq!(refused.body["usage"]["remaining_messages"], 0);
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
@@ -55,7 +59,8 @@ async fn parallel_sends_to_one_room_have_positions_without_holes() {
     let person = app.person().await;
     app.set_tier(&person, Tier::Pro).await;
     let room = app.room(&person).await;
-    let ids: HashSet<String> = join_all((0..20).map(|_| app.message(&person, &room, "hello"))).await.into_iter().collect();
+    let ids: HashSet<String> =
+        join_all((0..20).map(|_| app.message(&person, &room, "hello"))).await.into_iter().collect();
     assert_eq!(ids.len(), 20);
     assert_eq!(app.stored::<i64>("SELECT count(DISTINCT position) FROM messages").await, 20);
     assert_eq!(app.stored::<i64>("SELECT max(position) FROM messages").await, 20);

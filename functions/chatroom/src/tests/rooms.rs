@@ -74,7 +74,8 @@ async fn the_list_comes_in_pages_newest_first() {
     let mut query = "?limit=2".to_owned();
     loop {
         let page = list(&app, &person, &query).await;
-        let ids = page["chatrooms"].as_array().unwrap().iter().map(|room| room["id"].as_str().unwrap().to_owned());
+        let ids =
+            page["chatrooms"].as_array().unwrap().iter().map(|room| room["id"].as_str().unwrap().to_owned());
         seen.extend(ids);
         let Some(cursor) = page["next_cursor"].as_str() else { break };
         query = format!("?limit=2&cursor={cursor}");
@@ -114,10 +115,12 @@ async fn a_room_shows_its_newest_page_oldest_first() {
     assert_eq!(newest["messages"][0]["processing_status"], "pending");
 
     let before = newest["next_cursor"].as_str().unwrap();
-    let older = app.request("GET", &format!("{path}&before={before}")).by(&person).send().await.expect(200).body;
+    let older =
+        app.request("GET", &format!("{path}&before={before}")).by(&person).send().await.expect(200).body;
     assert_eq!(contents(&older), ["message 2", "message 3"]);
     let before = older["next_cursor"].as_str().unwrap();
-    let oldest = app.request("GET", &format!("{path}&before={before}")).by(&person).send().await.expect(200).body;
+    let oldest =
+        app.request("GET", &format!("{path}&before={before}")).by(&person).send().await.expect(200).body;
     assert_eq!(contents(&oldest), ["message 1"]);
     assert_eq!(oldest["next_cursor"], json!(null));
 }

@@ -12,11 +12,20 @@ async fn a_message_is_stored_and_its_id_alone_is_queued() {
     let person = app.person().await;
     let room = app.room(&person).await;
     let path = format!("/api/chatroom/{room}/message");
-    let sent = app.request("POST", &path).by(&person).json(json!({ "content": " Héllo\n日本 " })).send().await.expect(201);
+    let sent = app
+        .request("POST", &path)
+        .by(&person)
+        .json(json!({ "content": " Héllo\n日本 " }))
+        .send()
+        .await
+        .expect(201);
 
     let message = &sent.body["message"];
     assert_eq!((&message["content"], &message["message_type"]), (&json!(" Héllo\n日本 "), &json!("user")));
-    assert_eq!((&message["processing_status"], &sent.body["queue_status"]), (&json!("pending"), &json!("queued")));
+    assert_eq!(
+        (&message["processing_status"], &sent.body["queue_status"]),
+        (&json!("pending"), &json!("queued"))
+    );
     assert_eq!(sent.header("x-quota-remaining"), Some("4"));
     let queued = app.queue.sent();
     assert_eq!(queued.len(), 1);
@@ -31,7 +40,8 @@ async fn a_queue_that_does_not_answer_loses_nothing() {
     let room = app.room(&person).await;
     app.queue.break_down();
     let path = format!("/api/chatroom/{room}/message");
-    let sent = app.request("POST", &path).by(&person).json(json!({ "content": "hello" })).send().await.expect(201);
+    let sent =
+        app.request("POST", &path).by(&person).json(json!({ "content": "hello" })).send().await.expect(201);
     assert_eq!(sent.body["queue_status"], "delayed");
     assert_eq!(app.stored::<String>("SELECT processing_status FROM messages").await, "pending");
 }
@@ -41,7 +51,9 @@ async fn wrong_content_is_refused_by_name_and_not_stored() {
     let app = start().await;
     let person = app.person().await;
     let path = format!("/api/chatroom/{}/message", app.room(&person).await);
-    for content in [json!(""), json!(" \n\t "), json!("x".repeat(10_001)), json!("a\u{0}b"), json!(7), json!(null)] {
+    for content in
+        [json!(""), json!(" \n\t "), json!("x".repeat(10_001)), json!("a\u{0}b"), json!(7), json!(null)]
+    {
         let request = app.request("POST", &path).by(&person).json(json!({ "content": content }));
         request.send().await.expect_invalid(&["content"]);
     }
@@ -73,9 +85,13 @@ async fn the_status_names_room_attempts_error_and_reply() {
     assert_eq!((&message["chatroom_name"], &message["attempts"]), (&json!("A room"), &json!(0)));
     assert_eq!((&message["error_code"], &message["reply"]), (&json!(null), &json!(null)));
 
-    app.execute("UPDATE messages SET processing_status = 'failed', error_code = 'timeout', attempts = 3").await;
+    app.execute("UPDATE messages SET processing_status = 'failed', error_code = 'timeout', attempts = 3")
+        .await;
     let failed = app.request("GET", &path).by(&person).send().await.expect(200);
-    assert_eq!((&failed.body["message"]["error_code"], &failed.body["message"]["attempts"]), (&json!("timeout"), &json!(3)));
+    assert_eq!(
+        (&failed.body["message"]["error_code"], &failed.body["message"]["attempts"]),
+        (&json!("timeout"), &json!(3))
+    );
 }
 
 #[tokio::test]

@@ -18,13 +18,13 @@ pub struct Lease {
     pub message_id: MessageId,
     /// Who holds it: one delivery to one worker.
     pub owner: Uuid,
-    /// When another may take over.
-    pub until: DateTime<Utc>,
 }
 
 /// What it takes to answer a message.
 #[derive(Debug, Clone)]
 pub struct Work {
+    /// The message; not always the one that was delivered.
+    pub message_id: MessageId,
     /// Who asked.
     pub user_id: UserId,
     /// Where.
@@ -44,9 +44,9 @@ pub struct Work {
 /// What a claim came to.
 #[derive(Debug, Clone)]
 pub enum Claim {
-    /// The lease is ours; here is the work.
+    /// The room's next message is ours; here is the work.
     Taken(Box<Work>),
-    /// Another holds it, or it waits for its next attempt.
+    /// Another holds the room's next message, or it waits for its next attempt.
     Held {
         /// Until when.
         until: DateTime<Utc>,
@@ -57,26 +57,36 @@ pub enum Claim {
     Missing,
 }
 
-/// Takes `lease` on its message if it is unanswered and nobody else's, counts the attempt, and brings what the prompt
-/// needs, with at most `history_limit` exchanges of the room.
+/// Takes the lease on the next message to be answered in the room of the one `delivered`, up to that one: the oldest that
+/// is unfinished, unless somebody else holds it. So a message whose own delivery was lost is answered before those
+/// that came after it. Counts the attempt and brings what the prompt needs, with at most `history_limit` exchanges.
 ///
 /// # Errors
 /// When Postgres does not answer.
 pub async fn claim(
     db: &impl GenericClient,
-    lease: Lease,
+    delivered: MessageId,
+    owner: Uuid,
     now: DateTime<Utc>,
+    until: DateTime<Utc>,
     history_limit: i64,
 ) -> Result<Claim, StoreError> {
     const SQL: &str = "
-        WITH claimed AS (
-            UPDATE messages SET processing_status = 'processing', attempts = attempts + 1,
+        WITH next AS (
+            SELECT m.id
+            FROM messages d JOIN messages m ON m.chatroom_id = d.chatroom_id AND m.position <= d.position
+            WHERE d.id = $1 AND d.processing_status IN ('pending', 'processing')
+                AND m.message_type = 'user' AND m.processing_status IN ('pending', 'processing')
+            ORDER BY m.position LIMIT 1
+        ), claimed AS (
+            UPDATE messages m SET processing_status = 'processing', attempts = m.attempts + 1,
                 lease_owner = $2, lease_until = $3, updated_at = $4
-            WHERE id = $1 AND message_type = 'user' AND processing_status IN ('pending', 'processing')
-                AND (lease_until IS NULL OR lease_until <= $4)
-            RETURNING user_id, chatroom_id, position, content, attempts
+            FROM next
+            WHERE m.id = next.id AND m.processing_status IN ('pending', 'processing')
+                AND (m.lease_until IS NULL OR m.lease_until <= $4)
+            RETURNING m.id, m.user_id, m.chatroom_id, m.position, m.content, m.attempts
         )
-        SELECT m.user_id, m.chatroom_id, m.content, m.attempts, c.system_prompt, u.subscription_tier,
+        SELECT m.id, m.user_id, m.chatroom_id, m.content, m.attempts, c.system_prompt, u.subscription_tier,
             h.question, h.answer
         FROM claimed m
         JOIN chatrooms c ON c.id = m.chatroom_id
@@ -90,12 +100,10 @@ pub async fn claim(
         ) h ON true
         ORDER BY h.position DESC";
     let statement = db.prepare_cached(SQL).await?;
-    let rows = db
-        .query(&statement, &[&lease.message_id.0, &lease.owner, &lease.until, &now, &history_limit])
-        .await?;
+    let rows = db.query(&statement, &[&delivered.0, &owner, &until, &now, &history_limit]).await?;
     match rows.first() {
         Some(first) => Ok(Claim::Taken(Box::new(work(first, &rows)?))),
-        None => why_not_claimed(db, lease.message_id, now).await,
+        None => why_not_claimed(db, delivered, now).await,
     }
 }
 
@@ -108,6 +116,7 @@ fn work(first: &Row, rows: &[Row]) -> Result<Work, StoreError> {
         }
     }
     Ok(Work {
+        message_id: MessageId(first.try_get("id")?),
         user_id: UserId(first.try_get("user_id")?),
         chatroom_id: ChatroomId(first.try_get("chatroom_id")?),
         tier: first.try_get::<_, &str>("subscription_tier")?.try_into()?,
@@ -120,12 +129,18 @@ fn work(first: &Row, rows: &[Row]) -> Result<Work, StoreError> {
 
 async fn why_not_claimed(
     db: &impl GenericClient,
-    message: MessageId,
+    delivered: MessageId,
     now: DateTime<Utc>,
 ) -> Result<Claim, StoreError> {
-    const SQL: &str = "SELECT processing_status, lease_until FROM messages WHERE id = $1";
+    const SQL: &str = "
+        SELECT d.processing_status, m.lease_until
+        FROM messages d
+        LEFT JOIN messages m ON m.chatroom_id = d.chatroom_id AND m.position <= d.position
+            AND m.message_type = 'user' AND m.processing_status IN ('pending', 'processing')
+        WHERE d.id = $1
+        ORDER BY m.position LIMIT 1";
     let statement = db.prepare_cached(SQL).await?;
-    let Some(row) = db.query_opt(&statement, &[&message.0]).await? else { return Ok(Claim::Missing) };
+    let Some(row) = db.query_opt(&statement, &[&delivered.0]).await? else { return Ok(Claim::Missing) };
     let status: ProcessingStatus = row.try_get::<_, &str>("processing_status")?.try_into()?;
     if status.is_terminal() {
         return Ok(Claim::Finished);

@@ -1,9 +1,10 @@
 //! `messages`: what people wrote and what the model answered.
 //!
-//! [`sending`] is the client's side of a message's life, [`answering`] the worker's.
+//! [`sending`] is the client's side of a message's life, [`answering`] the worker's, [`sweeping`] the sweeper's.
 
 pub mod answering;
 pub mod sending;
+pub mod sweeping;
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;

@@ -1,0 +1,49 @@
+//! What came to the dead-letter queue: jobs that were delivered time and again without even being counted.
+
+use app::App;
+use app::telemetry::chain;
+use clients::queue::DeadLetter;
+use domain::job::{Envelope, Job};
+use domain::message::ErrorCode;
+use store::messages::sweeping;
+use tracing::{error, warn};
+
+use crate::SweepError;
+
+/// The most batches that one sweep takes from the queue.
+const BATCHES: usize = 20;
+
+/// Gives up the messages whose jobs came to the dead-letter queue and answers how many.
+pub(crate) async fn bury(app: &App) -> Result<usize, SweepError> {
+    let dead_letters = app.dead_letters()?;
+    let mut buried = 0;
+    for _ in 0..BATCHES {
+        let batch = dead_letters.receive().await?;
+        if batch.is_empty() {
+            break;
+        }
+        for letter in batch {
+            buried += usize::from(bury_one(app, &letter).await?);
+        }
+    }
+    Ok(buried)
+}
+
+/// Answers whether the message was given up. A job that cannot be read stays in the queue, where the alarm on its length
+/// calls somebody.
+async fn bury_one(app: &App, letter: &DeadLetter) -> Result<bool, SweepError> {
+    let envelope: Envelope = match serde_json::from_str(&letter.body) {
+        Ok(envelope) => envelope,
+        Err(error) => {
+            error!(error = chain(&error), sqs.id = letter.id, "a dead letter cannot be read");
+            return Ok(false);
+        }
+    };
+    let Job::AnswerMessage { message_id } = envelope.job;
+    let owner = sweeping::bury(&app.db().await?, message_id, ErrorCode::Internal, app.clock.now()).await?;
+    if owner.is_some() {
+        warn!(message.id = %message_id, "dead letter: failed; the unit of quota is given back");
+    }
+    app.dead_letters()?.delete(&letter.receipt_handle).await?;
+    Ok(owner.is_some())
+}

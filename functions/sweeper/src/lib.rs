@@ -1,0 +1,53 @@
+//! Sweeps up every minute: puts messages back on the queue that nobody works on, and gives up those that came to the
+//! dead-letter queue. A sweep is bounded in work and does no harm beside another.
+
+mod dead_letters;
+mod stranded;
+#[cfg(test)]
+mod tests;
+
+use app::{App, Need, NotConfigured};
+use clients::queue::QueueError;
+use serde::Serialize;
+use store::StoreError;
+use thiserror::Error;
+use tracing::info;
+
+/// What this function cannot do without.
+pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Queue, Need::DeadLetters];
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// Messages put on the queue again.
+    pub resent: usize,
+    /// Messages given up.
+    pub buried: usize,
+}
+
+/// A sweep broke off. The next one goes on where it stopped.
+#[derive(Debug, Error)]
+pub enum SweepError {
+    /// Postgres did not do what was asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// SQS did not do what was asked.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// A mistake of ours.
+    #[error(transparent)]
+    Setup(#[from] NotConfigured),
+}
+
+/// Sweeps once.
+///
+/// # Errors
+/// When Postgres or SQS does not answer. Trouble with one half does not keep the other from being done.
+pub async fn sweep(app: &App) -> Result<Swept, SweepError> {
+    let (resent, buried) = tokio::join!(stranded::resend(app), dead_letters::bury(app));
+    let swept = Swept { resent: resent?, buried: buried? };
+    if swept != (Swept { resent: 0, buried: 0 }) {
+        info!(resent = swept.resent, buried = swept.buried, "swept");
+    }
+    Ok(swept)
+}

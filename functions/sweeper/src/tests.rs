@@ -1,0 +1,113 @@
+//! Sweeping, in this process: real Postgres and Redis, queues that do what the test says.
+
+use std::time::Duration;
+
+use serde_json::json;
+use testkit::{Person, TestApp};
+
+use crate::{Swept, sweep};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+async fn start() -> TestApp {
+    TestApp::serving(chatroom::routes()).start().await
+}
+
+async fn sent(app: &TestApp) -> (Person, String) {
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    let id = app.message(&person, &room, "hello").await;
+    (person, id)
+}
+
+fn job(id: &str) -> String {
+    json!({ "version": 1, "type": "answer_message", "message_id": id }).to_string()
+}
+
+#[tokio::test]
+async fn a_stranded_message_is_sent_again_ever_more_rarely() {
+    let app = start().await;
+    let (_, id) = sent(&app).await;
+    let resends = |expected: &[i32]| {
+        let sent: Vec<i32> = app.queue.resends().into_iter().filter(|resend| *resend > 0).collect();
+        assert_eq!(sent, expected);
+    };
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
+    app.advance(MINUTE);
+    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 1, buried: 0 });
+    resends(&[1]);
+    app.advance(MINUTE);
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
+    app.advance(MINUTE);
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 1);
+    resends(&[1, 2]);
+    assert!(app.queue.sent().iter().all(|(_, message)| message.to_string() == id));
+}
+
+#[tokio::test]
+async fn what_somebody_holds_or_nobody_waits_for_is_left_alone() {
+    let app = start().await;
+    let _ = sent(&app).await;
+    let until = (app.app.clock.now() + MINUTE * 5).to_rfc3339();
+    app.execute(&format!("UPDATE messages SET processing_status = 'processing', lease_until = '{until}'"))
+        .await;
+    app.advance(MINUTE * 5);
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
+    app.advance(MINUTE);
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 1);
+    for status in ["completed", "failed", "cancelled"] {
+        app.execute(&format!("UPDATE messages SET processing_status = '{status}'")).await;
+        app.advance(MINUTE * 200);
+        assert_eq!(sweep(&app.app).await.unwrap().resent, 0, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn sweeps_beside_each_other_send_each_message_once() {
+    let app = start().await;
+    let person = app.person().await;
+    app.set_tier(&person, domain::Tier::Pro).await;
+    let room = app.room(&person).await;
+    for _ in 0..20 {
+        app.message(&person, &room, "hello").await;
+    }
+    app.advance(MINUTE);
+    let (one, other) = tokio::join!(sweep(&app.app), sweep(&app.app));
+    assert_eq!(one.unwrap().resent + other.unwrap().resent, 20);
+    assert_eq!(app.queue.resends().into_iter().filter(|resend| *resend == 1).count(), 20);
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_sent_has_its_turn_again() {
+    let app = start().await;
+    let _ = sent(&app).await;
+    app.advance(MINUTE);
+    app.queue.break_down();
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
+    app.queue.repair();
+    app.advance(MINUTE * 2);
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 1);
+}
+
+#[tokio::test]
+async fn a_dead_letter_fails_its_message_once_and_gives_the_unit_back() {
+    let app = start().await;
+    let (person, id) = sent(&app).await;
+    app.dead_letters.put(&job(&id));
+    app.dead_letters.put(&job(&id));
+    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 0, buried: 1 });
+    let path = format!("/api/chatroom/message/{id}/status");
+    let status = app.request("GET", &path).by(&person).send().await.expect(200).body["message"].clone();
+    assert_eq!((&status["processing_status"], &status["error_code"]), (&json!("failed"), &json!("internal")));
+    assert_eq!(app.stored::<i32>("SELECT messages FROM daily_usage").await, 0);
+    assert_eq!(app.dead_letters.left(), 0);
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_cannot_be_read_stays() {
+    let app = start().await;
+    app.dead_letters.put("{\"version\": 9}");
+    app.dead_letters.put(&job("018f0000-0000-7000-8000-00000000ffff"));
+    assert_eq!(sweep(&app.app).await.unwrap().buried, 0);
+    assert_eq!(app.dead_letters.left(), 1);
+}
