@@ -13,7 +13,10 @@ async fn main() -> Result<(), Error> {
         // What the schedule sends says nothing that we need.
         let handler = |_: LambdaEvent<Value>| {
             let app = app.clone();
-            async move { sweeper::sweep(&app).await.inspect_err(|error| error!("a sweep broke off: {error}")) }
+            async move {
+                let swept = sweeper::sweep(&app).await;
+                swept.inspect_err(|error| error!("a sweep broke off: {error}")).map_err(Error::from)
+            }
         };
         lambda_runtime::run(service_fn(handler)).await
     })

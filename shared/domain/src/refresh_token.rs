@@ -33,10 +33,13 @@ impl RefreshToken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
 
     #[test]
     fn tokens_differ_and_stay_out_of_debug() {
-        let (a, b) = (RefreshToken::generate(&mut rand::rng()), RefreshToken::generate(&mut rand::rng()));
+        let rng = &mut StdRng::seed_from_u64(1);
+        let (a, b) = (RefreshToken::generate(rng), RefreshToken::generate(rng));
         assert_ne!(a.expose(), b.expose());
         assert_ne!(a.hash(), b.hash());
         assert!(!format!("{a:?}").contains(a.expose()));

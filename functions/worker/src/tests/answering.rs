@@ -1,0 +1,146 @@
+//! What becomes of one message.
+
+use std::time::Duration;
+
+use clients::gemini::GenerateError;
+use serde_json::json;
+
+use super::{deliver, overloaded, sent, start, status};
+
+#[tokio::test]
+async fn a_message_is_answered_once_however_often_it_is_delivered() {
+    let app = start().await;
+    let (person, room, id) = sent(&app, "hello").await;
+    for _ in 0..3 {
+        assert!(deliver(&app, &[&id]).await.is_empty());
+    }
+    let message = status(&app, &person, &id).await;
+    assert_eq!((&message["processing_status"], &message["attempts"]), (&json!("completed"), &json!(1)));
+    assert_eq!(message["reply"]["content"], "Echo: hello");
+    assert_eq!(app.model.asked().len(), 1);
+    let page = app.request("GET", &format!("/api/chatroom/{room}")).by(&person).send().await.expect(200).body;
+    assert_eq!(page["messages"][1]["message_type"], "ai");
+    assert_eq!(page["chatroom"]["message_count"], 2);
+    let usage: i64 = app.stored("SELECT prompt_tokens * 100 + response_tokens FROM daily_usage").await;
+    assert_eq!(usage, 703);
+    assert_eq!(app.stored::<i64>("SELECT ai_response_count * 1000 + prompt_tokens FROM users").await, 1_007);
+}
+
+#[tokio::test]
+async fn passing_failures_back_off_and_the_third_attempt_answers() {
+    let app = start().await;
+    let (person, _, id) = sent(&app, "hello").await;
+    app.model.fail_with(overloaded());
+    app.model.fail_with(overloaded());
+    for attempt in 1..=2_u32 {
+        assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
+        let message = status(&app, &person, &id).await;
+        assert_eq!(
+            (&message["processing_status"], &message["attempts"]),
+            (&json!("pending"), &json!(attempt))
+        );
+        let (receipt, delay) = app.queue.delays().last().unwrap().clone();
+        assert_eq!(receipt, format!("receipt of {id}"));
+        let base = Duration::from_secs(2) * 2_u32.pow(attempt - 1);
+        assert!((base..=base.mul_f64(1.25)).contains(&delay), "{delay:?}");
+
+        // Early: it is not due, and nobody is asked.
+        assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
+        assert_eq!(app.model.asked().len(), attempt as usize);
+        app.advance(delay);
+    }
+    assert!(deliver(&app, &[&id]).await.is_empty());
+    let message = status(&app, &person, &id).await;
+    assert_eq!((&message["processing_status"], &message["attempts"]), (&json!("completed"), &json!(3)));
+}
+
+#[tokio::test]
+async fn after_three_attempts_a_message_fails_and_its_unit_is_given_back() {
+    let app = start().await;
+    let (person, _, id) = sent(&app, "hello").await;
+    for _ in 0..3 {
+        app.model.fail_with(overloaded());
+        let _ = deliver(&app, &[&id]).await;
+        app.advance(Duration::from_secs(10));
+    }
+    let message = status(&app, &person, &id).await;
+    assert_eq!(
+        (&message["processing_status"], &message["error_code"]),
+        (&json!("failed"), &json!("gemini_overloaded"))
+    );
+    assert_eq!(app.stored::<i32>("SELECT messages FROM daily_usage").await, 0);
+    assert!(deliver(&app, &[&id]).await.is_empty());
+    assert_eq!(app.model.asked().len(), 3);
+    assert_eq!(app.stored::<i32>("SELECT messages FROM daily_usage").await, 0);
+}
+
+#[tokio::test]
+async fn a_final_failure_fails_at_once() {
+    let app = start().await;
+    let (person, _, id) = sent(&app, "hello").await;
+    app.model.fail_with(GenerateError::BlockedPrompt { reason: "SAFETY".to_owned() });
+    assert!(deliver(&app, &[&id]).await.is_empty());
+    let message = status(&app, &person, &id).await;
+    assert_eq!((&message["error_code"], &message["attempts"]), (&json!("blocked_by_safety"), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_wait_that_gemini_asks_for_is_kept() {
+    let app = start().await;
+    let (_, _, id) = sent(&app, "hello").await;
+    let retry_delay = Some(Duration::from_secs(22));
+    app.model.fail_with(GenerateError::MinuteQuota { quota: "PerMinute".to_owned(), retry_delay });
+    let _ = deliver(&app, &[&id]).await;
+    assert!(app.queue.delays()[0].1 >= Duration::from_secs(22));
+}
+
+#[tokio::test]
+async fn the_model_is_told_the_history_the_instruction_and_the_plan() {
+    let app = start().await;
+    let person = app.person().await;
+    app.set_tier(&person, domain::Tier::Pro).await;
+    let body = json!({ "name": "A room", "system_prompt": "Be brief." });
+    let room = app
+        .request("POST", "/api/chatroom")
+        .by(&person)
+        .json(body)
+        .send()
+        .await
+        .expect(201)
+        .text("/chatroom/id");
+    let first = app.message(&person, &room, "one").await;
+    let second = app.message(&person, &room, "two").await;
+    app.model.fail_with(GenerateError::BlockedPrompt { reason: "SAFETY".to_owned() });
+    let _ = deliver(&app, &[&first, &second]).await;
+    let third = app.message(&person, &room, "three").await;
+    let _ = deliver(&app, &[&third]).await;
+
+    let prompt = app.model.asked().pop().unwrap();
+    // The first was given up, so it is no part of the conversation.
+    let turns: Vec<(&str, &str)> =
+        prompt.turns.iter().map(|turn| (turn.role.as_str(), turn.text.as_str())).collect();
+    assert_eq!(turns, [("user", "two"), ("model", "Echo: two"), ("user", "three")]);
+    assert_eq!(prompt.system_instruction.as_deref(), Some("Be brief."));
+    assert_eq!(prompt.model, app.app.config.gemini.model_pro);
+}
+
+#[tokio::test]
+async fn a_deleted_room_leaves_nothing_to_do() {
+    let app = start().await;
+    let (person, room, id) = sent(&app, "hello").await;
+    let _ = app.request("DELETE", &format!("/api/chatroom/{room}")).by(&person).send().await.expect(200);
+    assert!(deliver(&app, &[&id]).await.is_empty());
+    assert!(app.model.asked().is_empty());
+}
+
+#[tokio::test]
+async fn the_cached_list_is_dropped_when_an_answer_comes() {
+    let app = start().await;
+    let (person, _, id) = sent(&app, "hello").await;
+    for _ in 0..2 {
+        let _ = app.request("GET", "/api/chatroom").by(&person).send().await.expect(200);
+    }
+    let _ = deliver(&app, &[&id]).await;
+    let list = app.request("GET", "/api/chatroom").by(&person).send().await.expect(200).body;
+    assert_eq!((&list["cached"], &list["chatrooms"][0]["message_count"]), (&json!(false), &json!(2)));
+}

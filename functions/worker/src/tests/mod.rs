@@ -1,0 +1,59 @@
+//! Answering, in this process: real Postgres and Redis, a queue and a model that do what the test says.
+
+mod answering;
+mod deliveries;
+
+use std::time::Duration;
+
+use aws_lambda_events::event::sqs::SqsBatchResponse;
+use clients::gemini::GenerateError;
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+use testkit::{Person, TestApp, event};
+
+/// Rooms and messages come in by the routes that clients use.
+async fn start() -> TestApp {
+    TestApp::serving(chatroom::routes()).start().await
+}
+
+/// Delivers messages of one room in one batch, with `time_left` on the function's clock.
+async fn deliver_within(app: &TestApp, ids: &[&str], time_left: Duration) -> Vec<String> {
+    let record = event("worker-answer-message")["Records"][0].clone();
+    let records: Vec<Value> = ids
+        .iter()
+        .map(|id| {
+            let mut record = record.clone();
+            record["messageId"] = json!(id);
+            record["receiptHandle"] = json!(format!("receipt of {id}"));
+            record["body"] =
+                json!(json!({ "version": 1, "type": "answer_message", "message_id": id }).to_string());
+            record
+        })
+        .collect();
+    let payload = serde_json::from_value(json!({ "Records": records })).unwrap();
+    let mut context = Context::default();
+    let deadline = app.app.clock.now() + time_left;
+    context.deadline = u64::try_from(deadline.timestamp_millis()).unwrap();
+    let response: SqsBatchResponse = crate::handle(&app.app, LambdaEvent::new(payload, context)).await;
+    response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+}
+
+async fn deliver(app: &TestApp, ids: &[&str]) -> Vec<String> {
+    deliver_within(app, ids, Duration::from_mins(5)).await
+}
+
+async fn status(app: &TestApp, person: &Person, id: &str) -> Value {
+    let path = format!("/api/chatroom/message/{id}/status");
+    app.request("GET", &path).by(person).send().await.expect(200).body["message"].clone()
+}
+
+async fn sent(app: &TestApp, content: &str) -> (Person, String, String) {
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    let id = app.message(&person, &room, content).await;
+    (person, room, id)
+}
+
+fn overloaded() -> GenerateError {
+    GenerateError::Overloaded { status: 503, retry_delay: None }
+}
