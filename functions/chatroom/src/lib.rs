@@ -1,11 +1,14 @@
 //! Conversations and messages. One file an endpoint.
 
+mod accepting;
+mod cancel_message;
 mod create;
 mod delete;
 mod get;
 mod list;
 mod list_cache;
 mod message_status;
+mod retry_message;
 mod send_message;
 #[cfg(test)]
 mod tests;
@@ -25,4 +28,6 @@ pub fn routes() -> Router<App> {
         .route("/api/chatroom/{id}", routing::get(get::handle).delete(delete::handle))
         .route("/api/chatroom/{id}/message", routing::post(send_message::handle))
         .route("/api/chatroom/message/{id}/status", routing::get(message_status::handle))
+        .route("/api/chatroom/message/{id}/cancel", routing::post(cancel_message::handle))
+        .route("/api/chatroom/message/{id}/retry", routing::post(retry_message::handle))
 }

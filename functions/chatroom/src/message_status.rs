@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use app::App;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use domain::message::ErrorCode;
 use domain::{ChatroomId, MessageId, UserId};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+use store::GenericClient;
 use store::messages::{self, MessageStatus};
 use tokio::time::{Instant, sleep};
 use web::{ApiError, Caller, Id, ValidQuery, success};
@@ -94,5 +96,21 @@ async fn wait_for_end(
         }
         sleep(pause.min(left)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// The answer where `owner`'s message is in no state for what was asked: 409 saying so in `detail`, or 404 where there is
+/// no such message.
+pub(crate) async fn wrong_state(
+    db: &impl GenericClient,
+    owner: UserId,
+    id: MessageId,
+    detail: &'static str,
+) -> ApiError {
+    match messages::find_status(db, owner, id).await {
+        Ok(Some(status)) => ApiError::new(StatusCode::CONFLICT, "wrong_state", detail)
+            .with("processing_status", status.message.processing_status),
+        Ok(None) => ApiError::not_found("message"),
+        Err(error) => error.into(),
     }
 }

@@ -4,6 +4,7 @@ mod isolation;
 mod quota;
 mod rooms;
 mod sending;
+mod steering;
 
 use testkit::TestApp;
 

@@ -1,9 +1,11 @@
 //! `messages`: what people wrote and what the model answered.
 //!
-//! [`sending`] is the client's side of a message's life, [`answering`] the worker's, [`sweeping`] the sweeper's.
+//! [`sending`] and [`steering`] are the client's side of a message's life, [`answering`] the worker's, [`sweeping`] the
+//! sweeper's.
 
 pub mod answering;
 pub mod sending;
+pub mod steering;
 pub mod sweeping;
 
 use chrono::{DateTime, Utc};
@@ -37,7 +39,7 @@ impl Message {
         Self::read(row, "m_id", "m_created_at")
     }
 
-    fn read(row: &Row, id: &str, created_at: &str) -> Result<Self, StoreError> {
+    pub(crate) fn read(row: &Row, id: &str, created_at: &str) -> Result<Self, StoreError> {
         Ok(Self {
             id: MessageId(row.try_get(id)?),
             content: row.try_get("content")?,

@@ -1,0 +1,36 @@
+//! `POST /api/chatroom/message/{id}/cancel`.
+
+use app::App;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use domain::MessageId;
+use serde::Serialize;
+use store::messages::steering;
+use web::{ApiError, Caller, Id, success};
+
+use crate::message_status::wrong_state;
+use crate::views::MessageView;
+
+#[derive(Debug, Serialize)]
+struct Cancelled {
+    message: MessageView,
+}
+
+/// Stops a message that is not answered yet. Its unit of quota is given back.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<MessageId>,
+) -> Result<impl IntoResponse, ApiError> {
+    let db = app.db().await?;
+    match steering::cancel(&db, caller.user_id, id, app.clock.now()).await? {
+        Some(message) => Ok(success(Cancelled { message: message.into() })),
+        None => Err(wrong_state(
+            &db,
+            caller.user_id,
+            id,
+            "only a message that waits for its answer can be stopped",
+        )
+        .await),
+    }
+}

@@ -1,0 +1,42 @@
+//! `POST /api/chatroom/message/{id}/retry`.
+
+use app::App;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use domain::MessageId;
+use domain::quota::{self, Usage};
+use serde::Serialize;
+use store::messages::steering::{self, Revived};
+use web::{ApiError, Caller, Id, success};
+
+use crate::accepting::{QueueStatus, enqueue, quota_exhausted, quota_headers};
+use crate::message_status::wrong_state;
+use crate::views::MessageView;
+
+#[derive(Debug, Serialize)]
+struct Accepted {
+    message: MessageView,
+    queue_status: QueueStatus,
+}
+
+/// Has a message that failed answered again. It costs a unit of quota: its own was given back when it failed.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<MessageId>,
+) -> Result<impl IntoResponse, ApiError> {
+    let (now, limits) = (app.clock.now(), app.config.daily_limits);
+    let db = app.db().await?;
+    match steering::revive(&db, caller.user_id, id, quota::day_of(now), now, limits).await? {
+        Revived::Accepted { message, chatroom_id, resend, used, tier } => {
+            let queue_status = enqueue(&app, chatroom_id, id, resend).await;
+            let usage = Usage::new(used, limits.of(tier), now);
+            Ok((quota_headers(&usage), success(Accepted { message: message.into(), queue_status })))
+        }
+        Revived::QuotaExhausted { tier } => Err(quota_exhausted(limits.of(tier), now)),
+        Revived::NotFailed => {
+            Err(wrong_state(&db, caller.user_id, id, "only a message that failed can be answered again")
+                .await)
+        }
+    }
+}
