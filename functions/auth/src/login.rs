@@ -7,6 +7,7 @@ use domain::MobileNumber;
 use domain::password::Password;
 use garde::Validate;
 use serde::Deserialize;
+use store::users::Credentials;
 use store::{sessions, users};
 use web::{ApiError, ClientInfo, Valid, success};
 
@@ -28,13 +29,15 @@ pub(crate) async fn handle(
     client: ClientInfo,
     Valid(input): Valid<Login>,
 ) -> Result<impl IntoResponse, ApiError> {
+    let wrong = || ApiError::wrong_credentials("mobile number and password do not go together");
     let found = users::find_credentials_by_number(&app.db().await?, &input.mobile_number).await?;
-    let (user, hash) = found.map(|found| (found.user, found.password_hash)).unzip();
+    let hash = found.as_ref().map(|found| found.password_hash.clone());
     let matched = passwords::matches(input.password, hash).await?;
-    let Some(user) = user.filter(|_| matched) else {
-        return Err(ApiError::wrong_credentials("mobile number and password do not go together"));
-    };
+    let Credentials { user, password_hash } = found.filter(|_| matched).ok_or_else(wrong)?;
     let sign_in = SignIn::new(&app, client, app.clock.now());
-    sessions::insert(&app.db().await?, user.id, &sign_in.session()).await?;
+    // Not begun when the password was changed while it was being checked.
+    if !sessions::insert(&app.db().await?, user.id, &password_hash, &sign_in.session()).await? {
+        return Err(wrong());
+    }
     Ok(success(sign_in.answer(&app, user, "Logged in")?))
 }

@@ -31,9 +31,11 @@ pub(crate) async fn handle(
     State(app): State<App>,
     Valid(input): Valid<ResetPassword>,
 ) -> Result<impl IntoResponse, ApiError> {
-    codes::redeem(&app, Purpose::ResetPassword, &input.mobile_number, &input.otp).await?;
     let hash = passwords::hash(input.new_password).await?;
-    let known = users::reset_password(&app.db().await?, &input.mobile_number, &hash, app.clock.now()).await?;
+    // A code is used up only when there is a connection to use it for.
+    let db = app.db().await?;
+    codes::redeem(&app, Purpose::ResetPassword, &input.mobile_number, &input.otp).await?;
+    let known = users::reset_password(&db, &input.mobile_number, &hash, app.clock.now()).await?;
     if !known {
         return Err(codes::refused());
     }

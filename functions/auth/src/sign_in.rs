@@ -2,12 +2,12 @@
 
 use app::{App, rng};
 use chrono::{DateTime, Utc};
+use domain::SessionId;
 use domain::refresh_token::RefreshToken;
-use domain::{SessionId, Tier, UserId};
 use serde::Serialize;
 use store::sessions::NewSession;
 use store::users::User;
-use web::{ApiError, ClientInfo};
+use web::{ApiError, ClientInfo, UserView};
 
 /// The answer to a sign-up or a login.
 #[derive(Debug, Serialize)]
@@ -18,14 +18,6 @@ pub(crate) struct SignedIn {
     /// How long the token lasts, in seconds.
     expires_in: u64,
     user: UserView,
-}
-
-#[derive(Debug, Serialize)]
-struct UserView {
-    id: UserId,
-    mobile_number: String,
-    name: String,
-    subscription_tier: Tier,
 }
 
 /// A session about to begin: what goes into the database, and what goes to the client.
@@ -72,12 +64,7 @@ impl SignIn {
             token: tokens.issue(user.id, self.id, self.now).map_err(ApiError::internal)?,
             refresh_token: self.refresh_token.expose().to_owned(),
             expires_in: tokens.lifetime().as_secs(),
-            user: UserView {
-                id: user.id,
-                mobile_number: user.mobile_number,
-                name: user.name,
-                subscription_tier: user.tier,
-            },
+            user: user.into(),
         })
     }
 }

@@ -35,8 +35,10 @@ pub(crate) async fn handle(
     client: ClientInfo,
     Valid(input): Valid<SignUp>,
 ) -> Result<impl IntoResponse, ApiError> {
-    codes::redeem(&app, Purpose::SignUp, &input.mobile_number, &input.otp).await?;
     let password_hash = passwords::hash(input.password).await?;
+    // A code is used up only when there is a connection to use it for.
+    let db = app.db().await?;
+    codes::redeem(&app, Purpose::SignUp, &input.mobile_number, &input.otp).await?;
     let now = app.clock.now();
     let sign_in = SignIn::new(&app, client, now);
     let user = NewUser {
@@ -45,9 +47,8 @@ pub(crate) async fn handle(
         name: input.name.trimmed(),
         password_hash: &password_hash,
     };
-    let user =
-        users::insert_with_session(&app.db().await?, user, &sign_in.session()).await.map_err(|error| {
-            if error.is_conflict_on("users_mobile_number_key") { codes::refused() } else { error.into() }
-        })?;
+    let user = users::insert_with_session(&db, user, &sign_in.session()).await.map_err(|error| {
+        if error.is_conflict_on("users_mobile_number_key") { codes::refused() } else { error.into() }
+    })?;
     Ok((StatusCode::CREATED, success(sign_in.answer(&app, user, "Account created")?)))
 }

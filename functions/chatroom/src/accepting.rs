@@ -35,9 +35,8 @@ pub(crate) async fn enqueue(app: &App, room: ChatroomId, message: MessageId, res
     }
 }
 
-/// The answer where all `limit` messages of the day of `now` are used.
-pub(crate) fn quota_exhausted(limit: i32, now: DateTime<Utc>) -> ApiError {
-    let usage = Usage::new(limit, limit, now);
+/// The answer where the messages of the day of `now` are used up.
+pub(crate) fn quota_exhausted(usage: Usage, now: DateTime<Utc>) -> ApiError {
     let wait = (usage.resets_at - now).to_std().unwrap_or_default();
     let detail = format!(
         "all {} messages of today are used; the count starts again at {}",

@@ -11,8 +11,6 @@ use serde::{Deserialize, Serialize};
 use store::chatrooms::{self, NewChatroom};
 use web::{ApiError, Caller, Valid, success};
 
-use crate::list_cache;
-
 #[derive(Debug, Default, Deserialize, Validate)]
 #[serde(default)]
 pub(crate) struct CreateChatroom {
@@ -54,7 +52,7 @@ pub(crate) async fn handle(
     };
     let created = chatrooms::insert(&app.db().await?, caller.user_id, room).await?;
     let room = created.ok_or_else(|| ApiError::not_found("account"))?;
-    list_cache::drop(&app, caller.user_id).await;
+    app.drop_chatroom_list(caller.user_id).await;
     let (id, name, description, created_at) = (room.id, room.name, room.description, room.created_at);
     let chatroom = NewChatroomView { id, name, description, created_at };
     Ok((StatusCode::CREATED, success(Created { message: "Chatroom created", chatroom })))

@@ -8,8 +8,6 @@ use serde_json::json;
 use store::chatrooms;
 use web::{ApiError, Caller, Id, success};
 
-use crate::list_cache;
-
 /// Deletes a conversation with all its messages.
 pub(crate) async fn handle(
     State(app): State<App>,
@@ -19,6 +17,6 @@ pub(crate) async fn handle(
     if !chatrooms::delete(&app.db().await?, caller.user_id, id).await? {
         return Err(ApiError::not_found("chatroom"));
     }
-    list_cache::drop(&app, caller.user_id).await;
+    app.drop_chatroom_list(caller.user_id).await;
     Ok(success(json!({ "message": "Chatroom deleted" })))
 }

@@ -47,16 +47,17 @@ pub(crate) async fn handle(
     caller: Caller,
     ValidQuery(query): ValidQuery<Page>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let name = format!("{}:{}", query.limit, query.cursor.map(|id| id.to_string()).unwrap_or_default());
-    let lookup = list_cache::find(&app, caller.user_id, &name).await;
+    // Only the page that every client asks for first is cached: others would let one person fill the cache.
+    let is_first = query.cursor.is_none() && query.limit == default_limit();
+    let lookup = if is_first { list_cache::find(&app, caller.user_id).await } else { None };
     let kept = lookup.as_ref().and_then(|lookup| lookup.page.as_deref());
-    if let Some(page) = kept.and_then(|body| serde_json::from_str(body).ok()) {
+    if let Some(page) = kept.and_then(|page| serde_json::from_str(page).ok()) {
         return Ok(success(List { page, cached: true }));
     }
     let page = read(&app, caller.user_id, &query).await?;
     if let Some(lookup) = lookup {
-        let body = serde_json::to_string(&page).map_err(ApiError::internal)?;
-        list_cache::keep(&app, caller.user_id, &name, &body, &lookup.mark).await;
+        let kept = serde_json::to_string(&page).map_err(ApiError::internal)?;
+        list_cache::keep(&app, caller.user_id, &kept, &lookup.mark).await;
     }
     Ok(success(List { page, cached: false }))
 }

@@ -33,7 +33,9 @@ pub(crate) async fn handle(
             let usage = Usage::new(used, limits.of(tier), now);
             Ok((quota_headers(&usage), success(Accepted { message: message.into(), queue_status })))
         }
-        Revived::QuotaExhausted { tier } => Err(quota_exhausted(limits.of(tier), now)),
+        Revived::QuotaExhausted { used, tier } => {
+            Err(quota_exhausted(Usage::new(used, limits.of(tier), now), now))
+        }
         Revived::NotFailed => {
             Err(wrong_state(&db, caller.user_id, id, "only a message that failed can be answered again")
                 .await)

@@ -13,7 +13,6 @@ use store::messages::sending::{self, NewMessage, Sent};
 use web::{ApiError, Caller, Id, Valid, success};
 
 use crate::accepting::{QueueStatus, enqueue, quota_exhausted, quota_headers};
-use crate::list_cache;
 use crate::views::MessageView;
 
 #[derive(Debug, Default, Deserialize, Validate)]
@@ -43,13 +42,13 @@ pub(crate) async fn handle(
     let sent = sending::insert(&app.db().await?, caller.user_id, message, limits).await?;
     let usage = match sent {
         Sent::Accepted { used, tier } => Usage::new(used, limits.of(tier), now),
-        Sent::QuotaExhausted { tier } => {
-            return Err(quota_exhausted(limits.of(tier), now));
+        Sent::QuotaExhausted { used, tier } => {
+            return Err(quota_exhausted(Usage::new(used, limits.of(tier), now), now));
         }
         Sent::NoSuchRoom => return Err(ApiError::not_found("chatroom")),
     };
     let (queue_status, ()) =
-        tokio::join!(enqueue(&app, chatroom_id, id, 0), list_cache::drop(&app, caller.user_id));
+        tokio::join!(enqueue(&app, chatroom_id, id, 0), app.drop_chatroom_list(caller.user_id));
     let message = MessageView {
         id,
         content: content.to_owned(),

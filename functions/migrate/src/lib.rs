@@ -4,11 +4,16 @@
 #[cfg(test)]
 mod tests;
 
-use app::Config;
+use std::time::Duration;
+
+use app::telemetry::chain;
+use app::{Config, ConfigError};
+use clients::tls::client_config;
 use lambda_runtime::{Error, LambdaEvent};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use store::{Database, DatabaseConfig, migrations};
+use tokio::time::timeout;
 use tracing::{error, info};
 
 /// What CloudFormation asks of a custom resource.
@@ -43,26 +48,41 @@ struct CustomResourceResponse {
 /// Naming the migration that failed.
 pub async fn run(config: &Config) -> Result<Vec<String>, Error> {
     let url = config.migration_database_url.as_ref().unwrap_or(&config.database_url);
-    let database = Database::new(DatabaseConfig { url: url.expose_secret(), pool_size: 1 })?;
+    let database =
+        Database::new(DatabaseConfig { url: url.expose_secret(), pool_size: 1, tls: client_config() })?;
     let mut client = database.client().await?;
     let applied = migrations::run(&mut client).await?;
     info!(applied = applied.join(", "), "the schema is up to date");
     Ok(applied)
 }
 
+/// How long migrating may take: less than the function's own time-out in `template.yaml`, so that there is time left to
+/// tell CloudFormation.
+const PATIENCE: Duration = Duration::from_mins(4);
+
 /// Answers a request of CloudFormation: migrates on creation and update, does nothing on deletion. CloudFormation waits
-/// an hour for an answer, so every outcome is told.
+/// for minutes for an answer, so every outcome is told, that the configuration does not do or time runs out included.
 ///
 /// # Errors
 /// When the answer cannot be delivered.
-pub async fn handle(config: &Config, event: LambdaEvent<CustomResourceRequest>) -> Result<(), Error> {
+pub async fn handle(
+    config: Result<Config, ConfigError>,
+    event: LambdaEvent<CustomResourceRequest>,
+) -> Result<(), Error> {
     let request = event.payload;
-    let outcome = if request.request_type == "Delete" { Ok(Vec::new()) } else { run(config).await };
+    let outcome = match (request.request_type.as_str(), config) {
+        ("Delete", _) => Ok(Vec::new()),
+        (_, Err(error)) => Err(error.into()),
+        (_, Ok(config)) => {
+            timeout(PATIENCE, run(&config)).await.unwrap_or_else(|elapsed| Err(elapsed.into()))
+        }
+    };
     let (status, reason) = match outcome {
         Ok(applied) => ("SUCCESS", format!("applied: {}", applied.join(", "))),
         Err(error) => {
-            error!("migrating failed: {error}");
-            ("FAILED", format!("{error}; see the function's log"))
+            let cause = chain(error.as_ref());
+            error!("migrating failed: {cause}");
+            ("FAILED", format!("{cause}; see the function's log"))
         }
     };
     let response = CustomResourceResponse {

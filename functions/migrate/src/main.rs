@@ -7,13 +7,14 @@ use tracing::error;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::run("migrate", async {
+        if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
+            // A configuration that does not do is CloudFormation's to hear of, so it is read with each request.
+            let handler = |event| migrate::handle(Config::from_env(&[Need::Database]), event);
+            return lambda_runtime::run(service_fn(handler)).await;
+        }
         let config =
             Config::from_env(&[Need::Database]).inspect_err(|error| error!("cannot start: {error}"))?;
-        if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
-            return migrate::run(&config).await.map(|_| ()).inspect_err(|error| error!("{error}"));
-        }
-        let config = &config;
-        lambda_runtime::run(service_fn(|event| async move { migrate::handle(config, event).await })).await
+        migrate::run(&config).await.map(|_| ()).inspect_err(|error| error!("{error}"))
     })
     .await
 }

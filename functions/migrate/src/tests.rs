@@ -1,6 +1,6 @@
 //! The custom resource, on a real database and a stand-in for CloudFormation's side.
 
-use app::Config;
+use app::{Config, Need};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use wiremock::matchers::method;
@@ -12,6 +12,10 @@ fn config(database_url: &str) -> Config {
 
 /// Sends the event of `request_type` and answers what CloudFormation was told.
 async fn told(config: &Config, request_type: &str) -> Value {
+    told_with(Ok(config.clone()), request_type).await
+}
+
+async fn told_with(config: Result<Config, app::ConfigError>, request_type: &str) -> Value {
     let cloud_formation = MockServer::start().await;
     Mock::given(method("PUT"))
         .respond_with(ResponseTemplate::new(200))
@@ -58,4 +62,11 @@ async fn a_database_that_cannot_be_reached_fails_the_deploy_but_not_a_removal() 
     assert_eq!(failed["Status"], "FAILED", "{failed}");
     assert!(!failed.to_string().contains("secret"), "{failed}");
     assert_eq!(told(&config, "Delete").await["Status"], "SUCCESS");
+}
+
+#[tokio::test]
+async fn a_configuration_that_does_not_do_fails_the_deploy() {
+    let failed = told_with(Config::from_lookup(&[Need::Database], &|_| None), "Create").await;
+    assert_eq!(failed["Status"], "FAILED");
+    assert!(failed["Reason"].as_str().unwrap().contains("DATABASE_URL: is missing"), "{failed}");
 }

@@ -18,7 +18,8 @@ use web::{ApiError, ValidQuery, success};
 /// How long a part may take to answer before it counts as down.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+/// When this process began; touched once at start.
+pub(crate) static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 #[derive(Debug, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
@@ -31,7 +32,7 @@ pub(crate) struct Depth {
 struct Health {
     status: &'static str,
     timestamp: DateTime<Utc>,
-    /// Seconds since this process first looked.
+    /// Seconds since this process began.
     uptime: f64,
     version: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,8 @@ mod health;
 #[cfg(test)]
 mod tests;
 
+use std::sync::LazyLock;
+
 use app::{App, Need};
 use axum::Router;
 use axum::routing::get;
@@ -14,5 +16,6 @@ pub const NEEDS: &[Need] =
 
 /// The routes outside `/api`.
 pub fn routes() -> Router<App> {
+    LazyLock::force(&health::STARTED);
     Router::new().route("/health", get(health::handle))
 }

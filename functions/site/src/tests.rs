@@ -11,7 +11,8 @@ fn serving() -> testkit::TestAppBuilder {
 
 #[tokio::test]
 async fn health_is_free_of_charge_and_of_dependencies() {
-    let app = serving().var("DATABASE_POOL_SIZE", "1").var("RATE_LIMIT_MAX_REQUESTS", "1").start().await;
+    let app =
+        serving().var("REDIS_URL", "redis://127.0.0.1:1").var("RATE_LIMIT_MAX_REQUESTS", "1").start().await;
     for _ in 0..3 {
         let answer = app.event("site-health", None, None).send().await.expect(200);
         assert_eq!((&answer.body["status"], &answer.body["success"]), (&json!("OK"), &json!(true)));
@@ -97,10 +98,28 @@ async fn a_person_has_only_so_many_requests_from_wherever() {
 }
 
 #[tokio::test]
-async fn without_redis_requests_are_let_through() {
-    let app = serving().var("REDIS_URL", "redis://127.0.0.1:1").start().await;
-    let answer = app.request("GET", "/x").send().await.expect(404);
-    assert_eq!(answer.header("x-ratelimit-limit"), None);
+async fn without_redis_a_process_counts_for_itself() {
+    let serving = serving().var("REDIS_URL", "redis://127.0.0.1:1").var("RATE_LIMIT_MAX_REQUESTS", "2");
+    let app = serving.start().await;
+    for remaining in ["1", "0"] {
+        let answer = app.request("GET", "/x").send().await.expect(404);
+        assert_eq!(answer.header("x-ratelimit-remaining"), Some(remaining));
+    }
+    let _ = app.request("GET", "/x").send().await.expect_problem(429, "rate_limited");
+}
+
+#[tokio::test]
+async fn a_token_whose_session_has_ended_uses_up_nobodys_requests() {
+    let app = serving().var("RATE_LIMIT_USER_MAX_REQUESTS", "1").start().await;
+    let person = app.person().await;
+    app.execute("CREATE TABLE kept AS SELECT * FROM sessions; DELETE FROM sessions").await;
+    for _ in 0..3 {
+        let _ = app.request("GET", "/x").by(&person).send().await.expect(404);
+    }
+    app.execute("INSERT INTO sessions SELECT * FROM kept").await;
+    let answer = app.request("GET", "/x").by(&person).send().await.expect(404);
+    assert_eq!(answer.header("x-ratelimit-remaining"), Some("0"));
+    let _ = app.request("GET", "/x").by(&person).send().await.expect_problem(429, "rate_limited");
 }
 
 #[tokio::test]

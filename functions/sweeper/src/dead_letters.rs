@@ -13,6 +13,9 @@ use crate::SweepError;
 /// The most batches that one sweep takes from the queue.
 const BATCHES: usize = 20;
 
+/// How often a message is put back on the queue before it is given up whatever the reason.
+const MAX_RESENDS: i32 = 10;
+
 /// Gives up the messages whose jobs came to the dead-letter queue and answers how many.
 pub(crate) async fn bury(app: &App) -> Result<usize, SweepError> {
     let dead_letters = app.dead_letters()?;
@@ -40,7 +43,10 @@ async fn bury_one(app: &App, letter: &DeadLetter) -> Result<bool, SweepError> {
         }
     };
     let Job::AnswerMessage { message_id } = envelope.job;
-    let owner = sweeping::bury(&app.db().await?, message_id, ErrorCode::Internal, app.clock.now()).await?;
+    let (max_attempts, now) = (app.config.worker.max_attempts, app.clock.now());
+    let owner =
+        sweeping::bury(&app.db().await?, message_id, ErrorCode::Internal, max_attempts, MAX_RESENDS, now)
+            .await?;
     if owner.is_some() {
         warn!(message.id = %message_id, "dead letter: failed; the unit of quota is given back");
     }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use domain::message::ErrorCode;
 use serde_json::json;
+use store::messages::answering::{self, Claim, Lease};
 use testkit::{Person, TestApp};
+use uuid::Uuid;
 
 use crate::{Swept, sweep};
 
@@ -47,19 +50,18 @@ async fn a_stranded_message_is_sent_again_ever_more_rarely() {
 #[tokio::test]
 async fn what_somebody_holds_or_nobody_waits_for_is_left_alone() {
     let app = start().await;
-    let _ = sent(&app).await;
-    let until = (app.app.clock.now() + MINUTE * 5).to_rfc3339();
-    app.execute(&format!("UPDATE messages SET processing_status = 'processing', lease_until = '{until}'"))
-        .await;
+    let (_, id) = sent(&app).await;
+    let (db, now, owner) = (app.app.db().await.unwrap(), app.app.clock.now(), Uuid::new_v4());
+    let claim = answering::claim(&db, id.parse().unwrap(), owner, now, now + MINUTE * 5, 50).await.unwrap();
+    assert!(matches!(claim, Claim::Taken(_)));
     app.advance(MINUTE * 5);
     assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
     app.advance(MINUTE);
     assert_eq!(sweep(&app.app).await.unwrap().resent, 1);
-    for status in ["completed", "failed", "cancelled"] {
-        app.execute(&format!("UPDATE messages SET processing_status = '{status}'")).await;
-        app.advance(MINUTE * 200);
-        assert_eq!(sweep(&app.app).await.unwrap().resent, 0, "{status}");
-    }
+    let lease = Lease { message_id: id.parse().unwrap(), owner };
+    assert!(answering::fail(&db, lease, ErrorCode::Timeout, app.app.clock.now()).await.unwrap());
+    app.advance(MINUTE * 200);
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
 }
 
 #[tokio::test]
@@ -93,6 +95,7 @@ async fn a_message_that_cannot_be_sent_has_its_turn_again() {
 async fn a_dead_letter_fails_its_message_once_and_gives_the_unit_back() {
     let app = start().await;
     let (person, id) = sent(&app).await;
+    app.execute("UPDATE messages SET attempts = 3").await;
     app.dead_letters.put(&job(&id));
     app.dead_letters.put(&job(&id));
     assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 0, buried: 1 });
@@ -110,4 +113,15 @@ async fn a_dead_letter_that_cannot_be_read_stays() {
     app.dead_letters.put(&job("018f0000-0000-7000-8000-00000000ffff"));
     assert_eq!(sweep(&app.app).await.unwrap().buried, 0);
     assert_eq!(app.dead_letters.left(), 1);
+}
+
+#[tokio::test]
+async fn a_dead_letter_whose_attempts_are_not_used_up_is_put_back() {
+    let app = start().await;
+    let (_, id) = sent(&app).await;
+    app.dead_letters.put(&job(&id));
+    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 0, buried: 0 });
+    assert_eq!(app.dead_letters.left(), 0);
+    app.advance(MINUTE);
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 1);
 }

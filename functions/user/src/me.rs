@@ -5,23 +5,20 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use domain::quota::{self, Usage};
-use domain::{Tier, UserId};
 use serde::Serialize;
 use store::users;
-use web::{ApiError, Caller, success};
+use web::{ApiError, Caller, UserView, success};
 
 #[derive(Debug, Serialize)]
 struct Me {
-    user: UserView,
+    user: Account,
     usage: Usage,
 }
 
 #[derive(Debug, Serialize)]
-struct UserView {
-    id: UserId,
-    mobile_number: String,
-    name: String,
-    subscription_tier: Tier,
+struct Account {
+    #[serde(flatten)]
+    user: UserView,
     created_at: DateTime<Utc>,
 }
 
@@ -32,12 +29,6 @@ pub(crate) async fn handle(State(app): State<App>, caller: Caller) -> Result<imp
     let (user, messages_used) = found.ok_or_else(|| ApiError::not_found("account"))?;
     Ok(success(Me {
         usage: Usage::new(messages_used, app.config.daily_limits.of(user.tier), now),
-        user: UserView {
-            id: user.id,
-            mobile_number: user.mobile_number,
-            name: user.name,
-            subscription_tier: user.tier,
-            created_at: user.created_at,
-        },
+        user: Account { created_at: user.created_at, user: user.into() },
     }))
 }

@@ -3,11 +3,11 @@
 use app::App;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use domain::{Text, Tier, UserId};
+use domain::Text;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::users;
-use web::{ApiError, Caller, Valid, success};
+use web::{ApiError, Caller, UserView, Valid, success};
 
 #[derive(Debug, Default, Deserialize, Validate)]
 #[serde(default)]
@@ -22,14 +22,6 @@ struct Renamed {
     user: UserView,
 }
 
-#[derive(Debug, Serialize)]
-struct UserView {
-    id: UserId,
-    mobile_number: String,
-    name: String,
-    subscription_tier: Tier,
-}
-
 /// Renames the account.
 pub(crate) async fn handle(
     State(app): State<App>,
@@ -39,13 +31,5 @@ pub(crate) async fn handle(
     let renamed =
         users::update_name(&app.db().await?, caller.user_id, input.name.trimmed(), app.clock.now()).await?;
     let user = renamed.ok_or_else(|| ApiError::not_found("account"))?;
-    Ok(success(Renamed {
-        message: "Profile updated",
-        user: UserView {
-            id: user.id,
-            mobile_number: user.mobile_number,
-            name: user.name,
-            subscription_tier: user.tier,
-        },
-    }))
+    Ok(success(Renamed { message: "Profile updated", user: user.into() }))
 }

@@ -53,9 +53,10 @@ async fn run_room(app: &App, room: Vec<SqsMessage>, deadline: DateTime<Utc>) -> 
 }
 
 async fn process(app: &App, record: &SqsMessage, deadline: DateTime<Utc>) -> Outcome {
-    let received = record.attributes.get("ApproximateReceiveCount").map_or("", String::as_str);
+    let received =
+        record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
     let span = info_span!("delivery", sqs.id = record.message_id, sqs.receive_count = received);
-    answer(app, record.body.as_deref().unwrap_or_default(), deadline).instrument(span).await
+    answer(app, record.body.as_deref().unwrap_or_default(), received, deadline).instrument(span).await
 }
 
 /// Has `records` come back after `delay`, where there is one, and gives back their ids. Where the delay cannot be set

@@ -1,5 +1,6 @@
 //! What the functions share: configuration, clock, tokens, telemetry, and [`App`], which holds it all.
 
+mod chatroom_list;
 mod clock;
 mod config;
 mod duration;

@@ -7,6 +7,7 @@ use clients::gemini::{Gemini, GeminiConfig, LanguageModel};
 use clients::queue::{DeadLetterQueue, JobQueue, SqsQueue};
 use clients::redis::Redis;
 use clients::table::Table;
+use clients::tls::client_config;
 use secrecy::ExposeSecret;
 use store::{Client, Database, DatabaseConfig, StoreError};
 use thiserror::Error;
@@ -92,7 +93,8 @@ impl Parts {
 
 fn database(config: &Config) -> Result<Database, SetupError> {
     let url = config.database_url.expose_secret();
-    Database::new(DatabaseConfig { url, pool_size: config.database_pool_size }).map_err(setup)
+    Database::new(DatabaseConfig { url, pool_size: config.database_pool_size, tls: client_config() })
+        .map_err(setup)
 }
 
 fn gemini(config: &Config) -> Result<Arc<dyn LanguageModel>, SetupError> {

@@ -8,7 +8,10 @@ use tracing_subscriber::EnvFilter;
 ///
 /// The span it answers names the function; what runs [`Instrument`]ed with it logs under that name.
 pub fn init(service: &'static str) -> Span {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // Below this the runtime logs whole events: passwords, codes and tokens.
+    let quiet = ["lambda_runtime=info", "lambda_http=info"].into_iter().filter_map(|text| text.parse().ok());
+    let filter = quiet.fold(chosen, EnvFilter::add_directive);
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

@@ -9,4 +9,4 @@ pub mod gemini;
 pub mod queue;
 pub mod redis;
 pub mod table;
-mod tls;
+pub mod tls;

@@ -3,6 +3,9 @@
 use rustls::{ClientConfig, RootCertStore};
 
 /// The configuration for a client. It always verifies the server's certificate.
+///
+/// # Panics
+/// Never: ring speaks both versions of TLS that rustls knows.
 #[must_use]
 #[expect(clippy::expect_used, reason = "ring speaks both versions of TLS that rustls knows")]
 pub fn client_config() -> ClientConfig {

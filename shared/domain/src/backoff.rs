@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The longest wait between two attempts.
+/// The longest wait between two attempts that nobody asked for.
 pub const LONGEST: Duration = Duration::from_mins(5);
 
 /// The wait after attempt number `attempt` (from 1) has failed: `base`, doubled for each further attempt, at most
@@ -12,7 +12,7 @@ pub const LONGEST: Duration = Duration::from_mins(5);
 pub fn delay(attempt: i32, base: Duration, jitter: f64, asked: Option<Duration>) -> Duration {
     let doublings = u32::try_from(attempt - 1).unwrap_or(0).min(16);
     let exponential = base.saturating_mul(1 << doublings).min(LONGEST);
-    let wanted = exponential.max(asked.unwrap_or_default().min(LONGEST));
+    let wanted = exponential.max(asked.unwrap_or_default());
     wanted + wanted.mul_f64(0.25 * jitter.clamp(0.0, 1.0))
 }
 
@@ -38,6 +38,7 @@ mod tests {
     #[test]
     fn what_was_asked_for_is_never_undercut() {
         assert_eq!(delay(1, BASE, 0.0, Some(Duration::from_secs(22))).as_secs(), 22);
+        assert_eq!(delay(1, BASE, 0.0, Some(Duration::from_mins(10))).as_secs(), 600);
         assert_eq!(delay(4, BASE, 0.0, Some(Duration::from_secs(3))).as_secs(), 16);
     }
 }

@@ -37,11 +37,12 @@ impl NewPassword {
 }
 
 impl Password {
-    /// Whether this is the password behind `hash` (a PHC string). A hash that cannot be read matches nothing.
+    /// Whether this is the password behind `hash` (a PHC string). A hash that cannot be read matches nothing, which takes
+    /// as long to find out.
     #[must_use]
     pub fn matches(&self, hash: &str) -> bool {
-        PasswordHash::new(hash)
-            .is_ok_and(|hash| hasher().verify_password(self.0.expose_secret().as_bytes(), &hash).is_ok())
+        let known = PasswordHash::new(hash).or_else(|_| PasswordHash::new(NOBODYS_HASH));
+        known.is_ok_and(|hash| hasher().verify_password(self.0.expose_secret().as_bytes(), &hash).is_ok())
     }
 }
 

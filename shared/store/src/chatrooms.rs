@@ -148,10 +148,16 @@ pub async fn find_with_messages(
 /// # Errors
 /// When Postgres does not answer.
 pub async fn delete(db: &impl GenericClient, owner: UserId, room: ChatroomId) -> Result<bool, StoreError> {
+    // The messages are deleted before the room's counters are taken off the person's, in the order in which all
+    // statements take their locks.
     const SQL: &str = "
-        WITH gone AS (
-            DELETE FROM chatrooms WHERE id = $1 AND user_id = $2
-            RETURNING user_id, message_count, ai_response_count
+        WITH room AS (
+            SELECT id FROM chatrooms WHERE id = $1 AND user_id = $2 FOR UPDATE
+        ), emptied AS (
+            DELETE FROM messages USING room WHERE messages.chatroom_id = room.id RETURNING 1
+        ), gone AS (
+            DELETE FROM chatrooms c USING room WHERE c.id = room.id AND (SELECT count(*) FROM emptied) >= 0
+            RETURNING c.user_id, c.message_count, c.ai_response_count
         )
         UPDATE users u SET
             chatroom_count = u.chatroom_count - 1,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use tokio_postgres::NoTls;
 use tokio_postgres::config::{Config, Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -19,12 +19,14 @@ const RECYCLE_TIMEOUT: Duration = Duration::from_millis(500);
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where Postgres is and how many connections to keep to it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct DatabaseConfig<'a> {
     /// A `postgres://` address. Without a word in it, TLS is required of any host but this machine.
     pub url: &'a str,
     /// The most connections this process opens.
     pub pool_size: usize,
+    /// How TLS is spoken.
+    pub tls: ClientConfig,
 }
 
 /// The pool. Making one opens nothing; cloning one shares it.
@@ -44,7 +46,7 @@ impl Database {
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Verified };
         let manager = match pg.get_ssl_mode() {
             SslMode::Disable => Manager::from_config(pg, NoTls, manager_config),
-            _ => Manager::from_config(pg, MakeRustlsConnect::new(tls_config()?), manager_config),
+            _ => Manager::from_config(pg, MakeRustlsConnect::new(config.tls), manager_config),
         };
         let timeouts = Timeouts {
             wait: Some(CONNECT_TIMEOUT),
@@ -101,15 +103,6 @@ fn parse(url: &str) -> Result<Config, StoreError> {
         .keepalives_idle(Duration::from_secs(30))
         .tcp_user_timeout(UNACKNOWLEDGED_TIMEOUT);
     Ok(config)
-}
-
-/// TLS with Mozilla's roots compiled in: nothing is read from disk at start.
-fn tls_config() -> Result<ClientConfig, StoreError> {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let config = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| StoreError::Setup(format!("TLS: {error}")))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What can go wrong between us and Postgres.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use deadpool_postgres::PoolError;
 use thiserror::Error;
@@ -21,13 +22,16 @@ pub enum StoreError {
     },
     /// A statement failed for a reason that will not pass: a fault of ours.
     #[error("a statement failed: {0}")]
-    Statement(#[source] tokio_postgres::Error),
+    Statement(String),
     /// A row holds what this version of the code cannot read.
     #[error("a stored value cannot be read: {0}")]
     Corrupt(String),
-    /// The database's address or the schema's migrations are not usable.
+    /// The database's address is not usable.
     #[error("{0}")]
     Setup(String),
+    /// A migration failed; those before it stay.
+    #[error("migrating: {0}")]
+    Migration(#[from] refinery::Error),
 }
 
 impl StoreError {
@@ -44,6 +48,21 @@ impl StoreError {
     }
 }
 
+/// What `future` comes to, or [`StoreError::Unavailable`] when it takes longer than `limit`: a statement that waits for a
+/// lock, or for a server that fell silent, has no end of its own. Its connection is not used again before it has proven
+/// that it still answers.
+///
+/// # Errors
+/// As `future`, and when time is up.
+pub async fn within<T>(
+    limit: Duration,
+    future: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(limit, future)
+        .await
+        .unwrap_or_else(|elapsed| Err(StoreError::Unavailable(elapsed.into())))
+}
+
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(db) = error.as_db_error() else {
@@ -52,18 +71,21 @@ impl From<tokio_postgres::Error> for StoreError {
             return if unreadable {
                 Self::Corrupt(error.to_string())
             } else {
-                Self::Unavailable(Box::new(error))
+                Self::Unavailable(error.into())
             };
         };
         let state = db.code();
+        let constraint = db.constraint().unwrap_or_default();
         if *state == SqlState::UNIQUE_VIOLATION || *state == SqlState::FOREIGN_KEY_VIOLATION {
-            return Self::Conflict { constraint: db.constraint().unwrap_or_default().to_owned() };
+            return Self::Conflict { constraint: constraint.to_owned() };
         }
+        // Without Postgres's DETAIL: that repeats whole rows, and with them what people wrote.
+        let text = format!("{}: {} {constraint}", state.code(), db.message());
         // Classes: connection exception, transaction rollback (deadlock), insufficient resources, operator intervention.
         if ["08", "40", "53", "57"].iter().any(|class| state.code().starts_with(class)) {
-            return Self::Unavailable(Box::new(error));
+            return Self::Unavailable(text.into());
         }
-        Self::Statement(error)
+        Self::Statement(text)
     }
 }
 

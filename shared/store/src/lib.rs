@@ -12,4 +12,4 @@ pub mod users;
 
 pub use database::{Database, DatabaseConfig};
 pub use deadpool_postgres::{Client, GenericClient};
-pub use error::StoreError;
+pub use error::{StoreError, within};

@@ -14,21 +14,10 @@ const ADVISORY_LOCK: i64 = 7_305_808_869_231_650_664;
 /// Brings the schema up to date and answers the names of the migrations that ran. Runs beside each other take turns.
 ///
 /// # Errors
-/// [`StoreError::Setup`] naming the migration that failed; those before it stay.
+/// [`StoreError::Migration`] naming the one that failed; those before it stay.
 pub async fn run(client: &mut Client) -> Result<Vec<String>, StoreError> {
     client.execute("SELECT pg_advisory_lock($1)", &[&ADVISORY_LOCK]).await?;
     let outcome = embedded::migrations::runner().run_async(client).await;
     client.execute("SELECT pg_advisory_unlock($1)", &[&ADVISORY_LOCK]).await?;
-    let report = outcome.map_err(|error| StoreError::Setup(format!("migrating: {}", causes(&error))))?;
-    Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+    Ok(outcome?.applied_migrations().iter().map(ToString::to_string).collect())
 }

@@ -23,33 +23,37 @@ pub struct NewSession<'a> {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Begins a session of `user`.
+/// Begins a session of `user`, provided that `password_hash` is still the one in force: whoever looked at it before a
+/// reset or a change must not get a session after it. Answers whether it was.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] when there is no such user.
+/// When Postgres does not answer.
 pub async fn insert(
     db: &impl GenericClient,
     user: UserId,
+    password_hash: &str,
     session: &NewSession<'_>,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     const SQL: &str = "
         INSERT INTO sessions (id, user_id, refresh_token_hash, address, user_agent, created_at, last_seen_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $6, $7)";
+        SELECT $1, id, $3, $4, $5, $6, $6, $7 FROM users WHERE id = $2 AND password_hash = $8 FOR SHARE";
     let statement = db.prepare_cached(SQL).await?;
-    db.execute(
-        &statement,
-        &[
-            &session.id.0,
-            &user.0,
-            &session.refresh_token_hash,
-            &session.address,
-            &session.user_agent,
-            &session.created_at,
-            &session.expires_at,
-        ],
-    )
-    .await?;
-    Ok(())
+    let inserted = db
+        .execute(
+            &statement,
+            &[
+                &session.id.0,
+                &user.0,
+                &session.refresh_token_hash,
+                &session.address,
+                &session.user_agent,
+                &session.created_at,
+                &session.expires_at,
+                &password_hash,
+            ],
+        )
+        .await?;
+    Ok(inserted == 1)
 }
 
 /// Whether `session` is one of `user`'s and lasts beyond `now`.

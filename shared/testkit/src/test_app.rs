@@ -7,6 +7,7 @@ use std::time::Duration;
 use app::{App, Clock, Config, Need, Parts, Tokens};
 use axum::Router;
 use clients::redis::Redis;
+use clients::tls::client_config;
 use domain::MobileNumber;
 use secrecy::ExposeSecret;
 use store::{Database, DatabaseConfig, migrations};
@@ -52,8 +53,11 @@ impl TestAppBuilder {
             })
             .expect("the test's configuration is usable");
         let database_url = empty_schema().await;
-        let database =
-            Database::new(DatabaseConfig { url: &database_url, pool_size: config.database_pool_size });
+        let database = Database::new(DatabaseConfig {
+            url: &database_url,
+            pool_size: config.database_pool_size,
+            tls: client_config(),
+        });
         let database = database.expect("the address of Postgres is usable");
         migrations::run(&mut database.client().await.expect("Postgres answers"))
             .await

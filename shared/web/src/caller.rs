@@ -34,7 +34,7 @@ pub(crate) enum Authentication {
 }
 
 /// Who the token claims to be: checked by signature and time alone.
-pub(crate) fn claimed(app: &App, headers: &HeaderMap, now: DateTime<Utc>) -> Result<Caller, Authentication> {
+fn claimed(app: &App, headers: &HeaderMap, now: DateTime<Utc>) -> Result<Caller, Authentication> {
     let Some(header) = headers.get(AUTHORIZATION) else { return Err(Authentication::Absent) };
     let token = header.to_str().ok().and_then(|text| text.split_once(' '));
     let Some((_, token)) = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
@@ -48,8 +48,12 @@ pub(crate) fn claimed(app: &App, headers: &HeaderMap, now: DateTime<Utc>) -> Res
     }
 }
 
-/// Whether the session behind `claimed` still lasts.
-pub(crate) async fn authenticate(app: &App, claimed: Caller, now: DateTime<Utc>) -> Authentication {
+/// What the token in `headers` opens at `now`.
+pub(crate) async fn authenticate(app: &App, headers: &HeaderMap, now: DateTime<Utc>) -> Authentication {
+    let claimed = match claimed(app, headers, now) {
+        Ok(claimed) => claimed,
+        Err(authentication) => return authentication,
+    };
     let live = async {
         let db = app.db().await?;
         sessions::is_live(&db, claimed.session_id, claimed.user_id, now).await

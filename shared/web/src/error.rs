@@ -66,7 +66,7 @@ impl ApiError {
     /// 503: something we depend on does not answer.
     #[must_use]
     pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let detail = "the service is not available at this moment; nothing was done";
+        let detail = "the service is not available at this moment; come back after Retry-After";
         let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
         error.problem.cause = Some(cause.into());
         error.retry_after(Duration::from_secs(2))

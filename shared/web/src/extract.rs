@@ -147,7 +147,7 @@ mod tests {
         assert!(text.contains("name: must be a string"), "{text}");
         assert!(!text.contains("48151623"), "{text}");
         assert!(refusal(r#"{"name": "a", "name": "b"}"#).contains("duplicate field `name`"));
-        assert!(refusal("[]").contains("name: ") || refusal("[]").contains("body: "));
+        assert!(refusal("[]").contains("validation_failed") && refusal("5").contains("body: must be"));
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         for body in ["", "{", "{\"name\":\"\\ud800\"}", "{\"name\":\"a\"} x", "\u{1}"] {
             assert!(refusal(body).contains("malformed_request"), "{body}");
         }
-        let deep = format!("{{\"name\":\"a\",\"x\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
-        assert!(parse::<Body>(deep.as_bytes()).is_ok() || refusal(&deep).contains("malformed_request"));
+        let deep = format!("{{\"name\":{}", "[".repeat(60_000));
+        assert!(refusal(&deep).contains("name"));
     }
 }

@@ -1,41 +1,46 @@
-//! The guard at the door: rate limits in one trip to Redis, and the session beside it.
+//! The guard at the door: rate limits and sessions.
+
+use std::net::{IpAddr, Ipv6Addr};
 
 use app::App;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use clients::redis::limits::{Limit, Verdict};
 use tracing::warn;
 
-use crate::caller::{Authentication, authenticate, claimed};
+use crate::caller::{Authentication, authenticate};
+use crate::local_limits;
 use crate::problem::whole_seconds;
-use crate::{ApiError, Caller, ClientInfo};
+use crate::{ApiError, ClientInfo};
 
-/// Lets a request in that keeps within its limits, with what was found out about its token.
+/// Lets a request in that keeps within its limits, with what was found out about its token. A person's limit is charged
+/// only when the session has been seen to last: a token that opens nothing must not use up its owner's requests.
 pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
     if is_liveness_probe(&request) {
         return next.run(request).await;
     }
-    let now = app.clock.now();
-    let claim = claimed(&app, request.headers(), now);
+    let (now, limits) = (app.clock.now(), app.config.rate_limits);
     let address =
-        request.extensions().get::<ClientInfo>().map_or("unknown", |client| client.address.as_str());
-    let (verdicts, authentication) = tokio::join!(limits(&app, address, claim.as_ref().ok()), async {
-        match &claim {
-            Ok(caller) => authenticate(&app, *caller, now).await,
-            Err(authentication) => authentication.clone(),
-        }
-    });
-    let refused = verdicts.iter().filter_map(|verdict| verdict.retry_after).max();
-    let mut response = if let Some(wait) = refused {
+        request.extensions().get::<ClientInfo>().map_or_else(String::new, |client| network(&client.address));
+    let (verdict, authentication) =
+        tokio::join!(take(&app, address, limits.address), authenticate(&app, request.headers(), now));
+    let mut verdicts = vec![verdict];
+    if let Authentication::Known(caller) = &authentication
+        && verdict.retry_after.is_none()
+    {
+        verdicts.push(take(&app, format!("user:{}", caller.user_id), limits.user).await);
+    }
+    let mut response = if let Some(wait) = verdicts.iter().filter_map(|verdict| verdict.retry_after).max() {
         ApiError::rate_limited(wait).into_response()
     } else {
         request.extensions_mut().insert::<Authentication>(authentication);
         next.run(request).await
     };
     if let Some(tightest) = verdicts.iter().min_by_key(|verdict| verdict.remaining) {
-        add_headers(response.headers_mut(), tightest);
+        add_headers(response.headers_mut(), tightest, now);
     }
     response
 }
@@ -45,31 +50,56 @@ fn is_liveness_probe(request: &Request) -> bool {
     request.uri().path() == "/health" && request.uri().query().is_none_or(str::is_empty)
 }
 
-/// What the limits on the address and on the person say. Without Redis they let everything through: reading and
-/// chatting go on, and the log says so.
-async fn limits(app: &App, address: &str, caller: Option<&Caller>) -> Vec<Verdict> {
-    let limits = app.config.rate_limits;
-    let mut buckets: Vec<(String, Limit)> = vec![(address.to_owned(), limits.address)];
-    buckets.extend(caller.map(|caller| (format!("user:{}", caller.user_id), limits.user)));
-    app.redis.take(&buckets).await.unwrap_or_else(|error| {
-        warn!(error = app::telemetry::chain(&error), "rate limits are open");
-        Vec::new()
-    })
+/// What the limit on `name` says. Without Redis each process counts for itself, and the log says so.
+async fn take(app: &App, name: String, limit: Limit) -> Verdict {
+    match app.redis.take(&name, limit).await {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            warn!(error = app::telemetry::chain(&error), "limits are counted in this process alone");
+            local_limits::take(&name, limit)
+        }
+    }
 }
 
-/// The original's headers, and those of the IETF draft `draft-ietf-httpapi-ratelimit-headers`.
-fn add_headers(headers: &mut HeaderMap, verdict: &Verdict) {
+/// What one client can choose its addresses from: the address itself, of IPv6 the /64 it lies in.
+fn network(address: &str) -> String {
+    match address.parse() {
+        Ok(IpAddr::V6(v6)) => match v6.to_ipv4_mapped() {
+            Some(v4) => v4.to_string(),
+            None => format!("{}/64", Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+        },
+        _ => address.to_owned(),
+    }
+}
+
+/// The original's headers (the reset in seconds since 1970), and those of the IETF draft `draft-ietf-httpapi-ratelimit-headers`.
+fn add_headers(headers: &mut HeaderMap, verdict: &Verdict, now: DateTime<Utc>) {
     let Limit { max, window } = verdict.limit;
     let (remaining, reset) = (verdict.remaining, whole_seconds(verdict.resets_in));
     for (name, value) in [
         ("x-ratelimit-limit", max.to_string()),
         ("x-ratelimit-remaining", remaining.to_string()),
-        ("x-ratelimit-reset", reset.to_string()),
+        ("x-ratelimit-reset", now.timestamp().saturating_add_unsigned(reset).to_string()),
         ("ratelimit-policy", format!("\"default\";q={max};w={}", whole_seconds(window))),
         ("ratelimit", format!("\"default\";r={remaining};t={reset}")),
     ] {
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(HeaderName::from_static(name), value);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ipv6_addresses_share_a_limit_within_their_network() {
+        assert_eq!(network("203.0.113.7"), "203.0.113.7");
+        assert_eq!(network("::ffff:203.0.113.7"), "203.0.113.7");
+        assert_eq!(network("2001:db8:1:2:aaaa:bbbb:cccc:dddd"), "2001:db8:1:2::/64");
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("unknown"), "unknown");
     }
 }

@@ -6,9 +6,11 @@ mod client;
 mod error;
 mod extract;
 mod guard;
+mod local_limits;
 mod problem;
 mod serve;
 mod stack;
+mod user_view;
 
 pub use answer::{Success, success};
 pub use caller::Caller;
@@ -17,3 +19,4 @@ pub use error::ApiError;
 pub use extract::{Id, Valid, ValidQuery};
 pub use serve::serve;
 pub use stack::{Service, stack};
+pub use user_view::UserView;

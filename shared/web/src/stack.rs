@@ -10,6 +10,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use tokio::time::timeout;
 use tower::{Layer, ServiceBuilder};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -22,6 +23,9 @@ use crate::{ApiError, ClientInfo};
 
 /// The largest body, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
+
+/// How long a request may take: a little less than Lambda and API Gateway give it, so that the answer is ours.
+const TIME_LIMIT: Duration = Duration::from_secs(28);
 
 /// A whole function, ready to be served.
 pub type Service = NormalizePath<Router>;
@@ -47,7 +51,9 @@ async fn trace(mut request: Request, next: Next) -> Response {
     let started = tokio::time::Instant::now();
     request.extensions_mut().insert(client.clone());
     async {
-        let mut response = render(next.run(request).await, &client.request_id);
+        let answer = timeout(TIME_LIMIT, next.run(request)).await;
+        let answer = answer.unwrap_or_else(|elapsed| ApiError::unavailable(elapsed).into_response());
+        let mut response = render(answer, &client.request_id);
         add_headers(response.headers_mut(), &client.request_id);
         info!(status = response.status().as_u16(), duration_ms = milliseconds(started.elapsed()), "answered");
         response

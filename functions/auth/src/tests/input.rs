@@ -94,9 +94,17 @@ async fn wrong_methods_paths_types_and_sizes_have_their_own_status() {
 
 #[tokio::test]
 async fn unknown_fields_are_ignored_and_never_applied() {
-    let app = start().await;
-    let body = json!({ "mobile_number": testkit::random_number().as_str(), "subscription_tier": "pro", "role": "admin" });
-    let _ = post(&app, "send-signup-otp", &body.to_string()).await.expect(200);
+    let (app, number) = (start().await, testkit::random_number());
+    let otp = super::signup_code(&app, &number).await;
+    let body = json!({
+        "mobile_number": number.as_str(), "otp": otp, "name": "Ada", "password": "12345678",
+        "subscription_tier": "pro", "role": "admin", "id": "018f0000-0000-7000-8000-00000000ffff", "chatroom_count": 9,
+    });
+    let answer = post(&app, "verify-signup-otp", &body.to_string()).await.expect(201);
+    assert_eq!(answer.body["user"]["subscription_tier"], "basic");
+    let applied =
+        "SELECT subscription_tier = 'pro' OR chatroom_count > 0 OR id::text LIKE '%ffff' FROM users";
+    assert!(!app.stored::<bool>(applied).await);
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Logging in and changing the password.
 
+use domain::SessionId;
 use serde_json::json;
+use store::sessions::{self, NewSession};
 use testkit::{PASSWORD, random_number};
 
 use super::{login, start};
@@ -76,4 +78,24 @@ async fn a_token_that_was_tampered_with_opens_nothing() {
             app.request("POST", "/api/auth/change-password").token(token).json(body.clone()).send().await;
         let _ = answer.expect_problem(401, "not_authenticated");
     }
+}
+
+#[tokio::test]
+async fn a_login_that_was_overtaken_by_a_reset_begins_no_session() {
+    let app = start().await;
+    let person = app.person().await;
+    let seen: String = app.stored("SELECT password_hash FROM users").await;
+    app.execute("UPDATE users SET password_hash = 'another'; DELETE FROM sessions").await;
+    let now = app.app.clock.now();
+    let session = NewSession {
+        id: SessionId::new(now),
+        refresh_token_hash: b"none",
+        address: None,
+        user_agent: None,
+        created_at: now,
+        expires_at: now,
+    };
+    let db = app.app.db().await.unwrap();
+    assert!(!sessions::insert(&db, person.id, &seen, &session).await.unwrap());
+    assert!(sessions::insert(&db, person.id, "another", &session).await.unwrap());
 }

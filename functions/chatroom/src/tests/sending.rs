@@ -105,8 +105,10 @@ async fn waiting_ends_as_soon_as_the_state_is_final() {
         tokio::time::sleep(Duration::from_millis(300)).await;
         app.execute("UPDATE messages SET processing_status = 'cancelled'").await;
     };
+    let started = tokio::time::Instant::now();
     let (status, ()) = tokio::join!(app.request("GET", &path).by(&person).send(), answered);
     assert_eq!(status.expect(200).body["message"]["processing_status"], "cancelled");
+    assert!(started.elapsed() < Duration::from_secs(20), "it waited for the end of its time");
 }
 
 #[tokio::test]
@@ -115,7 +117,9 @@ async fn waiting_ends_with_its_time_and_has_a_bound() {
     let person = app.person().await;
     let room = app.room(&person).await;
     let path = format!("/api/chatroom/message/{}/status", app.message(&person, &room, "hello").await);
+    let started = tokio::time::Instant::now();
     let status = app.request("GET", &format!("{path}?wait=1")).by(&person).send().await.expect(200);
+    assert!(started.elapsed() >= Duration::from_secs(1), "it did not wait");
     assert_eq!(status.body["message"]["processing_status"], "pending");
     for wait in ["26", "-1", "soon", "1.5"] {
         let request = app.request("GET", &format!("{path}?wait={wait}")).by(&person);

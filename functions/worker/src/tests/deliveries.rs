@@ -47,7 +47,7 @@ async fn the_first_of_a_room_that_comes_back_takes_the_rest_along() {
 async fn work_that_could_not_end_in_time_is_not_begun() {
     let app = start().await;
     let (person, _, id) = sent(&app, "hello").await;
-    assert_eq!(deliver_within(&app, &[&id], Duration::from_secs(34)).await, [id.as_str()]);
+    assert_eq!(deliver_within(&app, &[&id], Duration::from_secs(39)).await, [id.as_str()]);
     assert!(app.model.asked().is_empty());
     assert_eq!(status(&app, &person, &id).await["attempts"], 0);
     assert_eq!(app.queue.delays()[0].1, Duration::ZERO);
@@ -164,4 +164,33 @@ async fn an_answer_that_comes_after_a_cancellation_is_thrown_away() {
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages").await, 1);
     assert_eq!(app.stored::<i64>("SELECT prompt_tokens FROM users").await, 0);
     assert_eq!(status(&app, &person, &id).await["processing_status"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_database_that_fails_has_the_delivery_come_back_ever_later() {
+    let app = start().await;
+    let (person, _, id) = sent(&app, "hello").await;
+    app.execute("ALTER TABLE messages RENAME TO gone").await;
+    // The event says that it is delivered for the first time.
+    assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
+    assert_eq!(app.queue.delays()[0].1, Duration::from_secs(2));
+    app.execute("ALTER TABLE gone RENAME TO messages").await;
+    assert!(deliver(&app, &[&id]).await.is_empty());
+    let message = status(&app, &person, &id).await;
+    assert_eq!((&message["processing_status"], &message["attempts"]), (&json!("completed"), &json!(1)));
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_stored_is_asked_for_again_after_its_lease() {
+    let app = start().await;
+    let (person, _, id) = sent(&app, "hello").await;
+    // Completing fails, claiming does not.
+    app.execute("ALTER TABLE messages RENAME COLUMN model TO gone").await;
+    assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
+    assert_eq!(app.model.asked().len(), 1);
+    app.execute("ALTER TABLE messages RENAME COLUMN gone TO model").await;
+    app.advance(Duration::from_mins(1));
+    assert!(deliver(&app, &[&id]).await.is_empty());
+    assert_eq!(status(&app, &person, &id).await["attempts"], 2);
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages WHERE message_type = 'ai'").await, 1);
 }

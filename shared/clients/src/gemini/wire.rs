@@ -140,7 +140,8 @@ fn read_candidate(candidate: Candidate) -> Result<(String, FinishReason), Genera
     }
     let parts = candidate.content.and_then(|content| content.parts).unwrap_or_default();
     let spoken = parts.into_iter().filter(|part| part.thought != Some(true));
-    let text: String = spoken.filter_map(|part| part.text).collect();
+    // JSON can carry U+0000, Postgres cannot.
+    let text = spoken.filter_map(|part| part.text).collect::<String>().replace('\0', "");
     match (text.trim().is_empty(), reason.as_str()) {
         (false, "STOP") => Ok((text, FinishReason::Stop)),
         (false, "MAX_TOKENS") => Ok((text, FinishReason::MaxTokens)),

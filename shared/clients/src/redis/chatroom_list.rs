@@ -1,7 +1,7 @@
-//! The cached list of a person's rooms, at `chatrooms:{user id}`: a hash with a field a page.
+//! The first page of a person's list of rooms, cached at `chatrooms:{user id}`.
 //!
 //! A page read from Postgres before a write must not land in the cache after it. So a drop leaves a mark of its own in
-//! the hash for as long as a read can take, and a page is kept only where the mark is still the one that its reader saw
+//! its place for as long as a read can take, and a page is kept only where the mark is still the one that its reader saw
 //! before it read.
 
 use std::time::Duration;
@@ -21,11 +21,11 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])";
 
 const KEEP: &str = "
 if (redis.call('HGET', KEYS[1], 'dropped') or '') == ARGV[1] then
-    redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
-    redis.call('EXPIRE', KEYS[1], ARGV[4])
+    redis.call('HSET', KEYS[1], 'page', ARGV[2])
+    redis.call('EXPIRE', KEYS[1], ARGV[3])
 end";
 
-/// What the cache had to say about a page.
+/// What the cache had to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookup {
     /// The page, as it was kept.
@@ -35,13 +35,13 @@ pub struct Lookup {
 }
 
 impl Redis {
-    /// Looks the page named `page` up in `owner`'s list.
+    /// Looks `owner`'s list up.
     ///
     /// # Errors
     /// When Redis does not answer.
-    pub async fn find_chatroom_list(&self, owner: UserId, page: &str) -> Result<Lookup, RedisUnavailable> {
+    pub async fn find_chatroom_list(&self, owner: UserId) -> Result<Lookup, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("HMGET").arg(key(owner)).arg(page).arg("dropped");
+        pipeline.cmd("HMGET").arg(key(owner)).arg("page").arg("dropped");
         let ((page, mark),): ((Option<String>, Option<String>),) = self.run(&pipeline).await?;
         Ok(Lookup { page, mark: mark.unwrap_or_default() })
     }
@@ -54,27 +54,18 @@ impl Redis {
         &self,
         owner: UserId,
         page: &str,
-        body: &str,
         mark: &str,
         lifetime: Duration,
     ) -> Result<(), RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline
-            .cmd("EVAL")
-            .arg(KEEP)
-            .arg(1)
-            .arg(key(owner))
-            .arg(mark)
-            .arg(page)
-            .arg(body)
-            .arg(lifetime.as_secs());
+        pipeline.cmd("EVAL").arg(KEEP).arg(1).arg(key(owner)).arg(mark).arg(page).arg(lifetime.as_secs());
         self.run(pipeline.ignore()).await
     }
 
-    /// Drops every page of `owner`'s list. To be called after each write that changes it.
+    /// Drops `owner`'s list. To be called after each write that changes it.
     ///
     /// # Errors
-    /// When Redis does not answer; the pages then live on until their time is over.
+    /// When Redis does not answer; the page then lives on until its time is over.
     pub async fn drop_chatroom_list(&self, owner: UserId) -> Result<(), RedisUnavailable> {
         let mark = Uuid::new_v4().simple().to_string();
         let mut pipeline = ::redis::pipe();

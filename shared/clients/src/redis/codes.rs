@@ -51,7 +51,7 @@ impl Redis {
             .arg(LIFETIME_SECONDS)
             .arg(GUESSES)
             .arg(RESEND_SECONDS);
-        let (wait,): (u64,) = self.run(&pipeline).await?;
+        let (wait,): (u64,) = self.run_once(&pipeline).await?;
         Ok((wait > 0).then(|| Duration::from_millis(wait)))
     }
 
@@ -67,7 +67,7 @@ impl Redis {
     ) -> Result<bool, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("EVAL").arg(USE).arg(1).arg(key(purpose, number)).arg(hash);
-        let (used,): (bool,) = self.run(&pipeline).await?;
+        let (used,): (bool,) = self.run_once(&pipeline).await?;
         Ok(used)
     }
 }

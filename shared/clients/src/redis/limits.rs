@@ -45,30 +45,20 @@ redis.call('SET', KEYS[1], string.format('%.3f', full_at), 'PX', math.ceil(full_
 return {math.max(0, math.floor((now + window - full_at) / interval + 0.001)), math.ceil(full_at - now), 0}";
 
 impl Redis {
-    /// Takes one request from each of `buckets` (name, limit) in one trip, and says what each limit has to say, in the
-    /// same order. The key of a bucket is `rate_limit:` and its name.
+    /// Takes one request from the bucket called `name`, at the key `rate_limit:{name}`.
     ///
     /// # Errors
     /// When Redis does not answer.
-    pub async fn take(&self, buckets: &[(String, Limit)]) -> Result<Vec<Verdict>, RedisUnavailable> {
+    pub async fn take(&self, name: &str, limit: Limit) -> Result<Verdict, RedisUnavailable> {
+        let window = u64::try_from(limit.window.as_millis()).unwrap_or(u64::MAX);
         let mut pipeline = ::redis::pipe();
-        for (name, limit) in buckets {
-            let window = u64::try_from(limit.window.as_millis()).unwrap_or(u64::MAX);
-            pipeline
-                .cmd("EVAL")
-                .arg(GCRA)
-                .arg(1)
-                .arg(format!("rate_limit:{name}"))
-                .arg(limit.max)
-                .arg(window);
-        }
-        let answers: Vec<(u32, u64, u64)> = self.run(&pipeline).await?;
-        let verdicts = buckets.iter().zip(answers).map(|((_, limit), (remaining, resets, wait))| Verdict {
-            limit: *limit,
+        pipeline.cmd("EVAL").arg(GCRA).arg(1).arg(format!("rate_limit:{name}")).arg(limit.max).arg(window);
+        let ((remaining, resets, wait),): ((u32, u64, u64),) = self.run(&pipeline).await?;
+        Ok(Verdict {
+            limit,
             remaining,
             resets_in: Duration::from_millis(resets),
             retry_after: (wait > 0).then(|| Duration::from_millis(wait)),
-        });
-        Ok(verdicts.collect())
+        })
     }
 }

@@ -90,6 +90,18 @@ impl Redis {
         }
     }
 
+    /// Sends `pipeline` in one trip, once: for what must not be done twice. The connection is probed before, so that one
+    /// which died in its sleep is replaced.
+    async fn run_once<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, RedisUnavailable> {
+        self.ping().await?;
+        let (mut connection, _) = self.connection().await?;
+        let outcome = pipeline.query_async(&mut connection).await;
+        if outcome.as_ref().is_err_and(is_dead) {
+            *self.connection.lock().await = Connection::Closed;
+        }
+        Ok(outcome?)
+    }
+
     /// The connection, and whether it was used before.
     async fn connection(&self) -> Result<(MultiplexedConnection, bool), RedisUnavailable> {
         let mut state = self.connection.lock().await;
@@ -117,9 +129,10 @@ impl Redis {
 }
 
 /// Whether the connection that brought `error` is of no more use. A time-out counts: behind it may be a socket whose
-/// other end is gone.
+/// other end is gone. So does a server that takes no writes: it was made a replica, and another is in its place.
 fn is_dead(error: &RedisError) -> bool {
-    error.is_timeout()
+    error.to_string().contains("READONLY")
+        || error.is_timeout()
         || error.is_io_error()
         || error.is_connection_dropped()
         || error.is_unrecoverable_error()

@@ -74,13 +74,15 @@ pub async fn claim(
     const SQL: &str = "
         WITH next AS (
             SELECT m.id
-            FROM messages d JOIN messages m ON m.chatroom_id = d.chatroom_id AND m.position <= d.position
+            FROM messages d, LATERAL (
+                SELECT id FROM messages
+                WHERE chatroom_id = d.chatroom_id AND position <= d.position AND sweep_at IS NOT NULL
+                ORDER BY position LIMIT 1
+            ) m
             WHERE d.id = $1 AND d.processing_status IN ('pending', 'processing')
-                AND m.message_type = 'user' AND m.processing_status IN ('pending', 'processing')
-            ORDER BY m.position LIMIT 1
         ), claimed AS (
             UPDATE messages m SET processing_status = 'processing', attempts = m.attempts + 1,
-                lease_owner = $2, lease_until = $3, updated_at = $4
+                lease_owner = $2, lease_until = $3, sweep_at = $3::timestamptz + interval '1 minute', updated_at = $4
             FROM next
             WHERE m.id = next.id AND m.processing_status IN ('pending', 'processing')
                 AND (m.lease_until IS NULL OR m.lease_until <= $4)
@@ -134,11 +136,12 @@ async fn why_not_claimed(
 ) -> Result<Claim, StoreError> {
     const SQL: &str = "
         SELECT d.processing_status, m.lease_until
-        FROM messages d
-        LEFT JOIN messages m ON m.chatroom_id = d.chatroom_id AND m.position <= d.position
-            AND m.message_type = 'user' AND m.processing_status IN ('pending', 'processing')
-        WHERE d.id = $1
-        ORDER BY m.position LIMIT 1";
+        FROM messages d LEFT JOIN LATERAL (
+            SELECT lease_until FROM messages
+            WHERE chatroom_id = d.chatroom_id AND position <= d.position AND sweep_at IS NOT NULL
+            ORDER BY position LIMIT 1
+        ) m ON true
+        WHERE d.id = $1";
     let statement = db.prepare_cached(SQL).await?;
     let Some(row) = db.query_opt(&statement, &[&delivered.0]).await? else { return Ok(Claim::Missing) };
     let status: ProcessingStatus = row.try_get::<_, &str>("processing_status")?.try_into()?;
@@ -184,7 +187,7 @@ pub async fn complete(
             WHERE m.id = $1 FOR NO KEY UPDATE OF c
         ), done AS (
             UPDATE messages m SET processing_status = 'completed', error_code = NULL, lease_owner = NULL,
-                lease_until = NULL, updated_at = $9
+                lease_until = NULL, sweep_at = NULL, updated_at = $9
             FROM room
             WHERE m.id = $1 AND m.lease_owner = $2 AND m.processing_status = 'processing'
             RETURNING m.id
@@ -242,7 +245,8 @@ pub async fn release(
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     const SQL: &str = "
-        UPDATE messages SET processing_status = 'pending', lease_owner = NULL, lease_until = $3, updated_at = $4
+        UPDATE messages SET processing_status = 'pending', lease_owner = NULL, lease_until = $3,
+            sweep_at = $3::timestamptz + interval '1 minute', updated_at = $4
         WHERE id = $1 AND lease_owner = $2 AND processing_status = 'processing'";
     let statement = db.prepare_cached(SQL).await?;
     Ok(db.execute(&statement, &[&lease.message_id.0, &lease.owner, &not_before, &now]).await? == 1)
@@ -262,7 +266,7 @@ pub async fn fail(
     const SQL: &str = "
         WITH failed AS (
             UPDATE messages SET processing_status = 'failed', error_code = $3, lease_owner = NULL, lease_until = NULL,
-                updated_at = $4
+                sweep_at = NULL, updated_at = $4
             WHERE id = $1 AND lease_owner = $2 AND processing_status = 'processing'
             RETURNING user_id, quota_day
         ), refunded AS (

@@ -34,6 +34,8 @@ pub enum Sent {
     },
     /// The day's messages were used up already; nothing is stored.
     QuotaExhausted {
+        /// Messages of the day used; more than the limit after a downgrade.
+        used: i32,
         /// The plan whose limit was reached.
         tier: Tier,
     },
@@ -67,8 +69,9 @@ pub async fn insert(
             RETURNING d.messages
         ), stored AS (
             INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status,
-                quota_day, created_at, updated_at)
-            SELECT $4, room.id, room.user_id, room.last_position + 1, 'user', $5, 'pending', $3, $6, $6
+                quota_day, sweep_at, created_at, updated_at)
+            SELECT $4, room.id, room.user_id, room.last_position + 1, 'user', $5, 'pending', $3,
+                $6::timestamptz + interval '1 minute', $6, $6
             FROM room, quota
             RETURNING chatroom_id, user_id
         ), counted_in_room AS (
@@ -80,7 +83,9 @@ pub async fn insert(
             UPDATE users u SET message_count = u.message_count + 1
             FROM counted_in_room WHERE u.id = counted_in_room.user_id
         )
-        SELECT plan.subscription_tier, (SELECT messages FROM quota) AS used FROM plan";
+        SELECT plan.subscription_tier, (SELECT messages FROM quota) AS used,
+            (SELECT messages FROM daily_usage WHERE user_id = $2 AND day = $3) AS used_before
+        FROM plan";
     let statement = db.prepare_cached(SQL).await?;
     let row = db
         .query_opt(
@@ -101,6 +106,6 @@ pub async fn insert(
     let tier = row.try_get::<_, &str>("subscription_tier")?.try_into()?;
     Ok(match row.try_get("used")? {
         Some(used) => Sent::Accepted { used, tier },
-        None => Sent::QuotaExhausted { tier },
+        None => Sent::QuotaExhausted { used: row.try_get::<_, Option<_>>("used_before")?.unwrap_or(0), tier },
     })
 }

@@ -21,7 +21,8 @@ pub async fn cancel(
 ) -> Result<Option<Message>, StoreError> {
     const SQL: &str = "
         WITH cancelled AS (
-            UPDATE messages SET processing_status = 'cancelled', lease_owner = NULL, lease_until = NULL, updated_at = $3
+            UPDATE messages SET processing_status = 'cancelled', lease_owner = NULL, lease_until = NULL,
+                sweep_at = NULL, updated_at = $3
             WHERE id = $1 AND user_id = $2 AND message_type = 'user'
                 AND processing_status IN ('pending', 'processing')
             RETURNING *
@@ -53,6 +54,8 @@ pub enum Revived {
     },
     /// The day's messages are used up; nothing is changed.
     QuotaExhausted {
+        /// Messages of the day used; more than the limit after a downgrade.
+        used: i32,
         /// The plan whose limit was reached.
         tier: Tier,
     },
@@ -89,19 +92,23 @@ pub async fn revive(
             RETURNING d.messages
         ), revived AS (
             UPDATE messages m SET processing_status = 'pending', error_code = NULL, attempts = 0, quota_day = $3,
-                resends = m.resends + 1, resent_at = $4, updated_at = $4
+                resends = m.resends + 1, sweep_at = $4::timestamptz + interval '1 minute', updated_at = $4
             FROM target, quota WHERE m.id = target.id
             RETURNING m.*
         )
         SELECT plan.subscription_tier, (SELECT messages FROM quota) AS used, m.id, m.content, m.message_type,
-            m.processing_status, m.position, m.created_at, m.chatroom_id, m.resends
+            m.processing_status, m.position, m.created_at, m.chatroom_id, m.resends,
+            (SELECT messages FROM daily_usage WHERE user_id = $2 AND day = $3) AS used_before
         FROM plan LEFT JOIN revived m ON true";
     let statement = db.prepare_cached(SQL).await?;
     let row =
         db.query_opt(&statement, &[&message.0, &owner.0, &day, &now, &limits.basic, &limits.pro]).await?;
     let Some(row) = row else { return Ok(Revived::NotFailed) };
     let tier = row.try_get::<_, &str>("subscription_tier")?.try_into()?;
-    let Some(used) = row.try_get("used")? else { return Ok(Revived::QuotaExhausted { tier }) };
+    let Some(used) = row.try_get("used")? else {
+        let used = row.try_get::<_, Option<_>>("used_before")?.unwrap_or(0);
+        return Ok(Revived::QuotaExhausted { used, tier });
+    };
     Ok(Revived::Accepted {
         message: Message::read(&row, "id", "created_at")?,
         chatroom_id: ChatroomId(row.try_get("chatroom_id")?),

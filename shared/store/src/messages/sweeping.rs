@@ -21,9 +21,9 @@ pub struct Stranded {
     pub resend: i32,
 }
 
-/// Takes up to `limit` messages that have waited without a lease for a minute since they came or for `2^n` minutes since
-/// their re-send number `n` (64 at most), the oldest first, and counts the re-send. Two sweeps beside each other take
-/// different ones.
+/// Takes up to `limit` messages whose time to be swept has come, the longest overdue first: a minute after they came, or
+/// after their lease or their wait ended. Counts the re-send; the next is due after `2^n` minutes (64 at most). Two
+/// sweeps beside each other take different ones.
 ///
 /// # Errors
 /// When Postgres does not answer.
@@ -33,14 +33,11 @@ pub async fn take_stranded(
     limit: i64,
 ) -> Result<Vec<Stranded>, StoreError> {
     const SQL: &str = "
-        UPDATE messages SET resends = resends + 1, resent_at = $1
+        UPDATE messages SET resends = resends + 1,
+            sweep_at = $1::timestamptz + interval '1 minute' * (1 << least(resends + 1, 6))
         WHERE id IN (
-            SELECT id FROM messages
-            WHERE processing_status IN ('pending', 'processing')
-                AND greatest(created_at, lease_until, resent_at)
-                    + interval '1 minute' * (1 << least(resends, 6)) <= $1
-            ORDER BY created_at LIMIT $2
-            FOR UPDATE SKIP LOCKED
+            SELECT id FROM messages WHERE sweep_at > '-infinity' AND sweep_at <= $1
+            ORDER BY sweep_at LIMIT $2 FOR UPDATE SKIP LOCKED
         )
         RETURNING id, chatroom_id, resends";
     let statement = db.prepare_cached(SQL).await?;
@@ -56,8 +53,10 @@ pub async fn take_stranded(
         .collect()
 }
 
-/// Gives up a message that nobody could even try to answer, for the reason `code`, and gives its unit of quota back.
-/// Answers the owner; `None` when it was finished already, is held under a lease, or is gone.
+/// Gives up a message whose job was delivered too often, for the reason `code`, and gives its unit of quota back, provided
+/// that all of its `max_attempts` are used up or that it was put back `max_resends` times already. Another stays as it
+/// is: its job failed for want of something else, such as Postgres, and the next sweep puts it back. Answers the owner;
+/// `None` when nothing was done.
 ///
 /// # Errors
 /// When Postgres does not answer.
@@ -65,14 +64,16 @@ pub async fn bury(
     db: &impl GenericClient,
     message: MessageId,
     code: ErrorCode,
+    max_attempts: i32,
+    max_resends: i32,
     now: DateTime<Utc>,
 ) -> Result<Option<UserId>, StoreError> {
     const SQL: &str = "
         WITH buried AS (
             UPDATE messages SET processing_status = 'failed', error_code = $2, lease_owner = NULL, lease_until = NULL,
-                updated_at = $3
+                sweep_at = NULL, updated_at = $3
             WHERE id = $1 AND message_type = 'user' AND processing_status IN ('pending', 'processing')
-                AND (lease_until IS NULL OR lease_until <= $3)
+                AND (lease_until IS NULL OR lease_until <= $3) AND (attempts >= $4 OR resends >= $5)
             RETURNING user_id, quota_day
         ), refunded AS (
             UPDATE daily_usage d SET messages = greatest(d.messages - 1, 0)
@@ -80,6 +81,7 @@ pub async fn bury(
         )
         SELECT user_id FROM buried";
     let statement = db.prepare_cached(SQL).await?;
-    let row = db.query_opt(&statement, &[&message.0, &code.as_str(), &now]).await?;
+    let row =
+        db.query_opt(&statement, &[&message.0, &code.as_str(), &now, &max_attempts, &max_resends]).await?;
     row.map(|row| Ok(UserId(row.try_get("user_id")?))).transpose()
 }

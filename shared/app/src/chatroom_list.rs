@@ -1,0 +1,16 @@
+//! The cached list of rooms, as functions use it: when Redis is gone nothing fails.
+
+use domain::UserId;
+use tracing::warn;
+
+use crate::App;
+use crate::telemetry::chain;
+
+impl App {
+    /// Drops `owner`'s cached list after a write that changed it.
+    pub async fn drop_chatroom_list(&self, owner: UserId) {
+        if let Err(error) = self.redis.drop_chatroom_list(owner).await {
+            warn!(error = chain(&error), user.id = %owner, "a cached list may be out of date until it expires");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What clients see of an account, the same wherever it is shown.
+
+use domain::{Tier, UserId};
+use serde::Serialize;
+use store::users::User;
+
+/// An account.
+#[derive(Debug, Serialize)]
+pub struct UserView {
+    id: UserId,
+    mobile_number: String,
+    name: String,
+    subscription_tier: Tier,
+}
+
+impl From<User> for UserView {
+    fn from(user: User) -> Self {
+        Self { id: user.id, mobile_number: user.mobile_number, name: user.name, subscription_tier: user.tier }
+    }
+}
