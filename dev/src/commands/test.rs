@@ -1,0 +1,171 @@
+//! `cargo dev test`
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+
+use super::interrupted;
+use crate::functions::{self, Port, Reload};
+use crate::home::Home;
+use crate::process::{Launch, run as process};
+use crate::progress::note;
+use crate::services::gemini;
+use crate::services::postgres::Durability;
+use crate::settings::{CONTRACT, Settings};
+use crate::stack::{self, Plan, Stack, TEST_DATABASE};
+use crate::state::State;
+
+/// The module that all end-to-end tests are in: their names begin with it.
+const E2E: &str = "e2e::";
+
+/// Options of cargo that choose among the workspace's tests; with one of them the end-to-end suite is not meant.
+const NARROWING: [&str; 11] = [
+    "-p",
+    "--package",
+    "--exclude",
+    "--lib",
+    "--bin",
+    "--bins",
+    "--doc",
+    "--test",
+    "--tests",
+    "--example",
+    "--benches",
+];
+
+/// What to test.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Only the workspace's own tests.
+    #[arg(long, conflicts_with = "e2e")]
+    unit: bool,
+    /// Only the end-to-end suite.
+    #[arg(long)]
+    e2e: bool,
+    /// Passed on to `cargo test`: a filter, `-p domain`, `-- --nocapture`. Choosing a package or target leaves the
+    /// end-to-end suite out.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+impl Options {
+    fn narrowed(&self) -> Option<&str> {
+        let cargo = self.args.iter().take_while(|arg| *arg != "--");
+        let name = |arg: &String| arg.split('=').next().unwrap_or_default().to_owned();
+        cargo.into_iter().find(|arg| NARROWING.contains(&name(arg).as_str())).map(String::as_str)
+    }
+
+    /// The arguments for cargo, and those after `--` for the tests.
+    fn split(&self) -> (Vec<String>, Vec<String>) {
+        let mut parts = self.args.splitn(2, |arg| arg == "--");
+        let mut next = || parts.next().unwrap_or_default().to_vec();
+        (next(), next())
+    }
+}
+
+/// Runs the tests; whatever comes of them, nothing is left running.
+///
+/// # Errors
+/// When they cannot be run. That a test fails is no error but an exit status.
+pub async fn run(options: Options) -> Result<ExitCode> {
+    let home = Home::of_tests();
+    let _lock = home.lock_for_tests()?;
+    stack::clear(&home).await?;
+    stack::fresh_logs(&home)?;
+    let outcome = tokio::select! {
+        outcome = all(&home, &options) => outcome,
+        signal = interrupted() => Err(anyhow::anyhow!("ended by {}", signal?)),
+    };
+    stack::clear(&home).await?;
+    Ok(if outcome? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn all(home: &Home, options: &Options) -> Result<bool> {
+    let plan = Plan {
+        port: functions::choose(Port::Any)?,
+        reload: Reload::Never,
+        durability: Durability::ThrownAway,
+    };
+    let mut stack = Stack::new(home, plan, settings());
+    stack.start_storage().await?;
+    let workspace = options.e2e || workspace(home, &stack, options).await?;
+    if options.unit {
+        return Ok(workspace);
+    }
+    if let Some(choice) = options.narrowed() {
+        note(format!("the end-to-end suite is left out, for {choice} asks for others (--e2e runs it alone)"));
+        return Ok(workspace);
+    }
+    // Built first: while the stack runs, cargo is busy enough.
+    if !process::shown(&cargo(home, ["test", "-p", "dev", "--test", "e2e", "--no-run"])).await? {
+        return Ok(false);
+    }
+    let state = stack.start_functions().await.context("starting the stack for the end-to-end suite")?;
+    let end_to_end = end_to_end(home, &state, options).await?;
+    Ok(workspace && end_to_end)
+}
+
+/// The limits that would hinder a suite which is many users at one address.
+fn settings() -> Settings {
+    let mut settings = Settings::none();
+    settings.set_default("RATE_LIMIT_MAX_REQUESTS", "1000000");
+    settings.set_default("RATE_LIMIT_USER_MAX_REQUESTS", "1000000");
+    settings.set_default("RETRY_BASE_DELAY_MS", "200");
+    settings
+}
+
+async fn workspace(home: &Home, stack: &Stack, options: &Options) -> Result<bool> {
+    let postgres = stack.postgres().context("the tests' PostgreSQL is not there")?;
+    let redis = stack.settings().get("REDIS_URL").context("the tests' Redis is not there")?;
+    let (cargo_args, test_args) = options.split();
+    let scope: &[&str] = if options.narrowed().is_some() { &[] } else { &["--workspace"] };
+    let launch = cargo(home, ["test", "--no-fail-fast"])
+        .args(scope)
+        .args(cargo_args)
+        .args(["--", "--skip", E2E])
+        .args(test_args)
+        .env([("TEST_DATABASE_URL", postgres.url(TEST_DATABASE)), ("TEST_REDIS_URL", format!("{redis}/1"))]);
+    process::shown(&launch).await
+}
+
+async fn end_to_end(home: &Home, state: &State, options: &Options) -> Result<bool> {
+    let gemini = state.service(gemini::NAME).context("the stand-in for Gemini is not there")?;
+    let (cargo_args, test_args) = options.split();
+    let launch = cargo(home, ["test", "-p", "dev", "--test", "e2e"])
+        .args(cargo_args)
+        .args(["--"])
+        .args(test_args)
+        .env([("E2E_BASE_URL", state.base_url.as_str()), ("E2E_GEMINI_URL", gemini.address.as_str())])
+        .env([("E2E_HOME", home.dir().display().to_string())]);
+    process::shown(&launch).await
+}
+
+/// A cargo that passes nothing of the developer's settings on.
+fn cargo<const N: usize>(home: &Home, args: [&str; N]) -> Launch {
+    Launch::new("cargo").args(args).without(CONTRACT).folder(home.root())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(args: &[&str]) -> Options {
+        Options { unit: false, e2e: false, args: args.iter().map(|&arg| arg.to_owned()).collect() }
+    }
+
+    #[test]
+    fn choosing_a_package_is_noticed_and_a_filter_is_not_one() {
+        assert_eq!(options(&["-p", "domain"]).narrowed(), Some("-p"));
+        assert_eq!(options(&["--package=domain"]).narrowed(), Some("--package=domain"));
+        assert_eq!(options(&["quota"]).narrowed(), None);
+        assert_eq!(options(&["quota", "--", "--test-threads=1", "-p"]).narrowed(), None);
+    }
+
+    #[test]
+    fn arguments_go_to_cargo_or_to_the_tests() {
+        let (cargo, test) = options(&["quota", "--", "--nocapture"]).split();
+        assert_eq!((cargo, test), (vec!["quota".to_owned()], vec!["--nocapture".to_owned()]));
+        assert_eq!(options(&[]).split(), (vec![], vec![]));
+    }
+}

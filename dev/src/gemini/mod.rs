@@ -1,0 +1,93 @@
+//! A stand-in for Google Gemini that speaks the vendor's wire format and can be told to fail.
+//!
+//! For clients of Gemini: `POST /v1beta/models/{model}:generateContent`, `:streamGenerateContent` (with `?alt=sse` or
+//! without) and `:countTokens`, with the header `x-goog-api-key`. Any key is good, except that one beginning with
+//! `invalid` is refused as Google refuses a wrong key. The key in the query, which Google also takes, is not taken:
+//! nothing of ours may send it there. Requests are checked as Google checks them (`schema.rs`, `request.rs`); what is
+//! answered derives from the request alone (`answer.rs`).
+//!
+//! For tests and demonstrations, without a key:
+//!
+//! | call | effect |
+//! |---|---|
+//! | `POST /_control/script` | what the next calls get, see `script.rs`; answers `{"scripts": n}` |
+//! | `DELETE /_control/script` | forgets all scripts |
+//! | `GET /_control/calls` | `{"count": n, "calls": [...]}`, oldest first, the last 1,000 in full, see `calls.rs` |
+//! | `DELETE /_control/calls` | forgets the calls and counts from 0 again |
+//! | `POST /_control/latency {"ms": n}` | every call waits so long before its answer begins |
+//!
+//! A control call that makes no sense gets a 400 `{"error": "...", "field": "steps[0].kind"}`.
+
+mod answer;
+mod calls;
+#[cfg(test)]
+mod client_tests;
+mod control;
+mod error;
+mod fields;
+mod messages;
+mod request;
+mod schema;
+mod script;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use app::Clock;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+
+use self::calls::CallLog;
+use self::script::Scripts;
+
+/// The models that the stand-in has: the stable ones of November 2026.
+pub const MODELS: [&str; 4] =
+    ["gemini-3.8-flash", "gemini-3.6-flash", "gemini-3.5-flash", "gemini-3.5-flash-lite"];
+
+/// Google takes requests of up to 20 MB.
+const MAX_REQUEST: usize = 20 * 1024 * 1024;
+
+/// What the stand-in remembers. Clones share it.
+#[derive(Clone, Default)]
+pub struct StandIn(Arc<Mutex<Memory>>);
+
+#[derive(Default)]
+struct Memory {
+    scripts: Scripts,
+    calls: CallLog,
+    latency: Duration,
+    clock: Clock,
+}
+
+impl StandIn {
+    /// Serves a fresh stand-in on the listener until the future is dropped.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(listener: TcpListener) -> anyhow::Result<()> {
+        axum::serve(listener, Self::default().router()).await?;
+        Ok(())
+    }
+
+    /// The routes, for those who bring their own server.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/v1beta/models/{call}", post(serve::call).get(serve::model))
+            .route("/_control/script", post(control::add_script).delete(control::clear_scripts))
+            .route("/_control/calls", get(control::list_calls).delete(control::clear_calls))
+            .route("/_control/latency", post(control::set_latency))
+            .fallback(serve::not_found)
+            .method_not_allowed_fallback(serve::not_found)
+            .layer(DefaultBodyLimit::max(MAX_REQUEST))
+            .with_state(self)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

