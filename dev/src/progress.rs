@@ -18,30 +18,24 @@ where
     let begun = Instant::now();
     let live = stdout().is_terminal();
     if live {
-        print!("  {name:<11} ...");
-        flush();
+        say(format_args!("  {name:<11} ..."));
     }
     let outcome = work.await;
     let back = if live { "\r" } else { "" };
-    match &outcome {
-        Ok(value) => {
-            println!("{back}  {name:<11} {:<62} {:>6.1} s", value.shown(), begun.elapsed().as_secs_f64());
-        }
-        Err(_) => println!("{back}  {name:<11} {:<62} {:>6.1} s", "failed", begun.elapsed().as_secs_f64()),
-    }
-    flush();
+    let what = outcome.as_ref().map_or_else(|_| "failed".to_owned(), Shown::shown);
+    say(format_args!("{back}  {name:<11} {what:<62} {:>6.1} s\n", begun.elapsed().as_secs_f64()));
     outcome
 }
 
 /// Says something between the steps.
 pub fn note(text: impl Display) {
-    println!("  {text}");
-    flush();
+    say(format_args!("  {text}\n"));
 }
 
-fn flush() {
-    // There is nothing to be done about a terminal that has gone away.
-    drop(stdout().flush());
+/// Says something as it is. A reader that has gone away is no reason to stop: what is begun must be ended in order.
+pub fn say(text: impl Display) {
+    let mut out = stdout().lock();
+    drop(write!(out, "{text}").and_then(|()| out.flush()));
 }
 
 /// What a step's line says of its outcome.

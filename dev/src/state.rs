@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::home::Home;
 use crate::process::{Handle, StopSignal};
+use crate::progress::note;
 use crate::settings::write_private;
 
 /// What is waited for a service to end by itself.
@@ -123,7 +124,7 @@ impl State {
     pub async fn stop(self, home: &Home) -> Result<()> {
         for service in self.services.iter().rev() {
             if !service.stop().await {
-                eprintln!("  {} did not end when asked to and was killed", service.name);
+                note(format!("{} did not end when asked to and was killed", service.name));
             }
         }
         let path = home.dir().join("state.json");

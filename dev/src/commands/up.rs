@@ -11,7 +11,7 @@ use super::interrupted;
 use crate::functions::{self, Port, Reload};
 use crate::home::Home;
 use crate::process::tail;
-use crate::progress::note;
+use crate::progress::{note, say};
 use crate::services::gemini;
 use crate::services::postgres::Durability;
 use crate::settings::Settings;
@@ -54,7 +54,7 @@ pub async fn run(home: &Home, port: Option<u16>, detach: bool) -> Result<()> {
             return Err(error);
         }
     };
-    println!("\nReady after {:.1} s.\n", begun.elapsed().as_secs_f64());
+    say(format_args!("\nReady after {:.1} s.\n\n", begun.elapsed().as_secs_f64()));
     welcome(home, &state, detach);
     drop(lock);
     if detach { Ok(()) } else { stay(home).await }
@@ -79,24 +79,28 @@ async fn healthy(home: &Home) -> Result<Option<State>> {
 
 fn welcome(home: &Home, state: &State, detach: bool) {
     let url = &state.base_url;
-    println!("  address   {url}");
-    println!("  try it    curl {url}/health");
-    println!(
-        "            curl {url}/api/auth/send-signup-otp --json '{{\"mobile_number\": \"+491701234567\"}}'"
-    );
+    let number = r#"{"mobile_number": "+491701234567"}"#;
+    let mut lines = vec![
+        format!("address   {url}"),
+        format!("try it    curl {url}/health"),
+        format!("          curl {url}/api/auth/send-signup-otp --json '{number}'"),
+    ];
     if state.service(gemini::NAME).is_some() {
-        println!("  Gemini    a stand-in: set GEMINI_API_KEY, here or in .env, for the real one");
+        lines.push("Gemini    a stand-in: set GEMINI_API_KEY, here or in .env, for the real one".to_owned());
     }
-    println!("  logs      cargo dev logs [name] [-f], or {}/*.log", home.logs().display());
-    println!("  worker    cargo dev stop worker, cargo dev start worker");
     let stop = if detach { "cargo dev down" } else { "Ctrl-C, or cargo dev down elsewhere" };
-    println!("  stop      {stop}\n");
+    lines.extend([
+        format!("logs      cargo dev logs [name] [-f], or {}/*.log", home.logs().display()),
+        "worker    cargo dev stop worker, cargo dev start worker".to_owned(),
+        format!("stop      {stop}\n"),
+    ]);
+    lines.into_iter().for_each(note);
 }
 
 /// Stays until told to end, or something has ended by itself.
 async fn stay(home: &Home) -> Result<()> {
     let outcome = tokio::select! {
-        signal = interrupted() => signal.map(|signal| println!("\n{signal}: ending the stack")),
+        signal = interrupted() => signal.map(|signal| say(format_args!("\n{signal}: ending the stack\n"))),
         outcome = watch(home) => outcome,
     };
     // Waits for a `cargo dev stop` or `start` that is just at it; whatever has the lock longer than that ends the stack.
@@ -118,7 +122,7 @@ impl News {
 
     fn show(&mut self) {
         let bytes = fs::read(&self.log).unwrap_or_default();
-        print!("{}", String::from_utf8_lossy(bytes.get(self.shown..).unwrap_or_default()));
+        say(String::from_utf8_lossy(bytes.get(self.shown..).unwrap_or_default()));
         self.shown = bytes.len();
     }
 }
@@ -130,7 +134,7 @@ async fn watch(home: &Home) -> Result<()> {
         sleep(GLANCE).await;
         news.show();
         let Some(state) = State::load(home)? else {
-            println!("The stack was ended from elsewhere.");
+            say("The stack was ended from elsewhere.\n");
             return Ok(());
         };
         let dead = state.dead();
