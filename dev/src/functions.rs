@@ -50,13 +50,18 @@ pub fn instances(function: &str) -> usize {
     if function == "chatroom" { 16 } else { 4 }
 }
 
-/// Builds the functions, with cargo's own progress on the terminal.
+/// Builds the functions, with cargo's own progress on the terminal: as `cargo build` does where code is reloaded; else,
+/// for tests, together with these, since cargo would build every dependency once more for the functions alone.
 ///
 /// # Errors
 /// When they do not build.
-pub async fn build(home: &Home) -> Result<()> {
+pub async fn build(home: &Home, reload: Reload) -> Result<()> {
+    let targets: &[&str] = match reload {
+        Reload::OnChange => &["--bins"],
+        Reload::Never => &["--workspace", "--all-targets"],
+    };
     progress::step("build", async {
-        let cargo = Launch::new("cargo").args(["build", "--bins"]).folder(home.root());
+        let cargo = Launch::new("cargo").args(["build"]).args(targets).folder(home.root());
         if !run::shown(&cargo).await? {
             bail!("the functions do not build: `{}` says why, above", cargo.line());
         }

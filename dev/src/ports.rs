@@ -59,6 +59,9 @@ fn linux_holder(port: u16) -> Option<String> {
     })?;
     let target = format!("socket:[{inode}]");
     for process in fs::read_dir("/proc").ok()?.flatten() {
+        if process.file_name().to_str().is_none_or(|name| name.parse::<u32>().is_err()) {
+            continue;
+        }
         let Ok(files) = fs::read_dir(process.path().join("fd")) else { continue };
         let has_it = |file: fs::DirEntry| {
             fs::read_link(file.path()).is_ok_and(|link| link.as_os_str() == target.as_str())

@@ -10,8 +10,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use uuid::Uuid;
 
-/// Every variable that the functions read.
-pub const CONTRACT: [&str; 34] = [
+/// Every variable that the functions read, and `WORKER_CONCURRENCY`, which deployed is a parameter of the template.
+pub const CONTRACT: [&str; 35] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
@@ -46,6 +46,7 @@ pub const CONTRACT: [&str; 34] = [
     "REFRESH_EXPIRES_IN",
     "RETRY_BASE_DELAY_MS",
     "TABLE_NAME",
+    "WORKER_CONCURRENCY",
 ];
 
 /// What is set, and on top of it what the stack adds.

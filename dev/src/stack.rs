@@ -95,7 +95,7 @@ impl Stack {
         self.settings.set_default("ENVIRONMENT", "local");
         self.settings.set_default("OTP_DELIVERY", "response");
         self.settings.set_default("JWT_SECRET", secret(&self.home.folder("")?.join("jwt.secret"))?);
-        functions::build(&self.home).await?;
+        functions::build(&self.home, self.plan.reload).await?;
         functions::migrate(&self.home, self.settings.variables()).await?;
         self.start_api().await?;
         let pump = pump::launch(&self.home).await?;

@@ -97,10 +97,6 @@ async fn all(home: &Home, options: &Options) -> Result<bool> {
         note(format!("the end-to-end suite is left out, for {choice} asks for others (--e2e runs it alone)"));
         return Ok(workspace);
     }
-    // Built first: while the stack runs, cargo is busy enough.
-    if !process::shown(&cargo(home, ["test", "-p", "dev", "--test", "e2e", "--no-run"])).await? {
-        return Ok(false);
-    }
     let state = stack.start_functions().await.context("starting the stack for the end-to-end suite")?;
     let end_to_end = end_to_end(home, &state, options).await?;
     Ok(workspace && end_to_end)
@@ -132,7 +128,7 @@ async fn workspace(home: &Home, stack: &Stack, options: &Options) -> Result<bool
 async fn end_to_end(home: &Home, state: &State, options: &Options) -> Result<bool> {
     let gemini = state.service(gemini::NAME).context("the stand-in for Gemini is not there")?;
     let (cargo_args, test_args) = options.split();
-    let launch = cargo(home, ["test", "-p", "dev", "--test", "e2e"])
+    let launch = cargo(home, ["test", "--workspace", "--test", "e2e"])
         .args(cargo_args)
         .args(["--"])
         .args(test_args)

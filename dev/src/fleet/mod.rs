@@ -10,9 +10,9 @@ mod schedule;
 mod sources;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
-use std::{env, fs};
 
 use anyhow::{Context as _, Result};
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,7 +23,9 @@ use self::instances::Instances;
 use self::sources::Sources;
 use crate::functions::{self, MIGRATE, Reload};
 use crate::home::Home;
-use crate::process::{Launch, run as process};
+use crate::process::{Launch, run as process, this_program};
+use crate::pump;
+use crate::settings::Settings;
 use crate::state::{Service, State};
 use crate::template::Template;
 
@@ -39,7 +41,7 @@ const GLANCE: Duration = Duration::from_millis(300);
 /// When they cannot be started.
 pub fn launch(home: &Home, reload: Reload) -> Result<Service> {
     let log = home.folder("logs")?.join("functions.log");
-    let program = env::current_exe().context("finding out where this program is")?;
+    let program = this_program()?;
     let reload: &[&str] = if reload == Reload::OnChange { &["--reload"] } else { &[] };
     let launch = Launch::new(program).args(["--home"]).args([home.dir()]).args(["fleet"]).args(reload);
     let handle = launch.detach(&log).context("starting the functions")?;
@@ -80,10 +82,11 @@ impl Fleet {
         let programs = functions::programs(home).await?;
         let names = template.binaries();
         let sources = (reload == Reload::OnChange).then(|| Sources::new(home.root()));
+        let settings = Settings::from(state.env.clone());
         let mut fleet = Self {
             home: home.clone(),
             instances: Instances::new(home, &state, &programs),
-            env: state.env,
+            env: state.env.clone(),
             sources,
             build: None,
             built: BTreeMap::new(),
@@ -91,10 +94,10 @@ impl Fleet {
         };
         for name in names {
             fleet.built.insert(name.clone(), fleet.modified(&name));
-            match template.event_source(&name) {
-                _ if name == MIGRATE => {}
-                Ok(events) => fleet.instances.want(&name, events.concurrency),
-                Err(_) => fleet.instances.want(&name, functions::instances(&name)),
+            if name == pump::FUNCTION {
+                fleet.instances.want(&name, pump::events(&template, &settings)?.concurrency);
+            } else if name != MIGRATE {
+                fleet.instances.want(&name, functions::instances(&name));
             }
         }
         Ok(fleet)

@@ -36,7 +36,6 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use app::Clock;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
@@ -61,7 +60,6 @@ struct Memory {
     scripts: Scripts,
     calls: CallLog,
     latency: Duration,
-    clock: Clock,
 }
 
 impl StandIn {

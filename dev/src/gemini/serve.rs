@@ -10,6 +10,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
+use chrono::Utc;
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -64,7 +65,8 @@ pub(super) async fn call(
             Ok(asked) if method != Method::CountTokens => memory.scripts.take(asked.last_user_text()),
             _ => None,
         };
-        let now = memory.clock.now();
+        #[expect(clippy::disallowed_methods, reason = "a program of its own, whose time nobody moves")]
+        let now = Utc::now();
         let nothing = Asked::default();
         let seen = asked.as_ref().unwrap_or(&nothing);
         (memory.calls.begin(now, method, model, seen, step.as_ref().map(Step::kind)), step, memory.latency)
@@ -82,6 +84,9 @@ pub(super) async fn call(
 
 /// `GET /v1beta/models/{model}`: what the model is called and can do. Scripts do not apply, and it is no call.
 pub(super) async fn model(Path(model): Path<String>, headers: HeaderMap) -> Response {
+    if model.contains(':') {
+        return not_found().await.into_response();
+    }
     let known = request::check_key(&headers).and_then(|()| request::check_model(&model, "getModel"));
     match known {
         Ok(()) => axum::Json(json!({

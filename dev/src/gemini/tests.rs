@@ -133,6 +133,20 @@ async fn a_key_is_needed() {
 }
 
 #[tokio::test]
+async fn a_model_can_be_looked_up_without_a_call() {
+    let stand_in = StandIn::default();
+    let (status, _, answer) = send(&stand_in, "GET", "/v1beta/models/gemini-3.8-flash", "", "key").await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert!(answer.contains("models/gemini-3.8-flash"), "{answer}");
+    let (status, ..) = send(&stand_in, "GET", "/v1beta/models/gemini-1.5-pro", "", "key").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        send(&stand_in, "GET", "/v1beta/models/gemini-3.8-flash", "", "").await.0,
+        StatusCode::FORBIDDEN
+    );
+}
+
+#[tokio::test]
 async fn what_does_not_exist_is_not_found() {
     let stand_in = StandIn::default();
     let (status, answer) = ask(&stand_in, "/v1beta/models/gemini-1.5-pro:generateContent", &said("hi")).await;

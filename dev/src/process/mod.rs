@@ -9,8 +9,10 @@ mod table;
 pub use handle::{Handle, StopSignal};
 pub use launch::{Launch, Unprivileged};
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use anyhow::{Context as _, Result};
 
 /// So many lines of a log go into an error.
 const TAIL: usize = 20;
@@ -25,4 +27,15 @@ pub fn tail(log: &Path) -> String {
         return format!("its log, {}, is empty", log.display());
     }
     format!("the end of its log, {}:\n    {}", log.display(), last.join("\n    "))
+}
+
+/// This program, to be started again as another part of the stack.
+///
+/// # Errors
+/// When the system does not say where it is.
+pub fn this_program() -> Result<PathBuf> {
+    let path = env::current_exe().context("finding out where this program is")?;
+    // A build has put a new file in the place of the one that we were started from.
+    let replaced = path.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map(PathBuf::from);
+    Ok(replaced.unwrap_or(path))
 }

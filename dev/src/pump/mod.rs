@@ -5,8 +5,8 @@ mod event;
 mod outcome;
 mod source;
 
+use std::process;
 use std::time::Duration;
-use std::{env, process};
 
 use anyhow::{Context as _, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,17 +15,17 @@ use tokio::task::JoinSet;
 
 use self::source::Source;
 use crate::home::Home;
-use crate::process::Launch;
+use crate::process::{Launch, this_program};
 use crate::settings::Settings;
 use crate::state::{Service, State};
-use crate::template::Template;
+use crate::template::{EventSource, Template};
 use crate::{progress, stack};
 
 /// What the service is called.
 pub const NAME: &str = "pump";
 
 /// The function that it drives.
-const FUNCTION: &str = "worker";
+pub const FUNCTION: &str = "worker";
 
 /// What the pump needs to end beyond its last invocation.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -37,12 +37,12 @@ const MARGIN: Duration = Duration::from_secs(5);
 pub async fn launch(home: &Home) -> Result<Service> {
     progress::step("worker", async {
         let log = home.folder("logs")?.join("pump.log");
-        let program = env::current_exe().context("finding out where this program is")?;
+        let program = this_program()?;
         let launch = Launch::new(program).args(["--home"]).args([home.dir()]).args([NAME]);
         let handle = launch.detach(&log).context("starting the pump between the queue and the worker")?;
-        let settings = Template::read(home.root())?.event_source(FUNCTION)?;
+        let events = Template::read(home.root())?.event_source(FUNCTION)?;
         let mut service = Service::new(NAME, handle, "driven from the queue", log);
-        service.patience = settings.timeout + MARGIN;
+        service.patience = events.timeout + MARGIN;
         Ok(service)
     })
     .await
@@ -88,17 +88,28 @@ fn running(home: &Home) -> Result<(State, Service)> {
     Ok((state, service))
 }
 
+/// How the worker is driven: as the template says, with `WORKER_CONCURRENCY` in the place of its parameter.
+///
+/// # Errors
+/// When the template does not say that it is, or the variable is no number above 0.
+pub fn events(template: &Template, settings: &Settings) -> Result<EventSource> {
+    let mut events = template.event_source(FUNCTION)?;
+    if let Some(wanted) = settings.get("WORKER_CONCURRENCY") {
+        let number = wanted.parse().ok().filter(|number| *number > 0);
+        events.concurrency =
+            number.with_context(|| format!("WORKER_CONCURRENCY is {wanted}, not a number above 0"))?;
+    }
+    Ok(events)
+}
+
 /// Drives the worker until asked to end, then finishes what it has begun.
 ///
 /// # Errors
 /// When no stack is written down in `home`.
 pub async fn run(home: &Home) -> Result<()> {
     let state = State::load(home)?.context("there is no stack to drive the worker of")?;
-    let mut events = Template::read(home.root())?.event_source(FUNCTION)?;
-    if let Some(wanted) = env::var("WORKER_CONCURRENCY").ok().and_then(|text| text.parse().ok()) {
-        events.concurrency = wanted;
-    }
     let settings = Settings::from(state.env);
+    let events = events(&Template::read(home.root())?, &settings)?;
     let aws = stack::aws_of(&settings)?;
     let queue_url = settings.get("MESSAGE_QUEUE_URL").context("MESSAGE_QUEUE_URL is not set")?;
     let invoke_url = format!("{}/2015-03-31/functions/{FUNCTION}/invocations", state.base_url);

@@ -1,6 +1,5 @@
 //! The stand-in for Gemini, as a process of its own.
 
-use std::env;
 use std::net::Ipv4Addr;
 
 use anyhow::{Context as _, Result};
@@ -8,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::gemini::StandIn;
 use crate::home::Home;
-use crate::process::Launch;
+use crate::process::{Launch, this_program};
 use crate::services::start_until;
 use crate::state::Service;
 use crate::{ports, progress};
@@ -24,7 +23,7 @@ pub async fn start(home: &Home) -> Result<Service> {
     progress::step("Gemini", async {
         let port = ports::remembered(home, NAME)?;
         let log = home.folder("logs")?.join("gemini.log");
-        let program = env::current_exe().context("finding out where this program is")?;
+        let program = this_program()?;
         let launch = Launch::new(program).args(["gemini", "--port", &port.to_string()]);
         let handle = start_until(&launch, &log, async || {
             TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_ok()
