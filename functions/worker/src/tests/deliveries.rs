@@ -194,3 +194,16 @@ async fn an_answer_that_cannot_be_stored_is_asked_for_again_after_its_lease() {
     assert_eq!(status(&app, &person, &id).await["attempts"], 2);
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages WHERE message_type = 'ai'").await, 1);
 }
+
+#[tokio::test]
+async fn a_deadline_that_is_over_at_the_start_is_none() {
+    let app = start().await;
+    let (person, _, id) = sent(&app, "hello").await;
+    let mut event = event("worker-answer-message");
+    event["Records"][0]["body"] =
+        json!(json!({ "version": 1, "type": "answer_message", "message_id": id }).to_string());
+    let mut context = Context::default();
+    context.deadline = 600_000;
+    let _ = crate::handle(&app.app, LambdaEvent::new(serde_json::from_value(event).unwrap(), context)).await;
+    assert_eq!(status(&app, &person, &id).await["processing_status"], "completed");
+}
