@@ -70,3 +70,16 @@ async fn a_configuration_that_does_not_do_fails_the_deploy() {
     assert_eq!(failed["Status"], "FAILED");
     assert!(failed["Reason"].as_str().unwrap().contains("DATABASE_URL: is missing"), "{failed}");
 }
+
+#[tokio::test]
+async fn a_rollback_meets_a_newer_schema_and_leaves_it() {
+    let url = testkit::empty_schema().await;
+    let config = config(&url);
+    assert_eq!(crate::run(&config).await.unwrap().len(), 1);
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let newer = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
+        SELECT 999, 'from_the_future', applied_on, '1' FROM refinery_schema_history";
+    client.batch_execute(newer).await.unwrap();
+    assert_eq!(told(&config, "Update").await["Status"], "SUCCESS");
+}
