@@ -1,7 +1,7 @@
 //! Answers messages: SQS hands over a batch of ids, Gemini is asked, the answers are stored.
 //!
-//! [`batch`] keeps the order within a room and tells SQS what is to come back; [`answer`] is about one delivery,
-//! [`attempt`] about one message.
+//! `batch` keeps the order within a room and tells SQS what is to come back; `answer` is about one delivery,
+//! `attempt` about one message.
 
 mod answer;
 mod attempt;
