@@ -10,6 +10,15 @@ use serde::Serialize;
 use tracing::error;
 use web::ApiError;
 
+use crate::views::MessageView;
+
+/// The answer to a message that was taken in.
+#[derive(Debug, Serialize)]
+pub(crate) struct Accepted {
+    pub(crate) message: MessageView,
+    pub(crate) queue_status: QueueStatus,
+}
+
 /// Whether the worker has been told of the message.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]

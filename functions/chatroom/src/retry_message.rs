@@ -5,19 +5,11 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::MessageId;
 use domain::quota::{self, Usage};
-use serde::Serialize;
 use store::messages::steering::{self, Revived};
 use web::{ApiError, Caller, Id, success};
 
-use crate::accepting::{QueueStatus, enqueue, quota_exhausted, quota_headers};
+use crate::accepting::{Accepted, enqueue, quota_exhausted, quota_headers};
 use crate::message_status::wrong_state;
-use crate::views::MessageView;
-
-#[derive(Debug, Serialize)]
-struct Accepted {
-    message: MessageView,
-    queue_status: QueueStatus,
-}
 
 /// Has a message that failed answered again. It costs a unit of quota: its own was given back when it failed.
 pub(crate) async fn handle(

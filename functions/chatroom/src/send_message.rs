@@ -8,11 +8,11 @@ use domain::message::{MessageType, ProcessingStatus};
 use domain::quota::{self, Usage};
 use domain::{ChatroomId, MessageId, Text};
 use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use store::messages::sending::{self, NewMessage, Sent};
 use web::{ApiError, Caller, Id, Valid, success};
 
-use crate::accepting::{QueueStatus, enqueue, quota_exhausted, quota_headers};
+use crate::accepting::{Accepted, enqueue, quota_exhausted, quota_headers};
 use crate::views::MessageView;
 
 #[derive(Debug, Default, Deserialize, Validate)]
@@ -20,12 +20,6 @@ use crate::views::MessageView;
 pub(crate) struct SendMessage {
     #[garde(dive)]
     content: Text<1, 10_000>,
-}
-
-#[derive(Debug, Serialize)]
-struct Accepted {
-    message: MessageView,
-    queue_status: QueueStatus,
 }
 
 /// Takes a message in, to be answered in the background.

@@ -16,7 +16,7 @@ const BATCHES: usize = 20;
 /// How often a message is put back on the queue before it is given up whatever the reason.
 const MAX_RESENDS: i32 = 10;
 
-/// Gives up the messages whose jobs came to the dead-letter queue and answers how many.
+/// Takes the jobs off the dead-letter queue, gives up the messages that have nothing left to try, and answers how many.
 pub(crate) async fn bury(app: &App) -> Result<usize, SweepError> {
     let dead_letters = app.dead_letters()?;
     let mut buried = 0;

@@ -1,5 +1,5 @@
 //! Sweeps up every minute: puts messages back on the queue that nobody works on, and gives up those that came to the
-//! dead-letter queue. A sweep is bounded in work and does no harm beside another.
+//! dead-letter queue with nothing left to try. A sweep is bounded in work and does no harm beside another.
 
 mod dead_letters;
 mod stranded;

@@ -1,7 +1,8 @@
 //! What nobody works on any more: messages whose way to the queue was lost, or whose worker died.
 //!
 //! The row is the outbox. A message that is unfinished and that no lease holds is put on the queue again, after a minute
-//! at first and ever more rarely; one that came to the dead-letter queue is given up.
+//! at first and ever more rarely; one that came to the dead-letter queue is given
+//! up when it has nothing left to try.
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
