@@ -5,19 +5,24 @@
 //! what is wrong with it by [`garde::Validate`], so that one answer can name every wrong field at once.
 
 pub mod backoff;
+pub mod fingerprint;
 pub mod history;
 pub mod id;
 pub mod job;
 pub mod message;
 pub mod mobile_number;
+pub mod model_quota;
+pub mod named;
 pub mod otp;
 pub mod password;
 pub mod plan;
 pub mod quota;
 pub mod refresh_token;
+pub mod role;
 pub mod text;
 
 pub use id::{ChatroomId, MessageId, SessionId, UserId};
 pub use mobile_number::MobileNumber;
 pub use plan::Tier;
+pub use role::Role;
 pub use text::Text;

@@ -1,39 +1,6 @@
 //! The life of a message.
 
-use serde::Serialize;
-use thiserror::Error;
-
-/// A name in the database is not one this version knows.
-#[derive(Debug, Error)]
-#[error("{0:?} is not known")]
-pub struct UnknownName(String);
-
-macro_rules! named {
-    ($(#[$doc:meta])* $type:ident { $($(#[$vdoc:meta])* $variant:ident = $name:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-        pub enum $type { $($(#[$vdoc])* #[serde(rename = $name)] $variant),+ }
-
-        impl $type {
-            /// The name in the database and in answers.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name),+ }
-            }
-        }
-
-        impl TryFrom<&str> for $type {
-            type Error = UnknownName;
-
-            fn try_from(name: &str) -> Result<Self, Self::Error> {
-                match name {
-                    $($name => Ok(Self::$variant),)+
-                    other => Err(UnknownName(other.to_owned())),
-                }
-            }
-        }
-    };
-}
+use crate::named::named;
 
 named! {
     /// Who wrote a message.

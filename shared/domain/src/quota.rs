@@ -1,7 +1,7 @@
 //! The daily quota: days are UTC days.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The day whose quota a message sent at `now` is counted in.
 #[must_use]
@@ -17,7 +17,7 @@ pub fn resets_at(now: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// What a person has used of today's messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Messages accepted today, less those given back.
     pub daily_messages_used: i32,

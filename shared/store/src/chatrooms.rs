@@ -86,6 +86,21 @@ pub async fn insert(
     row.as_ref().map(TryInto::try_into).transpose()
 }
 
+/// A conversation of `owner`.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn find(
+    db: &impl GenericClient,
+    owner: UserId,
+    room: ChatroomId,
+) -> Result<Option<Chatroom>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM chatrooms c WHERE c.id = $1 AND c.user_id = $2");
+    let statement = db.prepare_cached(&sql).await?;
+    let row = db.query_opt(&statement, &[&room.0, &owner.0]).await?;
+    row.as_ref().map(TryInto::try_into).transpose()
+}
+
 /// A page of `owner`'s conversations, the newest first: at most `limit`, all older than `before`.
 ///
 /// # Errors

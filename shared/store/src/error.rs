@@ -108,4 +108,4 @@ macro_rules! corrupt_from {
     )+ };
 }
 
-corrupt_from!(domain::message::UnknownName, domain::plan::UnknownTier);
+corrupt_from!(domain::named::UnknownName);

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
-use domain::{SessionId, UserId};
+use domain::{Role, SessionId, UserId};
 
 use crate::StoreError;
 
@@ -56,17 +56,20 @@ pub async fn insert(
     Ok(inserted == 1)
 }
 
-/// Whether `session` is one of `user`'s and lasts beyond `now`.
+/// The role of `user`, provided that `session` is one of theirs and lasts beyond `now`; `None` otherwise.
 ///
 /// # Errors
 /// When Postgres does not answer.
-pub async fn is_live(
+pub async fn find_role(
     db: &impl GenericClient,
     session: SessionId,
     user: UserId,
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    const SQL: &str = "SELECT 1 FROM sessions WHERE id = $1 AND user_id = $2 AND expires_at > $3";
+) -> Result<Option<Role>, StoreError> {
+    const SQL: &str = "
+        SELECT u.role FROM sessions s JOIN users u ON u.id = s.user_id
+        WHERE s.id = $1 AND s.user_id = $2 AND s.expires_at > $3";
     let statement = db.prepare_cached(SQL).await?;
-    Ok(db.query_opt(&statement, &[&session.0, &user.0, &now]).await?.is_some())
+    let row = db.query_opt(&statement, &[&session.0, &user.0, &now]).await?;
+    row.map(|row| Ok(row.try_get::<_, &str>("role")?.try_into()?)).transpose()
 }

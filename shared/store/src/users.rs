@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
-use domain::{MobileNumber, SessionId, Tier, UserId};
+use domain::{MobileNumber, Role, SessionId, Tier, UserId};
 use tokio_postgres::Row;
 
 use crate::StoreError;
@@ -212,6 +212,22 @@ pub async fn update_name(
     let statement = db.prepare_cached(&sql).await?;
     let row = db.query_opt(&statement, &[&user.0, &name, &now]).await?;
     row.as_ref().map(TryInto::try_into).transpose()
+}
+
+/// Gives the account known by `mobile_number` a role, which counts from its next request on. Answers whether there is
+/// such an account.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn update_role(
+    db: &impl GenericClient,
+    mobile_number: &MobileNumber,
+    role: Role,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "UPDATE users SET role = $2, updated_at = $3 WHERE mobile_number = $1";
+    let statement = db.prepare_cached(SQL).await?;
+    Ok(db.execute(&statement, &[&mobile_number.as_str(), &role.as_str(), &now]).await? == 1)
 }
 
 /// What an account amounts to. Rooms and messages that were deleted do not count; tokens that were used do.

@@ -37,6 +37,8 @@ pub struct Work {
     pub system_prompt: Option<String>,
     /// The number of this attempt, from 1; attempts that ended in a crash count.
     pub attempt: i32,
+    /// Since when it has waited for its turn at the model, if it had to.
+    pub waiting_since: Option<DateTime<Utc>>,
     /// What was said before in this room, the newest first.
     pub history: Vec<Exchange>,
 }
@@ -86,10 +88,10 @@ pub async fn claim(
             FROM next
             WHERE m.id = next.id AND m.processing_status IN ('pending', 'processing')
                 AND (m.lease_until IS NULL OR m.lease_until <= $4)
-            RETURNING m.id, m.user_id, m.chatroom_id, m.position, m.content, m.attempts
+            RETURNING m.id, m.user_id, m.chatroom_id, m.position, m.content, m.attempts, m.waiting_since
         )
-        SELECT m.id, m.user_id, m.chatroom_id, m.content, m.attempts, c.system_prompt, u.subscription_tier,
-            h.question, h.answer
+        SELECT m.id, m.user_id, m.chatroom_id, m.content, m.attempts, m.waiting_since,
+            c.system_prompt, u.subscription_tier, h.question, h.answer
         FROM claimed m
         JOIN chatrooms c ON c.id = m.chatroom_id
         JOIN users u ON u.id = m.user_id
@@ -125,6 +127,7 @@ fn work(first: &Row, rows: &[Row]) -> Result<Work, StoreError> {
         content: first.try_get("content")?,
         system_prompt: first.try_get("system_prompt")?,
         attempt: first.try_get("attempts")?,
+        waiting_since: first.try_get("waiting_since")?,
         history,
     })
 }
@@ -247,6 +250,26 @@ pub async fn release(
     const SQL: &str = "
         UPDATE messages SET processing_status = 'pending', lease_owner = NULL, lease_until = $3,
             sweep_at = $3::timestamptz + interval '1 minute', updated_at = $4
+        WHERE id = $1 AND lease_owner = $2 AND processing_status = 'processing'";
+    let statement = db.prepare_cached(SQL).await?;
+    Ok(db.execute(&statement, &[&lease.message_id.0, &lease.owner, &not_before, &now]).await? == 1)
+}
+
+/// Puts the message back as [`release`] does, without counting the attempt: it waits for its turn at the model, and has
+/// done so since `now` unless it waited before.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn postpone(
+    db: &impl GenericClient,
+    lease: Lease,
+    not_before: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "
+        UPDATE messages SET processing_status = 'pending', attempts = attempts - 1, lease_owner = NULL,
+            lease_until = $3, sweep_at = $3::timestamptz + interval '1 minute',
+            waiting_since = coalesce(waiting_since, $4), updated_at = $4
         WHERE id = $1 AND lease_owner = $2 AND processing_status = 'processing'";
     let statement = db.prepare_cached(SQL).await?;
     Ok(db.execute(&statement, &[&lease.message_id.0, &lease.owner, &not_before, &now]).await? == 1)

@@ -1,9 +1,10 @@
 //! `messages`: what people wrote and what the model answered.
 //!
 //! [`sending`] and [`steering`] are the client's side of a message's life, [`answering`] the worker's, [`sweeping`] the
-//! sweeper's.
+//! sweeper's, [`operating`] the operator's.
 
 pub mod answering;
+pub mod operating;
 pub mod sending;
 pub mod steering;
 pub mod sweeping;

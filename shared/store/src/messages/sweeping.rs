@@ -7,9 +7,11 @@
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
 use domain::message::ErrorCode;
-use domain::{ChatroomId, MessageId, UserId};
+use domain::{ChatroomId, MessageId};
+use tokio_postgres::Row;
 
 use crate::StoreError;
+use crate::messages::operating::{self, Progress};
 
 /// A message to be put on the queue again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,18 @@ pub struct Stranded {
     pub chatroom_id: ChatroomId,
     /// The number of this re-send, from 1.
     pub resend: i32,
+}
+
+impl TryFrom<&Row> for Stranded {
+    type Error = StoreError;
+
+    fn try_from(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: MessageId(row.try_get("id")?),
+            chatroom_id: ChatroomId(row.try_get("chatroom_id")?),
+            resend: row.try_get("resends")?,
+        })
+    }
 }
 
 /// Takes up to `limit` messages whose time to be swept has come, the longest overdue first: a minute after they came, or
@@ -43,21 +57,13 @@ pub async fn take_stranded(
         RETURNING id, chatroom_id, resends";
     let statement = db.prepare_cached(SQL).await?;
     let rows = db.query(&statement, &[&now, &limit]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Stranded {
-                id: MessageId(row.try_get("id")?),
-                chatroom_id: ChatroomId(row.try_get("chatroom_id")?),
-                resend: row.try_get("resends")?,
-            })
-        })
-        .collect()
+    rows.iter().map(TryInto::try_into).collect()
 }
 
 /// Gives up a message whose job was delivered too often, for the reason `code`, and gives its unit of quota back, provided
 /// that all of its `max_attempts` are used up or that it was put back `max_resends` times already. Another stays as it
-/// is: its job failed for want of something else, such as Postgres, and the next sweep puts it back. Answers the owner;
-/// `None` when nothing was done.
+/// is: its job failed for want of something else, such as Postgres, and the next sweep puts it back. Answers the message as
+/// it is then; `None` when nothing was done.
 ///
 /// # Errors
 /// When Postgres does not answer.
@@ -68,21 +74,23 @@ pub async fn bury(
     max_attempts: i32,
     max_resends: i32,
     now: DateTime<Utc>,
-) -> Result<Option<UserId>, StoreError> {
-    const SQL: &str = "
-        WITH buried AS (
+) -> Result<Option<Progress>, StoreError> {
+    let sql = format!(
+        "WITH buried AS (
             UPDATE messages SET processing_status = 'failed', error_code = $2, lease_owner = NULL, lease_until = NULL,
                 sweep_at = NULL, updated_at = $3
             WHERE id = $1 AND message_type = 'user' AND processing_status IN ('pending', 'processing')
                 AND (lease_until IS NULL OR lease_until <= $3) AND (attempts >= $4 OR resends >= $5)
-            RETURNING user_id, quota_day
+            RETURNING *
         ), refunded AS (
             UPDATE daily_usage d SET messages = greatest(d.messages - 1, 0)
             FROM buried WHERE d.user_id = buried.user_id AND d.day = buried.quota_day
         )
-        SELECT user_id FROM buried";
-    let statement = db.prepare_cached(SQL).await?;
+        SELECT {} FROM buried",
+        operating::COLUMNS
+    );
+    let statement = db.prepare_cached(&sql).await?;
     let row =
         db.query_opt(&statement, &[&message.0, &code.as_str(), &now, &max_attempts, &max_resends]).await?;
-    row.map(|row| Ok(UserId(row.try_get("user_id")?))).transpose()
+    row.as_ref().map(TryInto::try_into).transpose()
 }
