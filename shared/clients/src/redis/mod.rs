@@ -3,9 +3,12 @@
 //! The crate's own `ConnectionManager` is not used: after a connection was cut while the execution environment was
 //! frozen it times out on every command and never opens another.
 
+pub mod admission;
+pub mod answers;
 pub mod chatroom_list;
 pub mod codes;
 pub mod limits;
+pub mod queue_status;
 
 use std::time::Duration;
 

@@ -1,7 +1,15 @@
-//! The DynamoDB table of idempotency and job records.
+//! The DynamoDB table of records that expire: [`idempotency`] and [`jobs`]. Each is one item found by its full key, which
+//! spreads evenly. DynamoDB deletes what has expired up to days late, so `expires_at` is always compared.
+
+pub mod idempotency;
+pub mod jobs;
+
+use std::collections::HashMap;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::error::DisplayErrorContext;
+use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 /// DynamoDB did not do what was asked.
@@ -10,6 +18,17 @@ use thiserror::Error;
 pub struct TableError {
     action: &'static str,
     cause: String,
+}
+
+impl TableError {
+    fn new<E: std::error::Error>(action: &'static str) -> impl FnOnce(E) -> Self {
+        move |error| Self { action, cause: DisplayErrorContext(error).to_string() }
+    }
+
+    /// A record that this version of the code cannot read.
+    fn unreadable(action: &'static str, what: &str) -> Self {
+        Self { action, cause: format!("{what} cannot be read") }
+    }
 }
 
 /// The table.
@@ -31,10 +50,32 @@ impl Table {
     /// # Errors
     /// When it is not, or DynamoDB does not answer.
     pub async fn ping(&self) -> Result<(), TableError> {
-        self.client.describe_table().table_name(&self.name).send().await.map_err(|error| TableError {
-            action: "DescribeTable",
-            cause: DisplayErrorContext(error).to_string(),
-        })?;
+        let request = self.client.describe_table().table_name(&self.name);
+        request.send().await.map_err(TableError::new("DescribeTable"))?;
         Ok(())
     }
+}
+
+/// A record, as DynamoDB keeps it.
+type Item = HashMap<String, AttributeValue>;
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+fn number(value: impl Into<i64>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
+}
+
+/// A time in the unit in which DynamoDB expires items: whole seconds.
+fn seconds(time: DateTime<Utc>) -> AttributeValue {
+    number(time.timestamp())
+}
+
+fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+fn number_of(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
 }
