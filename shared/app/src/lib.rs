@@ -5,6 +5,7 @@ mod clock;
 mod config;
 mod duration;
 mod env;
+mod jobs;
 mod parts;
 pub mod telemetry;
 mod tokens;

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
-use domain::{SessionId, UserId};
+use domain::{Role, SessionId, UserId};
 use store::sessions;
 
 use crate::ApiError;
@@ -18,7 +18,13 @@ pub struct Caller {
     pub user_id: UserId,
     /// The session that the token belongs to.
     pub session_id: SessionId,
+    /// What the person may do beyond their own account, as of this request.
+    pub role: Role,
 }
+
+/// A [`Caller`] who operates the service. A handler with one is closed to everybody else: 403.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admin(pub Caller);
 
 /// What the guard found out about a request's token.
 #[derive(Debug, Clone)]
@@ -33,8 +39,12 @@ pub(crate) enum Authentication {
     Known(Caller),
 }
 
-/// Who the token claims to be: checked by signature and time alone.
-fn claimed(app: &App, headers: &HeaderMap, now: DateTime<Utc>) -> Result<Caller, Authentication> {
+/// The person and the session that the token claims to be of: checked by signature and time alone.
+fn claimed(
+    app: &App,
+    headers: &HeaderMap,
+    now: DateTime<Utc>,
+) -> Result<(UserId, SessionId), Authentication> {
     let Some(header) = headers.get(AUTHORIZATION) else { return Err(Authentication::Absent) };
     let token = header.to_str().ok().and_then(|text| text.split_once(' '));
     let Some((_, token)) = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
@@ -42,7 +52,7 @@ fn claimed(app: &App, headers: &HeaderMap, now: DateTime<Utc>) -> Result<Caller,
     };
     let tokens = app.tokens().map_err(|_| Authentication::Unknown)?;
     match tokens.verify(token.trim(), now) {
-        Ok(claims) => Ok(Caller { user_id: claims.sub, session_id: claims.sid }),
+        Ok(claims) => Ok((claims.sub, claims.sid)),
         Err(TokenError::Expired) => Err(Authentication::Refused("the token has expired")),
         Err(TokenError::Invalid(_)) => Err(Authentication::Refused("the token is not valid")),
     }
@@ -50,17 +60,17 @@ fn claimed(app: &App, headers: &HeaderMap, now: DateTime<Utc>) -> Result<Caller,
 
 /// What the token in `headers` opens at `now`.
 pub(crate) async fn authenticate(app: &App, headers: &HeaderMap, now: DateTime<Utc>) -> Authentication {
-    let claimed = match claimed(app, headers, now) {
+    let (user_id, session_id) = match claimed(app, headers, now) {
         Ok(claimed) => claimed,
         Err(authentication) => return authentication,
     };
-    let live = async {
+    let role = async {
         let db = app.db().await?;
-        sessions::is_live(&db, claimed.session_id, claimed.user_id, now).await
+        sessions::find_role(&db, session_id, user_id, now).await
     };
-    match live.await {
-        Ok(true) => Authentication::Known(claimed),
-        Ok(false) => Authentication::Refused("the session has ended"),
+    match role.await {
+        Ok(Some(role)) => Authentication::Known(Caller { user_id, session_id, role }),
+        Ok(None) => Authentication::Refused("the session has ended"),
         Err(error) => {
             tracing::warn!(error = app::telemetry::chain(&error), "a session could not be checked");
             Authentication::Unknown
@@ -81,6 +91,18 @@ impl<S: Sync> FromRequestParts<S> for Caller {
             Some(Authentication::Unknown) | None => {
                 Err(ApiError::unavailable("the session could not be checked"))
             }
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Admin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        match caller.role {
+            Role::Admin => Ok(Self(caller)),
+            Role::User => Err(ApiError::forbidden("only an operator may do this")),
         }
     }
 }

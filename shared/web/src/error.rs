@@ -56,6 +56,18 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what} with this id"))
     }
 
+    /// 403: known, and not allowed.
+    #[must_use]
+    pub fn forbidden(detail: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// 413: the body is larger than any request needs.
+    #[must_use]
+    pub fn body_too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body is larger than 64 KiB")
+    }
+
     /// 429: too many requests; the next is let through after `retry_after`.
     #[must_use]
     pub fn rate_limited(retry_after: Duration) -> Self {

@@ -46,9 +46,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn body_error(rejection: &BytesRejection) -> ApiError {
     match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body is larger than 64 KiB")
-        }
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::body_too_large(),
         _ => ApiError::malformed("the body could not be received"),
     }
 }

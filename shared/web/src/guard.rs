@@ -1,6 +1,7 @@
-//! The guard at the door: rate limits and sessions.
+//! The guard at the door: sessions, idempotency keys, rate limits.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
 use app::App;
 use axum::extract::{Request, State};
@@ -12,37 +13,83 @@ use clients::redis::limits::{Limit, Verdict};
 use tracing::warn;
 
 use crate::caller::{Authentication, authenticate};
+use crate::idempotency::{self, REPLAYED};
 use crate::local_limits;
 use crate::problem::whole_seconds;
-use crate::{ApiError, ClientInfo};
+use crate::{ApiError, ClientInfo, Routes};
 
-/// Lets a request in that keeps within its limits, with what was found out about its token. A person's limit is charged
-/// only when the session has been seen to last: a token that opens nothing must not use up its owner's requests.
-pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
+/// What the guard knows of the function behind it.
+#[derive(Clone)]
+pub(crate) struct Door {
+    app: App,
+    /// The paths whose POST takes an `Idempotency-Key`.
+    idempotent: Arc<[&'static str]>,
+}
+
+impl Door {
+    pub(crate) fn new(app: &App, routes: &Routes) -> Self {
+        Self { app: app.clone(), idempotent: routes.idempotent.clone().into() }
+    }
+}
+
+/// Lets a request in that keeps within its limits, with what was found out about its token and its key.
+pub(crate) async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
     if is_liveness_probe(&request) {
         return next.run(request).await;
     }
+    admit(&door, request, next).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// A key is looked up before anything is charged: a client that sends its request again must not pay for it again. A
+/// person's limit is charged only when the session has been seen to last: a token that opens nothing must not use up its
+/// owner's requests.
+async fn admit(door: &Door, mut request: Request, next: Next) -> Result<Response, ApiError> {
+    let Door { app, idempotent } = door;
     let (now, limits) = (app.clock.now(), app.config.rate_limits);
     let address =
         request.extensions().get::<ClientInfo>().map_or_else(String::new, |client| network(&client.address));
-    let (verdict, authentication) =
-        tokio::join!(take(&app, address, limits.address), authenticate(&app, request.headers(), now));
-    let mut verdicts = vec![verdict];
+    let by_address = take(app, address, limits.address);
+
+    let key = idempotency::key_of(&request, idempotent)?;
+    let mut verdicts = Vec::with_capacity(2);
+    let (authentication, operation) = if let Some(key) = key {
+        let authentication = authenticate(app, request.headers(), now).await;
+        let operation = match &authentication {
+            Authentication::Known(caller) => {
+                idempotency::begin(app, *caller, &key, &mut request, now).await?
+            }
+            _ => idempotency::single(),
+        };
+        if !operation.is_replay() {
+            verdicts.push(by_address.await);
+        }
+        (authentication, operation)
+    } else {
+        let (verdict, authentication) = tokio::join!(by_address, authenticate(app, request.headers(), now));
+        verdicts.push(verdict);
+        (authentication, idempotency::single())
+    };
     if let Authentication::Known(caller) = &authentication
-        && verdict.retry_after.is_none()
+        && verdicts.iter().any(|verdict| verdict.retry_after.is_none())
     {
-        verdicts.push(take(&app, format!("user:{}", caller.user_id), limits.user).await);
+        verdicts.push(take(app, format!("user:{}", caller.user_id), limits.user).await);
     }
+
     let mut response = if let Some(wait) = verdicts.iter().filter_map(|verdict| verdict.retry_after).max() {
         ApiError::rate_limited(wait).into_response()
     } else {
-        request.extensions_mut().insert::<Authentication>(authentication);
+        request.extensions_mut().insert(authentication);
+        request.extensions_mut().insert(operation.clone());
         next.run(request).await
     };
+    operation.conclude(app, response.status()).await;
+    if operation.is_replay() {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
     if let Some(tightest) = verdicts.iter().min_by_key(|verdict| verdict.remaining) {
         add_headers(response.headers_mut(), tightest, now);
     }
-    response
+    Ok(response)
 }
 
 /// `GET /health` without parameters is free, for those who ask every few seconds whether we are there.

@@ -1,20 +1,15 @@
 //! Running a function: configuration, parts, stack, and the Lambda runtime.
 
 use app::{App, Config, Need, Parts, telemetry};
-use axum::Router;
 use tracing::{error, info};
 
-use crate::stack;
+use crate::{Routes, stack};
 
 /// Serves `routes` as the function called `service`, whose handlers use what `needs` names, until Lambda ends it.
 ///
 /// # Errors
 /// When the environment does not do (every wrong variable is named), or the runtime cannot be reached.
-pub async fn serve(
-    service: &'static str,
-    needs: &[Need],
-    routes: Router<App>,
-) -> Result<(), lambda_http::Error> {
+pub async fn serve(service: &'static str, needs: &[Need], routes: Routes) -> Result<(), lambda_http::Error> {
     telemetry::run(service, async {
         let app = App::from(setup(needs).inspect_err(|error| error!("cannot start: {error}"))?);
         info!("ready");

@@ -17,12 +17,12 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 use tracing::{Instrument, info, info_span};
 
-use crate::guard::guard;
+use crate::guard::{Door, guard};
 use crate::problem::render;
-use crate::{ApiError, ClientInfo};
+use crate::{ApiError, ClientInfo, Routes};
 
 /// The largest body, in bytes.
-const BODY_LIMIT: usize = 64 * 1024;
+pub(crate) const BODY_LIMIT: usize = 64 * 1024;
 
 /// How long a request may take: a little less than Lambda and API Gateway give it, so that the answer is ours.
 const TIME_LIMIT: Duration = Duration::from_secs(28);
@@ -31,15 +31,15 @@ const TIME_LIMIT: Duration = Duration::from_secs(28);
 pub type Service = NormalizePath<Router>;
 
 /// Puts the stack around `routes`. From the outside in: the path without a trailing slash, request id and log line,
-/// problem documents, security headers, CORS, panics, body limit, the guard (limits and session).
-pub fn stack(routes: Router<App>, app: &App) -> Service {
+/// problem documents, security headers, CORS, panics, body limit, the guard (session, idempotency keys, limits).
+pub fn stack(routes: Routes, app: &App) -> Service {
     let layers = ServiceBuilder::new()
         .layer(from_fn(trace))
         .layer(cors(&app.config.cors_allowed_origins))
         .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| panicked(panic.as_ref())))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(from_fn_with_state(app.clone(), guard));
-    NormalizePathLayer::trim_trailing_slash().layer(routes.with_state(app.clone()).layer(layers))
+        .layer(from_fn_with_state(Door::new(app, &routes), guard));
+    NormalizePathLayer::trim_trailing_slash().layer(routes.router.with_state(app.clone()).layer(layers))
 }
 
 /// Gives the request its id, runs it in a span of that name, writes one line about it, and turns a failure into its
@@ -90,6 +90,7 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str) {
 /// Pages of exactly these origins may call us; no others, no wildcard, no credentials.
 fn cors(origins: &[String]) -> CorsLayer {
     let exposed = [
+        "idempotency-replayed",
         "x-request-id",
         "x-ratelimit-limit",
         "x-ratelimit-remaining",

@@ -1,5 +1,7 @@
 //! The configuration: environment variables, read once at start, refused as a whole where something is missing.
 
+mod answering;
+
 use std::time::Duration;
 
 use clients::aws::AwsConfig;
@@ -7,6 +9,7 @@ use clients::redis::limits::Limit;
 use domain::plan::DailyLimits;
 use secrecy::{ExposeSecret, SecretString};
 
+pub use self::answering::{GeminiSettings, WorkerSettings};
 use crate::duration;
 use crate::env::{ConfigError, Env};
 
@@ -56,36 +59,6 @@ pub struct RateLimits {
     pub address: Limit,
     /// Of one person, from wherever.
     pub user: Limit,
-}
-
-/// How Gemini is asked.
-#[derive(Debug, Clone)]
-pub struct GeminiSettings {
-    /// The service's address.
-    pub base_url: String,
-    /// The key to it.
-    pub api_key: SecretString,
-    /// The model for the free plan.
-    pub model_basic: String,
-    /// The model for the paid plan.
-    pub model_pro: String,
-    /// How long one answer may take.
-    pub timeout: Duration,
-    /// The most tokens an answer may have.
-    pub max_output_tokens: u32,
-    /// The most tokens of a room's history that go into a prompt.
-    pub history_tokens: usize,
-    /// What the model is told where a room has no system prompt of its own.
-    pub system_instruction: Option<String>,
-}
-
-/// How messages are answered.
-#[derive(Debug, Clone, Copy)]
-pub struct WorkerSettings {
-    /// How often an answer is tried.
-    pub max_attempts: i32,
-    /// The wait after the first attempt; each further one doubles it.
-    pub retry_base_delay: Duration,
 }
 
 /// The whole configuration. What a function does not [`Need`] is empty where it is not set.
@@ -192,11 +165,8 @@ impl Config {
                 "the address of the SQS queue",
             ),
             table_name: env.required("TABLE_NAME", needs(Need::Table), "the name of the DynamoDB table"),
-            gemini: gemini(env, needs(Need::Gemini)),
-            worker: WorkerSettings {
-                max_attempts: env.number("MESSAGE_MAX_ATTEMPTS", 3, 1),
-                retry_base_delay: Duration::from_millis(env.number("RETRY_BASE_DELAY_MS", 2_000, 0)),
-            },
+            gemini: GeminiSettings::read(env, needs(Need::Gemini)),
+            worker: WorkerSettings::read(env),
         };
         std::mem::replace(env, Env::new(lookup)).finish(config)
     }
@@ -247,20 +217,6 @@ fn rate_limits(env: &mut Env<'_>) -> RateLimits {
 fn list(env: &mut Env<'_>, name: &str) -> Vec<String> {
     let text = env.get(name).unwrap_or_default();
     text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
-}
-
-fn gemini(env: &mut Env<'_>, needed: bool) -> GeminiSettings {
-    let text = |env: &Env<'_>, name, default: &str| env.get(name).unwrap_or_else(|| default.to_owned());
-    GeminiSettings {
-        base_url: text(env, "GEMINI_BASE_URL", "https://generativelanguage.googleapis.com"),
-        api_key: env.secret("GEMINI_API_KEY", needed, "a key from Google AI Studio"),
-        model_basic: text(env, "GEMINI_MODEL_BASIC", "gemini-3.5-flash-lite"),
-        model_pro: text(env, "GEMINI_MODEL_PRO", "gemini-3.8-flash"),
-        timeout: Duration::from_millis(env.number("GEMINI_TIMEOUT_MS", 30_000, 1)),
-        max_output_tokens: env.number("GEMINI_MAX_OUTPUT_TOKENS", 2_048, 1),
-        history_tokens: env.number("GEMINI_HISTORY_TOKENS", 8_000, 0),
-        system_instruction: env.get("GEMINI_SYSTEM_INSTRUCTION"),
-    }
 }
 
 #[cfg(test)]

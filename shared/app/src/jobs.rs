@@ -1,0 +1,45 @@
+//! Jobs, as functions hand them over and keep records of them.
+
+use std::time::Duration;
+
+use clients::table::jobs::JobRecord;
+use domain::{ChatroomId, MessageId};
+use tokio::time::timeout;
+use tracing::{error, warn};
+
+use crate::App;
+use crate::telemetry::chain;
+
+/// How long writing a record may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl App {
+    /// Tells the worker of a message, for the `resend`th time. It is stored already, so a queue that does not answer loses
+    /// nothing: the sweeper sends it again. Answers whether the queue has it.
+    pub async fn enqueue(&self, room: ChatroomId, message: MessageId, resend: i32) -> bool {
+        let sent = match self.queue() {
+            Ok(queue) => queue.send_message(room, message, resend).await.map_err(|error| chain(&error)),
+            Err(error) => Err(chain(&error)),
+        };
+        if let Err(error) = &sent {
+            error!(error, message.id = %message, resend, "a stored message could not be queued");
+        }
+        sent.is_ok()
+    }
+
+    /// Keeps how an attempt at a message ended. That is for the operator's eyes: no message waits for it, and where it
+    /// cannot be written the log says so.
+    pub async fn record_job(&self, record: &JobRecord) {
+        let written = timeout(
+            PATIENCE,
+            Box::pin(async {
+                let table = self.table().map_err(|error| chain(&error))?;
+                table.record(record).await.map_err(|error| chain(&error))
+            }),
+        );
+        let written = written.await.unwrap_or_else(|elapsed| Err(elapsed.to_string()));
+        if let Err(error) = written {
+            warn!(error, message.id = %record.message_id, "how an attempt ended is not on record");
+        }
+    }
+}

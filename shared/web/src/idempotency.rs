@@ -1,0 +1,191 @@
+//! `Idempotency-Key`: a request that its client may send again, in the doubt whether the first one went through.
+//!
+//! Source: the IETF draft `draft-ietf-httpapi-idempotency-key-header-07`. A key belongs to the person and the path. It is
+//! looked up before anything is charged to a limit or a quota. The first success is kept as a receipt of what was done,
+//! ids and numbers but no text; with the text of the request, which must be the same, it makes the same answer again.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use app::App;
+use app::telemetry::chain;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequestParts, MatchedPath, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, Method, StatusCode};
+use chrono::{DateTime, Utc};
+use clients::table::idempotency::{Begun, Claim, Lease};
+use domain::fingerprint::fingerprint;
+use domain::id::uuid_at;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tracing::warn;
+use uuid::Uuid;
+
+use crate::stack::BODY_LIMIT;
+use crate::{ApiError, Caller};
+
+/// The request's header.
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The answer's, where it is the answer of before.
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// The longest key, in bytes.
+const MAX_KEY: usize = 255;
+
+/// What a handler does once, however often its client asks.
+#[derive(Debug, Clone)]
+pub struct Operation(State);
+
+#[derive(Debug, Clone)]
+enum State {
+    /// There is no key: each request is one of its own.
+    Single,
+    Execute {
+        lease: Lease,
+        operation_id: Uuid,
+        again: bool,
+    },
+    Replay(String),
+}
+
+/// One execution of an operation.
+#[derive(Debug, Clone, Copy)]
+pub struct Execution {
+    /// The id for what it creates: the same in each execution of one operation.
+    pub id: Uuid,
+    /// Whether an execution before broke off, and may have created it already.
+    pub again: bool,
+}
+
+impl Operation {
+    /// Has `execute` do the work and keeps its receipt; or, where it was done before, answers the receipt of then.
+    ///
+    /// # Errors
+    /// As `execute`, and when a kept receipt cannot be read.
+    pub async fn once<R, F>(&self, app: &App, execute: impl FnOnce(Execution) -> F) -> Result<R, ApiError>
+    where
+        R: Serialize + DeserializeOwned,
+        F: Future<Output = Result<R, ApiError>>,
+    {
+        match &self.0 {
+            State::Single => execute(Execution { id: uuid_at(app.clock.now()), again: false }).await,
+            State::Replay(receipt) => serde_json::from_str(receipt).map_err(ApiError::internal),
+            State::Execute { lease, operation_id, again } => {
+                let receipt = execute(Execution { id: *operation_id, again: *again }).await?;
+                keep(app, lease, &serde_json::to_string(&receipt).map_err(ApiError::internal)?).await;
+                Ok(receipt)
+            }
+        }
+    }
+
+    pub(crate) fn is_replay(&self) -> bool {
+        matches!(self.0, State::Replay(_))
+    }
+
+    /// Gives the key free where the request has failed: for good if it was refused, and so did nothing; for the next
+    /// execution if nobody knows how far it got.
+    pub(crate) async fn conclude(&self, app: &App, status: StatusCode) {
+        let State::Execute { lease, .. } = &self.0 else { return };
+        let Ok(table) = app.table() else { return };
+        let concluded = match status {
+            status if status.is_client_error() => table.forget(lease).await,
+            status if status.is_server_error() => table.release(lease).await,
+            _ => return,
+        };
+        if let Err(error) = concluded {
+            warn!(error = chain(&error), "a key stays taken until its lease is over");
+        }
+    }
+}
+
+/// A receipt that cannot be kept is no reason to say that the work was not done: the next execution will find it done.
+async fn keep(app: &App, lease: &Lease, receipt: &str) {
+    let kept = match app.table() {
+        Ok(table) => table.complete(lease, receipt).await.map_err(|error| chain(&error)),
+        Err(error) => Err(chain(&error)),
+    };
+    match kept {
+        Ok(true) => {}
+        Ok(false) => warn!("another execution has taken over meanwhile"),
+        Err(error) => warn!(error, "a receipt is not kept"),
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Operation {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or(Self(State::Single)))
+    }
+}
+
+/// The key of a request to one of the paths that take one.
+///
+/// # Errors
+/// 400 when it does not do.
+pub(crate) fn key_of(request: &Request, idempotent: &[&str]) -> Result<Option<String>, ApiError> {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    if request.method() != Method::POST || !path.is_some_and(|path| idempotent.contains(&path)) {
+        return Ok(None);
+    }
+    let mut values = request.headers().get_all(KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    // The draft's form is a string in quotes; most clients leave them out.
+    let key = value.to_str().unwrap_or_default().trim();
+    let key = key.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(key);
+    if values.next().is_some() || !(1..=MAX_KEY).contains(&key.len()) {
+        let error = format!("Idempotency-Key: must be one key of 1 to {MAX_KEY} visible ASCII characters");
+        return Err(ApiError::invalid(vec![error]));
+    }
+    Ok(Some(key.to_owned()))
+}
+
+/// Begins the operation that `caller` knows by `key`. Without a key there is nothing to look up.
+///
+/// # Errors
+/// 409 while it is being executed, 422 when the key was another request's, 413 when the body is too large, 503 when the
+/// record cannot be looked up: nothing is done then, for the client relies on the key.
+pub(crate) async fn begin(
+    app: &App,
+    caller: Caller,
+    key: &str,
+    request: &mut Request,
+    now: DateTime<Utc>,
+) -> Result<Operation, ApiError> {
+    let body = read_body(request).await?;
+    let scope = format!("{}\n{}\n{key}", caller.user_id, request.uri().path());
+    let claim = Claim {
+        key: &fingerprint(scope.as_bytes()),
+        payload_hash: &fingerprint(&body),
+        operation_id: uuid_at(now),
+        now,
+    };
+    match app.table()?.begin(claim).await.map_err(ApiError::unavailable)? {
+        Begun::Execute { lease, operation_id, again } => {
+            Ok(Operation(State::Execute { lease, operation_id, again }))
+        }
+        Begun::Completed(receipt) => Ok(Operation(State::Replay(receipt))),
+        Begun::InFlight => {
+            let detail = "a request with this Idempotency-Key is being executed; come back after Retry-After";
+            let error = ApiError::new(StatusCode::CONFLICT, "request_in_flight", detail);
+            Err(error.retry_after(Duration::from_secs(1)))
+        }
+        Begun::Mismatch => {
+            let detail = "this Idempotency-Key was used with another body";
+            Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail))
+        }
+    }
+}
+
+/// No operation that anybody could ask for again.
+pub(crate) fn single() -> Operation {
+    Operation(State::Single)
+}
+
+/// The whole body, which the request keeps.
+async fn read_body(request: &mut Request) -> Result<Bytes, ApiError> {
+    let body = std::mem::replace(request.body_mut(), Body::empty());
+    let bytes = to_bytes(body, BODY_LIMIT).await.map_err(|_| ApiError::body_too_large())?;
+    *request.body_mut() = Body::from(bytes.clone());
+    Ok(bytes)
+}
