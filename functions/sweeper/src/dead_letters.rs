@@ -3,8 +3,10 @@
 use app::App;
 use app::telemetry::chain;
 use clients::queue::DeadLetter;
+use clients::table::jobs::JobRecord;
 use domain::job::{Envelope, Job};
 use domain::message::ErrorCode;
+use store::messages::operating::Progress;
 use store::messages::sweeping;
 use tracing::{error, warn};
 
@@ -44,12 +46,26 @@ async fn bury_one(app: &App, letter: &DeadLetter) -> Result<bool, SweepError> {
     };
     let Job::AnswerMessage { message_id } = envelope.job;
     let (max_attempts, now) = (app.config.worker.max_attempts, app.clock.now());
-    let owner =
+    let buried =
         sweeping::bury(&app.db().await?, message_id, ErrorCode::Internal, max_attempts, MAX_RESENDS, now)
             .await?;
-    if owner.is_some() {
+    if let Some(message) = &buried {
         warn!(message.id = %message_id, "dead letter: failed; the unit of quota is given back");
+        app.record_job(&record(message)).await;
     }
     app.dead_letters()?.delete(&letter.receipt_handle).await?;
-    Ok(owner.is_some())
+    Ok(buried.is_some())
+}
+
+fn record(buried: &Progress) -> JobRecord {
+    JobRecord {
+        message_id: buried.id,
+        status: buried.status,
+        attempts: buried.attempts,
+        error_code: buried.error_code,
+        last_error: Some("its job was delivered too often without an end".to_owned()),
+        model: None,
+        started_at: buried.updated_at,
+        finished_at: buried.updated_at,
+    }
 }

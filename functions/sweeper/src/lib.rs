@@ -14,7 +14,7 @@ use thiserror::Error;
 use tracing::info;
 
 /// What this function cannot do without.
-pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Queue, Need::DeadLetters];
+pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Queue, Need::DeadLetters, Need::Table];
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -6,7 +6,9 @@ use app::telemetry::chain;
 use app::{App, rng};
 use chrono::{DateTime, Utc};
 use clients::gemini::{Answer, GenerateError};
-use domain::message::ErrorCode;
+use clients::table::jobs::JobRecord;
+use domain::message::{ErrorCode, ProcessingStatus};
+use domain::model_quota::WaitReason;
 use domain::{MessageId, UserId, backoff, quota};
 use rand::RngExt;
 use store::messages::answering::{self, Lease, NewReply, Work};
@@ -14,7 +16,10 @@ use store::{StoreError, within};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use crate::admission;
 use crate::answer::{Fault, Outcome, STATEMENT_TIMEOUT};
+use crate::answer_cache;
+use crate::asking::{Asked, Question, ask};
 use crate::prompt::prompt;
 
 /// How long to wait before each further try to store an answer that is there.
@@ -28,33 +33,79 @@ pub(crate) struct Attempt<'a> {
     user_id: UserId,
     /// The number of this attempt, from 1.
     number: i32,
+    /// When it began.
+    started_at: DateTime<Utc>,
+    /// Since when the message has waited for its turn at Gemini, if it had to.
+    waiting_since: Option<DateTime<Utc>>,
     /// When the function is ended.
     deadline: DateTime<Utc>,
 }
 
 impl<'a> Attempt<'a> {
     pub(crate) fn new(app: &'a App, lease: Lease, work: &Work, deadline: DateTime<Utc>) -> Self {
-        Self { app, lease, user_id: work.user_id, number: work.attempt, deadline }
+        Self {
+            app,
+            lease,
+            user_id: work.user_id,
+            number: work.attempt,
+            started_at: app.clock.now(),
+            waiting_since: work.waiting_since,
+            deadline,
+        }
     }
 
     /// Makes the attempt.
     pub(crate) async fn run(&self, work: Work) -> Result<Outcome, Fault> {
-        let (message_id, attempt) = (self.lease.message_id, self.number);
-        let max_attempts = self.app.config.worker.max_attempts;
-        if attempt > max_attempts {
-            warn!(message.id = %message_id, attempt, "every attempt before broke off");
-            return self.give_up(ErrorCode::Internal).await;
+        if self.number > self.app.config.worker.max_attempts {
+            return self.give_up(ErrorCode::Internal, "every attempt before broke off", None).await;
         }
-        let model = self.app.model()?;
-        let prompt = prompt(&self.app.config.gemini, work);
-        info!(message.id = %message_id, attempt, model = prompt.model, turns = prompt.turns.len(), "asking");
-        match model.generate(&prompt).await {
-            Ok(answer) => self.finish(&answer).await,
-            Err(error) if error.is_passing() && attempt < max_attempts => self.put_off(&error).await,
-            Err(error) => {
-                warn!(error = chain(&error), message.id = %message_id, attempt, "given up");
-                self.give_up(error.error_code()).await
+        let mut question = Question {
+            prompt: prompt(&self.app.config.gemini, work),
+            call: self.lease.owner,
+            waiting_since: self.waiting_since,
+            patience: self.patience(),
+        };
+        if let Some(answer) = answer_cache::find(self.app, self.user_id, &question.prompt).await {
+            return self.finish(&answer).await;
+        }
+        match ask(self.app, &mut question).await? {
+            Asked::Made(model, result) => {
+                let (ended, ()) = tokio::join!(
+                    self.end(&question, &model, &result),
+                    admission::settle(self.app, &model, question.call, &result),
+                );
+                ended
             }
+            Asked::Wait(delay, reason) => self.wait(delay, reason, "its turn has not come").await,
+            Asked::NoModelLeft => {
+                self.give_up(ErrorCode::GeminiQuota, "no model is left for today", None).await
+            }
+        }
+    }
+
+    /// Brings the attempt to the end that its call came to.
+    async fn end(
+        &self,
+        question: &Question,
+        model: &str,
+        result: &Result<Answer, GenerateError>,
+    ) -> Result<Outcome, Fault> {
+        match result {
+            Ok(answer) => {
+                let (finished, ()) = tokio::join!(
+                    self.finish(answer),
+                    answer_cache::keep(self.app, self.user_id, &question.prompt, answer),
+                );
+                finished
+            }
+            Err(error @ GenerateError::MinuteQuota { retry_delay, .. }) => {
+                let delay = retry_delay.unwrap_or(self.app.config.worker.retry_base_delay);
+                self.wait(delay, WaitReason::Quota, &chain(error)).await
+            }
+            Err(error) if error.is_passing() && self.number < self.app.config.worker.max_attempts => {
+                self.put_off(model, error).await
+            }
+            Err(error) => self.give_up(error.error_code(), &chain(error), Some(model)).await,
         }
     }
 
@@ -79,15 +130,22 @@ impl<'a> Attempt<'a> {
             Ok(true) => {
                 let (prompt_tokens, response_tokens) = (answer.prompt_tokens, answer.response_tokens);
                 info!(message.id = %message_id, attempt, model = answer.model, prompt_tokens, response_tokens, "answered");
+                let record = JobRecord {
+                    model: Some(answer.model.clone()),
+                    ..self.record(ProcessingStatus::Completed, attempt)
+                };
+                tokio::join!(self.app.record_job(&record), self.app.drop_chatroom_list(self.user_id));
             }
             // Also what a second try finds when the first was stored and only word of it was lost.
-            Ok(false) => warn!(message.id = %message_id, attempt, "overtaken, or stored already"),
+            Ok(false) => {
+                warn!(message.id = %message_id, attempt, "overtaken, or stored already");
+                self.app.drop_chatroom_list(self.user_id).await;
+            }
             Err(error) if error.is_conflict_on("messages_reply_to_key") => {
                 warn!(message.id = %message_id, attempt, "answered already; the answer is thrown away");
             }
             Err(error) => return Err(error.into()),
         }
-        self.app.drop_chatroom_list(self.user_id).await;
         Ok(Outcome::Done)
     }
 
@@ -109,29 +167,90 @@ impl<'a> Attempt<'a> {
     }
 
     /// Puts the message back for a further attempt after a wait that doubles each time, or as long as Gemini asked for.
-    async fn put_off(&self, error: &GenerateError) -> Result<Outcome, Fault> {
+    async fn put_off(&self, model: &str, error: &GenerateError) -> Result<Outcome, Fault> {
         let jitter = rng().random_range(0.0..1.0);
         let base = self.app.config.worker.retry_base_delay;
         let delay = backoff::delay(self.number, base, jitter, error.retry_delay());
-        within(STATEMENT_TIMEOUT, async {
+        let released = within(STATEMENT_TIMEOUT, async {
             let now = self.app.clock.now();
             answering::release(&self.app.db().await?, self.lease, now + delay, now).await
-        })
-        .await?;
-        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        let attempt = self.number;
-        warn!(error = chain(error), message.id = %self.lease.message_id, attempt, delay_ms, "put off: backing off");
+        });
+        let is_ours = released.await?;
+        let (cause, attempt, delay_ms) = (chain(error), self.number, milliseconds(delay));
+        warn!(error = cause, message.id = %self.lease.message_id, attempt, delay_ms, "put off: backing off");
+        if is_ours {
+            let record = JobRecord {
+                last_error: Some(cause),
+                model: Some(model.to_owned()),
+                ..self.record(ProcessingStatus::Pending, attempt)
+            };
+            self.app.record_job(&record).await;
+        }
         Ok(Outcome::Later(Some(delay)))
     }
 
-    async fn give_up(&self, code: ErrorCode) -> Result<Outcome, Fault> {
+    /// Puts the message back until its turn comes, which uses up no attempt; or gives it up where that would take too
+    /// long.
+    async fn wait(&self, delay: Duration, reason: WaitReason, why: &str) -> Result<Outcome, Fault> {
+        if delay > self.patience() {
+            let code = match reason {
+                WaitReason::Quota => ErrorCode::GeminiQuota,
+                WaitReason::Outage => ErrorCode::GeminiOverloaded,
+            };
+            return self.give_up(code, &format!("waited for too long: {why}"), None).await;
+        }
+        // Whoever waits for an outage to end was told the same time.
+        let jitter = if reason == WaitReason::Outage { rng().random_range(0.0..1.0) } else { 0.0 };
+        let delay = backoff::delay(1, Duration::ZERO, jitter, Some(delay));
+        let postponed = within(STATEMENT_TIMEOUT, async {
+            let now = self.app.clock.now();
+            answering::postpone(&self.app.db().await?, self.lease, now + delay, now).await
+        });
+        postponed.await?;
+        let delay_ms = milliseconds(delay);
+        info!(message.id = %self.lease.message_id, ?reason, delay_ms, why, "put off: waiting");
+        Ok(Outcome::Later(Some(delay)))
+    }
+
+    /// How much longer the message can wait for its turn.
+    fn patience(&self) -> Duration {
+        let now = self.app.clock.now();
+        let ends = self.waiting_since.unwrap_or(now) + self.app.config.gemini.max_wait;
+        (ends - now).to_std().unwrap_or_default()
+    }
+
+    async fn give_up(&self, code: ErrorCode, why: &str, model: Option<&str>) -> Result<Outcome, Fault> {
         let failed = within(STATEMENT_TIMEOUT, async {
             answering::fail(&self.app.db().await?, self.lease, code, self.app.clock.now()).await
         });
         if failed.await? {
-            let error_code = code.as_str();
-            warn!(message.id = %self.lease.message_id, error_code, "failed; the unit of quota is given back");
+            let (message_id, error_code) = (self.lease.message_id, code.as_str());
+            warn!(message.id = %message_id, attempt = self.number, error_code, why, "failed; the unit of quota is given back");
+            let record = JobRecord {
+                error_code: Some(code),
+                last_error: Some(why.to_owned()),
+                model: model.map(str::to_owned),
+                ..self.record(ProcessingStatus::Failed, self.number)
+            };
+            self.app.record_job(&record).await;
         }
         Ok(Outcome::Done)
     }
+
+    fn record(&self, status: ProcessingStatus, attempts: i32) -> JobRecord {
+        JobRecord {
+            message_id: self.lease.message_id,
+            status,
+            attempts,
+            error_code: None,
+            last_error: None,
+            model: None,
+            started_at: self.started_at,
+            finished_at: self.app.clock.now(),
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

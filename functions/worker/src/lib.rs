@@ -1,9 +1,12 @@
 //! Answers messages: SQS hands over a batch of ids, Gemini is asked, the answers are stored.
 //!
 //! `batch` keeps the order within a room and tells SQS what is to come back; `answer` is about one delivery,
-//! `attempt` about one message.
+//! `attempt` about one message, `asking` about Gemini, `admission` about whose turn it is there.
 
+mod admission;
 mod answer;
+mod answer_cache;
+mod asking;
 mod attempt;
 mod batch;
 mod prompt;
@@ -16,7 +19,7 @@ use chrono::{DateTime, Utc};
 use lambda_runtime::LambdaEvent;
 
 /// What this function cannot do without.
-pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Queue, Need::Gemini];
+pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Queue, Need::Table, Need::Gemini];
 
 /// Answers the messages of a batch and names those that are to come back.
 pub async fn handle(app: &App, event: LambdaEvent<SqsEvent>) -> SqsBatchResponse {

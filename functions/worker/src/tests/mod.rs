@@ -1,7 +1,10 @@
 //! Answering, in this process: real Postgres and Redis, a queue and a model that do what the test says.
 
+mod admission;
 mod answering;
 mod deliveries;
+mod records;
+mod waiting;
 
 use std::time::Duration;
 

@@ -1,0 +1,176 @@
+//! Waiting for a turn at Gemini: no attempt is used up, and it has an end.
+
+use std::time::Duration;
+
+use clients::gemini::GenerateError;
+use serde_json::json;
+use testkit::{Person, TestApp};
+
+use super::{deliver, overloaded, sent, start, status};
+
+fn minute_quota(retry_delay: Duration) -> GenerateError {
+    GenerateError::MinuteQuota { quota: "PerMinute".to_owned(), retry_delay: Some(retry_delay) }
+}
+
+fn daily_quota() -> GenerateError {
+    GenerateError::DailyQuota { quota: "PerDay".to_owned() }
+}
+
+async fn allowing(requests: &str) -> TestApp {
+    TestApp::serving(chatroom::routes()).var("GEMINI_REQUESTS_PER_MINUTE", requests).start().await
+}
+
+/// Sends a message in a room of its own and delivers it. Answers its id and whether it is to come back.
+async fn deliver_new(app: &TestApp, text: &str) -> (Person, String, bool) {
+    let (person, _, id) = sent(app, text).await;
+    let back = deliver(app, &[&id]).await;
+    (person, id, !back.is_empty())
+}
+
+#[tokio::test]
+async fn a_quota_that_google_says_is_used_up_costs_no_attempt_and_stops_all_workers() {
+    let app = start().await;
+    app.model.fail_with(minute_quota(Duration::from_millis(400)));
+    let (person, first, back) = deliver_new(&app, "one").await;
+    assert!(back);
+    let waiting = status(&app, &person, &first).await;
+    assert_eq!((&waiting["processing_status"], &waiting["attempts"]), (&json!("pending"), &json!(0)));
+
+    let (_, _, back) = deliver_new(&app, "two").await;
+    assert!(back, "nobody asks before the time that Google said");
+    assert_eq!(app.model.asked().len(), 1);
+
+    // The time is kept by Redis's own clock, which no test can move.
+    tokio::time::sleep(Duration::from_millis(450)).await;
+    app.advance(Duration::from_millis(400));
+    assert!(deliver(&app, &[&first]).await.is_empty());
+    let answered = status(&app, &person, &first).await;
+    assert_eq!((&answered["processing_status"], &answered["attempts"]), (&json!("completed"), &json!(1)));
+}
+
+#[tokio::test]
+async fn our_own_count_keeps_calls_below_the_quota() {
+    let app = allowing("2").await;
+    for text in ["one", "two"] {
+        assert!(!deliver_new(&app, text).await.2);
+    }
+    let (person, id, back) = deliver_new(&app, "three").await;
+    assert!(back);
+    assert_eq!(app.model.asked().len(), 2);
+    let message = status(&app, &person, &id).await;
+    assert_eq!((&message["processing_status"], &message["attempts"]), (&json!("pending"), &json!(0)));
+    let delay = app.queue.delays().pop().unwrap().1;
+    assert!((Duration::from_secs(30)..=Duration::from_secs(62)).contains(&delay), "{delay:?}");
+    // The next one stands behind it: half of the minute's two calls later.
+    let (_, _, _) = deliver_new(&app, "four").await;
+    let next = app.queue.delays().pop().unwrap().1;
+    assert!(
+        (Duration::from_secs(29)..=Duration::from_secs(33)).contains(&(next.saturating_sub(delay))),
+        "{next:?}"
+    );
+}
+
+#[tokio::test]
+async fn waiting_has_an_end() {
+    let app = allowing("1").await;
+    assert!(!deliver_new(&app, "one").await.2);
+    let (person, id, back) = deliver_new(&app, "two").await;
+    assert!(back);
+    app.advance(Duration::from_mins(30));
+    assert!(deliver(&app, &[&id]).await.is_empty());
+    let failed = status(&app, &person, &id).await;
+    assert_eq!(
+        (&failed["processing_status"], &failed["error_code"]),
+        (&json!("failed"), &json!("gemini_quota"))
+    );
+    let used = format!("SELECT messages FROM daily_usage WHERE user_id = '{}'", person.id);
+    assert_eq!(app.stored::<i32>(&used).await, 0);
+    assert_eq!(app.model.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_model_used_up_for_the_day_gives_way_to_the_fallback_from_then_on() {
+    let app = start().await;
+    app.model.fail_with(daily_quota());
+    let (person, id, back) = deliver_new(&app, "one").await;
+    assert!(!back);
+    let answered = status(&app, &person, &id).await;
+    assert_eq!((&answered["processing_status"], &answered["attempts"]), (&json!("completed"), &json!(1)));
+    assert!(!deliver_new(&app, "two").await.2);
+    let settings = &app.app.config.gemini;
+    let fallback = settings.model_fallback.as_ref().unwrap();
+    let models: Vec<String> = app.model.asked().into_iter().map(|prompt| prompt.model).collect();
+    assert_eq!(models, [settings.model_basic.as_str(), fallback, fallback]);
+}
+
+#[tokio::test]
+async fn a_model_that_is_gone_gives_way_to_the_fallback() {
+    let app = start().await;
+    app.model.fail_with(GenerateError::ModelAbsent { model: "x".to_owned() });
+    let (person, id, _) = deliver_new(&app, "one").await;
+    assert_eq!(status(&app, &person, &id).await["processing_status"], "completed");
+}
+
+#[tokio::test]
+async fn with_no_model_left_a_message_fails_fast() {
+    let app = TestApp::serving(chatroom::routes()).var("GEMINI_MODEL_FALLBACK", "none").start().await;
+    app.model.fail_with(daily_quota());
+    for text in ["one", "two"] {
+        let (person, id, back) = deliver_new(&app, text).await;
+        let failed = status(&app, &person, &id).await;
+        assert!(!back);
+        assert_eq!(
+            (&failed["processing_status"], &failed["error_code"]),
+            (&json!("failed"), &json!("gemini_quota"))
+        );
+    }
+    assert_eq!(app.model.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn calls_that_only_fail_stop_until_one_has_shown_that_gemini_is_back() {
+    let app = TestApp::serving(chatroom::routes())
+        .var("GEMINI_BREAKER_FAILURES", "2")
+        .var("GEMINI_BREAKER_PAUSE_MS", "400")
+        .start()
+        .await;
+    for text in ["one", "two"] {
+        app.model.fail_with(overloaded());
+        assert!(deliver_new(&app, text).await.2);
+    }
+    let (person, id, back) = deliver_new(&app, "three").await;
+    assert!(back);
+    assert_eq!(app.model.asked().len(), 2, "the breaker is open");
+    assert_eq!(status(&app, &person, &id).await["attempts"], 0);
+
+    tokio::time::sleep(Duration::from_millis(450)).await;
+    app.model.fail_with(overloaded());
+    assert!(deliver_new(&app, "a probe").await.2);
+    assert!(deliver_new(&app, "four").await.2);
+    assert_eq!(app.model.asked().len(), 3, "the probe failed: it is open again");
+
+    tokio::time::sleep(Duration::from_millis(450)).await;
+    for text in ["another probe", "five"] {
+        assert!(!deliver_new(&app, text).await.2);
+    }
+    assert_eq!(app.model.asked().len(), 5);
+}
+
+#[tokio::test]
+async fn without_redis_a_worker_takes_its_part_of_the_quota() {
+    let app = TestApp::serving(chatroom::routes())
+        .var("REDIS_URL", "redis://127.0.0.1:1")
+        .var("GEMINI_REQUESTS_PER_MINUTE", "10")
+        .var("WORKER_CONCURRENCY", "5")
+        .start()
+        .await;
+    for text in ["one", "two"] {
+        assert!(!deliver_new(&app, text).await.2);
+    }
+    let (person, id, back) = deliver_new(&app, "three").await;
+    assert!(back);
+    assert_eq!(app.model.asked().len(), 2);
+    app.advance(Duration::from_secs(63));
+    assert!(deliver(&app, &[&id]).await.is_empty());
+    assert_eq!(status(&app, &person, &id).await["attempts"], 1);
+}
