@@ -12,16 +12,16 @@ mod sign_in;
 mod tests;
 mod verify_signup_otp;
 
-use app::{App, Need};
-use axum::Router;
+use app::Need;
 use axum::routing::post;
+use web::Routes;
 
 /// What this function cannot do without.
 pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens, Need::Codes];
 
 /// The routes below `/api/auth`.
-pub fn routes() -> Router<App> {
-    Router::new()
+pub fn routes() -> Routes {
+    Routes::new()
         .route("/api/auth/send-signup-otp", post(send_signup_otp::handle))
         .route("/api/auth/verify-signup-otp", post(verify_signup_otp::handle))
         .route("/api/auth/login", post(login::handle))

@@ -1,13 +1,12 @@
 //! What sending a message and having one answered again share: the quota's answers, and telling the worker.
 
 use app::App;
-use app::telemetry::chain;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use chrono::{DateTime, Utc};
-use domain::quota::Usage;
-use domain::{ChatroomId, MessageId};
-use serde::Serialize;
-use tracing::error;
+use domain::quota::{self, Usage};
+use domain::{ChatroomId, MessageId, UserId};
+use serde::{Deserialize, Serialize};
+use store::{GenericClient, users};
 use web::ApiError;
 
 use crate::views::MessageView;
@@ -19,8 +18,17 @@ pub(crate) struct Accepted {
     pub(crate) queue_status: QueueStatus,
 }
 
+/// What was done: all of the answer but the text.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Receipt {
+    pub(crate) id: MessageId,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) queue_status: QueueStatus,
+    pub(crate) usage: Usage,
+}
+
 /// Whether the worker has been told of the message.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum QueueStatus {
     /// It has.
@@ -29,19 +37,21 @@ pub(crate) enum QueueStatus {
     Delayed,
 }
 
-/// Tells the worker. The message is stored already, so a queue that does not answer loses nothing.
+/// Tells the worker.
 pub(crate) async fn enqueue(app: &App, room: ChatroomId, message: MessageId, resend: i32) -> QueueStatus {
-    let sent = match app.queue() {
-        Ok(queue) => queue.send_message(room, message, resend).await.map_err(|error| chain(&error)),
-        Err(error) => Err(chain(&error)),
-    };
-    match sent {
-        Ok(()) => QueueStatus::Queued,
-        Err(error) => {
-            error!(error, message.id = %message, "a stored message could not be queued");
-            QueueStatus::Delayed
-        }
-    }
+    if app.enqueue(room, message, resend).await { QueueStatus::Queued } else { QueueStatus::Delayed }
+}
+
+/// What `owner` has used of today's messages, for an execution that finds its work done.
+pub(crate) async fn usage_today(
+    app: &App,
+    db: &impl GenericClient,
+    owner: UserId,
+) -> Result<Usage, ApiError> {
+    let now = app.clock.now();
+    let found = users::find_with_usage(db, owner, quota::day_of(now)).await?;
+    let (account, used) = found.ok_or_else(|| ApiError::not_found("account"))?;
+    Ok(Usage::new(used, app.config.daily_limits.of(account.tier), now))
 }
 
 /// The answer where the messages of the day of `now` are used up.

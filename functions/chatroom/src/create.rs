@@ -5,11 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
-use domain::{ChatroomId, Text};
+use domain::{ChatroomId, Text, UserId};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::chatrooms::{self, NewChatroom};
-use web::{ApiError, Caller, Valid, success};
+use web::{ApiError, Caller, Execution, Operation, Valid, success};
 
 #[derive(Debug, Default, Deserialize, Validate)]
 #[serde(default)]
@@ -36,26 +36,55 @@ struct NewChatroomView {
     created_at: DateTime<Utc>,
 }
 
+/// What was done: all of the answer but the text.
+#[derive(Debug, Serialize, Deserialize)]
+struct Receipt {
+    id: ChatroomId,
+    created_at: DateTime<Utc>,
+}
+
 /// Opens a conversation.
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,
+    operation: Operation,
     Valid(input): Valid<CreateChatroom>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let now = app.clock.now();
-    let room = NewChatroom {
-        id: ChatroomId::new(now),
-        name: input.name.trimmed(),
-        description: said(input.description.as_ref()),
-        system_prompt: said(input.system_prompt.as_ref()),
-        created_at: now,
+    let opened = operation.once(&app, |execution| open(&app, caller.user_id, &input, execution)).await?;
+    let chatroom = NewChatroomView {
+        id: opened.id,
+        name: input.name.trimmed().to_owned(),
+        description: said(input.description.as_ref()).map(str::to_owned),
+        created_at: opened.created_at,
     };
-    let created = chatrooms::insert(&app.db().await?, caller.user_id, room).await?;
-    let room = created.ok_or_else(|| ApiError::not_found("account"))?;
-    app.drop_chatroom_list(caller.user_id).await;
-    let (id, name, description, created_at) = (room.id, room.name, room.description, room.created_at);
-    let chatroom = NewChatroomView { id, name, description, created_at };
     Ok((StatusCode::CREATED, success(Created { message: "Chatroom created", chatroom })))
+}
+
+async fn open(
+    app: &App,
+    owner: UserId,
+    input: &CreateChatroom,
+    execution: Execution,
+) -> Result<Receipt, ApiError> {
+    let (now, id) = (app.clock.now(), ChatroomId(execution.id));
+    let db = app.db().await?;
+    let before = if execution.again { chatrooms::find(&db, owner, id).await? } else { None };
+    let room = if let Some(room) = before {
+        room
+    } else {
+        let room = NewChatroom {
+            id,
+            name: input.name.trimmed(),
+            description: said(input.description.as_ref()),
+            system_prompt: said(input.system_prompt.as_ref()),
+            created_at: now,
+        };
+        let inserted = chatrooms::insert(&db, owner, room).await?;
+        inserted.ok_or_else(|| ApiError::not_found("account"))?
+    };
+    drop(db);
+    app.drop_chatroom_list(owner).await;
+    Ok(Receipt { id: room.id, created_at: room.created_at })
 }
 
 /// A text that says something; an empty one is as good as none.

@@ -14,20 +14,20 @@ mod send_message;
 mod tests;
 mod views;
 
-use app::{App, Need};
-use axum::Router;
+use app::Need;
 use axum::routing;
+use web::Routes;
 
 /// What this function cannot do without.
-pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens, Need::Queue];
+pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens, Need::Queue, Need::Table];
 
 /// The routes below `/api/chatroom`.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/api/chatroom", routing::post(create::handle).get(list::handle))
+pub fn routes() -> Routes {
+    Routes::new()
+        .idempotent("/api/chatroom", routing::post(create::handle).get(list::handle))
         .route("/api/chatroom/{id}", routing::get(get::handle).delete(delete::handle))
-        .route("/api/chatroom/{id}/message", routing::post(send_message::handle))
+        .idempotent("/api/chatroom/{id}/message", routing::post(send_message::handle))
         .route("/api/chatroom/message/{id}/status", routing::get(message_status::handle))
         .route("/api/chatroom/message/{id}/cancel", routing::post(cancel_message::handle))
-        .route("/api/chatroom/message/{id}/retry", routing::post(retry_message::handle))
+        .idempotent("/api/chatroom/message/{id}/retry", routing::post(retry_message::handle))
 }

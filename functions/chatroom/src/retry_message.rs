@@ -3,12 +3,16 @@
 use app::App;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use domain::MessageId;
+use domain::message::ProcessingStatus;
 use domain::quota::{self, Usage};
+use domain::{MessageId, UserId};
 use store::messages::steering::{self, Revived};
-use web::{ApiError, Caller, Id, success};
+use store::messages::{self, Message};
+use web::{ApiError, Caller, Execution, Id, Operation, success};
 
-use crate::accepting::{Accepted, enqueue, quota_exhausted, quota_headers};
+use crate::accepting::{
+    Accepted, QueueStatus, Receipt, enqueue, quota_exhausted, quota_headers, usage_today,
+};
 use crate::message_status::wrong_state;
 
 /// Has a message that failed answered again. It costs a unit of quota: its own was given back when it failed.
@@ -16,21 +20,39 @@ pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<MessageId>,
+    operation: Operation,
 ) -> Result<impl IntoResponse, ApiError> {
+    let Receipt { queue_status, usage, .. } =
+        operation.once(&app, |execution| revive(&app, caller.user_id, id, execution)).await?;
+    let stored = messages::find_status(&app.db().await?, caller.user_id, id).await?;
+    let stored = stored.ok_or_else(|| ApiError::not_found("message"))?;
+    // As it was when it was taken in; a worker may have it by now.
+    let message = Message { processing_status: ProcessingStatus::Pending, ..stored.message };
+    Ok((quota_headers(&usage), success(Accepted { message: message.into(), queue_status })))
+}
+
+async fn revive(app: &App, owner: UserId, id: MessageId, execution: Execution) -> Result<Receipt, ApiError> {
     let (now, limits) = (app.clock.now(), app.config.daily_limits);
     let db = app.db().await?;
-    match steering::revive(&db, caller.user_id, id, quota::day_of(now), now, limits).await? {
+    match steering::revive(&db, owner, id, quota::day_of(now), now, limits).await? {
         Revived::Accepted { message, chatroom_id, resend, used, tier } => {
-            let queue_status = enqueue(&app, chatroom_id, id, resend).await;
+            drop(db);
+            let queue_status = enqueue(app, chatroom_id, id, resend).await;
             let usage = Usage::new(used, limits.of(tier), now);
-            Ok((quota_headers(&usage), success(Accepted { message: message.into(), queue_status })))
+            Ok(Receipt { id, created_at: message.created_at, queue_status, usage })
         }
         Revived::QuotaExhausted { used, tier } => {
             Err(quota_exhausted(Usage::new(used, limits.of(tier), now), now))
         }
+        // An execution that broke off has revived it, perhaps without telling the worker: the sweeper will.
+        Revived::NotFailed if execution.again => {
+            let stored = messages::find_status(&db, owner, id).await?;
+            let created_at = stored.ok_or_else(|| ApiError::not_found("message"))?.message.created_at;
+            let usage = usage_today(app, &db, owner).await?;
+            Ok(Receipt { id, created_at, queue_status: QueueStatus::Delayed, usage })
+        }
         Revived::NotFailed => {
-            Err(wrong_state(&db, caller.user_id, id, "only a message that failed can be answered again")
-                .await)
+            Err(wrong_state(&db, owner, id, "only a message that failed can be answered again").await)
         }
     }
 }

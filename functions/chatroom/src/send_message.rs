@@ -6,13 +6,14 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use domain::message::{MessageType, ProcessingStatus};
 use domain::quota::{self, Usage};
-use domain::{ChatroomId, MessageId, Text};
+use domain::{ChatroomId, MessageId, Text, UserId};
 use garde::Validate;
 use serde::Deserialize;
 use store::messages::sending::{self, NewMessage, Sent};
-use web::{ApiError, Caller, Id, Valid, success};
+use store::messages::{self, MessageStatus};
+use web::{ApiError, Caller, Execution, Id, Operation, Valid, success};
 
-use crate::accepting::{Accepted, enqueue, quota_exhausted, quota_headers};
+use crate::accepting::{Accepted, Receipt, enqueue, quota_exhausted, quota_headers, usage_today};
 use crate::views::MessageView;
 
 #[derive(Debug, Default, Deserialize, Validate)]
@@ -27,13 +28,39 @@ pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,
     Id(chatroom_id): Id<ChatroomId>,
+    operation: Operation,
     Valid(input): Valid<SendMessage>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let (now, limits) = (app.clock.now(), app.config.daily_limits);
-    let id = MessageId::new(now);
     let content = input.content.as_str();
+    let accepted = operation
+        .once(&app, |execution| accept(&app, caller.user_id, chatroom_id, content, execution))
+        .await?;
+    let Receipt { id, created_at, queue_status, usage } = accepted;
+    let message = MessageView {
+        id,
+        content: content.to_owned(),
+        message_type: MessageType::User,
+        processing_status: ProcessingStatus::Pending,
+        created_at,
+    };
+    Ok((StatusCode::CREATED, quota_headers(&usage), success(Accepted { message, queue_status })))
+}
+
+async fn accept(
+    app: &App,
+    sender: UserId,
+    chatroom_id: ChatroomId,
+    content: &str,
+    execution: Execution,
+) -> Result<Receipt, ApiError> {
+    let (now, limits, id) = (app.clock.now(), app.config.daily_limits, MessageId(execution.id));
+    if execution.again
+        && let Some(stored) = messages::find_status(&app.db().await?, sender, id).await?
+    {
+        return accepted_before(app, sender, stored).await;
+    }
     let message = NewMessage { id, chatroom_id, content, day: quota::day_of(now), created_at: now };
-    let sent = sending::insert(&app.db().await?, caller.user_id, message, limits).await?;
+    let sent = sending::insert(&app.db().await?, sender, message, limits).await?;
     let usage = match sent {
         Sent::Accepted { used, tier } => Usage::new(used, limits.of(tier), now),
         Sent::QuotaExhausted { used, tier } => {
@@ -41,14 +68,15 @@ pub(crate) async fn handle(
         }
         Sent::NoSuchRoom => return Err(ApiError::not_found("chatroom")),
     };
+    let (queue_status, ()) = tokio::join!(enqueue(app, chatroom_id, id, 0), app.drop_chatroom_list(sender));
+    Ok(Receipt { id, created_at: now, queue_status, usage })
+}
+
+/// What an execution answers that finds the message stored by one which broke off, perhaps before it told the worker.
+async fn accepted_before(app: &App, sender: UserId, stored: MessageStatus) -> Result<Receipt, ApiError> {
+    let usage = usage_today(app, &app.db().await?, sender).await?;
+    let MessageStatus { message, chatroom_id, .. } = stored;
     let (queue_status, ()) =
-        tokio::join!(enqueue(&app, chatroom_id, id, 0), app.drop_chatroom_list(caller.user_id));
-    let message = MessageView {
-        id,
-        content: content.to_owned(),
-        message_type: MessageType::User,
-        processing_status: ProcessingStatus::Pending,
-        created_at: now,
-    };
-    Ok((StatusCode::CREATED, quota_headers(&usage), success(Accepted { message, queue_status })))
+        tokio::join!(enqueue(app, chatroom_id, message.id, 0), app.drop_chatroom_list(sender));
+    Ok(Receipt { id: message.id, created_at: message.created_at, queue_status, usage })
 }

@@ -6,16 +6,16 @@ mod tests;
 
 use std::sync::LazyLock;
 
-use app::{App, Need};
-use axum::Router;
+use app::Need;
 use axum::routing::get;
+use web::Routes;
 
 /// What this function cannot do without: all that the deep health check looks at.
 pub const NEEDS: &[Need] =
     &[Need::Database, Need::Redis, Need::Tokens, Need::Queue, Need::Table, Need::Gemini];
 
 /// The routes outside `/api`.
-pub fn routes() -> Router<App> {
+pub fn routes() -> Routes {
     LazyLock::force(&health::STARTED);
-    Router::new().route("/health", get(health::handle))
+    Routes::new().route("/health", get(health::handle))
 }

@@ -24,8 +24,10 @@ async fn health_is_free_of_charge_and_of_dependencies() {
 
 #[tokio::test]
 async fn deep_health_names_what_is_down() {
-    let app = serving().start().await;
-    // The table is not there in these tests.
+    let all = serving().start().await;
+    let healthy = all.event("site-health-deep", None, None).send().await.expect(200);
+    assert_eq!(healthy.body["checks"]["table"]["status"], "up");
+    let app = serving().var("TABLE_NAME", "absent").start().await;
     let answer = app.event("site-health-deep", None, None).send().await.expect_problem(503, "unavailable");
     let checks = &answer.body["checks"];
     for part in ["postgres", "redis", "queue", "gemini"] {
@@ -146,7 +148,7 @@ async fn a_panic_is_an_answer() {
     async fn broken() {
         panic!("on purpose");
     }
-    let routes = axum::Router::new().route("/broken", axum::routing::get(broken));
+    let routes = web::Routes::new().route("/broken", axum::routing::get(broken));
     let app = TestApp::serving(routes).start().await;
     let answer = app.request("GET", "/broken").send().await.expect_problem(500, "internal");
     assert!(!answer.body.to_string().contains("on purpose"));

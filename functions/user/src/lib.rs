@@ -6,16 +6,16 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
-use app::{App, Need};
-use axum::Router;
+use app::Need;
 use axum::routing::get;
+use web::Routes;
 
 /// What this function cannot do without.
 pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens];
 
 /// The routes below `/api/user`.
-pub fn routes() -> Router<App> {
-    Router::new()
+pub fn routes() -> Routes {
+    Routes::new()
         .route("/api/user/me", get(me::handle).put(rename::handle))
         .route("/api/user/stats", get(stats::handle))
 }

@@ -1,7 +1,8 @@
 //! What tests share: an application on real Postgres and Redis, fakes of the vendors' services, events.
 //!
-//! `cargo dev test` starts Postgres and Redis and says where they are by `TEST_DATABASE_URL` and `TEST_REDIS_URL`.
-//! Each [`TestApp`] has a schema of its own; keys in Redis are kept apart by random ids, numbers and addresses.
+//! `cargo dev test` starts Postgres, Redis and the emulator of AWS and says where they are by `TEST_DATABASE_URL`,
+//! `TEST_REDIS_URL`, `TEST_AWS_ENDPOINT_URL` and `TEST_TABLE_NAME`. Each [`TestApp`] has a schema of its own; keys in Redis
+//! and records in DynamoDB are kept apart by random ids, numbers and addresses.
 
 #![expect(
     clippy::expect_used,

@@ -53,6 +53,11 @@ impl TestApp {
         .await;
     }
 
+    /// Makes `person` an operator.
+    pub async fn make_admin(&self, person: &Person) {
+        self.execute(&format!("UPDATE users SET role = 'admin' WHERE id = '{}'", person.id)).await;
+    }
+
     /// Opens a room of `person` by the API and answers its id.
     pub async fn room(&self, person: &Person) -> String {
         let request = self.request("POST", "/api/chatroom").by(person).json(json!({ "name": "A room" }));

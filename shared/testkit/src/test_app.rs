@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::{App, Clock, Config, Need, Parts, Tokens};
-use axum::Router;
+use aws_sdk_dynamodb::types::AttributeValue;
 use clients::redis::Redis;
+use clients::table::Table;
 use clients::tls::client_config;
 use domain::MobileNumber;
 use secrecy::ExposeSecret;
 use store::{Database, DatabaseConfig, migrations};
 use tokio_postgres::NoTls;
 use uuid::Uuid;
+use web::Routes;
 
 use crate::{FakeDeadLetters, FakeModel, FakeQueue, RequestBuilder};
 
@@ -33,7 +35,7 @@ pub struct TestApp {
 
 /// A [`TestApp`] in the making.
 pub struct TestAppBuilder {
-    routes: Router<App>,
+    routes: Routes,
     vars: HashMap<&'static str, String>,
 }
 
@@ -47,11 +49,11 @@ impl TestAppBuilder {
 
     /// Makes the schema and the application.
     pub async fn start(self) -> TestApp {
-        let config =
-            Config::from_lookup(&[Need::Database, Need::Redis, Need::Tokens, Need::Codes], &|name| {
-                self.vars.get(name).cloned()
-            })
-            .expect("the test's configuration is usable");
+        let config = Config::from_lookup(
+            &[Need::Database, Need::Redis, Need::Tokens, Need::Codes, Need::Table],
+            &|name| self.vars.get(name).cloned(),
+        )
+        .expect("the test's configuration is usable");
         let database_url = empty_schema().await;
         let database = Database::new(DatabaseConfig {
             url: &database_url,
@@ -71,7 +73,7 @@ impl TestAppBuilder {
             tokens: Some(Tokens::new(&config.jwt_secret, config.jwt_lifetime)),
             queue: Some(queue.clone()),
             dead_letters: Some(dead_letters.clone()),
-            table: None,
+            table: Some(Table::new(&config.aws.load(), &config.table_name)),
             model: Some(model.clone()),
             config,
         });
@@ -83,16 +85,24 @@ impl TestAppBuilder {
 impl TestApp {
     /// An application that serves `routes`, with limits on requests that no test reaches by accident.
     #[must_use]
-    pub fn serving(routes: Router<App>) -> TestAppBuilder {
+    pub fn serving(routes: Routes) -> TestAppBuilder {
+        // What is said of a model is shared by all who ask it.
+        let model = |kind: &str| format!("{kind}-{}", Uuid::new_v4().simple());
         let vars = [
             ("ENVIRONMENT", "local".to_owned()),
             ("DATABASE_URL", from_env("TEST_DATABASE_URL")),
             ("DATABASE_POOL_SIZE", "8".to_owned()),
             ("REDIS_URL", from_env("TEST_REDIS_URL")),
+            ("AWS_REGION", "eu-central-1".to_owned()),
+            ("AWS_ENDPOINT_URL", from_env("TEST_AWS_ENDPOINT_URL")),
+            ("TABLE_NAME", from_env("TEST_TABLE_NAME")),
             ("JWT_SECRET", "a secret of the tests, 32 letters".to_owned()),
             ("RATE_LIMIT_MAX_REQUESTS", "100000".to_owned()),
             ("RATE_LIMIT_USER_MAX_REQUESTS", "100000".to_owned()),
             ("RETRY_BASE_DELAY_MS", "2000".to_owned()),
+            ("GEMINI_MODEL_BASIC", model("basic")),
+            ("GEMINI_MODEL_PRO", model("pro")),
+            ("GEMINI_MODEL_FALLBACK", model("fallback")),
         ];
         TestAppBuilder { routes, vars: vars.into() }
     }
@@ -106,6 +116,24 @@ impl TestApp {
     /// Moves the application's clock on.
     pub fn advance(&self, step: Duration) {
         self.app.clock.advance(chrono::TimeDelta::from_std(step).expect("the step is not absurd"));
+    }
+
+    /// Has the operation that is on record under `key` look as if its execution was killed before it was completed.
+    pub async fn break_off_operation(&self, key: &str) {
+        let until = (self.app.clock.now() + Duration::from_secs(35)).timestamp_millis();
+        let config = self.app.config.aws.load();
+        aws_sdk_dynamodb::Client::new(&config)
+            .update_item()
+            .table_name(&self.app.config.table_name)
+            .key("pk", AttributeValue::S(format!("idempotency#{key}")))
+            .condition_expression("attribute_exists(pk)")
+            .update_expression("SET #status = :in_progress, in_progress_until = :until REMOVE receipt")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":in_progress", AttributeValue::S("INPROGRESS".to_owned()))
+            .expression_attribute_values(":until", AttributeValue::N(until.to_string()))
+            .send()
+            .await
+            .expect("the operation is on record");
     }
 
     /// The one value that `sql` selects, for looking at what is stored.

@@ -1,5 +1,6 @@
 //! The routes, in this process, on real Postgres and Redis.
 
+mod idempotency;
 mod isolation;
 mod quota;
 mod rooms;

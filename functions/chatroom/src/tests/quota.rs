@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use domain::Tier;
 use futures::future::join_all;
 use serde_json::json;
@@ -81,4 +82,36 @@ async fn the_limit_follows_the_plan_at_once() {
     app.set_tier(&person, Tier::Basic).await;
     let request = app.request("POST", &format!("/api/chatroom/{room}/message")).by(&person);
     let _ = request.json(json!({ "content": "x" })).send().await.expect_problem(429, "daily_quota_exhausted");
+}
+
+#[tokio::test]
+async fn across_midnight_each_day_accepts_exactly_its_own() {
+    let app = start().await;
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    let now = app.app.clock.now();
+    let evening = domain::quota::resets_at(now) + TimeDelta::days(1) - TimeDelta::seconds(2);
+    app.advance((evening - now).to_std().unwrap());
+    for _ in 0..4 {
+        app.message(&person, &room, "hello").await;
+    }
+    let path = format!("/api/chatroom/{room}/message");
+    let sends = (0..50).map(|number: u64| {
+        let request = app.request("POST", &path).by(&person).json(json!({ "content": "the last?" }));
+        let app = &app;
+        async move {
+            // Midnight comes while they are on their way.
+            if number == 25 {
+                app.advance(Duration::from_secs(4));
+            }
+            request.send().await.status.as_u16()
+        }
+    });
+    let statuses: Vec<u16> = join_all(sends).await;
+
+    let days: Vec<i32> = app.stored("SELECT array_agg(messages ORDER BY day) FROM daily_usage").await;
+    let accepted = i32::try_from(statuses.iter().filter(|status| **status == 201).count()).unwrap();
+    assert!(days.iter().all(|used| *used <= 5), "{days:?}");
+    assert_eq!(days.iter().sum::<i32>(), accepted + 4);
+    assert_eq!(days.last(), Some(&5), "{days:?}: more than five were sent on the new day");
 }
