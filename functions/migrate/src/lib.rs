@@ -1,6 +1,7 @@
 //! Brings the database's schema up to date: on each deploy, as a CloudFormation custom resource, before the new code
-//! serves; and from the command line.
+//! serves; and from the command line, where it also says who operates the service.
 
+pub mod roles;
 #[cfg(test)]
 mod tests;
 
@@ -47,13 +48,15 @@ struct CustomResourceResponse {
 /// # Errors
 /// Naming the migration that failed.
 pub async fn run(config: &Config) -> Result<Vec<String>, Error> {
-    let url = config.migration_database_url.as_ref().unwrap_or(&config.database_url);
-    let database =
-        Database::new(DatabaseConfig { url: url.expose_secret(), pool_size: 1, tls: client_config() })?;
-    let mut client = database.client().await?;
+    let mut client = database(config)?.client().await?;
     let applied = migrations::run(&mut client).await?;
     info!(applied = applied.join(", "), "the schema is up to date");
     Ok(applied)
+}
+
+fn database(config: &Config) -> Result<Database, Error> {
+    let url = config.migration_database_url.as_ref().unwrap_or(&config.database_url);
+    Ok(Database::new(DatabaseConfig { url: url.expose_secret(), pool_size: 1, tls: client_config() })?)
 }
 
 /// How long migrating may take: less than the function's own time-out in `template.yaml`, so that there is time left to

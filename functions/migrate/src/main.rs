@@ -1,4 +1,5 @@
-//! The Lambda `migrate`; outside Lambda, a command that migrates once.
+//! The Lambda `migrate`; outside Lambda, a command: `migrate` migrates once, `migrate role NUMBER admin` (or `user`) says
+//! who operates the service.
 
 use app::{Config, Need, telemetry};
 use lambda_runtime::{Error, service_fn};
@@ -14,7 +15,13 @@ async fn main() -> Result<(), Error> {
         }
         let config =
             Config::from_env(&[Need::Database]).inspect_err(|error| error!("cannot start: {error}"))?;
-        migrate::run(&config).await.map(|_| ()).inspect_err(|error| error!("{error}"))
+        let args: Vec<String> = std::env::args().skip(1).collect();
+        let done = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            [] => migrate::run(&config).await.map(|_| ()),
+            ["role", number, role] => migrate::roles::set(&config, number, role).await,
+            _ => Err("usage: migrate, or migrate role NUMBER admin|user".into()),
+        };
+        done.inspect_err(|error| error!("{error}"))
     })
     .await
 }

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+/// So many there are.
+const MIGRATIONS: usize = 2;
+
 fn config(database_url: &str) -> Config {
     Config::from_lookup(&[], &|name| (name == "DATABASE_URL").then(|| database_url.to_owned())).unwrap()
 }
@@ -52,7 +55,7 @@ async fn deploys_beside_each_other_take_turns() {
     let (one, other) = tokio::join!(crate::run(&config), crate::run(&config));
     let mut applied = [one.unwrap().len(), other.unwrap().len()];
     applied.sort_unstable();
-    assert_eq!(applied, [0, 1]);
+    assert_eq!(applied, [0, MIGRATIONS]);
 }
 
 #[tokio::test]
@@ -75,11 +78,33 @@ async fn a_configuration_that_does_not_do_fails_the_deploy() {
 async fn a_rollback_meets_a_newer_schema_and_leaves_it() {
     let url = testkit::empty_schema().await;
     let config = config(&url);
-    assert_eq!(crate::run(&config).await.unwrap().len(), 1);
+    assert_eq!(crate::run(&config).await.unwrap().len(), MIGRATIONS);
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     let newer = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
-        SELECT 999, 'from_the_future', applied_on, '1' FROM refinery_schema_history";
+        SELECT 999, 'from_the_future', max(applied_on), '1' FROM refinery_schema_history";
     client.batch_execute(newer).await.unwrap();
     assert_eq!(told(&config, "Update").await["Status"], "SUCCESS");
+}
+
+#[tokio::test]
+async fn a_role_is_given_and_taken_by_number() {
+    let url = testkit::empty_schema().await;
+    let config = config(&url);
+    crate::run(&config).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let account = "INSERT INTO users (id, mobile_number, name, password_hash, created_at, updated_at)
+        VALUES (gen_random_uuid(), '+4915112345678', 'Ada', 'x', now(), now())";
+    client.batch_execute(account).await.unwrap();
+    let role = async || client.query_one("SELECT role FROM users", &[]).await.unwrap().get::<_, String>(0);
+
+    assert_eq!(role().await, "user");
+    crate::roles::set(&config, "0049 1511 2345678", "admin").await.unwrap();
+    assert_eq!(role().await, "admin");
+    for (number, wrong) in [("+4915112345679", "admin"), ("+4915112345678", "root"), ("", "user")] {
+        assert!(crate::roles::set(&config, number, wrong).await.is_err(), "{number} {wrong}");
+    }
+    crate::roles::set(&config, "+4915112345678", "user").await.unwrap();
+    assert_eq!(role().await, "user");
 }

@@ -1,0 +1,81 @@
+//! `GET /api/queue/failed`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use app::App;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use chrono::{DateTime, Utc};
+use domain::MessageId;
+use garde::Validate;
+use serde::{Deserialize, Deserializer, Serialize, de};
+use store::messages::operating;
+use web::{Admin, ApiError, ValidQuery, success};
+
+use crate::views::{JobView, views};
+
+#[derive(Debug, Deserialize, Validate)]
+pub(crate) struct Page {
+    #[serde(default = "default_limit")]
+    #[garde(range(min = 1, max = 100))]
+    limit: i64,
+    /// `next_cursor` of a later page.
+    #[garde(skip)]
+    cursor: Option<Cursor>,
+}
+
+fn default_limit() -> i64 {
+    50
+}
+
+/// The last message of the page before: when it failed, and its id.
+#[derive(Debug, Clone, Copy)]
+struct Cursor(DateTime<Utc>, MessageId);
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0.timestamp_micros(), self.1)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let read = || {
+            let (micros, id) = text.split_once('.')?;
+            Some(Self(DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))
+        };
+        read().ok_or("must be the next_cursor of another page")
+    }
+}
+
+impl<'de> Deserialize<'de> for Cursor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Failed {
+    failed: Vec<JobView>,
+    next_cursor: Option<String>,
+}
+
+/// A page of the failed messages, the latest first, each with what its last attempt came to.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    _: Admin,
+    ValidQuery(page): ValidQuery<Page>,
+) -> Result<impl IntoResponse, ApiError> {
+    let before = page.cursor.map(|Cursor(at, id)| (at, id));
+    // One more than asked for tells whether there is another page.
+    let mut messages = operating::list_failed(&app.db().await?, before, page.limit + 1).await?;
+    let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let more = messages.len() > wanted;
+    messages.truncate(wanted);
+    let last = messages.last().filter(|_| more);
+    let next_cursor = last.map(|last| Cursor(last.updated_at, last.id).to_string());
+    Ok(success(Failed { failed: views(&app, messages).await, next_cursor }))
+}

@@ -1,0 +1,6 @@
+//! The Lambda `queue`.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    web::serve("queue", queue::NEEDS, queue::routes()).await
+}

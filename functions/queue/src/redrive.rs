@@ -1,0 +1,52 @@
+//! `POST /api/queue/redrive`.
+
+use app::App;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use domain::message::ErrorCode;
+use futures::{StreamExt, stream};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use store::messages::operating;
+use store::messages::sweeping::Stranded;
+use tracing::info;
+use web::{Admin, ApiError, Valid, success};
+
+/// How many jobs are sent at once.
+const AT_ONCE: usize = 10;
+
+#[derive(Debug, Default, Deserialize, Validate)]
+#[serde(default)]
+pub(crate) struct Redrive {
+    /// Only those that failed for this reason.
+    #[garde(skip)]
+    error_code: Option<ErrorCode>,
+    /// How many at the most.
+    #[garde(range(min = 1, max = 500))]
+    limit: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    message: &'static str,
+    /// How many are answered again.
+    redriven: usize,
+    /// How many of them the queue has; the others are sent by the sweeper within two minutes.
+    queued: usize,
+}
+
+/// Has failed messages answered again, those that failed first first, at no cost to their owners.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    Admin(caller): Admin,
+    Valid(input): Valid<Redrive>,
+) -> Result<impl IntoResponse, ApiError> {
+    let (limit, now) = (input.limit.unwrap_or(100), app.clock.now());
+    let revived = operating::revive_oldest(&app.db().await?, input.error_code, limit, now).await?;
+    let redriven = revived.len();
+    let sends = stream::iter(revived)
+        .map(|Stranded { id, chatroom_id, resend }| app.enqueue(chatroom_id, id, resend));
+    let queued = sends.buffer_unordered(AT_ONCE).filter(|sent| std::future::ready(*sent)).count().await;
+    info!(redriven, queued, operator.id = %caller.user_id, "redriven by an operator");
+    Ok(success(Answer { message: "The messages are answered again", redriven, queued }))
+}

@@ -1,0 +1,53 @@
+//! `GET /api/queue/status`.
+
+use app::App;
+use app::telemetry::chain;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+use store::StoreError;
+use store::messages::operating;
+use tracing::warn;
+use web::{ApiError, success};
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Counts {
+    waiting: i64,
+    active: i64,
+    delayed: i64,
+    /// In the last 24 hours, as is the next.
+    completed: i64,
+    failed: i64,
+}
+
+/// How many messages are in which state, over all people: some seconds old at the most. For everybody.
+pub(crate) async fn handle(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+    let kept = app.redis.find_queue_status().await;
+    let kept =
+        kept.inspect_err(|error| warn!(error = chain(error), "counted anew for each")).unwrap_or_default();
+    if let Some(counts) = kept.and_then(|kept| serde_json::from_str::<Counts>(&kept).ok()) {
+        return Ok(success(counts));
+    }
+    let counts = count(&app).await?;
+    let text = serde_json::to_string(&counts).map_err(ApiError::internal)?;
+    if let Err(error) = app.redis.keep_queue_status(&text).await {
+        warn!(error = chain(&error), "the counts are not cached");
+    }
+    Ok(success(counts))
+}
+
+async fn count(app: &App) -> Result<Counts, ApiError> {
+    let now = app.clock.now();
+    let backlog = async { operating::count_backlog(&app.db().await?, now).await };
+    let totals = Box::pin(app.table()?.totals(now));
+    let (backlog, totals) = tokio::join!(backlog, totals);
+    let backlog = backlog.map_err(|error: StoreError| ApiError::from(error))?;
+    let totals = totals.map_err(ApiError::unavailable)?;
+    Ok(Counts {
+        waiting: backlog.waiting,
+        active: backlog.active,
+        delayed: backlog.delayed,
+        completed: totals.completed,
+        failed: totals.failed,
+    })
+}
