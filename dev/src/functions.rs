@@ -71,6 +71,15 @@ pub async fn build(home: &Home, reload: Reload) -> Result<()> {
     Ok(())
 }
 
+/// Builds one function, without a word unless it does not build.
+///
+/// # Errors
+/// When it does not.
+pub async fn build_one(home: &Home, function: &str) -> Result<()> {
+    let cargo = Launch::new("cargo").args(["build", "--quiet", "--bin", function]).folder(home.root());
+    run::output(&cargo).await.map(|_| ())
+}
+
 /// The folder with the built programs.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
-use dev::commands::{down, env, logs, status, test, up};
+use dev::commands::{admin, down, env, logs, status, test, up};
 use dev::functions::Reload;
 use dev::home::Home;
 use dev::services::gemini;
@@ -47,6 +47,14 @@ enum Command {
     },
     /// Print the variables that the functions run with, for `eval`.
     Env,
+    /// Make an account an operator, who may use /api/queue.
+    Admin {
+        /// The account's mobile number.
+        number: String,
+        /// Make it an ordinary account again.
+        #[arg(long)]
+        revoke: bool,
+    },
     /// Stop the worker: what it has begun is finished, messages stay in the queue.
     Stop {
         /// What to stop.
@@ -104,6 +112,7 @@ async fn run(options: Options) -> Result<ExitCode> {
         Command::Status => return status::run(&home).await,
         Command::Logs { name, follow } => logs::run(&home, name.as_deref(), follow).await?,
         Command::Env => env::run(&home)?,
+        Command::Admin { number, revoke } => admin::run(&home, &number, revoke).await?,
         Command::Stop { part: Part::Worker } => {
             let _lock = home.lock()?;
             pump::stop(&home).await?;

@@ -10,8 +10,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use uuid::Uuid;
 
-/// Every variable that the functions read, and `WORKER_CONCURRENCY`, which deployed is a parameter of the template.
-pub const CONTRACT: [&str; 35] = [
+/// Every variable that the functions read.
+pub const CONTRACT: [&str; 42] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
@@ -25,12 +25,18 @@ pub const CONTRACT: [&str; 35] = [
     "ENVIRONMENT",
     "GEMINI_API_KEY",
     "GEMINI_BASE_URL",
+    "GEMINI_BREAKER_FAILURES",
+    "GEMINI_BREAKER_PAUSE_MS",
     "GEMINI_HISTORY_TOKENS",
     "GEMINI_MAX_OUTPUT_TOKENS",
+    "GEMINI_MAX_WAIT_MS",
     "GEMINI_MODEL_BASIC",
+    "GEMINI_MODEL_FALLBACK",
     "GEMINI_MODEL_PRO",
+    "GEMINI_REQUESTS_PER_MINUTE",
     "GEMINI_SYSTEM_INSTRUCTION",
     "GEMINI_TIMEOUT_MS",
+    "GEMINI_TOKENS_PER_MINUTE",
     "JWT_EXPIRES_IN",
     "JWT_SECRET",
     "MESSAGE_DEAD_LETTER_QUEUE_URL",
@@ -44,6 +50,7 @@ pub const CONTRACT: [&str; 35] = [
     "RATE_LIMIT_WINDOW_MS",
     "REDIS_URL",
     "REFRESH_EXPIRES_IN",
+    "RESPONSE_CACHE_TTL",
     "RETRY_BASE_DELAY_MS",
     "TABLE_NAME",
     "WORKER_CONCURRENCY",
@@ -179,9 +186,11 @@ mod tests {
 
     #[test]
     fn the_contract_names_every_variable_that_the_configuration_reads() {
-        let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/app/src/config.rs");
-        let source = fs::read_to_string(source).unwrap();
-        let code = source.split("#[cfg(test)]").next().unwrap();
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/app/src/config");
+        let files = fs::read_dir(folder).unwrap();
+        let sources = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+        let code: String =
+            sources.map(|text| text.split("#[cfg(test)]").next().unwrap().to_owned()).collect();
         let is_name = |word: &&str| {
             word.len() > 4 && word.contains('_') && word.chars().all(|c| c.is_ascii_uppercase() || c == '_')
         };

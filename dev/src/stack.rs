@@ -61,7 +61,7 @@ impl Stack {
         &self.settings
     }
 
-    /// Starts what holds data: Postgres and Redis.
+    /// Starts what holds data: Postgres, Redis, and the emulator of AWS with its queues and its table.
     ///
     /// # Errors
     /// When one cannot be started.
@@ -80,7 +80,8 @@ impl Stack {
             self.settings.set_default("REDIS_URL", format!("redis://{}", service.address));
             self.state.add(&self.home, service)?;
         }
-        Ok(())
+        python::install(&self.home, python::Packages::Tools).await?;
+        self.start_aws().await
     }
 
     /// Starts all the rest and answers what runs.
@@ -88,9 +89,6 @@ impl Stack {
     /// # Errors
     /// When anything cannot be started.
     pub async fn start_functions(mut self) -> Result<State> {
-        python::install(&self.home, python::Packages::Tools).await?;
-        let template = Template::read(self.home.root())?;
-        self.start_aws(&template).await?;
         self.start_gemini().await?;
         self.settings.set_default("ENVIRONMENT", "local");
         self.settings.set_default("OTP_DELIVERY", "response");
@@ -117,7 +115,7 @@ impl Stack {
         api.await.map(|_| ())
     }
 
-    async fn start_aws(&mut self, template: &Template) -> Result<()> {
+    async fn start_aws(&mut self) -> Result<()> {
         self.settings.set_default(
             "AWS_REGION",
             env::var("AWS_DEFAULT_REGION").unwrap_or_else(|_| "eu-central-1".to_owned()),
@@ -139,7 +137,8 @@ impl Stack {
             progress::note("queues      yours (MESSAGE_QUEUE_URL, TABLE_NAME)");
             return Ok(());
         }
-        let names = aws::create(&aws_of(&self.settings)?, template).await?;
+        let template = Template::read(self.home.root())?;
+        let names = aws::create(&aws_of(&self.settings)?, &template).await?;
         self.settings.set_default("MESSAGE_QUEUE_URL", names.message_queue_url);
         self.settings.set_default("MESSAGE_DEAD_LETTER_QUEUE_URL", names.message_dead_letter_queue_url);
         self.settings.set_default("TABLE_NAME", names.table_name);

@@ -1,5 +1,6 @@
 //! What `cargo dev` can be told.
 
+pub mod admin;
 pub mod down;
 pub mod env;
 pub mod logs;

@@ -113,7 +113,8 @@ fn settings() -> Settings {
 
 async fn workspace(home: &Home, stack: &Stack, options: &Options) -> Result<bool> {
     let postgres = stack.postgres().context("the tests' PostgreSQL is not there")?;
-    let redis = stack.settings().get("REDIS_URL").context("the tests' Redis is not there")?;
+    let setting = |name| stack.settings().get(name).with_context(|| format!("the tests have no {name}"));
+    let redis = setting("REDIS_URL")?;
     let (cargo_args, test_args) = options.split();
     let scope: &[&str] = if options.narrowed().is_some() { &[] } else { &["--workspace"] };
     let launch = cargo(home, ["test", "--no-fail-fast"])
@@ -121,7 +122,15 @@ async fn workspace(home: &Home, stack: &Stack, options: &Options) -> Result<bool
         .args(cargo_args)
         .args(["--", "--skip", E2E])
         .args(test_args)
-        .env([("TEST_DATABASE_URL", postgres.url(TEST_DATABASE)), ("TEST_REDIS_URL", format!("{redis}/1"))]);
+        .env([("TEST_DATABASE_URL", postgres.url(TEST_DATABASE)), ("TEST_REDIS_URL", format!("{redis}/1"))])
+        .env([
+            ("TEST_AWS_ENDPOINT_URL", setting("AWS_ENDPOINT_URL")?),
+            ("TEST_TABLE_NAME", setting("TABLE_NAME")?),
+        ])
+        .env([
+            ("AWS_ACCESS_KEY_ID", setting("AWS_ACCESS_KEY_ID")?),
+            ("AWS_SECRET_ACCESS_KEY", setting("AWS_SECRET_ACCESS_KEY")?),
+        ]);
     process::shown(&launch).await
 }
 

@@ -1,0 +1,39 @@
+//! `cargo dev admin`
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+
+use crate::functions;
+use crate::home::Home;
+use crate::process::{Launch, run as process};
+use crate::progress::note;
+use crate::settings::{CONTRACT, Settings};
+use crate::state::State;
+
+/// Makes the account of `number` an operator, or one no more: in the database of the stack that runs, or in that of
+/// `DATABASE_URL`.
+///
+/// # Errors
+/// When nothing runs and no database is given, or there is no such account.
+pub async fn run(home: &Home, number: &str, revoke: bool) -> Result<()> {
+    let env = environment(home)?;
+    functions::build_one(home, functions::MIGRATE).await?;
+    let role = if revoke { "user" } else { "admin" };
+    let command = Launch::new(functions::programs(home).await?.join(functions::MIGRATE))
+        .args(["role", number, role])
+        .without(CONTRACT)
+        .env(env)
+        .folder(home.root());
+    process::output(&command).await.with_context(|| format!("giving {number} the role {role}"))?;
+    note(format!("{number} has the role {role} from the next request on"));
+    Ok(())
+}
+
+fn environment(home: &Home) -> Result<BTreeMap<String, String>> {
+    let given = Settings::of_developer(home.root())?;
+    if given.get("DATABASE_URL").is_some() {
+        return Ok(given.variables().clone());
+    }
+    Ok(State::load(home)?.context("nothing runs: `cargo dev up` first, or set DATABASE_URL")?.env)
+}
