@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use rand::CryptoRng;
 
 /// The time, which tests can move.
@@ -14,11 +14,12 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Now.
+    /// Now, in whole microseconds: what Postgres keeps of a time is then all there is.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
     pub fn now(&self) -> DateTime<Utc> {
-        Utc::now() + TimeDelta::milliseconds(self.ahead.load(Ordering::Relaxed))
+        let now = Utc::now() + TimeDelta::milliseconds(self.ahead.load(Ordering::Relaxed));
+        now.trunc_subsecs(6)
     }
 
     /// Moves this clock and all its clones on by `step`.
