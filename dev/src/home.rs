@@ -28,6 +28,13 @@ impl Home {
         Self { dir: root.join(".dev/test"), root }
     }
 
+    /// What `cargo dev faults` starts, in `.dev/faults`.
+    #[must_use]
+    pub fn of_faults() -> Self {
+        let root = checkout();
+        Self { dir: root.join(".dev/faults"), root }
+    }
+
     /// The stack with its files in `dir`.
     #[must_use]
     pub fn in_folder(dir: &Path) -> Self {

@@ -1,10 +1,12 @@
 //! The local stack and the test runner, `cargo dev`: see `docs/local.md`.
 
 pub mod commands;
+pub mod faults;
 pub mod fleet;
 pub mod functions;
 pub mod gemini;
 pub mod home;
+pub mod lambda;
 pub mod ports;
 pub mod process;
 pub mod progress;

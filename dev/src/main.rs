@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
-use dev::commands::{admin, down, env, logs, status, test, up};
+use dev::commands::{admin, down, env, faults, logs, status, test, up};
 use dev::functions::Reload;
 use dev::home::Home;
 use dev::services::gemini;
@@ -69,6 +69,8 @@ enum Command {
     },
     /// Run all tests: those of the workspace, then the end-to-end suite on a stack of its own.
     Test(test::Options),
+    /// Break a running service on purpose and print what came of it.
+    Faults(faults::Options),
     /// Serve the stand-in for Gemini.
     #[command(hide = true)]
     Gemini {
@@ -123,6 +125,7 @@ async fn run(options: Options) -> Result<ExitCode> {
             pump::start(&home).await?;
         }
         Command::Test(options) => return test::run(options).await,
+        Command::Faults(options) => return faults::run(options).await,
         Command::Gemini { port } => gemini::serve(port).await?,
         Command::Fleet { reload } => {
             fleet::run(&home, if reload { Reload::OnChange } else { Reload::Never }).await?;

@@ -2,9 +2,18 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _, stdout};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::Result;
+
+/// Whether steps are run without a word.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From now on steps are run without a word: for those who start many stacks and have something else to show.
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
 
 /// Runs a step, showing `name`, then what came of it and how long it took.
 ///
@@ -15,6 +24,9 @@ where
     T: Shown,
     F: Future<Output = Result<T>>,
 {
+    if QUIET.load(Ordering::Relaxed) {
+        return work.await;
+    }
     let begun = Instant::now();
     let live = stdout().is_terminal();
     if live {

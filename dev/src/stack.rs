@@ -55,6 +55,12 @@ impl Stack {
         self.postgres.as_ref()
     }
 
+    /// What runs, as far as it does.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
     /// What the functions run with, as far as it is known.
     #[must_use]
     pub fn settings(&self) -> &Settings {

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod down;
 pub mod env;
+pub mod faults;
 pub mod logs;
 pub mod status;
 pub mod test;

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use tokio::process::{Child, Command};
 
 use crate::home::Home;
+use crate::lambda;
 use crate::process::Launch;
 use crate::settings::CONTRACT;
 use crate::state::State;
@@ -91,12 +92,11 @@ impl Instances {
         let log = OpenOptions::new().create(true).append(true).open(&path);
         let log = log.with_context(|| format!("opening the log {}", path.display()))?;
         let both = log.try_clone().with_context(|| format!("sharing the log {}", path.display()))?;
-        let launch = Launch::new(self.programs.join(function)).without(CONTRACT).env(self.env.clone()).env([
-            ("AWS_LAMBDA_FUNCTION_NAME", function),
-            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
-            ("AWS_LAMBDA_RUNTIME_API", &format!("{}/.rt/{function}", self.base_url)),
-        ]);
+        let runtime_api = format!("{}/.rt/{function}", self.base_url);
+        let launch = Launch::new(self.programs.join(function))
+            .without(CONTRACT)
+            .env(self.env.clone())
+            .env(lambda::variables(function, &runtime_api));
         let mut command = launch.command();
         command.stdout(log).stderr(both);
         let started = Command::from(command).kill_on_drop(true).spawn();

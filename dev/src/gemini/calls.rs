@@ -1,6 +1,6 @@
 //! What the stand-in was asked.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
@@ -37,6 +37,9 @@ pub(super) struct Call {
 pub(super) struct CallLog {
     count: u64,
     calls: VecDeque<Call>,
+    /// How often each text was to be answered, of all calls.
+    #[serde(skip)]
+    wanted: HashMap<String, usize>,
     /// Grows with each clearing, so that a call from before is not mistaken for one after.
     #[serde(skip)]
     era: u64,
@@ -60,6 +63,7 @@ impl CallLog {
         step: Option<&'static str>,
     ) -> CallId {
         self.count += 1;
+        *self.wanted.entry(asked.last_user_text().to_owned()).or_default() += 1;
         if self.calls.len() >= KEPT {
             self.calls.pop_front();
         }
@@ -83,6 +87,11 @@ impl CallLog {
         if let Some(call) = self.calls.iter_mut().rev().find(|call| same_era && call.number == id.number) {
             call.status = Some(status);
         }
+    }
+
+    /// How often `text` was to be answered.
+    pub(super) fn wanted(&self, text: &str) -> usize {
+        self.wanted.get(text).copied().unwrap_or_default()
     }
 
     pub(super) fn clear(&mut self) {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::StandIn;
 use super::fields::{FieldError, Fields};
+use super::quota::Limit;
 use super::script::Script;
 
 impl IntoResponse for FieldError {
@@ -38,7 +39,10 @@ pub(super) async fn clear_scripts(State(stand_in): State<StandIn>) -> StatusCode
 
 /// `GET /_control/calls`
 pub(super) async fn list_calls(State(stand_in): State<StandIn>) -> Response {
-    Json(&stand_in.memory().calls).into_response()
+    let memory = stand_in.memory();
+    let mut answer = json!(&memory.calls);
+    answer["over"] = memory.quota.over().into();
+    Json(answer).into_response()
 }
 
 /// `DELETE /_control/calls`
@@ -59,6 +63,21 @@ pub(super) async fn set_latency(
     let latency = latency.ok_or_else(needed)?;
     stand_in.memory().latency = latency;
     Ok(Json(json!({"ms": u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)})))
+}
+
+/// `POST /_control/quota`
+pub(super) async fn set_quota(
+    State(stand_in): State<StandIn>,
+    body: Bytes,
+) -> Result<StatusCode, FieldError> {
+    let mut fields = Fields::new(parse(&body)?, "")?;
+    let (requests, tokens) = (fields.number("requests_per_minute")?, fields.number("tokens_per_minute")?);
+    fields.finish()?;
+    let limit = |number: Option<u64>| number.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
+    let limited = requests.or(tokens).is_some();
+    let limit = limited.then(|| Limit { requests: limit(requests), tokens: limit(tokens) });
+    stand_in.memory().quota.set(limit);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn parse(body: &[u8]) -> Result<Value, FieldError> {

@@ -15,6 +15,7 @@
 //! | `GET /_control/calls` | `{"count": n, "calls": [...]}`, oldest first, the last 1,000 in full, see `calls.rs` |
 //! | `DELETE /_control/calls` | forgets the calls and counts from 0 again |
 //! | `POST /_control/latency {"ms": n}` | every call waits so long before its answer begins |
+//! | `POST /_control/quota {"requests_per_minute": n, "tokens_per_minute": n}` | calls over that, of one model in any 60 seconds, get a 429 with `RetryInfo`; `{}` lifts it. `over` in the calls counts them |
 //!
 //! A control call that makes no sense gets a 400 `{"error": "...", "field": "steps[0].kind"}`.
 
@@ -26,6 +27,7 @@ mod control;
 mod error;
 mod fields;
 mod messages;
+mod quota;
 mod request;
 mod schema;
 mod script;
@@ -42,6 +44,7 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 use self::calls::CallLog;
+use self::quota::Quota;
 use self::script::Scripts;
 
 /// The models that the stand-in has: the stable ones of November 2026.
@@ -60,16 +63,29 @@ struct Memory {
     scripts: Scripts,
     calls: CallLog,
     latency: Duration,
+    quota: Quota,
 }
 
 impl StandIn {
-    /// Serves a fresh stand-in on the listener until the future is dropped.
+    /// Serves on the listener until the future is dropped.
     ///
     /// # Errors
     /// When the listener fails.
-    pub async fn serve(listener: TcpListener) -> anyhow::Result<()> {
-        axum::serve(listener, Self::default().router()).await?;
+    pub async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
+        axum::serve(listener, self.router()).await?;
         Ok(())
+    }
+
+    /// How often an answer to the very text `asked` was wanted since the start, or since the calls were cleared.
+    #[must_use]
+    pub fn calls(&self, asked: &str) -> usize {
+        self.memory().calls.wanted(asked)
+    }
+
+    /// How many calls were over the quota.
+    #[must_use]
+    pub fn over(&self) -> u64 {
+        self.memory().quota.over()
     }
 
     /// The routes, for those who bring their own server.
@@ -79,6 +95,7 @@ impl StandIn {
             .route("/_control/script", post(control::add_script).delete(control::clear_scripts))
             .route("/_control/calls", get(control::list_calls).delete(control::clear_calls))
             .route("/_control/latency", post(control::set_latency))
+            .route("/_control/quota", post(control::set_quota))
             .fallback(serve::not_found)
             .method_not_allowed_fallback(serve::not_found)
             .layer(DefaultBodyLimit::max(MAX_REQUEST))

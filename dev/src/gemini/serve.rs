@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
@@ -59,8 +59,15 @@ pub(super) async fn call(
     let asked = request::check_key(&headers)
         .and_then(|()| body.map_err(|_| VendorError::too_large()))
         .and_then(|body| request::read(method, model, &body));
-    let (id, step, latency) = {
+    let (asked, id, step, latency) = {
         let mut memory = stand_in.memory();
+        let asked = asked.and_then(|asked| {
+            let taken = memory.quota.take(model, answer::prompt_tokens(&asked), Instant::now());
+            let over = |wait: Duration| {
+                VendorError::quota(model, false, Some(&format!("{}s", wait.as_secs_f64().ceil())))
+            };
+            taken.map(|()| asked).map_err(over)
+        });
         let step = match &asked {
             Ok(asked) if method != Method::CountTokens => memory.scripts.take(asked.last_user_text()),
             _ => None,
@@ -69,7 +76,8 @@ pub(super) async fn call(
         let now = Utc::now();
         let nothing = Asked::default();
         let seen = asked.as_ref().unwrap_or(&nothing);
-        (memory.calls.begin(now, method, model, seen, step.as_ref().map(Step::kind)), step, memory.latency)
+        let id = memory.calls.begin(now, method, model, seen, step.as_ref().map(Step::kind));
+        (asked, id, step, memory.latency)
     };
     sleep(latency).await;
 

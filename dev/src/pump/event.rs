@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 /// The record of a message that `ReceiveMessage` answered.
-pub(super) fn record(message: &Value, queue_url: &str, region: &str) -> Value {
+pub(crate) fn record(message: &Value, queue_url: &str, region: &str) -> Value {
     let mut path = queue_url.rsplit('/');
     let (queue, account) = (path.next().unwrap_or_default(), path.next().unwrap_or_default());
     json!({

@@ -1,7 +1,7 @@
 //! What Lambda's event source mapping does for the deployed worker: takes batches from the queue, invokes the function
 //! with them, and deletes what it says was done. A process of its own, so that it can be stopped and started.
 
-mod event;
+pub(crate) mod event;
 mod outcome;
 mod source;
 

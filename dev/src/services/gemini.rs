@@ -43,5 +43,5 @@ pub async fn serve(port: u16) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
         .with_context(|| format!("listening on port {port} for the stand-in for Gemini"))?;
-    StandIn::serve(listener).await
+    StandIn::default().serve(listener).await
 }

@@ -51,14 +51,25 @@ pub async fn start(home: &Home) -> Result<Service> {
 
 /// Whether Redis answers on `port`.
 pub async fn answers(port: u16) -> bool {
-    async fn ping(port: u16) -> io::Result<bool> {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        stream.write_all(b"PING\r\n").await?;
-        let mut answer = [0; 7];
-        stream.read_exact(&mut answer).await?;
-        Ok(&answer == b"+PONG\r\n")
-    }
-    ping(port).await.unwrap_or(false)
+    is_answered(port, "PING", "+PONG").await.unwrap_or(false)
+}
+
+/// Empties the Redis on `port`.
+///
+/// # Errors
+/// When it does not do so.
+pub async fn empty(port: u16) -> Result<()> {
+    let done = is_answered(port, "FLUSHALL", "+OK").await.context("emptying Redis")?;
+    anyhow::ensure!(done, "Redis would not be emptied");
+    Ok(())
+}
+
+async fn is_answered(port: u16, command: &str, expected: &str) -> io::Result<bool> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    stream.write_all(format!("{command}\r\n").as_bytes()).await?;
+    let mut answer = vec![0; expected.len()];
+    stream.read_exact(&mut answer).await?;
+    Ok(answer == expected.as_bytes())
 }
 
 async fn server(home: &Home) -> Result<PathBuf> {

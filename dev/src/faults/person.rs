@@ -1,0 +1,89 @@
+//! People, and what they send.
+
+use anyhow::Result;
+use futures::future::try_join_all;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::api::{Answer, Request};
+use super::world::World;
+
+/// Somebody with an account.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    pub(crate) number: String,
+    pub(crate) token: String,
+}
+
+/// A message that was accepted.
+#[derive(Debug, Clone)]
+pub(crate) struct Sent {
+    pub(crate) id: Uuid,
+    /// Its text, which no other message has.
+    pub(crate) text: String,
+}
+
+impl Person {
+    /// Somebody new, by the way that everybody takes.
+    pub(crate) async fn sign_up(world: &World) -> Result<Self> {
+        let number = format!("+4915{:09}", Uuid::new_v4().as_u128() % 1_000_000_000);
+        let post = |path: &str, body| Request::new("POST", path).json(&body);
+        let code = post("/api/auth/send-signup-otp", json!({ "mobile_number": number }));
+        let otp = code.send(&world.lambda).await?.expect(200)?.text("/otp")?;
+        let account = json!({ "mobile_number": number, "otp": otp, "name": "Ada", "password": "correct horse battery" });
+        let account = post("/api/auth/verify-signup-otp", account);
+        let token = account.send(&world.lambda).await?.expect(201)?.text("/token")?;
+        Ok(Self { number, token })
+    }
+
+    /// The same person as an operator, named as an operator names others: beside the API.
+    pub(crate) async fn make_admin(&self, world: &World) -> Result<Self> {
+        const SQL: &str = "UPDATE users SET role = 'admin' WHERE mobile_number = $1";
+        anyhow::ensure!(world.db.execute(SQL, &[&self.number]).await? == 1, "{} has no account", self.number);
+        Ok(self.clone())
+    }
+
+    /// A request of theirs.
+    pub(crate) fn request(&self, method: &'static str, path: impl Into<String>) -> Request {
+        Request::new(method, path).token(&self.token)
+    }
+
+    /// A new room's id.
+    pub(crate) async fn room(&self, world: &World) -> Result<String> {
+        let request = self.request("POST", "/api/chatroom").json(&json!({ "name": "A room" }));
+        request.send(&world.lambda).await?.expect(201)?.text("/chatroom/id")
+    }
+
+    /// So many new rooms.
+    pub(crate) async fn rooms(&self, world: &World, count: usize) -> Result<Vec<String>> {
+        try_join_all((0..count).map(|_| self.room(world))).await
+    }
+
+    /// The request that sends `text` to `room`.
+    pub(crate) fn message(&self, room: &str, text: &str) -> Request {
+        self.request("POST", format!("/api/chatroom/{room}/message")).json(&json!({ "content": text }))
+    }
+
+    /// Sends a message that is accepted.
+    pub(crate) async fn send(&self, world: &World, room: &str) -> Result<Sent> {
+        self.send_text(world, room, &unique("message")).await
+    }
+
+    /// Sends a message of this text, which is accepted.
+    pub(crate) async fn send_text(&self, world: &World, room: &str, text: &str) -> Result<Sent> {
+        let answer = self.message(room, text).send(&world.lambda).await?.expect(201)?;
+        Sent::read(&answer, text)
+    }
+}
+
+impl Sent {
+    /// The message that `answer` says was accepted.
+    pub(crate) fn read(answer: &Answer, text: &str) -> Result<Self> {
+        Ok(Self { id: answer.text("/message/id")?.parse()?, text: text.to_owned() })
+    }
+}
+
+/// A text that nobody else uses, so that it can be told from all others.
+pub(crate) fn unique(text: &str) -> String {
+    format!("{text} {}", Uuid::new_v4().simple())
+}

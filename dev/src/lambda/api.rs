@@ -1,0 +1,92 @@
+//! Lambda's two interfaces: the Runtime API, version 2018-06-01, and `Invoke`, version 2015-03-31.
+
+use std::sync::{Arc, Weak};
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::routing::{get, post};
+
+use super::instance::{Answer, Desk};
+use super::{Desks, Inner, Lambda, lock};
+
+#[derive(Clone)]
+struct Service {
+    desks: Arc<Desks>,
+    inner: Weak<Inner>,
+}
+
+pub(super) fn router(desks: Arc<Desks>, inner: Weak<Inner>) -> Router {
+    Router::new()
+        .route("/{instance}/2018-06-01/runtime/invocation/next", get(next))
+        .route("/{instance}/2018-06-01/runtime/invocation/{id}/response", post(response))
+        .route("/{instance}/2018-06-01/runtime/invocation/{id}/error", post(error))
+        .route("/{instance}/2018-06-01/runtime/init/error", post(init_error))
+        .route("/2015-03-31/functions/{function}/invocations", post(invoke))
+        .with_state(Service { desks, inner })
+}
+
+impl Service {
+    fn desk(&self, instance: &str) -> Option<Arc<Desk>> {
+        lock(&self.desks).get(instance).cloned()
+    }
+
+    fn answer(&self, instance: &str, id: &str, answer: Answer) -> StatusCode {
+        let open = self.desk(instance).and_then(|desk| lock(&desk.open).remove(id));
+        // Whoever asked may have given up.
+        open.map_or(StatusCode::BAD_REQUEST, |asker| {
+            let _ = asker.send(answer);
+            StatusCode::ACCEPTED
+        })
+    }
+}
+
+async fn next(State(service): State<Service>, Path(instance): Path<String>) -> Response {
+    let Some(desk) = service.desk(&instance) else { return StatusCode::FORBIDDEN.into_response() };
+    let Some(invocation) = desk.waiting.lock().await.recv().await else {
+        return StatusCode::GONE.into_response();
+    };
+    let headers = [
+        ("lambda-runtime-aws-request-id", invocation.id.clone()),
+        ("lambda-runtime-deadline-ms", invocation.deadline.to_string()),
+        (
+            "lambda-runtime-invoked-function-arn",
+            format!("arn:aws:lambda:eu-central-1:000000000000:function:{instance}"),
+        ),
+    ];
+    lock(&desk.open).insert(invocation.id, invocation.answer);
+    (AppendHeaders(headers), invocation.payload).into_response()
+}
+
+async fn response(
+    State(service): State<Service>,
+    Path((instance, id)): Path<(String, String)>,
+    body: String,
+) -> StatusCode {
+    service.answer(&instance, &id, Ok(body))
+}
+
+async fn error(
+    State(service): State<Service>,
+    Path((instance, id)): Path<(String, String)>,
+    body: String,
+) -> StatusCode {
+    service.answer(&instance, &id, Err(body))
+}
+
+async fn init_error(Path(instance): Path<String>, body: String) -> StatusCode {
+    eprintln!("{instance} cannot start: {body}");
+    StatusCode::ACCEPTED
+}
+
+async fn invoke(State(service): State<Service>, Path(function): Path<String>, body: String) -> Response {
+    let Some(inner) = service.inner.upgrade() else { return StatusCode::GONE.into_response() };
+    let Ok(payload) = serde_json::from_str(&body) else {
+        return (StatusCode::BAD_REQUEST, "the payload is not JSON").into_response();
+    };
+    match Lambda(inner).invoke(&function, payload).await {
+        Ok(answer) => answer.to_string().into_response(),
+        Err(error) => (StatusCode::BAD_GATEWAY, format!("{error:#}")).into_response(),
+    }
+}
