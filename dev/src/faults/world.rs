@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use super::Suite;
 use super::look::Look;
+use super::person::Sent;
 use super::proxy::{Proxy, address_of};
 use crate::functions::{self, Reload};
 use crate::gemini::StandIn;
@@ -135,6 +137,15 @@ impl World {
         let (queue_url, region) = (self.var("MESSAGE_QUEUE_URL")?, self.var("AWS_REGION")?);
         let records: Vec<Value> = items.iter().map(|item| event::record(item, queue_url, region)).collect();
         Ok(json!({ "Records": records }))
+    }
+
+    /// The event by which the worker is handed `sent`, which stays on the queue.
+    pub(crate) fn delivery_of(&self, sent: &Sent) -> Result<Value> {
+        let body = json!({ "version": 1, "type": "answer_message", "message_id": sent.id });
+        let attributes = json!({ "ApproximateReceiveCount": "1", "MessageGroupId": sent.id });
+        self.delivery(&[json!({
+            "MessageId": Uuid::new_v4(), "ReceiptHandle": "none", "Body": body.to_string(), "Attributes": attributes,
+        })])
     }
 
     /// From now on the queue drives workers.

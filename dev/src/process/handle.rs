@@ -85,6 +85,16 @@ impl Handle {
         }
     }
 
+    /// Has the process stand still, whatever it is doing, until [`Self::resume`].
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Has a frozen process go on where it stood.
+    pub fn resume(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
     fn signal(&self, signal: Signal) {
         let Ok(pid) = i32::try_from(self.pid) else { return };
         if self.is_alive() {

@@ -32,7 +32,26 @@ pub(super) async fn run(suite: &Suite) -> Result<Figure> {
     figure.check(usize::try_from(used) == Ok(rounds), || {
         format!("{used} units of quota for {rounds} messages")
     });
+    let refused = a_second_answer_is_refused(&world).await?;
+    figure.check(refused, || "a second answer, written past all other guards, was taken".to_owned());
+    figure.seen.push("a second answer written past the lease is refused by the schema".to_owned());
     Ok(figure)
+}
+
+/// Whether the last guard holds alone: an answer to a message that has one, written by no worker.
+async fn a_second_answer_is_refused(world: &World) -> Result<bool> {
+    const SQL: &str = "INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status,
+            reply_to, created_at, updated_at)
+        SELECT gen_random_uuid(), chatroom_id, user_id, position + 1000000, 'ai', 'again', 'completed', reply_to, now(), now()
+        FROM messages WHERE message_type = 'ai' LIMIT 1";
+    match world.db.execute(SQL, &[]).await {
+        Ok(written) => {
+            anyhow::ensure!(written == 1, "there is no answer to write again");
+            Ok(false)
+        }
+        Err(error) if format!("{error:?}").contains("messages_reply_to_key") => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 async fn round(world: &World, person: &Person, room: &str) -> Result<Sent> {

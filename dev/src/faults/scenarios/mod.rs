@@ -4,6 +4,7 @@ mod accepted;
 mod client_retry;
 mod dual_write;
 mod duplicates;
+mod frozen_worker;
 mod gemini_failures;
 mod gemini_quota;
 mod order;
@@ -26,6 +27,7 @@ macro_rules! scenario {
 pub(super) const SCENARIOS: &[Scenario] = &[
     scenario!("accepted", "an accepted message is answered", accepted, waits: false),
     scenario!("worker-death", "a worker's death loses nothing", worker_death, waits: true),
+    scenario!("frozen-worker", "a worker that was overtaken changes nothing", frozen_worker, waits: true),
     scenario!("dual-write", "the dual write is safe", dual_write, waits: true),
     scenario!("duplicate-delivery", "a duplicate delivery is harmless", duplicates, waits: false),
     scenario!("poison", "poison stays alone", poison, waits: false),
