@@ -11,9 +11,13 @@ use app::telemetry::chain;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
+use tokio::time::timeout;
 use tracing::{Instrument, info_span, warn};
 
 use crate::answer::{Outcome, answer};
+
+/// How long setting a delay may take: less than is left of the function's time when the last answer is stored.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the batch; work that could not end before `deadline` is not begun.
 pub(crate) async fn run(app: &App, event: SqsEvent, deadline: DateTime<Utc>) -> SqsBatchResponse {
@@ -66,22 +70,23 @@ async fn put_off(
     records: impl Iterator<Item = SqsMessage>,
     delay: Option<Duration>,
 ) -> Vec<String> {
-    let mut returned = Vec::new();
-    for record in records {
+    let put_off = records.map(|record| async {
         if let Some(delay) = delay
             && let Err(error) = set_delay(app, &record, delay).await
         {
             warn!(error, sqs.id = record.message_id, "a delay could not be set; the queue's own applies");
         }
-        returned.push(record.message_id.unwrap_or_default());
-    }
-    returned
+        record.message_id.unwrap_or_default()
+    });
+    join_all(put_off).await
 }
 
 async fn set_delay(app: &App, record: &SqsMessage, delay: Duration) -> Result<(), String> {
     let queue = app.queue().map_err(|error| chain(&error))?;
     let receipt_handle = record.receipt_handle.as_deref().unwrap_or_default();
-    queue.delay(receipt_handle, delay).await.map_err(|error| chain(&error))
+    let set =
+        timeout(PATIENCE, queue.delay(receipt_handle, delay)).await.map_err(|elapsed| elapsed.to_string())?;
+    set.map_err(|error| chain(&error))
 }
 
 #[cfg(test)]

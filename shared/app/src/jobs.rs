@@ -10,17 +10,18 @@ use tracing::{error, warn};
 use crate::App;
 use crate::telemetry::chain;
 
-/// How long writing a record may take.
+/// How long telling the queue, or writing a record, may take: neither is worth more of a client's or a worker's time.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl App {
     /// Tells the worker of a message, for the `resend`th time. It is stored already, so a queue that does not answer loses
     /// nothing: the sweeper sends it again. Answers whether the queue has it.
     pub async fn enqueue(&self, room: ChatroomId, message: MessageId, resend: i32) -> bool {
-        let sent = match self.queue() {
-            Ok(queue) => queue.send_message(room, message, resend).await.map_err(|error| chain(&error)),
-            Err(error) => Err(chain(&error)),
-        };
+        let sent = timeout(PATIENCE, async {
+            let queue = self.queue().map_err(|error| chain(&error))?;
+            queue.send_message(room, message, resend).await.map_err(|error| chain(&error))
+        });
+        let sent = sent.await.unwrap_or_else(|elapsed| Err(elapsed.to_string()));
         if let Err(error) = &sent {
             error!(error, message.id = %message, resend, "a stored message could not be queued");
         }
