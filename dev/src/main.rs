@@ -67,7 +67,7 @@ enum Command {
         #[arg(value_enum)]
         part: Part,
     },
-    /// Run all tests: those of the workspace, then the end-to-end suite on a stack of its own.
+    /// Run all tests: those of the workspace, the end-to-end suite on a stack of its own, and a little of `faults`.
     Test(test::Options),
     /// Break a running service on purpose and print what came of it.
     Faults(faults::Options),

@@ -31,7 +31,6 @@ pub async fn run(options: Options) -> Result<ExitCode> {
         bail!("there is no promise called {unknown}; there are {}", known.join(", "));
     }
     let home = Home::of_faults();
-    let _lock = home.lock_for_tests()?;
     functions::build(&home, Reload::OnChange).await?;
     let scale = if options.short { Scale::Short } else { Scale::Full };
     Ok(if all(&home, scale, &options.names).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -39,6 +38,7 @@ pub async fn run(options: Options) -> Result<ExitCode> {
 
 /// Runs the suite on functions that are built, and ends all that it started.
 pub(super) async fn all(home: &Home, scale: Scale, names: &[String]) -> Result<bool> {
+    let _lock = home.lock_for_tests()?;
     faults::clear(home).await?;
     let outcome = tokio::select! {
         outcome = faults::run(home, scale, names) => outcome,

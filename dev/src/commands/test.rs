@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use super::interrupted;
+use super::{faults, interrupted};
+use crate::faults::Scale;
 use crate::functions::{self, Port, Reload};
 use crate::home::Home;
 use crate::process::{Launch, run as process};
@@ -43,13 +44,18 @@ pub struct Options {
     /// Only the end-to-end suite.
     #[arg(long)]
     e2e: bool,
-    /// Passed on to `cargo test`: a filter, `-p domain`, `-- --nocapture`. Choosing a package or target leaves the
-    /// end-to-end suite out.
+    /// Passed on to `cargo test`: a filter, `-p domain`, `-- --nocapture`. With any of them the fault suite is left out;
+    /// choosing a package or target leaves the end-to-end suite out too.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
 }
 
 impl Options {
+    /// Whether nothing is left out.
+    fn is_all(&self) -> bool {
+        !self.unit && !self.e2e && self.args.is_empty()
+    }
+
     fn narrowed(&self) -> Option<&str> {
         let cargo = self.args.iter().take_while(|arg| *arg != "--");
         let name = |arg: &String| arg.split('=').next().unwrap_or_default().to_owned();
@@ -64,7 +70,8 @@ impl Options {
     }
 }
 
-/// Runs the tests; whatever comes of them, nothing is left running.
+/// Runs the tests: the workspace's, the end-to-end suite, and a little of the fault suite. Whatever comes of them, nothing
+/// is left running.
 ///
 /// # Errors
 /// When they cannot be run. That a test fails is no error but an exit status.
@@ -78,7 +85,9 @@ pub async fn run(options: Options) -> Result<ExitCode> {
         signal = interrupted() => Err(anyhow::anyhow!("ended by {}", signal?)),
     };
     stack::clear(&home).await?;
-    Ok(if outcome? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let passed =
+        outcome? && (!options.is_all() || faults::all(&Home::of_faults(), Scale::Short, &[]).await?);
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn all(home: &Home, options: &Options) -> Result<bool> {
@@ -164,6 +173,7 @@ mod tests {
         assert_eq!(options(&["-p", "domain"]).narrowed(), Some("-p"));
         assert_eq!(options(&["--package=domain"]).narrowed(), Some("--package=domain"));
         assert_eq!(options(&["quota"]).narrowed(), None);
+        assert!(options(&[]).is_all() && !options(&["quota"]).is_all());
         assert_eq!(options(&["quota", "--", "--test-threads=1", "-p"]).narrowed(), None);
     }
 

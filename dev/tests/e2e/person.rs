@@ -16,14 +16,15 @@ pub struct Person {
     http: Client,
     base_url: String,
     token: String,
+    pub number: String,
 }
 
 impl Person {
     /// Somebody new, by the way that everybody takes: a code, then a password.
     pub async fn sign_up(stack: &Stack) -> Self {
-        let mut person =
-            Self { http: Stack::client(), base_url: stack.base_url.clone(), token: String::new() };
         let number = format!("+4915{:09}", Uuid::new_v4().as_u128() % 1_000_000_000);
+        let (http, base_url, token) = (Stack::client(), stack.base_url.clone(), String::new());
+        let mut person = Self { http, base_url, token, number: number.clone() };
         let sent = person.post("/api/auth/send-signup-otp", &json!({ "mobile_number": number }), 200).await;
         let account = json!({
             "mobile_number": number, "otp": sent["otp"], "name": "Somebody", "password": "correct horse battery",
@@ -83,7 +84,8 @@ impl Person {
         body
     }
 
-    async fn post(&self, path: &str, body: &Value, expected: u16) -> Value {
+    /// What the API answers to a POST, whose status is `expected`.
+    pub async fn post(&self, path: &str, body: &Value, expected: u16) -> Value {
         let request = self.authorised(self.http.post(format!("{}{path}", self.base_url)));
         let answer = request.timeout(PATIENCE).json(body).send().await.unwrap();
         let status = answer.status();

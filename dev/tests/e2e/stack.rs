@@ -48,6 +48,13 @@ impl Stack {
         Worker { home: self.home.clone(), _alone: WORKER.write().await }
     }
 
+    /// Runs `cargo dev` with `args` on this stack.
+    pub fn dev(&self, args: &[&str]) {
+        let output = Command::new(env!("CARGO_BIN_EXE_dev")).args(["--home", &self.home]).args(args).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Has the stand-in for Gemini take these steps when asked something with `matching` in it.
     pub async fn script(&self, matching: &str, steps: Value) {
         let url = format!("{}/_control/script", self.gemini_url);
