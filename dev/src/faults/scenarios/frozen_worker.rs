@@ -1,19 +1,21 @@
-//! Workers that stand still in the middle of a call, are overtaken when their lease is over, and then go on.
+//! Workers that stand still when they are about to store an answer, are overtaken when their lease is over, and then go on:
+//! the message belongs to whoever overtook them.
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use futures::future::try_join_all;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::faults::figure::Figure;
 use crate::faults::person::{Person, Sent, unique};
+use crate::faults::victim::{COMPLETE, Victim, reached};
 use crate::faults::world::World;
 use crate::faults::{Suite, verify};
 
 /// How long anything here may take.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(super) async fn run(suite: &Suite) -> Result<Figure> {
     let workers: usize = suite.scale.of(20, 3);
@@ -23,7 +25,7 @@ pub(super) async fn run(suite: &Suite) -> Result<Figure> {
     let sent = try_join_all(frozen).await?;
 
     let mut figure = Figure::new(format!(
-        "{workers} workers stopped by SIGSTOP in the Gemini call, overtaken, and resumed with an answer of their own"
+        "{workers} workers stopped by SIGSTOP with an answer in hand, and resumed when another had taken over"
     ));
     verify::answered(&world, &sent, &mut figure).await?;
     let extra = figure.extra_calls;
@@ -36,36 +38,51 @@ pub(super) async fn run(suite: &Suite) -> Result<Figure> {
 
 async fn freeze_and_overtake(world: &World, person: &Person) -> Result<Sent> {
     let (room, text) = (person.room(world).await?, unique("message"));
+    // Whoever takes over is still at it when the first one goes on.
     let steps = json!([
-        {"kind": "answer", "text": "late", "delay_ms": 700},
-        {"kind": "answer", "text": "in time"},
+        {"kind": "answer", "text": "late"},
+        {"kind": "answer", "text": "in time", "delay_ms": 1_900},
     ]);
     world.tell_gemini("script", &json!({"match": text, "steps": steps})).await?;
     let sent = person.send_text(world, &room, &text).await?;
     let delivery = world.delivery_of(&sent)?;
-    let worker = world.lambda.instance("worker", &[])?;
-    let freeze = async {
-        while world.gemini.calls(&text) == 0 {
+    let first = Victim::of(world, "worker").await?;
+    let about_to_store = first.hold_postgres(&[COMPLETE]);
+    let overtaking = async {
+        timeout(PATIENCE, reached(about_to_store)).await.context("it had nothing to store")??;
+        first.instance.handle().freeze();
+        let resuming = async {
+            asked_twice(world, &text).await?;
+            first.instance.handle().resume();
+            anyhow::Ok(())
+        };
+        tokio::try_join!(overtake(world, &delivery, &sent), resuming)
+    };
+    let (finished, overtaken) = tokio::join!(first.instance.invoke(delivery.clone()), overtaking);
+    overtaken.context("overtaking")?;
+    finished.context("the worker went on and failed")?;
+    Ok(sent)
+}
+
+/// Waits until somebody else asks Gemini for the same.
+async fn asked_twice(world: &World, text: &str) -> Result<()> {
+    let twice = async {
+        while world.gemini.calls(text) < 2 {
             sleep(Duration::from_millis(10)).await;
         }
-        worker.handle().freeze();
-        overtake(world, &delivery, &sent).await?;
-        worker.handle().resume();
-        anyhow::Ok(())
     };
-    let finish = timeout(PATIENCE, worker.invoke(delivery.clone()));
-    let (finished, overtaken) = tokio::join!(finish, timeout(PATIENCE, freeze));
-    overtaken.context("nobody took over")??;
-    finished.context("the worker did not go on")?.context("the worker went on and failed")?;
-    Ok(sent)
+    timeout(PATIENCE, twice).await.context("nobody took over")
 }
 
 /// Delivers the message to others until one has answered it.
 async fn overtake(world: &World, delivery: &Value, sent: &Sent) -> Result<()> {
     let state = "SELECT processing_status FROM messages WHERE id = $1";
-    while world.db.query_one(state, &[&sent.id]).await?.get::<_, String>(0) != "completed" {
+    for _ in 0..PATIENCE.as_secs() * 2 {
         world.lambda.invoke("worker", delivery.clone()).await?;
+        if world.db.query_one(state, &[&sent.id]).await?.get::<_, String>(0) == "completed" {
+            return Ok(());
+        }
         sleep(Duration::from_millis(500)).await;
     }
-    Ok(())
+    bail!("{} was not answered by another within {PATIENCE:?}", sent.id)
 }
