@@ -67,21 +67,21 @@ async fn open(
     execution: Execution,
 ) -> Result<Receipt, ApiError> {
     let (now, id) = (app.clock.now(), ChatroomId(execution.id));
-    let db = app.db().await?;
-    let before = if execution.again { chatrooms::find(&db, owner, id).await? } else { None };
-    let room = if let Some(room) = before {
-        room
-    } else {
-        let room = NewChatroom {
-            id,
-            name: input.name.trimmed(),
-            description: said(input.description.as_ref()),
-            system_prompt: said(input.system_prompt.as_ref()),
-            created_at: now,
-        };
-        let inserted = chatrooms::insert(&db, owner, room).await?;
-        inserted.ok_or_else(|| ApiError::not_found("account"))?
+    let room = NewChatroom {
+        id,
+        name: input.name.trimmed(),
+        description: said(input.description.as_ref()),
+        system_prompt: said(input.system_prompt.as_ref()),
+        created_at: now,
     };
+    let db = app.db().await?;
+    let inserted = chatrooms::insert(&db, owner, room).await;
+    // An execution that broke off has opened it.
+    let room = match inserted {
+        Err(error) if error.is_conflict_on("chatrooms_pkey") => chatrooms::find(&db, owner, id).await?,
+        inserted => inserted?,
+    };
+    let room = room.ok_or_else(|| ApiError::not_found("account"))?;
     drop(db);
     app.drop_chatroom_list(owner).await;
     Ok(Receipt { id: room.id, created_at: room.created_at })

@@ -3,7 +3,7 @@
 use app::App;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use domain::message::ProcessingStatus;
+use domain::message::{MessageType, ProcessingStatus};
 use domain::quota::{self, Usage};
 use domain::{MessageId, UserId};
 use store::messages::steering::{self, Revived};
@@ -44,15 +44,25 @@ async fn revive(app: &App, owner: UserId, id: MessageId, execution: Execution) -
         Revived::QuotaExhausted { used, tier } => {
             Err(quota_exhausted(Usage::new(used, limits.of(tier), now), now))
         }
-        // An execution that broke off has revived it, perhaps without telling the worker: the sweeper will.
-        Revived::NotFailed if execution.again => {
+        Revived::NotFailed => {
             let stored = messages::find_status(&db, owner, id).await?;
-            let created_at = stored.ok_or_else(|| ApiError::not_found("message"))?.message.created_at;
+            let Some(stored) = stored.filter(|stored| execution.again && is_being_answered(&stored.message))
+            else {
+                let detail = "only a message that failed can be answered again";
+                return Err(wrong_state(&db, owner, id, detail).await);
+            };
+            // By an execution that broke off, perhaps before it told the worker: then the sweeper does.
             let usage = usage_today(app, &db, owner).await?;
+            let created_at = stored.message.created_at;
             Ok(Receipt { id, created_at, queue_status: QueueStatus::Delayed, usage })
         }
-        Revived::NotFailed => {
-            Err(wrong_state(&db, owner, id, "only a message that failed can be answered again").await)
-        }
     }
+}
+
+fn is_being_answered(message: &Message) -> bool {
+    message.message_type == MessageType::User
+        && matches!(
+            message.processing_status,
+            ProcessingStatus::Pending | ProcessingStatus::Processing | ProcessingStatus::Completed
+        )
 }

@@ -60,8 +60,14 @@ async fn accept(
         return accepted_before(app, sender, stored).await;
     }
     let message = NewMessage { id, chatroom_id, content, day: quota::day_of(now), created_at: now };
-    let sent = sending::insert(&app.db().await?, sender, message, limits).await?;
-    let usage = match sent {
+    let sent = sending::insert(&app.db().await?, sender, message, limits).await;
+    // An execution that was given up while its statement was waiting has stored it after all.
+    if sent.as_ref().is_err_and(|error| error.is_conflict_on("messages_pkey"))
+        && let Some(stored) = messages::find_status(&app.db().await?, sender, id).await?
+    {
+        return accepted_before(app, sender, stored).await;
+    }
+    let usage = match sent? {
         Sent::Accepted { used, tier } => Usage::new(used, limits.of(tier), now),
         Sent::QuotaExhausted { used, tier } => {
             return Err(quota_exhausted(Usage::new(used, limits.of(tier), now), now));

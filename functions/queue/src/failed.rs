@@ -45,7 +45,9 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let read = || {
             let (micros, id) = text.split_once('.')?;
-            Some(Self(DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))
+            // No message is older than 1970, and Postgres does not know all times that there are.
+            let micros = i64::try_from(micros.parse::<u64>().ok()?).ok()?;
+            Some(Self(DateTime::from_timestamp_micros(micros)?, id.parse().ok()?))
         };
         read().ok_or("must be the next_cursor of another page")
     }

@@ -1,5 +1,7 @@
 //! `POST /api/queue/redrive`.
 
+use std::time::Duration;
+
 use app::App;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -9,16 +11,19 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::messages::operating;
 use store::messages::sweeping::Stranded;
+use tokio::time::sleep;
 use tracing::info;
 use web::{Admin, ApiError, Valid, success};
 
 /// How many jobs are sent at once.
 const AT_ONCE: usize = 10;
+/// How long sending all of them may take, so that the operator is told what was done.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Default, Deserialize, Validate)]
 #[serde(default)]
 pub(crate) struct Redrive {
-    /// Only those that failed for this reason.
+    /// Only those that failed for this reason; else those whose reason may be gone.
     #[garde(skip)]
     error_code: Option<ErrorCode>,
     /// How many at the most.
@@ -42,11 +47,13 @@ pub(crate) async fn handle(
     Valid(input): Valid<Redrive>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (limit, now) = (input.limit.unwrap_or(100), app.clock.now());
-    let revived = operating::revive_oldest(&app.db().await?, input.error_code, limit, now).await?;
+    let codes = input.error_code.map_or(ErrorCode::CURABLE.to_vec(), |code| vec![code]);
+    let revived = operating::revive_oldest(&app.db().await?, &codes, limit, now).await?;
     let redriven = revived.len();
     let sends = stream::iter(revived)
         .map(|Stranded { id, chatroom_id, resend }| app.enqueue(chatroom_id, id, resend));
-    let queued = sends.buffer_unordered(AT_ONCE).filter(|sent| std::future::ready(*sent)).count().await;
+    let sends = sends.buffer_unordered(AT_ONCE).take_until(sleep(PATIENCE));
+    let queued = sends.filter(|sent| std::future::ready(*sent)).count().await;
     info!(redriven, queued, operator.id = %caller.user_id, "redriven by an operator");
     Ok(success(Answer { message: "The messages are answered again", redriven, queued }))
 }

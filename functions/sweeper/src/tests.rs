@@ -107,6 +107,18 @@ async fn a_dead_letter_fails_its_message_once_and_gives_the_unit_back() {
 }
 
 #[tokio::test]
+async fn a_dead_letter_put_back_too_often_is_given_up_counting_from_its_last_revival() {
+    let app = start().await;
+    let (_, id) = sent(&app).await;
+    app.execute("UPDATE messages SET resends = 12, resends_before = 3").await;
+    app.dead_letters.put(&job(&id));
+    assert_eq!(sweep(&app.app).await.unwrap().buried, 0);
+    app.execute("UPDATE messages SET resends = 13").await;
+    app.dead_letters.put(&job(&id));
+    assert_eq!(sweep(&app.app).await.unwrap().buried, 1);
+}
+
+#[tokio::test]
 async fn a_dead_letter_that_cannot_be_read_stays() {
     let app = start().await;
     app.dead_letters.put("{\"version\": 9}");

@@ -53,7 +53,8 @@ fn settlement(result: &Result<Answer, GenerateError>) -> Settlement {
             GenerateError::Overloaded { .. }
             | GenerateError::Timeout
             | GenerateError::Unreachable { .. }
-            | GenerateError::Cut { .. },
+            | GenerateError::Cut { .. }
+            | GenerateError::Garbage { .. },
         ) => Settlement::Overloaded,
         Err(GenerateError::MinuteQuota { retry_delay, .. }) => {
             Settlement::QuotaExceeded { retry_delay: *retry_delay }
@@ -64,7 +65,6 @@ fn settlement(result: &Result<Answer, GenerateError>) -> Settlement {
             | GenerateError::BlockedAnswer { .. }
             | GenerateError::InvalidRequest { .. }
             | GenerateError::KeyRefused { .. }
-            | GenerateError::Garbage { .. }
             | GenerateError::TokensUsedUp,
         ) => Settlement::Well { prompt_tokens: None },
     }

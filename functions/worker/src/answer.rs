@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::attempt::Attempt;
 
 /// What must be left of the function's time after Gemini's time-out, to store the answer.
-const STORE_MARGIN: Duration = Duration::from_secs(10);
+pub(crate) const STORE_MARGIN: Duration = Duration::from_secs(10);
 /// What a lease lasts beyond Gemini's time-out.
 const LEASE_MARGIN: Duration = Duration::from_secs(15);
 /// The most exchanges of a room's history that are read.

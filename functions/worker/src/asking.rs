@@ -27,6 +27,8 @@ pub(crate) struct Question {
     pub(crate) waiting_since: Option<DateTime<Utc>>,
     /// How much longer it can.
     pub(crate) patience: Duration,
+    /// When an answer must be there, to be stored in time.
+    pub(crate) deadline: DateTime<Utc>,
 }
 
 /// What asking came to.
@@ -43,7 +45,8 @@ pub(crate) enum Asked {
 pub(crate) async fn ask(app: &App, question: &mut Question) -> Result<Asked, NotConfigured> {
     let (model, settings) = (app.model()?, &app.config.gemini);
     let tokens = settings.quota.reservation(estimate(&question.prompt));
-    let ends = Instant::now() + settings.timeout;
+    let until_deadline = (question.deadline - app.clock.now()).to_std().unwrap_or_default();
+    let ends = Instant::now() + settings.timeout.min(until_deadline);
     let own = question.prompt.model.clone();
     let mut models =
         std::iter::once(&own).chain(settings.model_fallback.iter().filter(|other| **other != own));

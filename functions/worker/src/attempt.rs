@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::admission;
-use crate::answer::{Fault, Outcome, STATEMENT_TIMEOUT};
+use crate::answer::{Fault, Outcome, STATEMENT_TIMEOUT, STORE_MARGIN};
 use crate::answer_cache;
 use crate::asking::{Asked, Question, ask};
 use crate::prompt::prompt;
@@ -64,6 +64,7 @@ impl<'a> Attempt<'a> {
             call: self.lease.owner,
             waiting_since: self.waiting_since,
             patience: self.patience(),
+            deadline: self.deadline - STORE_MARGIN,
         };
         if let Some(answer) = answer_cache::find(self.app, self.user_id, &question.prompt).await {
             return self.finish(&answer).await;

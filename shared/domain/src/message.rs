@@ -54,6 +54,11 @@ named! {
     }
 }
 
+impl ErrorCode {
+    /// The reasons that may be gone: the others lie in the message itself, which would only fail again.
+    pub const CURABLE: [Self; 4] = [Self::GeminiOverloaded, Self::GeminiQuota, Self::Timeout, Self::Internal];
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

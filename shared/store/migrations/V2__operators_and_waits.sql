@@ -7,6 +7,8 @@ ALTER TABLE messages
     -- Since when Gemini's quota, or an outage of Gemini, has kept it from being tried. Such a wait uses up no attempt, so
     -- this is what ends it.
     ADD COLUMN waiting_since timestamptz,
+    -- How many of its re-sends came before it was last revived: those are no reason to give it up.
+    ADD COLUMN resends_before integer NOT NULL DEFAULT 0,
     -- When an operator struck it off the list of failed messages; it stays failed.
     ADD COLUMN dismissed_at timestamptz;
 

@@ -93,6 +93,11 @@ impl ApiError {
         error
     }
 
+    /// Whether a request like this one is under way.
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.problem.status == StatusCode::CONFLICT
+    }
+
     /// Adds when to come back (whole seconds, rounded up).
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {

@@ -13,10 +13,13 @@ use clients::redis::limits::{Limit, Verdict};
 use tracing::warn;
 
 use crate::caller::{Authentication, authenticate};
-use crate::idempotency::{self, REPLAYED};
+use crate::idempotency::{self, Operation, REPLAYED};
 use crate::local_limits;
 use crate::problem::whole_seconds;
 use crate::{ApiError, ClientInfo, Routes};
+
+/// How many times as often as a request may be made it may be asked what became of it.
+const REPLAYS: u32 = 10;
 
 /// What the guard knows of the function behind it.
 #[derive(Clone)]
@@ -37,59 +40,88 @@ pub(crate) async fn guard(State(door): State<Door>, request: Request, next: Next
     if is_liveness_probe(&request) {
         return next.run(request).await;
     }
-    admit(&door, request, next).await.unwrap_or_else(IntoResponse::into_response)
+    admit(&door, request, next).await
 }
 
-/// A key is looked up before anything is charged: a client that sends its request again must not pay for it again. A
-/// person's limit is charged only when the session has been seen to last: a token that opens nothing must not use up its
+/// A person's limit is charged only when the session has been seen to last: a token that opens nothing must not use up its
 /// owner's requests.
-async fn admit(door: &Door, mut request: Request, next: Next) -> Result<Response, ApiError> {
+async fn admit(door: &Door, mut request: Request, next: Next) -> Response {
     let Door { app, idempotent } = door;
     let (now, limits) = (app.clock.now(), app.config.rate_limits);
     let address =
         request.extensions().get::<ClientInfo>().map_or_else(String::new, |client| network(&client.address));
     let by_address = take(app, address, limits.address);
 
-    let key = idempotency::key_of(&request, idempotent)?;
-    let mut verdicts = Vec::with_capacity(2);
-    let (authentication, operation) = if let Some(key) = key {
-        let authentication = authenticate(app, request.headers(), now).await;
-        let operation = match &authentication {
-            Authentication::Known(caller) => {
-                idempotency::begin(app, *caller, &key, &mut request, now).await?
-            }
-            _ => idempotency::single(),
-        };
-        if !operation.is_replay() {
-            verdicts.push(by_address.await);
+    let (authentication, begun, mut verdicts) = match idempotency::key_of(&request, idempotent) {
+        Ok(None) => {
+            let (verdict, known) = tokio::join!(by_address, authenticate(app, request.headers(), now));
+            (known, Ok(idempotency::single()), vec![verdict])
         }
-        (authentication, operation)
-    } else {
-        let (verdict, authentication) = tokio::join!(by_address, authenticate(app, request.headers(), now));
-        verdicts.push(verdict);
-        (authentication, idempotency::single())
+        Ok(Some(key)) => {
+            let known = authenticate(app, request.headers(), now).await;
+            let (begun, verdict) = begin(app, &known, &key, &mut request, by_address).await;
+            (known, begun, vec![verdict])
+        }
+        Err(error) => (Authentication::Absent, Err(error), vec![by_address.await]),
     };
+    let is_first = begun.as_ref().is_ok_and(|operation| !operation.is_replay());
     if let Authentication::Known(caller) = &authentication
-        && verdicts.iter().any(|verdict| verdict.retry_after.is_none())
+        && is_first
+        && verdicts.iter().all(|verdict| verdict.retry_after.is_none())
     {
         verdicts.push(take(app, format!("user:{}", caller.user_id), limits.user).await);
     }
 
-    let mut response = if let Some(wait) = verdicts.iter().filter_map(|verdict| verdict.retry_after).max() {
-        ApiError::rate_limited(wait).into_response()
-    } else {
-        request.extensions_mut().insert(authentication);
-        request.extensions_mut().insert(operation.clone());
-        next.run(request).await
+    let refused = verdicts.iter().filter_map(|verdict| verdict.retry_after).max();
+    let mut response = match (refused, begun) {
+        (Some(wait), begun) => {
+            let response = ApiError::rate_limited(wait).into_response();
+            if let Ok(operation) = begun {
+                operation.conclude(app, response.status()).await;
+            }
+            response
+        }
+        (None, Err(error)) => error.into_response(),
+        (None, Ok(operation)) => {
+            request.extensions_mut().insert(authentication);
+            request.extensions_mut().insert(operation.clone());
+            let mut response = next.run(request).await;
+            operation.conclude(app, response.status()).await;
+            if operation.is_replay() {
+                response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+            }
+            response
+        }
     };
-    operation.conclude(app, response.status()).await;
-    if operation.is_replay() {
-        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-    }
     if let Some(tightest) = verdicts.iter().min_by_key(|verdict| verdict.remaining) {
         add_headers(response.headers_mut(), tightest, now);
     }
-    Ok(response)
+    response
+}
+
+/// Looks a key up before anything is charged, and answers what is charged then: nothing that a first request would use up
+/// for a client that only asks again what became of it, but not nothing at all.
+async fn begin(
+    app: &App,
+    authentication: &Authentication,
+    key: &str,
+    request: &mut Request,
+    by_address: impl Future<Output = Verdict>,
+) -> (Result<Operation, ApiError>, Verdict) {
+    let Authentication::Known(caller) = authentication else {
+        return (Ok(idempotency::single()), by_address.await);
+    };
+    let begun = idempotency::begin(app, *caller, key, request, app.clock.now()).await;
+    let asks_again = match &begun {
+        Ok(operation) => operation.is_replay(),
+        Err(error) => error.is_conflict(),
+    };
+    if !asks_again {
+        return (begun, by_address.await);
+    }
+    let limit = app.config.rate_limits.user;
+    let replays = Limit { max: limit.max.saturating_mul(REPLAYS), ..limit };
+    (begun, take(app, format!("replay:{}", caller.user_id), replays).await)
 }
 
 /// `GET /health` without parameters is free, for those who ask every few seconds whether we are there.

@@ -82,14 +82,16 @@ impl Operation {
         matches!(self.0, State::Replay(_))
     }
 
-    /// Gives the key free where the request has failed: for good if it was refused, and so did nothing; for the next
-    /// execution if nobody knows how far it got.
+    /// Gives the key free where the request has failed: for good if its first execution was refused, and so did nothing;
+    /// for the next execution, which creates the same, if nobody knows how far one before it got.
     pub(crate) async fn conclude(&self, app: &App, status: StatusCode) {
-        let State::Execute { lease, .. } = &self.0 else { return };
+        let State::Execute { lease, again, .. } = &self.0 else { return };
         let Ok(table) = app.table() else { return };
         let concluded = match status {
-            status if status.is_client_error() => table.forget(lease).await,
-            status if status.is_server_error() => table.release(lease).await,
+            status if status.is_client_error() && !again => Box::pin(table.forget(lease)).await,
+            status if status.is_client_error() || status.is_server_error() => {
+                Box::pin(table.release(lease)).await
+            }
             _ => return,
         };
         if let Err(error) = concluded {
@@ -101,7 +103,7 @@ impl Operation {
 /// A receipt that cannot be kept is no reason to say that the work was not done: the next execution will find it done.
 async fn keep(app: &App, lease: &Lease, receipt: &str) {
     let kept = match app.table() {
-        Ok(table) => table.complete(lease, receipt).await.map_err(|error| chain(&error)),
+        Ok(table) => Box::pin(table.complete(lease, receipt)).await.map_err(|error| chain(&error)),
         Err(error) => Err(chain(&error)),
     };
     match kept {
@@ -154,13 +156,16 @@ pub(crate) async fn begin(
 ) -> Result<Operation, ApiError> {
     let body = read_body(request).await?;
     let scope = format!("{}\n{}\n{key}", caller.user_id, request.uri().path());
+    // The scope goes into the payload's hash too: short texts could be guessed from a hash of themselves alone.
+    let payload = [scope.as_bytes(), b"\n", &body].concat();
     let claim = Claim {
         key: &fingerprint(scope.as_bytes()),
-        payload_hash: &fingerprint(&body),
+        payload_hash: &fingerprint(&payload),
         operation_id: uuid_at(now),
         now,
     };
-    match app.table()?.begin(claim).await.map_err(ApiError::unavailable)? {
+    // The SDK's futures are large; requests without a key need not carry one.
+    match Box::pin(app.table()?.begin(claim)).await.map_err(ApiError::unavailable)? {
         Begun::Execute { lease, operation_id, again } => {
             Ok(Operation(State::Execute { lease, operation_id, again }))
         }

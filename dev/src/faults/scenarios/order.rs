@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use futures::future::try_join_all;
 use serde_json::json;
 use tokio::time::sleep;
@@ -17,7 +17,7 @@ use crate::faults::{Suite, verify};
 const KILL_EVERY: Duration = Duration::from_millis(700);
 
 pub(super) async fn run(suite: &Suite) -> Result<Figure> {
-    let (rooms, messages, kills): (usize, usize, usize) = suite.scale.of((50, 20, 20), (6, 5, 3));
+    let (rooms, messages, kills, lost) = suite.scale.of((50, 20, 20, 10), (6, 5, 3, 2));
     // Faults that come twice to one message are no reason to give it up here: that would hide an order that is wrong.
     let overrides = [("MESSAGE_MAX_ATTEMPTS", "10"), ("GEMINI_BREAKER_FAILURES", "1000")];
     let world = World::start(suite, "order", &overrides).await?;
@@ -30,6 +30,10 @@ pub(super) async fn run(suite: &Suite) -> Result<Figure> {
     world.tell_gemini("script", &json!({"steps": steps, "forever": true})).await?;
     let person = Person::sign_up(&world).await?;
     let ids = person.rooms(&world, rooms).await?;
+    let mut unheard_of = Vec::with_capacity(lost);
+    for room in &ids[..lost] {
+        unheard_of.push(lose(&world, &person, room).await?);
+    }
     world.start_worker().await?;
 
     let chats = async {
@@ -48,7 +52,10 @@ pub(super) async fn run(suite: &Suite) -> Result<Figure> {
     };
     let (sent, recovery) = tokio::select! { done = chats => done?, never = killing => never };
 
-    let mut figure = Figure::new(format!("{rooms} rooms of {messages} messages, every 7th call failing"));
+    let sent = [unheard_of, sent].concat();
+    let mut figure = Figure::new(format!(
+        "{rooms} rooms of {messages} messages, every 7th call failing, the first delivery of {lost} rooms lost"
+    ));
     let killed = killed.into_inner();
     figure.check(killed == kills, || {
         format!("{killed} of {kills} workers were killed: the rest found none at work")
@@ -60,6 +67,14 @@ pub(super) async fn run(suite: &Suite) -> Result<Figure> {
     figure.check(inversions == 0, || format!("{inversions} answers out of order"));
     figure.seen.push(format!("{inversions} inversions"));
     Ok(figure)
+}
+
+/// Sends a message whose item is lost on its way to the worker.
+async fn lose(world: &World, person: &Person, room: &str) -> Result<Sent> {
+    let sent = person.send(world, room).await?;
+    let item = world.receive(1).await?.pop().context("the message is not on the queue")?;
+    world.delete(&item).await?;
+    Ok(sent)
 }
 
 async fn chat(world: &World, person: &Person, room: &str, messages: usize) -> Result<Vec<Sent>> {

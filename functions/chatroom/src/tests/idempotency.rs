@@ -136,6 +136,59 @@ async fn an_execution_that_was_killed_is_taken_over_and_finds_its_work_done() {
 }
 
 #[tokio::test]
+async fn a_take_over_that_is_refused_does_not_forget_what_was_done() {
+    let app = start().await;
+    let (person, path) = begin(&app).await;
+    let body = json!({ "content": "hello" });
+    let first = post(&app, &person, &path, "key", body.clone()).await.expect(201);
+    forget_the_receipt(&app, &person, &path, "key").await;
+    app.advance(Duration::from_secs(40));
+    let untyped =
+        app.request("POST", &path).by(&person).header("idempotency-key", "key").body(&body.to_string());
+    let _ = untyped.send().await.expect(415);
+    let again = post(&app, &person, &path, "key", body).await.expect(201);
+    assert_eq!(again.text("/message/id"), first.text("/message/id"));
+    assert_eq!(messages(&app).await, 1);
+}
+
+#[tokio::test]
+async fn asking_again_has_a_limit_of_its_own() {
+    let app = TestApp::serving(crate::routes()).var("RATE_LIMIT_USER_MAX_REQUESTS", "2").start().await;
+    let (person, path) = begin(&app).await;
+    let body = json!({ "content": "hello" });
+    for _ in 0..=20 {
+        let _ = post(&app, &person, &path, "key", body.clone()).await.expect(201);
+    }
+    let _ = post(&app, &person, &path, "key", body).await.expect_problem(429, "rate_limited");
+}
+
+#[tokio::test]
+async fn a_key_that_does_not_do_is_charged_to_its_address() {
+    let app = TestApp::serving(crate::routes()).var("RATE_LIMIT_MAX_REQUESTS", "2").start().await;
+    let person = app.person().await;
+    let path = "/api/chatroom/018f0000-0000-7000-8000-000000000001/message";
+    for _ in 0..2 {
+        let _ = post(&app, &person, path, "", json!({ "content": "hello" })).await.expect(400);
+    }
+    let _ = post(&app, &person, path, "", json!({ "content": "hello" })).await.expect(429);
+}
+
+#[tokio::test]
+async fn a_retry_of_what_never_failed_is_refused_however_often_it_is_asked_for() {
+    let app = start().await;
+    let (person, path) = begin(&app).await;
+    let sent = post(&app, &person, &path, "send", json!({ "content": "hello" })).await.expect(201);
+    let id = sent.text("/message/id");
+    let cancel = format!("/api/chatroom/message/{id}/cancel");
+    let _ = app.request("POST", &cancel).by(&person).send().await.expect(200);
+    let retry = format!("/api/chatroom/message/{id}/retry");
+    app.execute("ALTER TABLE daily_usage RENAME TO gone").await;
+    let _ = post(&app, &person, &retry, "retry", json!({})).await.expect(500);
+    app.execute("ALTER TABLE gone RENAME TO daily_usage").await;
+    let _ = post(&app, &person, &retry, "retry", json!({})).await.expect_problem(409, "wrong_state");
+}
+
+#[tokio::test]
 async fn a_fault_of_ours_lets_the_next_request_take_over_at_once() {
     let app = start().await;
     let (person, path) = begin(&app).await;

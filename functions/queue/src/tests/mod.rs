@@ -90,7 +90,12 @@ async fn the_failed_are_listed_page_by_page_the_latest_first_without_their_text(
     assert_eq!(end, json!(null));
     let answer = app.request("GET", "/api/queue/failed").by(&admin).send().await.expect(200);
     assert!(!answer.body.to_string().contains("my secret"));
-    for cursor in ["x", "1.2", "99999999999999999999.018f0000-0000-7000-8000-000000000001"] {
+    for cursor in [
+        "x",
+        "1.2",
+        "99999999999999999999.018f0000-0000-7000-8000-000000000001",
+        "-8000000000000000000.018f0000-0000-7000-8000-000000000001",
+    ] {
         let request = app.request("GET", &format!("/api/queue/failed?cursor={cursor}")).by(&admin);
         request.send().await.expect_invalid(&["cursor"]);
     }
@@ -151,6 +156,11 @@ async fn a_redrive_takes_the_oldest_of_a_kind_and_leaves_what_was_struck_off() {
     let answer = redrive(json!({ "error_code": "timeout", "limit": 1 })).await.expect(200);
     assert_eq!((&answer.body["redriven"], &answer.body["queued"]), (&json!(1), &json!(1)));
     assert_eq!(list(&app, &admin, "").await.0, [ids[3].as_str(), ids[0].as_str()]);
+    let hopeless = app.message(&admin, &app.room(&admin).await, "bad").await;
+    app.execute(&format!(
+        "UPDATE messages SET processing_status = 'failed', error_code = 'blocked_by_safety' WHERE id = '{hopeless}'"
+    ))
+    .await;
     let rest = redrive(json!({})).await.expect(200);
     assert_eq!(rest.body["redriven"], 2);
     assert_eq!(redrive(json!({})).await.expect(200).body["redriven"], 0);

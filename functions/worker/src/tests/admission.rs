@@ -72,6 +72,32 @@ async fn one_who_has_waited_need_not_stand_in_line_again() {
 }
 
 #[tokio::test]
+async fn one_who_misses_its_turn_by_a_moment_does_not_fail_for_want_of_time() {
+    let app = start().await;
+    let model = Model::of(&app);
+    for _ in 0..3 {
+        model.go(1).await;
+    }
+    for _ in 0..60 {
+        model.wait(1).await;
+    }
+    // The line is 20 minutes long by now; this one has waited and has two minutes left.
+    let patience = Duration::from_mins(2);
+    let ask = Ask { model: model.name, call: Uuid::new_v4(), tokens: 1, has_waited: true, patience };
+    let admission = app.app.redis.admit(ask, QUOTA).await.unwrap();
+    assert!(matches!(admission, Admission::Wait(delay, _) if delay <= patience), "{admission:?}");
+}
+
+#[tokio::test]
+async fn no_429_keeps_everybody_waiting_for_hours() {
+    let app = start().await;
+    let model = Model::of(&app);
+    let settlement = Settlement::QuotaExceeded { retry_delay: Some(Duration::from_hours(11)) };
+    app.app.redis.settle(model.name, Uuid::new_v4(), settlement, BREAKER).await.unwrap();
+    assert!((100..=120).contains(&model.wait(1).await));
+}
+
+#[tokio::test]
 async fn tokens_are_reserved_and_corrected() {
     let app = start().await;
     let model = Model::of(&app);

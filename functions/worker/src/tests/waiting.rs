@@ -89,6 +89,19 @@ async fn waiting_has_an_end() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_was_made_ends_the_waiting() {
+    let app = start().await;
+    app.model.fail_with(minute_quota(Duration::from_millis(100)));
+    let (_, id, _) = deliver_new(&app, "one").await;
+    assert!(app.stored::<bool>("SELECT waiting_since IS NOT NULL FROM messages").await);
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    app.advance(Duration::from_secs(1));
+    app.model.fail_with(overloaded());
+    assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
+    assert!(app.stored::<bool>("SELECT waiting_since IS NULL AND attempts = 1 FROM messages").await);
+}
+
+#[tokio::test]
 async fn a_model_used_up_for_the_day_gives_way_to_the_fallback_from_then_on() {
     let app = start().await;
     app.model.fail_with(daily_quota());

@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use super::error::{GenerateError, label};
 
+/// A quota that fills up again within the minute is not waited for longer than this: whatever it is called, it is another.
+const LONGEST_MINUTE: Duration = Duration::from_mins(10);
+
 /// The failure behind a response that is not a success. `retry_after` is the header's.
 pub(super) fn classify(
     status: u16,
@@ -23,9 +26,12 @@ pub(super) fn classify(
         400 if error.is_about_the_caller() => GenerateError::KeyRefused { status, reason: error.reason() },
         404 => GenerateError::model_absent(model),
         408 | 409 | 499 | 500.. => GenerateError::Overloaded { status, retry_delay: retry_delay() },
-        429 => match error.lasting_quota() {
-            Some(quota) => GenerateError::DailyQuota { quota: label(quota) },
-            None => GenerateError::MinuteQuota { quota: label(error.quota()), retry_delay: retry_delay() },
+        429 => match (error.lasting_quota(), retry_delay()) {
+            (Some(quota), _) => GenerateError::DailyQuota { quota: label(quota) },
+            (None, Some(delay)) if delay > LONGEST_MINUTE => {
+                GenerateError::DailyQuota { quota: label(error.quota()) }
+            }
+            (None, retry_delay) => GenerateError::MinuteQuota { quota: label(error.quota()), retry_delay },
         },
         400.. => GenerateError::InvalidRequest { status, reason: error.reason() },
         _ => GenerateError::Garbage { what: "a status that is no answer" },
@@ -149,6 +155,13 @@ mod tests {
                 "{body}"
             );
         }
+    }
+
+    #[test]
+    fn a_wait_of_hours_is_no_quota_of_a_minute() {
+        let after = |seconds| classify(429, Some(Duration::from_secs(seconds)), b"", "m");
+        assert!(matches!(after(600), GenerateError::MinuteQuota { .. }));
+        assert!(matches!(after(40_000), GenerateError::DailyQuota { .. }));
     }
 
     #[test]

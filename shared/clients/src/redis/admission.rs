@@ -21,6 +21,8 @@ const PROBE: Duration = Duration::from_mins(1);
 const EXHAUSTED: Duration = Duration::from_mins(10);
 /// How long is waited after a 429 that does not say for how long.
 const QUOTA_PAUSE: Duration = Duration::from_secs(10);
+/// How long one 429 can keep everybody waiting at the most; the next renews it.
+const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
 /// A call about to be made.
 #[derive(Debug, Clone, Copy)]
@@ -82,12 +84,12 @@ local recovering = at('open_until') > 0
 if at('open_until') > now then
     return {2, at('open_until') - now}
 elseif recovering and at('probe_until') > now then
-    return {2, math.min(at('probe_until') - now, 5000)}
+    return {2, math.min(at('probe_until') - now, 20000)}
 end
 
 local left = redis.call('ZRANGEBYSCORE', calls, '-inf', now - window)
 for _, old in ipairs(left) do
-    redis.call('HINCRBY', tokens, 'sum', -(redis.call('HGET', tokens, old) or 0))
+    redis.call('HINCRBY', tokens, 'sum', 0 - (redis.call('HGET', tokens, old) or 0))
     redis.call('HDEL', tokens, old)
 end
 redis.call('ZREMRANGEBYSCORE', calls, '-inf', now - window)
@@ -113,8 +115,14 @@ if missing > 0 then
     end
 end
 if wait > 0 then
-    wait = math.max(wait, at('line') - now)
-    if wait <= tonumber(ARGV[7]) then
+    local patience = tonumber(ARGV[7])
+    local in_line = math.max(wait, at('line') - now)
+    -- One who has waited and missed its turn by a moment must not fail for want of time to wait once more.
+    if ARGV[6] == '1' and wait <= patience and in_line > patience then
+        return {1, math.ceil(wait)}
+    end
+    wait = in_line
+    if wait <= patience then
         local place = math.max(window / max_calls, window * wanted / max_tokens)
         redis.call('HSET', state, 'line', math.ceil(now + wait + place))
         redis.call('PEXPIRE', state, math.max(3600000, wait + window))
@@ -216,7 +224,8 @@ impl Redis {
                 eval.arg("overloaded").arg(breaker.failures).arg(milliseconds(breaker.pause))
             }
             Settlement::QuotaExceeded { retry_delay } => {
-                eval.arg("quota").arg(milliseconds(retry_delay.unwrap_or(QUOTA_PAUSE)))
+                let pause = retry_delay.unwrap_or(QUOTA_PAUSE).min(LONGEST_PAUSE);
+                eval.arg("quota").arg(milliseconds(pause))
             }
             Settlement::Exhausted => eval.arg("exhausted").arg(milliseconds(EXHAUSTED)),
         };

@@ -82,16 +82,21 @@ impl Redis {
     async fn run<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, RedisUnavailable> {
         let (mut connection, reused) = self.connection().await?;
         match pipeline.query_async(&mut connection).await {
-            Err(error) if is_dead(&error) => {
+            Err(error) if is_dead(&error) && reused => {
                 *self.connection.lock().await = Connection::Closed;
-                if !reused {
-                    return Err(error.into());
-                }
                 let (mut fresh, _) = self.connection().await?;
-                Ok(pipeline.query_async(&mut fresh).await?)
+                self.judged(pipeline.query_async(&mut fresh).await).await
             }
-            outcome => Ok(outcome?),
+            outcome => self.judged(outcome).await,
         }
+    }
+
+    /// What came of a connection that had only just been opened: where it is dead too, Redis is left alone for a while.
+    async fn judged<T>(&self, outcome: Result<T, RedisError>) -> Result<T, RedisUnavailable> {
+        if outcome.as_ref().is_err_and(is_dead) {
+            *self.connection.lock().await = Connection::Down { until: Instant::now() + COOL_DOWN };
+        }
+        Ok(outcome?)
     }
 
     /// Sends `pipeline` in one trip, once: for what must not be done twice. The connection is probed before, so that one

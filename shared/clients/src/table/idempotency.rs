@@ -96,6 +96,13 @@ impl Table {
     /// What the record `old`, which stands in the way, comes to.
     async fn meet(&self, old: &Item, claim: Claim<'_>, lease: Lease) -> Result<Begun, TableError> {
         let unreadable = || TableError::unreadable("PutItem", "the idempotency record");
+        let operation_id =
+            text_of(old, "operation_id").and_then(|id| id.parse().ok()).ok_or_else(unreadable)?;
+        let owner = text_of(old, "owner").ok_or_else(unreadable)?;
+        if owner == lease.owner {
+            // Our own: it was written, and the SDK asked again because word of it was lost.
+            return Ok(Begun::Execute { lease, operation_id, again: false });
+        }
         if text_of(old, "payload_hash").ok_or_else(unreadable)? != claim.payload_hash {
             return Ok(Begun::Mismatch);
         }
@@ -106,11 +113,9 @@ impl Table {
         if until > claim.now.timestamp_millis() {
             return Ok(Begun::InFlight);
         }
-        let owner = text_of(old, "owner").ok_or_else(unreadable)?;
-        let operation_id =
-            text_of(old, "operation_id").and_then(|id| id.parse().ok()).ok_or_else(unreadable)?;
         let take_over = self
             .update(&lease.key, owner)
+            .condition_expression("#owner IN (:owner, :me) AND #status = :in_progress")
             .update_expression("SET #owner = :me, in_progress_until = :until")
             .expression_attribute_values(":me", text(&lease.owner))
             .expression_attribute_values(":until", number((claim.now + LEASE).timestamp_millis()));
@@ -146,7 +151,7 @@ impl Table {
         applied(update).await.map(|_| ())
     }
 
-    /// Forgets the key: the request was refused, and nothing was done.
+    /// Forgets the key: the request was refused, and no execution of it can have done anything.
     ///
     /// # Errors
     /// When DynamoDB does not answer.
@@ -156,9 +161,11 @@ impl Table {
             .delete_item()
             .table_name(&self.name)
             .key("pk", text(&lease.key))
-            .condition_expression("#owner = :owner")
+            .condition_expression("#owner = :owner AND #status = :in_progress")
             .expression_attribute_names("#owner", "owner")
-            .expression_attribute_values(":owner", text(&lease.owner));
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":owner", text(&lease.owner))
+            .expression_attribute_values(":in_progress", text("INPROGRESS"));
         match delete.send().await.map_err(SdkError::into_service_error) {
             Ok(_) | Err(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(()),
             Err(error) => Err(TableError::new("DeleteItem")(error)),

@@ -249,7 +249,7 @@ pub async fn release(
 ) -> Result<bool, StoreError> {
     const SQL: &str = "
         UPDATE messages SET processing_status = 'pending', lease_owner = NULL, lease_until = $3,
-            sweep_at = $3::timestamptz + interval '1 minute', updated_at = $4
+            sweep_at = $3::timestamptz + interval '1 minute', waiting_since = NULL, updated_at = $4
         WHERE id = $1 AND lease_owner = $2 AND processing_status = 'processing'";
     let statement = db.prepare_cached(SQL).await?;
     Ok(db.execute(&statement, &[&lease.message_id.0, &lease.owner, &not_before, &now]).await? == 1)

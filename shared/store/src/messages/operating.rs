@@ -26,9 +26,9 @@ pub struct Backlog {
 /// When Postgres does not answer.
 pub async fn count_backlog(db: &impl GenericClient, now: DateTime<Utc>) -> Result<Backlog, StoreError> {
     const SQL: &str = "
-        SELECT count(*) FILTER (WHERE lease_owner IS NOT NULL) AS active,
-            count(*) FILTER (WHERE lease_owner IS NULL AND lease_until > $1) AS delayed,
-            count(*) FILTER (WHERE lease_owner IS NULL AND coalesce(lease_until, $1) <= $1) AS waiting
+        SELECT count(*) FILTER (WHERE lease_until > $1 AND lease_owner IS NOT NULL) AS active,
+            count(*) FILTER (WHERE lease_until > $1 AND lease_owner IS NULL) AS delayed,
+            count(*) FILTER (WHERE coalesce(lease_until, $1) <= $1) AS waiting
         FROM messages WHERE sweep_at > '-infinity'";
     let statement = db.prepare_cached(SQL).await?;
     let row = db.query_one(&statement, &[&now]).await?;
@@ -123,7 +123,7 @@ pub async fn list_failed(
 /// What makes a failed message `pending` again; its attempts count from zero. An operator's retry is on the house: it
 /// belongs to no day's quota, so nothing is given back should it fail once more.
 const REVIVE: &str = "processing_status = 'pending', error_code = NULL, attempts = 0, quota_day = NULL,
-    waiting_since = NULL, dismissed_at = NULL, resends = resends + 1,
+    waiting_since = NULL, dismissed_at = NULL, resends = resends + 1, resends_before = resends + 1,
     sweep_at = $1::timestamptz + interval '1 minute', updated_at = $1";
 
 /// Has the failed message `id` answered again. `None` when it has not failed, or is not there.
@@ -143,27 +143,28 @@ pub async fn revive(
     db.query_opt(&statement, &[&now, &id.0]).await?.as_ref().map(TryInto::try_into).transpose()
 }
 
-/// Has up to `limit` failed messages answered again, those that failed first first: all that were not struck off, or those
-/// that failed for the reason `code`. Two calls beside each other take different ones.
+/// Has up to `limit` messages answered again that failed for one of the reasons `codes` and were not struck off, those that
+/// failed first first. Two calls beside each other take different ones.
 ///
 /// # Errors
 /// When Postgres does not answer.
 pub async fn revive_oldest(
     db: &impl GenericClient,
-    code: Option<ErrorCode>,
+    codes: &[ErrorCode],
     limit: i64,
     now: DateTime<Utc>,
 ) -> Result<Vec<Stranded>, StoreError> {
     let sql = format!(
         "UPDATE messages SET {REVIVE} WHERE id IN (
             SELECT id FROM messages
-            WHERE processing_status = 'failed' AND dismissed_at IS NULL AND ($2::text IS NULL OR error_code = $2)
+            WHERE processing_status = 'failed' AND dismissed_at IS NULL AND error_code = ANY($2)
             ORDER BY updated_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
         )
         RETURNING id, chatroom_id, resends"
     );
     let statement = db.prepare_cached(&sql).await?;
-    let rows = db.query(&statement, &[&now, &code.map(ErrorCode::as_str), &limit]).await?;
+    let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+    let rows = db.query(&statement, &[&now, &codes, &limit]).await?;
     rows.iter().map(TryInto::try_into).collect()
 }
 

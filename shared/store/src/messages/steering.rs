@@ -92,7 +92,8 @@ pub async fn revive(
             RETURNING d.messages
         ), revived AS (
             UPDATE messages m SET processing_status = 'pending', error_code = NULL, attempts = 0, quota_day = $3,
-                waiting_since = NULL, dismissed_at = NULL, resends = m.resends + 1, sweep_at = $4::timestamptz + interval '1 minute', updated_at = $4
+                waiting_since = NULL, dismissed_at = NULL, resends = m.resends + 1,
+                resends_before = m.resends + 1, sweep_at = $4::timestamptz + interval '1 minute', updated_at = $4
             FROM target, quota WHERE m.id = target.id
             RETURNING m.*
         )

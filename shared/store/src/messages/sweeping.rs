@@ -61,7 +61,7 @@ pub async fn take_stranded(
 }
 
 /// Gives up a message whose job was delivered too often, for the reason `code`, and gives its unit of quota back, provided
-/// that all of its `max_attempts` are used up or that it was put back `max_resends` times already. Another stays as it
+/// that all of its `max_attempts` are used up or that it was put back `max_resends` times already since it was sent or revived. Another stays as it
 /// is: its job failed for want of something else, such as Postgres, and the next sweep puts it back. Answers the message as
 /// it is then; `None` when nothing was done.
 ///
@@ -80,7 +80,7 @@ pub async fn bury(
             UPDATE messages SET processing_status = 'failed', error_code = $2, lease_owner = NULL, lease_until = NULL,
                 sweep_at = NULL, updated_at = $3
             WHERE id = $1 AND message_type = 'user' AND processing_status IN ('pending', 'processing')
-                AND (lease_until IS NULL OR lease_until <= $3) AND (attempts >= $4 OR resends >= $5)
+                AND (lease_until IS NULL OR lease_until <= $3) AND (attempts >= $4 OR resends - resends_before >= $5)
             RETURNING *
         ), refunded AS (
             UPDATE daily_usage d SET messages = greatest(d.messages - 1, 0)
