@@ -8,23 +8,19 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use store::chatrooms;
-use web::{ApiError, Caller, ValidQuery, success};
+use web::{ApiError, Caller, ValidQuery, page, success};
 
 use crate::list_cache;
 use crate::views::ChatroomView;
 
 #[derive(Debug, Deserialize, Validate)]
 pub(crate) struct Page {
-    #[serde(default = "default_limit")]
+    #[serde(default = "page::default_limit")]
     #[garde(range(min = 1, max = 100))]
     limit: i64,
     /// The id of the last room of the page before.
     #[garde(skip)]
     cursor: Option<ChatroomId>,
-}
-
-fn default_limit() -> i64 {
-    50
 }
 
 #[derive(Debug, Serialize)]
@@ -48,7 +44,7 @@ pub(crate) async fn handle(
     ValidQuery(query): ValidQuery<Page>,
 ) -> Result<impl IntoResponse, ApiError> {
     // Only the page that every client asks for first is cached: others would let one person fill the cache.
-    let is_first = query.cursor.is_none() && query.limit == default_limit();
+    let is_first = query.cursor.is_none() && query.limit == page::default_limit();
     let lookup = if is_first { list_cache::find(&app, caller.user_id).await } else { None };
     let kept = lookup.as_ref().and_then(|lookup| lookup.page.as_deref());
     if let Some(page) = kept.and_then(|page| serde_json::from_str(page).ok()) {
@@ -63,11 +59,8 @@ pub(crate) async fn handle(
 }
 
 async fn read(app: &App, owner: UserId, query: &Page) -> Result<PageView, ApiError> {
-    // One more than asked for tells whether there is another page.
     let mut rooms = chatrooms::list(&app.db().await?, owner, query.cursor, query.limit + 1).await?;
-    let wanted = usize::try_from(query.limit).unwrap_or(usize::MAX);
-    let more = rooms.len() > wanted;
-    rooms.truncate(wanted);
+    let more = page::cut(&mut rooms, query.limit);
     let next_cursor = rooms.last().filter(|_| more).map(|room| room.id);
     let views: Vec<ChatroomView> = rooms.into_iter().map(Into::into).collect();
     Ok(PageView {

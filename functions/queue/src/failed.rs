@@ -11,22 +11,18 @@ use domain::MessageId;
 use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use store::messages::operating;
-use web::{Admin, ApiError, ValidQuery, success};
+use web::{Admin, ApiError, ValidQuery, page, success};
 
 use crate::views::{JobView, views};
 
 #[derive(Debug, Deserialize, Validate)]
 pub(crate) struct Page {
-    #[serde(default = "default_limit")]
+    #[serde(default = "page::default_limit")]
     #[garde(range(min = 1, max = 100))]
     limit: i64,
     /// `next_cursor` of a later page.
     #[garde(skip)]
     cursor: Option<Cursor>,
-}
-
-fn default_limit() -> i64 {
-    50
 }
 
 /// The last message of the page before: when it failed, and its id.
@@ -69,14 +65,11 @@ struct Failed {
 pub(crate) async fn handle(
     State(app): State<App>,
     _: Admin,
-    ValidQuery(page): ValidQuery<Page>,
+    ValidQuery(query): ValidQuery<Page>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let before = page.cursor.map(|Cursor(at, id)| (at, id));
-    // One more than asked for tells whether there is another page.
-    let mut messages = operating::list_failed(&app.db().await?, before, page.limit + 1).await?;
-    let wanted = usize::try_from(page.limit).unwrap_or(usize::MAX);
-    let more = messages.len() > wanted;
-    messages.truncate(wanted);
+    let before = query.cursor.map(|Cursor(at, id)| (at, id));
+    let mut messages = operating::list_failed(&app.db().await?, before, query.limit + 1).await?;
+    let more = page::cut(&mut messages, query.limit);
     let last = messages.last().filter(|_| more);
     let next_cursor = last.map(|last| Cursor(last.updated_at, last.id).to_string());
     Ok(success(Failed { failed: views(&app, messages).await, next_cursor }))

@@ -8,6 +8,7 @@ mod extract;
 mod guard;
 mod idempotency;
 mod local_limits;
+pub mod page;
 mod problem;
 mod routes;
 mod serve;

@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(super) async fn run(suite: &Suite) -> Result<Figure> {
     let workers: usize = suite.scale.of(20, 3);
-    let world = World::start(suite, "frozen-worker", &[]).await?;
+    // Long enough for those who take over to be in no hurry on a busy machine.
+    let world = World::start(suite, "frozen-worker", &[("GEMINI_TIMEOUT_MS", "10000")]).await?;
     let person = Person::sign_up(&world).await?;
     let frozen = (0..workers).map(|_| freeze_and_overtake(&world, &person));
     let sent = try_join_all(frozen).await?;
@@ -41,7 +42,7 @@ async fn freeze_and_overtake(world: &World, person: &Person) -> Result<Sent> {
     // Whoever takes over is still at it when the first one goes on.
     let steps = json!([
         {"kind": "answer", "text": "late"},
-        {"kind": "answer", "text": "in time", "delay_ms": 1_900},
+        {"kind": "answer", "text": "in time", "delay_ms": 4_000},
     ]);
     world.tell_gemini("script", &json!({"match": text, "steps": steps})).await?;
     let sent = person.send_text(world, &room, &text).await?;
