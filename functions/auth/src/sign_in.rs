@@ -33,9 +33,10 @@ pub(crate) struct SignIn {
 impl SignIn {
     /// A session of the person at `client`, from `now` on.
     pub(crate) fn new(app: &App, client: ClientInfo, now: DateTime<Utc>) -> Self {
-        let refresh_token = RefreshToken::generate(&mut rng());
+        let id = SessionId::new(now);
+        let refresh_token = RefreshToken::generate(id, &mut rng());
         Self {
-            id: SessionId::new(now),
+            id,
             refresh_token_hash: refresh_token.hash(),
             refresh_token,
             client,

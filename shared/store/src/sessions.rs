@@ -56,6 +56,149 @@ pub async fn insert(
     Ok(inserted == 1)
 }
 
+/// A session as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// The address it was last refreshed from, or signed in from.
+    pub address: Option<String>,
+    /// What the client called itself then.
+    pub user_agent: Option<String>,
+    /// When it began.
+    pub created_at: DateTime<Utc>,
+    /// When it was last refreshed, or began.
+    pub last_seen_at: DateTime<Utc>,
+}
+
+/// The sessions of `user` that last beyond `now`, the one seen last first.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn list(
+    db: &impl GenericClient,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<Vec<Session>, StoreError> {
+    const SQL: &str = "
+        SELECT id, address, user_agent, created_at, last_seen_at FROM sessions
+        WHERE user_id = $1 AND expires_at > $2 ORDER BY last_seen_at DESC, id DESC";
+    let statement = db.prepare_cached(SQL).await?;
+    let rows = db.query(&statement, &[&user.0, &now]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Session {
+                id: SessionId(row.try_get("id")?),
+                address: row.try_get("address")?,
+                user_agent: row.try_get("user_agent")?,
+                created_at: row.try_get("created_at")?,
+                last_seen_at: row.try_get("last_seen_at")?,
+            })
+        })
+        .collect()
+}
+
+/// A refresh: one token for the next.
+#[derive(Debug, Clone, Copy)]
+pub struct Refresh<'a> {
+    /// The session that the token says it is of.
+    pub session: SessionId,
+    /// What would be kept of the token.
+    pub old_hash: &'a [u8],
+    /// What is kept of the next.
+    pub new_hash: &'a [u8],
+    /// The address it comes from.
+    pub address: Option<&'a str>,
+    /// What the client calls itself.
+    pub user_agent: Option<&'a str>,
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// When the next token stops working.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What came of a refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refreshed {
+    /// The session goes on, with the next token.
+    Renewed {
+        /// Whose it is.
+        user: UserId,
+    },
+    /// The token had been replaced before: somebody else has, or had, it. The session is ended.
+    Replayed {
+        /// Whose it was.
+        user: UserId,
+    },
+    /// There is no such session, or its time is over.
+    Unknown,
+}
+
+/// Replaces a session's refresh token, or ends the session where the token is not the one in force. Of several at once one
+/// is renewed, and the next one ends the session.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn refresh(db: &impl GenericClient, refresh: Refresh<'_>) -> Result<Refreshed, StoreError> {
+    const RENEW: &str = "
+        UPDATE sessions SET refresh_token_hash = $3, address = $4, user_agent = $5, last_seen_at = $6, expires_at = $7
+        WHERE id = $1 AND refresh_token_hash = $2 AND expires_at > $6
+        RETURNING user_id";
+    // A statement of its own, whose snapshot sees what a refresh beside it has just committed.
+    const END: &str = "DELETE FROM sessions WHERE id = $1 AND refresh_token_hash <> $2 RETURNING user_id";
+    let (id, old_hash) = (refresh.session.0, refresh.old_hash);
+    let statement = db.prepare_cached(RENEW).await?;
+    let renewed = db
+        .query_opt(
+            &statement,
+            &[
+                &id,
+                &old_hash,
+                &refresh.new_hash,
+                &refresh.address,
+                &refresh.user_agent,
+                &refresh.now,
+                &refresh.expires_at,
+            ],
+        )
+        .await?;
+    if let Some(row) = renewed {
+        return Ok(Refreshed::Renewed { user: UserId(row.try_get("user_id")?) });
+    }
+    let statement = db.prepare_cached(END).await?;
+    match db.query_opt(&statement, &[&id, &old_hash]).await? {
+        Some(row) => Ok(Refreshed::Replayed { user: UserId(row.try_get("user_id")?) }),
+        None => Ok(Refreshed::Unknown),
+    }
+}
+
+/// Which sessions of a person are ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// This one.
+    One(SessionId),
+    /// All others than this one.
+    AllBut(SessionId),
+    /// All of them.
+    All,
+}
+
+/// Ends sessions of `user` and answers how many.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn delete(db: &impl GenericClient, user: UserId, which: Ended) -> Result<u64, StoreError> {
+    const SQL: &str = "
+        DELETE FROM sessions WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2) AND ($3::uuid IS NULL OR id <> $3)";
+    let (one, kept) = match which {
+        Ended::One(session) => (Some(session.0), None),
+        Ended::AllBut(session) => (None, Some(session.0)),
+        Ended::All => (None, None),
+    };
+    let statement = db.prepare_cached(SQL).await?;
+    Ok(db.execute(&statement, &[&user.0, &one, &kept]).await?)
+}
+
 /// The role of `user`, provided that `session` is one of theirs and lasts beyond `now`; `None` otherwise.
 ///
 /// # Errors

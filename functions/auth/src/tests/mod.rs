@@ -3,6 +3,7 @@
 mod codes;
 mod input;
 mod passwords;
+mod sessions;
 
 use domain::MobileNumber;
 use serde_json::json;

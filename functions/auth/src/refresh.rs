@@ -1,0 +1,70 @@
+//! `POST /api/auth/refresh`.
+
+use app::{App, rng};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use domain::refresh_token::RefreshToken;
+use garde::Validate;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use store::sessions::{self, Refresh, Refreshed};
+use tracing::warn;
+use web::{ApiError, ClientInfo, Valid, success};
+
+#[derive(Debug, Default, Deserialize, Validate)]
+#[serde(default)]
+pub(crate) struct RefreshSession {
+    #[garde(skip)]
+    refresh_token: SecretString,
+}
+
+#[derive(Debug, Serialize)]
+struct Renewed {
+    message: &'static str,
+    token: String,
+    refresh_token: String,
+    /// How long the token lasts, in seconds.
+    expires_in: u64,
+}
+
+/// Replaces both tokens of a session. A refresh token is good for once: whoever brings one that was replaced already has
+/// stolen it, or has had it stolen, and the session ends for both.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    client: ClientInfo,
+    Valid(input): Valid<RefreshSession>,
+) -> Result<impl IntoResponse, ApiError> {
+    let (session, old) = RefreshToken::parse(input.refresh_token.expose_secret()).ok_or_else(refused)?;
+    let (now, next) = (app.clock.now(), RefreshToken::generate(session, &mut rng()));
+    let refresh = Refresh {
+        session,
+        old_hash: &old.hash(),
+        new_hash: &next.hash(),
+        address: Some(&client.address),
+        user_agent: client.user_agent.as_deref(),
+        now,
+        expires_at: now + app.config.refresh_lifetime,
+    };
+    let user = match sessions::refresh(&app.db().await?, refresh).await? {
+        Refreshed::Renewed { user } => user,
+        Refreshed::Replayed { user } => {
+            warn!(user.id = %user, session.id = %session, "a refresh token came twice; its session is ended");
+            return Err(refused());
+        }
+        Refreshed::Unknown => return Err(refused()),
+    };
+    let tokens = app.tokens()?;
+    Ok(success(Renewed {
+        message: "Session renewed",
+        token: tokens.issue(user, session, now).map_err(ApiError::internal)?,
+        refresh_token: next.expose().to_owned(),
+        expires_in: tokens.lifetime().as_secs(),
+    }))
+}
+
+/// One answer whatever is wrong with it.
+fn refused() -> ApiError {
+    let detail = "the refresh token opens nothing: it was used before, has expired, or its session has ended";
+    ApiError::new(StatusCode::UNAUTHORIZED, "invalid_refresh_token", detail)
+}

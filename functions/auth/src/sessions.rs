@@ -1,0 +1,40 @@
+//! `GET /api/auth/sessions`.
+
+use app::App;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use chrono::{DateTime, Utc};
+use domain::SessionId;
+use serde::Serialize;
+use store::sessions;
+use web::{ApiError, Caller, success};
+
+#[derive(Debug, Serialize)]
+struct Sessions {
+    sessions: Vec<SessionView>,
+}
+
+#[derive(Debug, Serialize)]
+struct SessionView {
+    id: SessionId,
+    /// Whether it is the one that asks.
+    current: bool,
+    address: Option<String>,
+    user_agent: Option<String>,
+    created_at: DateTime<Utc>,
+    last_seen_at: DateTime<Utc>,
+}
+
+/// Where the caller is signed in.
+pub(crate) async fn handle(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, ApiError> {
+    let found = sessions::list(&app.db().await?, caller.user_id, app.clock.now()).await?;
+    let view = |session: sessions::Session| SessionView {
+        current: session.id == caller.session_id,
+        id: session.id,
+        address: session.address,
+        user_agent: session.user_agent,
+        created_at: session.created_at,
+        last_seen_at: session.last_seen_at,
+    };
+    Ok(success(Sessions { sessions: found.into_iter().map(view).collect() }))
+}
