@@ -12,6 +12,7 @@ mod retry_message;
 mod send_message;
 #[cfg(test)]
 mod tests;
+mod update;
 mod views;
 
 use app::Need;
@@ -25,7 +26,7 @@ pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens, Need::Qu
 pub fn routes() -> Routes {
     Routes::new()
         .idempotent("/api/chatroom", routing::post(create::handle).get(list::handle))
-        .route("/api/chatroom/{id}", routing::get(get::handle).delete(delete::handle))
+        .route("/api/chatroom/{id}", routing::get(get::handle).patch(update::handle).delete(delete::handle))
         .idempotent("/api/chatroom/{id}/message", routing::post(send_message::handle))
         .route("/api/chatroom/message/{id}/status", routing::get(message_status::handle))
         .route("/api/chatroom/message/{id}/cancel", routing::post(cancel_message::handle))

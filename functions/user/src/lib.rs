@@ -5,6 +5,7 @@ mod rename;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use app::Need;
 use axum::routing::get;
@@ -18,4 +19,5 @@ pub fn routes() -> Routes {
     Routes::new()
         .route("/api/user/me", get(me::handle).put(rename::handle))
         .route("/api/user/stats", get(stats::handle))
+        .route("/api/user/usage", get(usage::handle))
 }

@@ -100,3 +100,26 @@ async fn a_token_ends_with_its_time() {
     let _ =
         app.request("GET", "/api/user/me").by(&person).send().await.expect_problem(401, "not_authenticated");
 }
+
+#[tokio::test]
+async fn usage_is_told_day_by_day() {
+    let app = start().await;
+    let (person, other) = (app.person().await, app.person().await);
+    let today = app.app.clock.now().date_naive();
+    app.execute(&format!(
+        "INSERT INTO daily_usage (user_id, day, messages, prompt_tokens, response_tokens) VALUES
+         ('{0}', '{today}', 3, 40, 50), ('{0}', '{today}'::date - 2, 1, 2, 3), ('{0}', '{today}'::date - 30, 9, 9, 9),
+         ('{1}', '{today}', 7, 7, 7)",
+        person.id, other.id
+    ))
+    .await;
+    let ask = |query: &str| app.request("GET", &format!("/api/user/usage{query}")).by(&person).send();
+    let month = ask("").await.expect(200).body["usage"].clone();
+    assert_eq!(month.as_array().unwrap().len(), 30);
+    assert_eq!(month[0], json!({ "day": today, "messages": 3, "prompt_tokens": 40, "response_tokens": 50 }));
+    assert_eq!((&month[1]["messages"], &month[2]["messages"]), (&json!(0), &json!(1)));
+    assert_eq!(ask("?days=31").await.expect(200).body["usage"][30]["messages"], 9);
+    for days in ["0", "367", "-1", "x"] {
+        ask(&format!("?days={days}")).await.expect_invalid(&["days"]);
+    }
+}

@@ -158,6 +158,42 @@ pub async fn find_with_messages(
     Ok(Some((first.try_into()?, messages)))
 }
 
+/// What is to be changed of a conversation; `None` leaves a field as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Changes<'a> {
+    /// What it is called.
+    pub name: Option<&'a str>,
+    /// What it is about; empty takes it away.
+    pub description: Option<&'a str>,
+    /// What the model is told before anything else; empty takes it away.
+    pub system_prompt: Option<&'a str>,
+}
+
+/// Changes a conversation of `owner` and answers it as it is then.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn update(
+    db: &impl GenericClient,
+    owner: UserId,
+    room: ChatroomId,
+    changes: Changes<'_>,
+    now: DateTime<Utc>,
+) -> Result<Option<Chatroom>, StoreError> {
+    let sql = format!(
+        "UPDATE chatrooms c SET name = coalesce($3, c.name),
+            description = nullif(coalesce($4, c.description), ''),
+            system_prompt = nullif(coalesce($5, c.system_prompt), ''), updated_at = $6
+        WHERE c.id = $1 AND c.user_id = $2
+        RETURNING {COLUMNS}"
+    );
+    let Changes { name, description, system_prompt } = changes;
+    let statement = db.prepare_cached(&sql).await?;
+    let row =
+        db.query_opt(&statement, &[&room.0, &owner.0, &name, &description, &system_prompt, &now]).await?;
+    row.as_ref().map(TryInto::try_into).transpose()
+}
+
 /// Deletes a conversation of `owner` with all its messages. Answers whether there was one.
 ///
 /// # Errors

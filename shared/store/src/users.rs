@@ -198,6 +198,49 @@ pub async fn find_with_usage(
     row.map(|row| Ok(((&row).try_into()?, row.try_get("used")?))).transpose()
 }
 
+/// What a person used on one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DailyUsage {
+    /// The day, in UTC.
+    pub day: NaiveDate,
+    /// Messages accepted, less those given back.
+    pub messages: i32,
+    /// Tokens sent to the model.
+    pub prompt_tokens: i64,
+    /// Tokens the model wrote.
+    pub response_tokens: i64,
+}
+
+/// What `user` used on each day from `first` to `last`, the latest first.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn list_usage(
+    db: &impl GenericClient,
+    user: UserId,
+    first: NaiveDate,
+    last: NaiveDate,
+) -> Result<Vec<DailyUsage>, StoreError> {
+    const SQL: &str = "
+        SELECT days.day::date AS day, coalesce(d.messages, 0) AS messages,
+            coalesce(d.prompt_tokens, 0) AS prompt_tokens, coalesce(d.response_tokens, 0) AS response_tokens
+        FROM generate_series($2::date, $3::date, interval '1 day') AS days (day)
+        LEFT JOIN daily_usage d ON d.user_id = $1 AND d.day = days.day::date
+        ORDER BY days.day DESC";
+    let statement = db.prepare_cached(SQL).await?;
+    let rows = db.query(&statement, &[&user.0, &first, &last]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(DailyUsage {
+                day: row.try_get("day")?,
+                messages: row.try_get("messages")?,
+                prompt_tokens: row.try_get("prompt_tokens")?,
+                response_tokens: row.try_get("response_tokens")?,
+            })
+        })
+        .collect()
+}
+
 /// Renames `user` and answers the account as it is then.
 ///
 /// # Errors

@@ -182,3 +182,41 @@ async fn the_events_for_cargo_lambda_invoke_are_answered() {
     let unknown = app.event("chatroom-message-status", Some(&person), None).send().await;
     let _ = unknown.expect_problem(404, "not_found");
 }
+
+#[tokio::test]
+async fn a_room_is_changed_field_by_field() {
+    let app = start().await;
+    let person = app.person().await;
+    let body = json!({ "name": "old", "description": "about", "system_prompt": "Be brief." });
+    let created = app.request("POST", "/api/chatroom").by(&person).json(body).send().await.expect(201);
+    let path = format!("/api/chatroom/{}", created.text("/chatroom/id"));
+    let change = |body| app.request("PATCH", &path).by(&person).json(body).send();
+    let _ = app.request("GET", "/api/chatroom").by(&person).send().await.expect(200);
+
+    let renamed = change(json!({ "name": " new " })).await.expect(200).body["chatroom"].clone();
+    assert_eq!((&renamed["name"], &renamed["description"]), (&json!("new"), &json!("about")));
+    let list = app.request("GET", "/api/chatroom").by(&person).send().await.expect(200).body;
+    assert_eq!((&list["cached"], &list["chatrooms"][0]["name"]), (&json!(false), &json!("new")));
+    let bare = change(json!({ "description": null, "system_prompt": "" })).await.expect(200).body["chatroom"]
+        .clone();
+    assert_eq!((&bare["name"], &bare["description"]), (&json!("new"), &json!(null)));
+    assert!(app.stored::<bool>("SELECT system_prompt IS NULL FROM chatrooms").await);
+    let _ = change(json!({ "system_prompt": "Be long." })).await.expect(200);
+    assert_eq!(app.stored::<String>("SELECT system_prompt FROM chatrooms").await, "Be long.");
+}
+
+#[tokio::test]
+async fn a_change_that_makes_no_sense_is_refused_by_name() {
+    let app = start().await;
+    let (person, other) = (app.person().await, app.person().await);
+    let path = format!("/api/chatroom/{}", app.room(&person).await);
+    let change = |by, body| app.request("PATCH", &path).by(by).json(body).send();
+    change(&person, json!({})).await.expect_invalid(&["body"]);
+    change(&person, json!({ "name": null })).await.expect_invalid(&["body"]);
+    change(&person, json!({ "name": " " })).await.expect_invalid(&["name"]);
+    change(&person, json!({ "description": "x".repeat(1_001), "system_prompt": 7 }))
+        .await
+        .expect_invalid(&["system_prompt"]);
+    let _ = change(&other, json!({ "name": "mine" })).await.expect_problem(404, "not_found");
+    assert_eq!(app.stored::<String>("SELECT name FROM chatrooms").await, "A room");
+}

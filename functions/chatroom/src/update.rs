@@ -1,0 +1,64 @@
+//! `PATCH /api/chatroom/{id}`.
+
+use app::App;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use domain::{ChatroomId, Text};
+use garde::Validate;
+use serde::{Deserialize, Deserializer, Serialize};
+use store::chatrooms::{self, Changes};
+use web::{ApiError, Caller, Id, Valid, success};
+
+use crate::views::ChatroomView;
+
+/// What is to be changed. A field that is not there stays as it is; `null`, as an empty text, takes a description or a system
+/// prompt away.
+#[derive(Debug, Default, Deserialize, Validate)]
+#[serde(default)]
+pub(crate) struct UpdateChatroom {
+    #[garde(dive)]
+    name: Option<Text<1, 255>>,
+    #[serde(deserialize_with = "null_is_empty")]
+    #[garde(dive)]
+    description: Option<Text<0, 1000>>,
+    #[serde(deserialize_with = "null_is_empty")]
+    #[garde(dive)]
+    system_prompt: Option<Text<0, 4000>>,
+}
+
+/// Tells a field that is `null` from one that is not there.
+fn null_is_empty<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Some(Option::deserialize(deserializer)?.unwrap_or_default()))
+}
+
+#[derive(Debug, Serialize)]
+struct Updated {
+    message: &'static str,
+    chatroom: ChatroomView,
+}
+
+/// Renames a conversation, or changes what it is about or what the model is told in it from the next answer on.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<ChatroomId>,
+    Valid(input): Valid<UpdateChatroom>,
+) -> Result<impl IntoResponse, ApiError> {
+    let changes = Changes {
+        name: input.name.as_ref().map(Text::trimmed),
+        description: input.description.as_ref().map(Text::trimmed),
+        system_prompt: input.system_prompt.as_ref().map(Text::trimmed),
+    };
+    if changes == Changes::default() {
+        let error = "body: must have at least one of name, description, system_prompt";
+        return Err(ApiError::invalid(vec![error.to_owned()]));
+    }
+    let updated = chatrooms::update(&app.db().await?, caller.user_id, id, changes, app.clock.now()).await?;
+    let room = updated.ok_or_else(|| ApiError::not_found("chatroom"))?;
+    app.drop_chatroom_list(caller.user_id).await;
+    Ok(success(Updated { message: "Chatroom updated", chatroom: room.into() }))
+}

@@ -1,0 +1,54 @@
+//! `GET /api/user/usage`.
+
+use app::App;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use chrono::{Days, NaiveDate};
+use domain::quota;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use store::users;
+use web::{ApiError, Caller, ValidQuery, success};
+
+#[derive(Debug, Deserialize, Validate)]
+pub(crate) struct Period {
+    /// How many days, today included.
+    #[serde(default = "default_days")]
+    #[garde(range(min = 1, max = 366))]
+    days: u64,
+}
+
+fn default_days() -> u64 {
+    30
+}
+
+#[derive(Debug, Serialize)]
+struct Usage {
+    usage: Vec<DayView>,
+}
+
+#[derive(Debug, Serialize)]
+struct DayView {
+    day: NaiveDate,
+    messages: i32,
+    prompt_tokens: i64,
+    response_tokens: i64,
+}
+
+/// What the caller used on each of the last days (UTC), the latest first; days without any use are there too.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    caller: Caller,
+    ValidQuery(period): ValidQuery<Period>,
+) -> Result<impl IntoResponse, ApiError> {
+    let today = quota::day_of(app.clock.now());
+    let first = today.checked_sub_days(Days::new(period.days - 1)).unwrap_or(today);
+    let days = users::list_usage(&app.db().await?, caller.user_id, first, today).await?;
+    let view = |day: users::DailyUsage| DayView {
+        day: day.day,
+        messages: day.messages,
+        prompt_tokens: day.prompt_tokens,
+        response_tokens: day.response_tokens,
+    };
+    Ok(success(Usage { usage: days.into_iter().map(view).collect() }))
+}
