@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use uuid::Uuid;
 
 /// Every variable that the functions read.
-pub const CONTRACT: [&str; 42] = [
+pub const CONTRACT: [&str; 43] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
@@ -44,6 +44,7 @@ pub const CONTRACT: [&str; 42] = [
     "MESSAGE_QUEUE_URL",
     "MIGRATION_DATABASE_URL",
     "OTP_DELIVERY",
+    "OTP_MAX_PER_DAY",
     "PRO_DAILY_MESSAGE_LIMIT",
     "RATE_LIMIT_MAX_REQUESTS",
     "RATE_LIMIT_USER_MAX_REQUESTS",

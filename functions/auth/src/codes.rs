@@ -29,6 +29,14 @@ pub(crate) struct CodeSent {
 
 /// Makes a code for `purpose`, keeps it and sends it to `number`.
 pub(crate) async fn send(app: &App, purpose: Purpose, number: &MobileNumber) -> Result<CodeSent, ApiError> {
+    // Each code is five guesses: so many a day are as good as none. Counted before anything else, the same for every number.
+    let verdict = app.redis.take(&format!("otp:{number}"), app.config.codes_per_number).await?;
+    if let Some(wait) = verdict.retry_after {
+        let detail = "too many codes were sent to this number; wait for as long as Retry-After says";
+        return Err(
+            ApiError::new(StatusCode::TOO_MANY_REQUESTS, "code_limit_reached", detail).retry_after(wait)
+        );
+    }
     let code = Otp::generate(&mut rng());
     if let Some(wait) = app.redis.keep_code(purpose, number, &hash(app, purpose, number, &code)).await? {
         let detail = "a code was sent a moment ago; wait for as long as Retry-After says";

@@ -79,7 +79,7 @@ impl Parts {
             clock: Clock::default(),
             database: database(&config)?,
             redis: Redis::new(config.redis_url.expose_secret()).map_err(setup)?,
-            tokens: needs(Need::Tokens).then(|| Tokens::new(&config.jwt_secret, config.jwt_lifetime)),
+            tokens: needs(Need::Tokens).then(|| Tokens::of(&config)),
             dead_letters: with_aws(Need::DeadLetters)
                 .map(|aws| Arc::new(SqsQueue::new(aws, &config.dead_letter_queue_url)) as _),
             queue: with_aws(Need::Queue)

@@ -4,11 +4,15 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use domain::fingerprint::fingerprint;
 use domain::{SessionId, UserId};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::Config;
 
 const ISSUER: &str = "chat-backend";
 const AUDIENCE: &str = "chat-api";
@@ -38,18 +42,24 @@ pub enum TokenError {
     Expired,
 }
 
-/// The key to access tokens.
+/// The keys to access tokens: one signs, and one that did before is still good for what it signed.
 pub struct Tokens {
+    header: Header,
     encoding: EncodingKey,
-    decoding: DecodingKey,
+    /// By the id that a token's header names.
+    decoding: Vec<(String, DecodingKey)>,
     validation: Validation,
     lifetime: Duration,
 }
 
 impl Tokens {
-    /// Tokens signed with `secret` that last `lifetime`.
+    /// Tokens as `config` has them.
     #[must_use]
-    pub fn new(secret: &SecretString, lifetime: Duration) -> Self {
+    pub fn of(config: &Config) -> Self {
+        Self::new(&config.jwt_secret, config.jwt_previous_secret.as_ref(), config.jwt_lifetime)
+    }
+
+    fn new(secret: &SecretString, previous: Option<&SecretString>, lifetime: Duration) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
@@ -58,9 +68,16 @@ impl Tokens {
         // Times are compared below, with the caller's clock and without leeway.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        let bytes = secret.expose_secret().as_bytes();
-        let (encoding, decoding) = (EncodingKey::from_secret(bytes), DecodingKey::from_secret(bytes));
-        Self { encoding, decoding, validation, lifetime }
+        let decoding = std::iter::once(secret)
+            .chain(previous)
+            .map(|secret| (key_id(secret), DecodingKey::from_secret(secret.expose_secret().as_bytes())));
+        Self {
+            header: Header { kid: Some(key_id(secret)), ..Header::new(Algorithm::HS256) },
+            encoding: EncodingKey::from_secret(secret.expose_secret().as_bytes()),
+            decoding: decoding.collect(),
+            validation,
+            lifetime,
+        }
     }
 
     /// How long a token lasts.
@@ -89,7 +106,7 @@ impl Tokens {
             nbf: issued,
             exp: issued.saturating_add_unsigned(self.lifetime.as_secs()),
         };
-        encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+        encode(&self.header, &claims, &self.encoding)
     }
 
     /// What `token` says, if it is one of ours and `now` is in its time.
@@ -97,14 +114,23 @@ impl Tokens {
     /// # Errors
     /// [`TokenError`] otherwise.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, TokenError> {
-        let claims =
-            decode::<Claims>(token, &self.decoding, &self.validation).map_err(TokenError::Invalid)?.claims;
+        let named = decode_header(token).map_err(TokenError::Invalid)?.kid;
+        let key = self.decoding.iter().find(|(id, _)| named.as_ref() == Some(id));
+        let (_, key) = key.ok_or_else(|| TokenError::Invalid(ErrorKind::InvalidSignature.into()))?;
+        let claims = decode::<Claims>(token, key, &self.validation).map_err(TokenError::Invalid)?.claims;
         let now = now.timestamp();
         if now >= claims.exp || now < claims.nbf {
             return Err(TokenError::Expired);
         }
         Ok(claims)
     }
+}
+
+/// What names a secret in the header of its tokens. It tells nothing of the secret that a token does not.
+fn key_id(secret: &SecretString) -> String {
+    let mut id = fingerprint(&[b"kid\0", secret.expose_secret().as_bytes()].concat());
+    id.truncate(8);
+    id
 }
 
 #[cfg(test)]
@@ -115,7 +141,7 @@ mod tests {
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
     fn tokens() -> Tokens {
-        Tokens::new(&SECRET.into(), Duration::from_mins(1))
+        Tokens::new(&SECRET.into(), None, Duration::from_mins(1))
     }
 
     fn at(second: i64) -> DateTime<Utc> {
@@ -133,7 +159,8 @@ mod tests {
             "iat": at(0).timestamp(), "nbf": at(0).timestamp(), "exp": at(60).timestamp(),
         });
         claims[change.0] = change.1;
-        encode(&Header::new(algorithm), &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
+        let header = Header { kid: Some(key_id(&SECRET.into())), ..Header::new(algorithm) };
+        encode(&header, &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
     }
 
     #[test]
@@ -144,6 +171,20 @@ mod tests {
         assert_eq!((claims.sub, claims.sid), (user, session));
         assert!(matches!(tokens().verify(&token, at(60)), Err(TokenError::Expired)));
         assert!(matches!(tokens().verify(&token, at(-1)), Err(TokenError::Expired)));
+    }
+
+    #[test]
+    fn a_secret_that_is_replaced_is_good_for_what_it_signed() {
+        let (old, new): (SecretString, SecretString) = (SECRET.into(), "n".repeat(32).into());
+        let (user, session) = ids();
+        let before = tokens().issue(user, session, at(0)).unwrap();
+        let both = Tokens::new(&new, Some(&old), Duration::from_mins(1));
+        let after = both.issue(user, session, at(0)).unwrap();
+        assert!(both.verify(&before, at(1)).is_ok() && both.verify(&after, at(1)).is_ok());
+        let new_alone = Tokens::new(&new, None, Duration::from_mins(1));
+        assert!(new_alone.verify(&after, at(1)).is_ok());
+        assert!(matches!(new_alone.verify(&before, at(1)), Err(TokenError::Invalid(_))));
+        assert!(matches!(tokens().verify(&after, at(1)), Err(TokenError::Invalid(_))));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use domain::MobileNumber;
 use serde_json::json;
-use testkit::random_number;
+use testkit::{TestApp, random_number};
 
 use super::{login, signup_code, start, verify, wrong};
 
@@ -166,4 +167,20 @@ async fn without_redis_codes_are_not_available() {
     let answer = app.request("POST", "/api/auth/send-signup-otp").json(body).send().await;
     assert!(answer.expect_problem(503, "unavailable").header("retry-after").is_some());
     let _ = verify(&app, &number, "123456").await.expect_problem(503, "unavailable");
+}
+
+#[tokio::test]
+async fn a_number_is_sent_only_so_many_codes_a_day_whatever_they_are_for() {
+    let app = TestApp::serving(crate::routes()).var("OTP_MAX_PER_DAY", "2").start().await;
+    let (number, other) = (random_number(), random_number());
+    let ask = |path: &'static str, number: &MobileNumber| {
+        let body = json!({ "mobile_number": number.as_str() });
+        app.request("POST", &format!("/api/auth/{path}")).json(body).send()
+    };
+    let _ = ask("send-signup-otp", &number).await.expect(200);
+    let _ = ask("forgot-password", &number).await.expect(200);
+    let refused = ask("forgot-password", &number).await.expect_problem(429, "code_limit_reached");
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((40_000..=43_200).contains(&wait), "half a day until the next of two: {wait}");
+    let _ = ask("send-signup-otp", &other).await.expect(200);
 }

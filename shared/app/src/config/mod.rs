@@ -7,7 +7,7 @@ use std::time::Duration;
 use clients::aws::AwsConfig;
 use clients::redis::limits::Limit;
 use domain::plan::DailyLimits;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 pub use self::answering::{GeminiSettings, WorkerSettings};
 use crate::duration;
@@ -76,12 +76,16 @@ pub struct Config {
     pub redis_url: SecretString,
     /// What tokens are signed and codes are hashed with.
     pub jwt_secret: SecretString,
+    /// What tokens were signed with before, while some of them are still about.
+    pub jwt_previous_secret: Option<SecretString>,
     /// How long an access token lasts.
     pub jwt_lifetime: Duration,
     /// How long a refresh token lasts.
     pub refresh_lifetime: Duration,
     /// How one-time codes reach a person.
     pub otp_delivery: OtpDelivery,
+    /// One-time codes allowed to one number, whatever they are for.
+    pub codes_per_number: Limit,
     /// Requests allowed.
     pub rate_limits: RateLimits,
     /// Messages allowed.
@@ -121,6 +125,7 @@ impl Config {
         let needs = |need| needs.contains(&need);
         let env = &mut Env::new(lookup);
         let environment = env.parsed("ENVIRONMENT", Environment::Production, environment);
+        let (jwt_secret, jwt_previous_secret) = jwt_secrets(env, needs(Need::Tokens));
         let config = Self {
             environment,
             database_url: env.secret(
@@ -131,7 +136,8 @@ impl Config {
             migration_database_url: env.get("MIGRATION_DATABASE_URL").map(Into::into),
             database_pool_size: env.number("DATABASE_POOL_SIZE", 2, 1),
             redis_url: env.secret("REDIS_URL", needs(Need::Redis), "redis://host:6379, or rediss:// for TLS"),
-            jwt_secret: jwt_secret(env, needs(Need::Tokens)),
+            jwt_secret,
+            jwt_previous_secret,
             jwt_lifetime: env.parsed("JWT_EXPIRES_IN", Duration::from_hours(7 * 24), duration::parse),
             refresh_lifetime: env.parsed(
                 "REFRESH_EXPIRES_IN",
@@ -139,6 +145,10 @@ impl Config {
                 duration::parse,
             ),
             otp_delivery: otp_delivery(env, needs(Need::Codes), environment),
+            codes_per_number: Limit {
+                max: env.number("OTP_MAX_PER_DAY", 10, 1),
+                window: Duration::from_hours(24),
+            },
             rate_limits: rate_limits(env),
             daily_limits: DailyLimits {
                 basic: env.number("BASIC_DAILY_MESSAGE_LIMIT", 5, 0),
@@ -181,12 +191,18 @@ fn environment(name: &str) -> Result<Environment, String> {
     }
 }
 
-fn jwt_secret(env: &mut Env<'_>, needed: bool) -> SecretString {
-    let secret = env.secret("JWT_SECRET", needed, "at least 32 random characters");
-    if needed && (1..32).contains(&secret.expose_secret().len()) {
-        env.problem("JWT_SECRET", "must have at least 32 characters");
+/// The secret in force and, while it is being replaced, the one before: `current` or `current,previous`.
+fn jwt_secrets(env: &mut Env<'_>, needed: bool) -> (SecretString, Option<SecretString>) {
+    let text = env.required("JWT_SECRET", needed, "at least 32 random characters");
+    let secrets: Vec<&str> = text.split(',').map(str::trim).collect();
+    if needed && !text.is_empty() && (secrets.len() > 2 || secrets.iter().any(|secret| secret.len() < 32)) {
+        env.problem(
+            "JWT_SECRET",
+            "must have at least 32 characters; two such, with a comma between, while one is replaced",
+        );
     }
-    secret
+    let secret = |place: usize| secrets.get(place).map(|secret| SecretString::from(*secret));
+    (secret(0).unwrap_or_default(), secret(1))
 }
 
 fn otp_delivery(env: &mut Env<'_>, needed: bool, environment: Environment) -> OtpDelivery {
@@ -222,6 +238,7 @@ fn list(env: &mut Env<'_>, name: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use secrecy::ExposeSecret;
 
     const ALL: [Need; 8] = [
         Need::Database,
@@ -280,6 +297,22 @@ mod tests {
         for (name, value) in wrong {
             assert!(message.contains(&format!("{name}: must")), "{name} in {message}");
             assert!(!message.contains(&format!(" {value} ")), "{value} in {message}");
+        }
+    }
+
+    #[test]
+    fn two_secrets_for_tokens_are_read_while_one_is_replaced() {
+        let (new, old) = ("n".repeat(32), "o".repeat(32));
+        let secrets = |text: &str| {
+            read(&[Need::Tokens], &[("JWT_SECRET", text)]).map(|config| {
+                let previous = config.jwt_previous_secret.map(|secret| secret.expose_secret().to_owned());
+                (config.jwt_secret.expose_secret().to_owned(), previous)
+            })
+        };
+        assert_eq!(secrets(&new), Ok((new.clone(), None)));
+        assert_eq!(secrets(&format!("{new}, {old}")), Ok((new.clone(), Some(old.clone()))));
+        for wrong in [format!("{new},short"), format!("{new},"), format!("{new},{old},{old}")] {
+            assert!(secrets(&wrong).unwrap_err().contains("JWT_SECRET: must"), "{wrong}");
         }
     }
 
