@@ -15,7 +15,7 @@ mod victim;
 mod world;
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use futures::future::LocalBoxFuture;
@@ -111,6 +111,12 @@ async fn try_out(suite: &Suite, scenario: &'static Scenario) -> (&'static str, F
 }
 
 impl Suite {
+    /// How long something may take that is promised within `goal`. In a run of the tests, on a machine that is busy with who
+    /// knows what, only what hangs is told from what heals.
+    fn within(&self, goal: Duration) -> Duration {
+        self.scale.of(goal, goal * 5)
+    }
+
     /// Where a scenario has its files.
     fn world(&self, name: &str) -> Home {
         Home::in_folder(&self.home.dir().join(name))

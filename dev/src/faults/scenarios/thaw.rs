@@ -15,6 +15,7 @@ const GOAL: Duration = Duration::from_millis(1_500);
 
 pub(super) async fn run(suite: &Suite) -> Result<Figure> {
     let rounds: usize = suite.scale.of(10, 2);
+    let goal = suite.within(GOAL);
     let world = World::start(suite, "thaw", &[]).await?;
     let person = Person::sign_up(&world).await?;
     let room = person.room(&world).await?;
@@ -40,7 +41,7 @@ pub(super) async fn run(suite: &Suite) -> Result<Figure> {
                     ask(&world, &request).await.with_context(|| format!("after the thaw of {what}"))?;
                 slowest = slowest.max(took);
                 figure
-                    .check(took < GOAL, || format!("{what}, round {round}: the next request took {took:?}"));
+                    .check(took < goal, || format!("{what}, round {round}: the next request took {took:?}"));
             }
         }
     }
