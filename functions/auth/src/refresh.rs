@@ -35,8 +35,12 @@ pub(crate) async fn handle(
     client: ClientInfo,
     Valid(input): Valid<RefreshSession>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let (session, old) = RefreshToken::parse(input.refresh_token.expose_secret()).ok_or_else(refused)?;
-    let (now, next) = (app.clock.now(), RefreshToken::generate(session, &mut rng()));
+    let key = app.config.jwt_secret.expose_secret().as_bytes();
+    let previous = app.config.jwt_previous_secret.iter().map(|secret| secret.expose_secret().as_bytes());
+    let keys: Vec<&[u8]> = std::iter::once(key).chain(previous).collect();
+    let (session, old) =
+        RefreshToken::parse(input.refresh_token.expose_secret(), &keys).ok_or_else(refused)?;
+    let (now, next) = (app.clock.now(), RefreshToken::generate(session, key, &mut rng()));
     let refresh = Refresh {
         session,
         old_hash: &old.hash(),

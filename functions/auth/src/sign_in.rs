@@ -4,6 +4,7 @@ use app::{App, rng};
 use chrono::{DateTime, Utc};
 use domain::SessionId;
 use domain::refresh_token::RefreshToken;
+use secrecy::ExposeSecret;
 use serde::Serialize;
 use store::sessions::NewSession;
 use store::users::User;
@@ -34,7 +35,8 @@ impl SignIn {
     /// A session of the person at `client`, from `now` on.
     pub(crate) fn new(app: &App, client: ClientInfo, now: DateTime<Utc>) -> Self {
         let id = SessionId::new(now);
-        let refresh_token = RefreshToken::generate(id, &mut rng());
+        let key = app.config.jwt_secret.expose_secret().as_bytes();
+        let refresh_token = RefreshToken::generate(id, key, &mut rng());
         Self {
             id,
             refresh_token_hash: refresh_token.hash(),

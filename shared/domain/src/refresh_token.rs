@@ -1,10 +1,13 @@
-//! Refresh tokens: the session's id and 256 random bits, which a client keeps and of which we keep only the hash.
+//! Refresh tokens: the session's id, 256 random bits, and a tag that only we can make. A client keeps it, and we keep only
+//! its hash.
 //!
 //! Each is used once and replaced by the next. The id finds the session whatever the rest says, so that one which was
-//! replaced already is known for what it is: stolen, or sent twice.
+//! replaced already is known for what it is: stolen, or sent twice. The tag tells it from one that was never ours, by which
+//! whoever knows a session's id could end it.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
 use rand::{CryptoRng, RngExt};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -12,26 +15,30 @@ use uuid::Uuid;
 
 use crate::SessionId;
 
-/// The bytes of a token: the session's id, then the random ones.
-const LENGTH: usize = 16 + 32;
+/// The bytes of the session's id and the random ones, before the tag.
+const BODY: usize = 16 + 32;
 
 /// A refresh token as the client holds it.
 #[derive(Debug, Clone)]
 pub struct RefreshToken(SecretString);
 
 impl RefreshToken {
-    /// A new token of `session`: 64 characters of base64url.
-    pub fn generate(session: SessionId, rng: &mut impl CryptoRng) -> Self {
+    /// A new token of `session`, tagged under `key`: 107 characters of base64url.
+    pub fn generate(session: SessionId, key: &[u8], rng: &mut impl CryptoRng) -> Self {
         let secret: [u8; 32] = rng.random();
-        Self(BASE64_URL_SAFE_NO_PAD.encode([session.0.as_bytes().as_slice(), &secret].concat()).into())
+        let body = [session.0.as_bytes().as_slice(), &secret].concat();
+        let tag = tagged(key, &body).finalize().into_bytes();
+        Self(BASE64_URL_SAFE_NO_PAD.encode([body.as_slice(), &tag].concat()).into())
     }
 
-    /// The token that a client sent, and the session that it is of; `None` when it cannot be one of ours.
+    /// The token that a client sent, and the session that it is of; `None` when it was not made under one of `keys`.
     #[must_use]
-    pub fn parse(text: &str) -> Option<(SessionId, Self)> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == LENGTH)?;
-        let session = SessionId(Uuid::from_slice(bytes.get(..16)?).ok()?);
-        Some((session, Self(text.to_owned().into())))
+    pub fn parse(text: &str, keys: &[&[u8]]) -> Option<(SessionId, Self)> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (body, tag) = bytes.split_at_checked(BODY)?;
+        let session = SessionId(Uuid::from_slice(body.get(..16)?).ok()?);
+        let is_ours = keys.iter().any(|key| tagged(key, body).verify_slice(tag).is_ok());
+        is_ours.then(|| (session, Self(text.to_owned().into())))
     }
 
     /// The token itself, for the answer to the client.
@@ -47,6 +54,14 @@ impl RefreshToken {
     }
 }
 
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+fn tagged(key: &[u8], body: &[u8]) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(b"refresh token\0");
+    mac.update(body);
+    mac
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,23 +69,37 @@ mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
+    const KEY: &[u8] = b"a key";
+
+    fn token(seed: u64) -> RefreshToken {
+        let session = SessionId(Uuid::from_u128(7));
+        RefreshToken::generate(session, KEY, &mut StdRng::seed_from_u64(seed))
+    }
+
     #[test]
     fn tokens_differ_and_stay_out_of_debug() {
-        let (session, rng) = (SessionId::new(DateTime::UNIX_EPOCH), &mut StdRng::seed_from_u64(1));
-        let (a, b) = (RefreshToken::generate(session, rng), RefreshToken::generate(session, rng));
+        let (a, b) = (token(1), token(2));
         assert_ne!(a.expose(), b.expose());
         assert_ne!(a.hash(), b.hash());
         assert!(!format!("{a:?}").contains(a.expose()));
     }
 
     #[test]
-    fn a_token_says_of_which_session_it_is_and_nothing_else_is_one() {
+    fn a_token_says_of_which_session_it_is() {
+        let (found, same) = RefreshToken::parse(token(1).expose(), &[b"a newer key", KEY]).unwrap();
+        assert_eq!((found.0, same.hash()), (Uuid::from_u128(7), token(1).hash()));
+    }
+
+    #[test]
+    fn what_was_never_ours_is_none_even_of_a_session_that_is() {
+        let ours = token(1);
+        let guessed =
+            BASE64_URL_SAFE_NO_PAD.encode([Uuid::from_u128(7).as_bytes().as_slice(), &[0; 64]].concat());
         let session = SessionId::new(DateTime::UNIX_EPOCH);
-        let token = RefreshToken::generate(session, &mut StdRng::seed_from_u64(1));
-        let (found, same) = RefreshToken::parse(token.expose()).unwrap();
-        assert_eq!((found, same.hash()), (session, token.hash()));
-        for wrong in ["", "x", &token.expose()[1..], &format!("{}A", token.expose()), "ü"] {
-            assert!(RefreshToken::parse(wrong).is_none(), "{wrong}");
+        let others = RefreshToken::generate(session, b"another key", &mut StdRng::seed_from_u64(1));
+        let longer = format!("{}AAAA", ours.expose());
+        for wrong in ["", "x", &ours.expose()[4..], &longer, &guessed, others.expose(), "ü"] {
+            assert!(RefreshToken::parse(wrong, &[KEY]).is_none(), "{wrong}");
         }
     }
 }

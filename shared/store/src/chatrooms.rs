@@ -194,20 +194,30 @@ pub async fn update(
     row.as_ref().map(TryInto::try_into).transpose()
 }
 
-/// Deletes a conversation of `owner` with all its messages. Answers whether there was one.
+/// Deletes a conversation of `owner` with all its messages, and gives the units of quota of those back that were not
+/// answered yet. Answers whether there was one.
 ///
 /// # Errors
 /// When Postgres does not answer.
 pub async fn delete(db: &impl GenericClient, owner: UserId, room: ChatroomId) -> Result<bool, StoreError> {
-    // The messages are deleted before the room's counters are taken off the person's, in the order in which all
-    // statements take their locks.
+    // Counting what was done before makes it be done before: messages, then usage, then the person's counters, in the order
+    // in which all statements take their locks.
     const SQL: &str = "
         WITH room AS (
             SELECT id FROM chatrooms WHERE id = $1 AND user_id = $2 FOR UPDATE
         ), emptied AS (
-            DELETE FROM messages USING room WHERE messages.chatroom_id = room.id RETURNING 1
+            DELETE FROM messages USING room WHERE messages.chatroom_id = room.id
+            RETURNING messages.user_id, messages.quota_day, messages.processing_status
+        ), unanswered AS (
+            SELECT user_id, quota_day, count(*) AS units FROM emptied
+            WHERE processing_status IN ('pending', 'processing') GROUP BY user_id, quota_day
+        ), refunded AS (
+            UPDATE daily_usage d SET messages = greatest(d.messages - unanswered.units, 0)::integer
+            FROM unanswered WHERE d.user_id = unanswered.user_id AND d.day = unanswered.quota_day
+            RETURNING 1
         ), gone AS (
-            DELETE FROM chatrooms c USING room WHERE c.id = room.id AND (SELECT count(*) FROM emptied) >= 0
+            DELETE FROM chatrooms c USING room
+            WHERE c.id = room.id AND (SELECT count(*) FROM emptied) + (SELECT count(*) FROM refunded) >= 0
             RETURNING c.user_id, c.message_count, c.ai_response_count
         )
         UPDATE users u SET

@@ -9,7 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use garde::Validate;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::ApiError;
 
@@ -53,6 +53,11 @@ fn body_error(rejection: &BytesRejection) -> ApiError {
 
 /// Reads JSON so that an error names the field it is in. What was sent is not repeated in the error.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // A list would be taken for the fields in their order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
+    {
+        return Err(ApiError::invalid(vec!["body: must be an object".to_owned()]));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
@@ -73,7 +78,14 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 fn expectation(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.split_once(", expected ") {
-        Some((_, expected)) => format!("must be {}", expected.split(" at line ").next().unwrap_or(expected)),
+        Some((_, expected)) => {
+            let expected = expected.split(" at line ").next().unwrap_or(expected);
+            match expected {
+                "i32" | "i64" | "u32" | "u64" => "must be a whole number".to_owned(),
+                _ if expected.starts_with("struct ") => "must be an object".to_owned(),
+                _ => format!("must be {expected}"),
+            }
+        }
         None => text,
     }
 }
@@ -145,7 +157,9 @@ mod tests {
         assert!(text.contains("name: must be a string"), "{text}");
         assert!(!text.contains("48151623"), "{text}");
         assert!(refusal(r#"{"name": "a", "name": "b"}"#).contains("duplicate field `name`"));
-        assert!(refusal("[]").contains("validation_failed") && refusal("5").contains("body: must be"));
+        for body in ["[]", " [\"a\"]", "5"] {
+            assert!(refusal(body).contains("body: must be an object"), "{body}");
+        }
     }
 
     #[test]

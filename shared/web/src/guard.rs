@@ -87,7 +87,7 @@ async fn admit(door: &Door, mut request: Request, next: Next) -> Response {
             request.extensions_mut().insert(operation.clone());
             let mut response = next.run(request).await;
             operation.conclude(app, response.status()).await;
-            if operation.is_replay() {
+            if operation.is_replay() && response.status().is_success() {
                 response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
             }
             response

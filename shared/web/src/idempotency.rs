@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use app::App;
 use app::telemetry::chain;
+use axum::RequestExt;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{FromRequestParts, MatchedPath, Request};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, Method, StatusCode};
 use chrono::{DateTime, Utc};
@@ -135,7 +136,8 @@ pub(crate) fn key_of(request: &Request, idempotent: &[&str]) -> Result<Option<St
     // The draft's form is a string in quotes; most clients leave them out.
     let key = value.to_str().unwrap_or_default().trim();
     let key = key.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(key);
-    if values.next().is_some() || !(1..=MAX_KEY).contains(&key.len()) {
+    let is_visible = key.bytes().all(|byte| byte.is_ascii_graphic());
+    if values.next().is_some() || !(1..=MAX_KEY).contains(&key.len()) || !is_visible {
         let error = format!("Idempotency-Key: must be one key of 1 to {MAX_KEY} visible ASCII characters");
         return Err(ApiError::invalid(vec![error]));
     }
@@ -155,7 +157,7 @@ pub(crate) async fn begin(
     now: DateTime<Utc>,
 ) -> Result<Operation, ApiError> {
     let body = read_body(request).await?;
-    let scope = format!("{}\n{}\n{key}", caller.user_id, request.uri().path());
+    let scope = format!("{}\n{}\n{key}", caller.user_id, route(request).await);
     // The scope goes into the payload's hash too: short texts could be guessed from a hash of themselves alone.
     let payload = [scope.as_bytes(), b"\n", &body].concat();
     let claim = Claim {
@@ -180,6 +182,22 @@ pub(crate) async fn begin(
             Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail))
         }
     }
+}
+
+/// The path as its route has it, and the ids in it in the one form that they have, however the client spells them.
+async fn route(request: &mut Request) -> String {
+    let mut route =
+        request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default().to_owned();
+    if let Ok(params) = request.extract_parts::<RawPathParams>().await {
+        for (_, value) in &params {
+            route.push('\n');
+            match Uuid::parse_str(value) {
+                Ok(id) => route.push_str(&id.to_string()),
+                Err(_) => route.push_str(value),
+            }
+        }
+    }
+    route
 }
 
 /// No operation that anybody could ask for again.

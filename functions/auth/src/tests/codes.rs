@@ -19,7 +19,7 @@ async fn a_code_opens_an_account_once() {
     assert_eq!(answer.body["user"]["name"], "Ada");
     assert_eq!(answer.body["user"]["mobile_number"], number.as_str());
     assert_eq!(answer.body["user"]["subscription_tier"], "basic");
-    assert_eq!(answer.text("/refresh_token").len(), 64);
+    assert_eq!(answer.text("/refresh_token").len(), 107);
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM users").await, 1);
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 1);
 

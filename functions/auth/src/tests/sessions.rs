@@ -76,6 +76,12 @@ async fn what_is_no_refresh_token_opens_nothing_and_ends_nothing() {
     for token in ["", "x", access.as_str(), &session.text("/refresh_token")[1..]] {
         let _ = refresh(&app, token).await.expect_problem(401, "invalid_refresh_token");
     }
+    // Nor does it end a session that its id is known of.
+    let list = app.request("GET", "/api/auth/sessions").token(&access).send().await.expect(200);
+    let id: domain::SessionId = list.text("/sessions/0/id").parse().unwrap();
+    let guessed = [id.0.as_bytes().as_slice(), &[0; 64]].concat();
+    let guessed = base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, guessed);
+    let _ = refresh(&app, &guessed).await.expect_problem(401, "invalid_refresh_token");
     let as_access = app.request("GET", "/api/auth/sessions").token(&session.text("/refresh_token"));
     let _ = as_access.send().await.expect_problem(401, "not_authenticated");
     assert!(opens(&app, &access).await);

@@ -25,9 +25,12 @@ async fn messages(app: &TestApp) -> i64 {
     app.stored("SELECT count(*) FROM messages").await
 }
 
-/// As a function leaves its record that was killed before it could answer.
+/// As a function leaves its record that was killed before it could answer: the one of the path `/api/chatroom`, or of one
+/// with an id in it.
 async fn forget_the_receipt(app: &TestApp, person: &Person, path: &str, key: &str) {
-    let scope = format!("{}\n{path}\n{key}", person.id);
+    let id = path.split('/').find(|part| part.parse::<Uuid>().is_ok());
+    let route = id.map_or(path.to_owned(), |id| format!("{}\n{id}", path.replace(id, "{id}")));
+    let scope = format!("{}\n{route}\n{key}", person.id);
     app.break_off_operation(&domain::fingerprint::fingerprint(scope.as_bytes())).await;
 }
 
@@ -76,10 +79,24 @@ async fn a_key_belongs_to_its_body_its_path_and_its_person() {
 }
 
 #[tokio::test]
+async fn a_path_is_the_same_however_its_id_is_spelt() {
+    let app = start().await;
+    let (person, path) = begin(&app).await;
+    let body = json!({ "content": "hello" });
+    let first = post(&app, &person, &path, "key", body.clone()).await.expect(201);
+    let id = path.split('/').nth(3).unwrap();
+    for spelt in [id.to_uppercase(), id.replace('-', ""), id.replacen('0', "%30", 1)] {
+        let again = post(&app, &person, &path.replace(id, &spelt), "key", body.clone()).await.expect(201);
+        assert_eq!(again.body, first.body, "{spelt}");
+    }
+    assert_eq!(messages(&app).await, 1);
+}
+
+#[tokio::test]
 async fn a_key_that_does_not_do_is_refused_by_name() {
     let app = start().await;
     let (person, path) = begin(&app).await;
-    for key in ["", " ", "\"\"", "a\u{e9}", &"x".repeat(256)] {
+    for key in ["", " ", "\"\"", "a\u{e9}", "a b", "a\tb", &"x".repeat(256)] {
         let answer = post(&app, &person, &path, key, json!({ "content": "hello" })).await;
         answer.expect_invalid(&["Idempotency-Key"]);
     }

@@ -115,3 +115,17 @@ async fn across_midnight_each_day_accepts_exactly_its_own() {
     assert_eq!(days.iter().sum::<i32>(), accepted + 4);
     assert_eq!(days.last(), Some(&5), "{days:?}: more than five were sent on the new day");
 }
+
+#[tokio::test]
+async fn a_room_that_is_deleted_gives_the_units_back_that_were_not_answered() {
+    let app = start().await;
+    let person = app.person().await;
+    let (room, other) = (app.room(&person).await, app.room(&person).await);
+    let answered = app.message(&person, &room, "answered").await;
+    app.execute(&format!("UPDATE messages SET processing_status = 'completed' WHERE id = '{answered}'"))
+        .await;
+    app.message(&person, &room, "not yet").await;
+    app.message(&person, &other, "elsewhere").await;
+    let _ = app.request("DELETE", &format!("/api/chatroom/{room}")).by(&person).send().await.expect(200);
+    assert_eq!(app.stored::<i32>("SELECT messages FROM daily_usage").await, 2);
+}
