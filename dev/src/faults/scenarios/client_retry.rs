@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use futures::future::try_join_all;
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use crate::faults::Suite;
 use crate::faults::api::Request;
@@ -41,7 +42,7 @@ fn keyed(person: &Person, room: &str, text: &str, key: &str) -> Request {
 }
 
 async fn round(world: &World, person: &Person, room: &str, figure: &mut Figure) -> Result<()> {
-    let (text, key) = (unique("message"), unique("key"));
+    let (text, key) = (unique("message"), Uuid::new_v4().to_string());
     let request = keyed(person, room, &text, &key);
     let answers = try_join_all((0..AT_ONCE).map(|_| request.send(&world.lambda))).await?;
     let mut statuses = BTreeMap::new();
@@ -60,7 +61,7 @@ async fn round(world: &World, person: &Person, room: &str, figure: &mut Figure) 
 
 /// The function dies when its message is stored and nobody knows; the client asks until it is answered.
 async fn after_a_kill(world: &World, person: &Person, room: &str, figure: &mut Figure) -> Result<Duration> {
-    let (text, key) = (unique("message"), unique("key"));
+    let (text, key) = (unique("message"), Uuid::new_v4().to_string());
     let request = keyed(person, room, &text, &key);
     let victim = Victim::of(world, "chatroom").await?;
     victim.die_at(request.event(), reached(victim.hold_aws(SEND))).await?;
@@ -75,7 +76,7 @@ async fn after_a_kill(world: &World, person: &Person, room: &str, figure: &mut F
         sleep(Duration::from_secs(wait.parse().context("reading Retry-After")?)).await;
     };
     let row = world.db.query_one("SELECT id FROM messages WHERE content = $1", &[&text]).await?;
-    let stored: uuid::Uuid = row.get(0);
+    let stored: Uuid = row.get(0);
     let answered = answer.text("/message/id")?;
     figure.check(answered == stored.to_string(), || format!("{answered} was answered, {stored} is stored"));
     one_row(world, &text, figure).await?;
