@@ -11,7 +11,7 @@ use domain::message::{ErrorCode, ProcessingStatus};
 use domain::model_quota::WaitReason;
 use domain::{MessageId, UserId, backoff, quota};
 use rand::RngExt;
-use store::messages::answering::{self, Lease, NewReply, Work};
+use store::messages::answering::{self, Lease, NewReply, PutBack, Work};
 use store::{StoreError, within};
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -172,11 +172,7 @@ impl<'a> Attempt<'a> {
         let jitter = rng().random_range(0.0..1.0);
         let base = self.app.config.worker.retry_base_delay;
         let delay = backoff::delay(self.number, base, jitter, error.retry_delay());
-        let released = within(STATEMENT_TIMEOUT, async {
-            let now = self.app.clock.now();
-            answering::release(&self.app.db().await?, self.lease, now + delay, now).await
-        });
-        let is_ours = released.await?;
+        let is_ours = self.put_back(PutBack::Failed, delay).await?;
         let (cause, attempt, delay_ms) = (chain(error), self.number, milliseconds(delay));
         warn!(error = cause, message.id = %self.lease.message_id, attempt, delay_ms, "put off: backing off");
         if is_ours {
@@ -203,14 +199,19 @@ impl<'a> Attempt<'a> {
         // Whoever waits for an outage to end was told the same time.
         let jitter = if reason == WaitReason::Outage { rng().random_range(0.0..1.0) } else { 0.0 };
         let delay = backoff::delay(1, Duration::ZERO, jitter, Some(delay));
-        let postponed = within(STATEMENT_TIMEOUT, async {
-            let now = self.app.clock.now();
-            answering::postpone(&self.app.db().await?, self.lease, now + delay, now).await
-        });
-        postponed.await?;
+        self.put_back(PutBack::Waiting, delay).await?;
         let delay_ms = milliseconds(delay);
         info!(message.id = %self.lease.message_id, ?reason, delay_ms, why, "put off: waiting");
         Ok(Outcome::Later(Some(delay)))
+    }
+
+    /// Puts the message back for `delay`; answers whether it was still ours.
+    async fn put_back(&self, why: PutBack, delay: Duration) -> Result<bool, StoreError> {
+        within(STATEMENT_TIMEOUT, async {
+            let now = self.app.clock.now();
+            answering::put_back(&self.app.db().await?, self.lease, why, now + delay, now).await
+        })
+        .await
     }
 
     /// How much longer the message can wait for its turn.

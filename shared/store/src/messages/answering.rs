@@ -236,43 +236,38 @@ pub async fn complete(
     Ok(row.is_some())
 }
 
+/// Why a message is put back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutBack {
+    /// An attempt was made and failed; it counts, and whatever the message waited for before it is over.
+    Failed,
+    /// None was made: it waits for its turn at the model, and has done so since now unless it waited before.
+    Waiting,
+}
+
 /// Puts the message back, not to be taken up before `not_before`, provided the lease is still ours. Answers whether it
 /// was.
 ///
 /// # Errors
 /// When Postgres does not answer.
-pub async fn release(
+pub async fn put_back(
     db: &impl GenericClient,
     lease: Lease,
+    why: PutBack,
     not_before: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     const SQL: &str = "
         UPDATE messages SET processing_status = 'pending', lease_owner = NULL, lease_until = $3,
-            sweep_at = $3::timestamptz + interval '1 minute', waiting_since = NULL, updated_at = $4
+            sweep_at = $3::timestamptz + interval '1 minute', updated_at = $4,
+            attempts = CASE WHEN $5 THEN attempts - 1 ELSE attempts END,
+            waiting_since = CASE WHEN $5 THEN coalesce(waiting_since, $4) END
         WHERE id = $1 AND lease_owner = $2 AND processing_status = 'processing'";
+    let is_waiting = why == PutBack::Waiting;
     let statement = db.prepare_cached(SQL).await?;
-    Ok(db.execute(&statement, &[&lease.message_id.0, &lease.owner, &not_before, &now]).await? == 1)
-}
-
-/// Puts the message back as [`release`] does, without counting the attempt: it waits for its turn at the model, and has
-/// done so since `now` unless it waited before.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn postpone(
-    db: &impl GenericClient,
-    lease: Lease,
-    not_before: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    const SQL: &str = "
-        UPDATE messages SET processing_status = 'pending', attempts = attempts - 1, lease_owner = NULL,
-            lease_until = $3, sweep_at = $3::timestamptz + interval '1 minute',
-            waiting_since = coalesce(waiting_since, $4), updated_at = $4
-        WHERE id = $1 AND lease_owner = $2 AND processing_status = 'processing'";
-    let statement = db.prepare_cached(SQL).await?;
-    Ok(db.execute(&statement, &[&lease.message_id.0, &lease.owner, &not_before, &now]).await? == 1)
+    let put_back =
+        db.execute(&statement, &[&lease.message_id.0, &lease.owner, &not_before, &now, &is_waiting]).await?;
+    Ok(put_back == 1)
 }
 
 /// Gives the message up for the reason `code` and gives its unit of quota back, provided the lease is still ours.
