@@ -13,7 +13,7 @@ use clients::redis::limits::{Limit, Verdict};
 use tracing::warn;
 
 use crate::caller::{Authentication, authenticate};
-use crate::idempotency::{self, Operation, REPLAYED};
+use crate::idempotency::{self, Operation};
 use crate::local_limits;
 use crate::problem::whole_seconds;
 use crate::{ApiError, ClientInfo, Routes};
@@ -73,25 +73,18 @@ async fn admit(door: &Door, mut request: Request, next: Next) -> Response {
     }
 
     let refused = verdicts.iter().filter_map(|verdict| verdict.retry_after).max();
-    let mut response = match (refused, begun) {
-        (Some(wait), begun) => {
-            let response = ApiError::rate_limited(wait).into_response();
-            if let Ok(operation) = begun {
-                operation.conclude(app, response.status()).await;
-            }
-            response
+    let mut response = match begun {
+        Ok(operation) => {
+            let response = if let Some(wait) = refused {
+                ApiError::rate_limited(wait).into_response()
+            } else {
+                request.extensions_mut().insert(authentication);
+                request.extensions_mut().insert(operation.clone());
+                next.run(request).await
+            };
+            operation.conclude(app, response).await
         }
-        (None, Err(error)) => error.into_response(),
-        (None, Ok(operation)) => {
-            request.extensions_mut().insert(authentication);
-            request.extensions_mut().insert(operation.clone());
-            let mut response = next.run(request).await;
-            operation.conclude(app, response.status()).await;
-            if operation.is_replay() && response.status().is_success() {
-                response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-            }
-            response
-        }
+        Err(error) => refused.map_or(error, ApiError::rate_limited).into_response(),
     };
     if let Some(tightest) = verdicts.iter().min_by_key(|verdict| verdict.remaining) {
         add_headers(response.headers_mut(), tightest, now);

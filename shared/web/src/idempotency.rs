@@ -13,7 +13,8 @@ use axum::RequestExt;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use clients::table::idempotency::{Begun, Claim, Lease};
 use domain::fingerprint::fingerprint;
@@ -29,7 +30,7 @@ use crate::{ApiError, Caller};
 /// The request's header.
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The answer's, where it is the answer of before.
-pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The longest key, in bytes.
 const MAX_KEY: usize = 255;
 
@@ -83,21 +84,33 @@ impl Operation {
         matches!(self.0, State::Replay(_))
     }
 
-    /// Gives the key free where the request has failed: for good if its first execution was refused, and so did nothing;
-    /// for the next execution, which creates the same, if nobody knows how far one before it got.
-    pub(crate) async fn conclude(&self, app: &App, status: StatusCode) {
-        let State::Execute { lease, again, .. } = &self.0 else { return };
-        let Ok(table) = app.table() else { return };
-        let concluded = match status {
-            status if status.is_client_error() && !again => Box::pin(table.forget(lease)).await,
-            status if status.is_client_error() || status.is_server_error() => {
-                Box::pin(table.release(lease)).await
+    /// Brings the operation to the end that `response` is, and says on it where it is the answer of before.
+    pub(crate) async fn conclude(&self, app: &App, mut response: Response) -> Response {
+        let status = response.status();
+        match &self.0 {
+            State::Execute { lease, again, .. } if !status.is_success() => {
+                give_free(app, lease, status, *again).await;
             }
-            _ => return,
-        };
-        if let Err(error) = concluded {
-            warn!(error = chain(&error), "a key stays taken until its lease is over");
+            State::Replay(_) if status.is_success() => {
+                response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+            }
+            State::Single | State::Execute { .. } | State::Replay(_) => {}
         }
+        response
+    }
+}
+
+/// Gives the key of a request free that has failed: for good if its first execution was refused, and so did nothing; for the
+/// next execution, which creates the same, if nobody knows how far one before it got.
+async fn give_free(app: &App, lease: &Lease, status: StatusCode, again: bool) {
+    let Ok(table) = app.table() else { return };
+    let given = if status.is_client_error() && !again {
+        Box::pin(table.forget(lease)).await
+    } else {
+        Box::pin(table.release(lease)).await
+    };
+    if let Err(error) = given {
+        warn!(error = chain(&error), "a key stays taken until its lease is over");
     }
 }
 
