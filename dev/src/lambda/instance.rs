@@ -12,7 +12,7 @@ use tokio::process::Command;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use super::{Desks, Setup, lock, log_of, variables};
+use super::{Desks, Setup, lock, variables};
 use crate::process::{Handle, Launch};
 use crate::settings::CONTRACT;
 
@@ -56,7 +56,7 @@ impl Instance {
     ) -> Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let name = format!("{function}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let log = log_of(&setup.logs, function);
+        let log = setup.logs.join(format!("{function}.log"));
         let log = OpenOptions::new()
             .create(true)
             .append(true)

@@ -5,7 +5,6 @@ use app::telemetry::chain;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
-use store::StoreError;
 use store::messages::operating;
 use tracing::warn;
 use web::{ApiError, success};
@@ -41,8 +40,7 @@ async fn count(app: &App) -> Result<Counts, ApiError> {
     let backlog = async { operating::count_backlog(&app.db().await?, now).await };
     let totals = Box::pin(app.table()?.totals(now));
     let (backlog, totals) = tokio::join!(backlog, totals);
-    let backlog = backlog.map_err(|error: StoreError| ApiError::from(error))?;
-    let totals = totals.map_err(ApiError::unavailable)?;
+    let (backlog, totals) = (backlog?, totals.map_err(ApiError::unavailable)?);
     Ok(Counts {
         waiting: backlog.waiting,
         active: backlog.active,
