@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use uuid::Uuid;
 
 /// Every variable that the functions read.
-pub const CONTRACT: [&str; 43] = [
+pub const CONTRACT: [&str; 51] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
@@ -43,10 +43,18 @@ pub const CONTRACT: [&str; 43] = [
     "MESSAGE_MAX_ATTEMPTS",
     "MESSAGE_QUEUE_URL",
     "MIGRATION_DATABASE_URL",
+    "OTP_COUNTRIES",
     "OTP_DELIVERY",
+    "OTP_MAX_PER_ADDRESS",
+    "OTP_MAX_PER_BLOCK",
     "OTP_MAX_PER_DAY",
+    "OTP_MAX_TOTAL_PER_DAY",
+    "OTP_SENDER_ID",
+    "OTP_TEST_NUMBERS",
     "PRO_DAILY_MESSAGE_LIMIT",
+    "RATE_LIMIT_GLOBAL_PER_SECOND",
     "RATE_LIMIT_MAX_REQUESTS",
+    "RATE_LIMIT_PRO_MAX_REQUESTS",
     "RATE_LIMIT_USER_MAX_REQUESTS",
     "RATE_LIMIT_WINDOW_MS",
     "REDIS_URL",

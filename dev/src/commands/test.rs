@@ -111,11 +111,23 @@ async fn all(home: &Home, options: &Options) -> Result<bool> {
     Ok(workspace && end_to_end)
 }
 
+/// What a suite is to have enough of.
+pub(crate) const MANY: [&str; 7] = [
+    "OTP_MAX_PER_ADDRESS",
+    "OTP_MAX_PER_BLOCK",
+    "OTP_MAX_TOTAL_PER_DAY",
+    "RATE_LIMIT_GLOBAL_PER_SECOND",
+    "RATE_LIMIT_MAX_REQUESTS",
+    "RATE_LIMIT_PRO_MAX_REQUESTS",
+    "RATE_LIMIT_USER_MAX_REQUESTS",
+];
+
 /// The limits that would hinder a suite which is many users at one address.
 fn settings() -> Settings {
     let mut settings = Settings::none();
-    settings.set_default("RATE_LIMIT_MAX_REQUESTS", "1000000");
-    settings.set_default("RATE_LIMIT_USER_MAX_REQUESTS", "1000000");
+    for name in MANY {
+        settings.set_default(name, "1000000");
+    }
     settings.set_default("RETRY_BASE_DELAY_MS", "200");
     settings
 }

@@ -6,11 +6,8 @@ use axum::response::IntoResponse;
 use domain::password::{NewPassword, Password};
 use garde::Validate;
 use serde::Deserialize;
-use serde_json::json;
 use store::users;
-use web::{ApiError, Caller, Valid, success};
-
-use crate::passwords;
+use web::{ApiError, Caller, ClientInfo, Said, Valid, passwords, success};
 
 #[derive(Debug, Default, Deserialize, Validate)]
 #[serde(default)]
@@ -25,19 +22,23 @@ pub(crate) struct ChangePassword {
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,
+    client: ClientInfo,
     Valid(input): Valid<ChangePassword>,
 ) -> Result<impl IntoResponse, ApiError> {
     let wrong = || ApiError::wrong_credentials("current_password: is not the password of this account");
     let found = users::find_credentials(&app.db().await?, caller.user_id).await?;
-    let old_hash = found.map(|found| found.password_hash).ok_or_else(wrong)?;
-    if !passwords::matches(input.current_password, Some(old_hash.clone())).await? {
-        return Err(wrong());
-    }
+    let account = found.ok_or_else(wrong)?;
+    let (number, old_hash) = (&account.user.mobile_number, account.password_hash);
+    passwords::refuse_number("new_password", &input.new_password, &number.as_str().into())?;
+    passwords::check(&app, &client, number, input.current_password, Some(old_hash.clone()))
+        .await?
+        .ok_or_else(wrong)?;
     let new_hash = passwords::hash(input.new_password).await?;
     let (db, now) = (app.db().await?, app.clock.now());
+    let changed =
+        users::change_password(&db, caller.user_id, caller.session_id, &old_hash, &new_hash, now).await?;
+    drop(db);
     // Not changed when another request has changed it meanwhile: then the current password was not the current one.
-    if !users::change_password(&db, caller.user_id, caller.session_id, &old_hash, &new_hash, now).await? {
-        return Err(wrong());
-    }
-    Ok(success(json!({ "message": "Password changed; other devices are signed out" })))
+    app.forget_sessions(&changed.ok_or_else(wrong)?).await;
+    Ok(success(Said { message: "Password changed; other devices are signed out" }))
 }

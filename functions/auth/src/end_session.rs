@@ -4,9 +4,8 @@ use app::App;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::SessionId;
-use serde_json::json;
 use store::sessions::{self, Ended};
-use web::{ApiError, Caller, Id, success};
+use web::{ApiError, Caller, Id, Said, success};
 
 /// Signs one of the caller's devices out.
 pub(crate) async fn handle(
@@ -14,8 +13,10 @@ pub(crate) async fn handle(
     caller: Caller,
     Id(id): Id<SessionId>,
 ) -> Result<impl IntoResponse, ApiError> {
-    if sessions::delete(&app.db().await?, caller.user_id, Ended::One(id)).await? == 0 {
+    let ended = sessions::delete(&app.db().await?, caller.user_id, Ended::One(id)).await?;
+    if ended.is_empty() {
         return Err(ApiError::not_found("session"));
     }
-    Ok(success(json!({ "message": "Signed out" })))
+    app.forget_sessions(&ended).await;
+    Ok(success(Said { message: "Signed out" }))
 }

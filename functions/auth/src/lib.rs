@@ -6,7 +6,6 @@ mod end_session;
 mod forgot_password;
 mod login;
 mod logout;
-mod passwords;
 mod refresh;
 mod reset_password;
 mod send_signup_otp;
@@ -17,7 +16,6 @@ mod tests;
 mod verify_signup_otp;
 
 use app::Need;
-use axum::routing::{delete, get, post};
 use web::Routes;
 
 /// What this function cannot do without.
@@ -26,14 +24,14 @@ pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens, Need::Co
 /// The routes below `/api/auth`.
 pub fn routes() -> Routes {
     Routes::new()
-        .route("/api/auth/send-signup-otp", post(send_signup_otp::handle))
-        .route("/api/auth/verify-signup-otp", post(verify_signup_otp::handle))
-        .route("/api/auth/login", post(login::handle))
-        .route("/api/auth/forgot-password", post(forgot_password::handle))
-        .route("/api/auth/reset-password", post(reset_password::handle))
-        .route("/api/auth/change-password", post(change_password::handle))
-        .route("/api/auth/refresh", post(refresh::handle))
-        .route("/api/auth/logout", post(logout::handle))
-        .route("/api/auth/sessions", get(sessions::handle))
-        .route("/api/auth/sessions/{id}", delete(end_session::handle))
+        .post("/api/auth/send-signup-otp", send_signup_otp::handle)
+        .post("/api/auth/verify-signup-otp", verify_signup_otp::handle)
+        .post("/api/auth/login", login::handle)
+        .post("/api/auth/forgot-password", forgot_password::handle)
+        .post("/api/auth/reset-password", reset_password::handle)
+        .post("/api/auth/change-password", change_password::handle)
+        .post("/api/auth/refresh", refresh::handle)
+        .post("/api/auth/logout", logout::handle)
+        .get("/api/auth/sessions", sessions::handle)
+        .delete("/api/auth/sessions/{id}", end_session::handle)
 }

@@ -9,9 +9,9 @@ use garde::Validate;
 use serde::Deserialize;
 use store::users::Credentials;
 use store::{sessions, users};
+use web::passwords::{self, Right};
 use web::{ApiError, ClientInfo, Valid, success};
 
-use crate::passwords;
 use crate::sign_in::SignIn;
 
 #[derive(Debug, Default, Deserialize, Validate)]
@@ -29,15 +29,24 @@ pub(crate) async fn handle(
     client: ClientInfo,
     Valid(input): Valid<Login>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let wrong = || ApiError::wrong_credentials("mobile number and password do not go together");
-    let found = users::find_credentials_by_number(&app.db().await?, &input.mobile_number).await?;
-    let hash = found.as_ref().map(|found| found.password_hash.clone());
-    let matched = passwords::matches(input.password, hash).await?;
-    let Credentials { user, password_hash } = found.filter(|_| matched).ok_or_else(wrong)?;
-    let sign_in = SignIn::new(&app, client, app.clock.now());
-    // Not begun when the password was changed while it was being checked.
-    if !sessions::insert(&app.db().await?, user.id, &password_hash, &sign_in.session()).await? {
-        return Err(wrong());
+    let Login { mobile_number: number, password } = input;
+    // Once more where the hash was changed while it was looked at, as it is by the login beside this one which upgrades it.
+    for _ in 0..2 {
+        let found = users::find_credentials_by_number(&app.db().await?, &number).await?;
+        let hash = found.as_ref().map(|found| found.password_hash.clone());
+        let right = passwords::check(&app, &client, number.as_str(), password.clone(), hash).await?;
+        let (Some(Right { upgrade }), Some(Credentials { user, password_hash })) = (right, found) else {
+            break;
+        };
+        let db = app.db().await?;
+        let hash = match upgrade {
+            Some(better) if users::replace_hash(&db, user.id, &password_hash, &better).await? => better,
+            _ => password_hash,
+        };
+        let sign_in = SignIn::new(&app, client.clone(), app.clock.now());
+        if sessions::insert(&db, user.id, &hash, &sign_in.session()).await? {
+            return Ok(success(sign_in.answer(&app, user, "Logged in")?));
+        }
     }
-    Ok(success(sign_in.answer(&app, user, "Logged in")?))
+    Err(ApiError::wrong_credentials("mobile number and password do not go together"))
 }

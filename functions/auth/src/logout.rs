@@ -31,7 +31,7 @@ enum Scope {
 struct LoggedOut {
     message: &'static str,
     /// How many sessions were ended.
-    ended: u64,
+    ended: usize,
 }
 
 /// Ends sessions: their tokens open nothing from the next request on.
@@ -46,5 +46,6 @@ pub(crate) async fn handle(
         Scope::All => Ended::All,
     };
     let ended = sessions::delete(&app.db().await?, caller.user_id, which).await?;
-    Ok(success(LoggedOut { message: "Logged out", ended }))
+    app.forget_sessions(&ended).await;
+    Ok(success(LoggedOut { message: "Logged out", ended: ended.len() }))
 }

@@ -50,10 +50,12 @@ pub(crate) async fn handle(
         now,
         expires_at: now + app.config.refresh_lifetime,
     };
-    let user = match sessions::refresh(&app.db().await?, refresh).await? {
+    let refreshed = sessions::refresh(&app.db().await?, refresh).await?;
+    let user = match refreshed {
         Refreshed::Renewed { user } => user,
         Refreshed::Replayed { user } => {
             warn!(user.id = %user, session.id = %session, "a refresh token came twice; its session is ended");
+            app.forget_sessions(&[session]).await;
             return Err(refused());
         }
         Refreshed::Unknown => return Err(refused()),

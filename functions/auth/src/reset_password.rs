@@ -8,11 +8,10 @@ use domain::otp::{Otp, Purpose};
 use domain::password::NewPassword;
 use garde::Validate;
 use serde::Deserialize;
-use serde_json::json;
 use store::users;
-use web::{ApiError, Valid, success};
+use web::{ApiError, ClientInfo, Said, Valid, passwords, success};
 
-use crate::{codes, passwords};
+use crate::codes;
 
 #[derive(Debug, Default, Deserialize, Validate)]
 #[serde(default)]
@@ -29,15 +28,17 @@ pub(crate) struct ResetPassword {
 /// looks like a wrong code.
 pub(crate) async fn handle(
     State(app): State<App>,
+    client: ClientInfo,
     Valid(input): Valid<ResetPassword>,
 ) -> Result<impl IntoResponse, ApiError> {
+    passwords::refuse_number("new_password", &input.new_password, &input.mobile_number)?;
     let hash = passwords::hash(input.new_password).await?;
     // A code is used up only when there is a connection to use it for.
     let db = app.db().await?;
     codes::redeem(&app, Purpose::ResetPassword, &input.mobile_number, &input.otp).await?;
-    let known = users::reset_password(&db, &input.mobile_number, &hash, app.clock.now()).await?;
-    if !known {
-        return Err(codes::refused());
-    }
-    Ok(success(json!({ "message": "Password set; sign in with it" })))
+    let ended = users::reset_password(&db, &input.mobile_number, &hash, app.clock.now()).await?;
+    drop(db);
+    app.forget_sessions(&ended.ok_or_else(codes::refused)?).await;
+    passwords::forgive(&app, &client, input.mobile_number.as_str()).await;
+    Ok(success(Said { message: "Password set; sign in with it" }))
 }

@@ -10,10 +10,10 @@ use domain::{MobileNumber, Text, UserId};
 use garde::Validate;
 use serde::Deserialize;
 use store::users::{self, NewUser};
-use web::{ApiError, ClientInfo, Valid, success};
+use web::{ApiError, ClientInfo, Valid, passwords, success};
 
+use crate::codes;
 use crate::sign_in::SignIn;
-use crate::{codes, passwords};
 
 #[derive(Debug, Default, Deserialize, Validate)]
 #[serde(default)]
@@ -35,6 +35,7 @@ pub(crate) async fn handle(
     client: ClientInfo,
     Valid(input): Valid<SignUp>,
 ) -> Result<impl IntoResponse, ApiError> {
+    passwords::refuse_number("password", &input.password, &input.mobile_number)?;
     let password_hash = passwords::hash(input.password).await?;
     // A code is used up only when there is a connection to use it for.
     let db = app.db().await?;

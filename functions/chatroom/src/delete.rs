@@ -4,9 +4,8 @@ use app::App;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::ChatroomId;
-use serde_json::json;
 use store::chatrooms;
-use web::{ApiError, Caller, Id, success};
+use web::{ApiError, Caller, Id, Said, success};
 
 /// Deletes a conversation with all its messages.
 pub(crate) async fn handle(
@@ -18,5 +17,5 @@ pub(crate) async fn handle(
         return Err(ApiError::not_found("chatroom"));
     }
     app.drop_chatroom_list(caller.user_id).await;
-    Ok(success(json!({ "message": "Chatroom deleted" })))
+    Ok(success(Said { message: "Chatroom deleted" }))
 }

@@ -16,7 +16,6 @@ mod update;
 mod views;
 
 use app::Need;
-use axum::routing;
 use web::Routes;
 
 /// What this function cannot do without.
@@ -25,10 +24,13 @@ pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens, Need::Qu
 /// The routes below `/api/chatroom`.
 pub fn routes() -> Routes {
     Routes::new()
-        .idempotent("/api/chatroom", routing::post(create::handle).get(list::handle))
-        .route("/api/chatroom/{id}", routing::get(get::handle).patch(update::handle).delete(delete::handle))
-        .idempotent("/api/chatroom/{id}/message", routing::post(send_message::handle))
-        .route("/api/chatroom/message/{id}/status", routing::get(message_status::handle))
-        .route("/api/chatroom/message/{id}/cancel", routing::post(cancel_message::handle))
-        .idempotent("/api/chatroom/message/{id}/retry", routing::post(retry_message::handle))
+        .idempotent_post("/api/chatroom", create::handle)
+        .get("/api/chatroom", list::handle)
+        .get("/api/chatroom/{id}", get::handle)
+        .patch("/api/chatroom/{id}", update::handle)
+        .delete("/api/chatroom/{id}", delete::handle)
+        .idempotent_post("/api/chatroom/{id}/message", send_message::handle)
+        .get("/api/chatroom/message/{id}/status", message_status::handle)
+        .post("/api/chatroom/message/{id}/cancel", cancel_message::handle)
+        .idempotent_post("/api/chatroom/message/{id}/retry", retry_message::handle)
 }

@@ -12,7 +12,6 @@ mod tests;
 mod views;
 
 use app::Need;
-use axum::routing::{delete, get, post};
 use web::Routes;
 
 /// What this function cannot do without.
@@ -21,10 +20,10 @@ pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens, Need::Qu
 /// The routes below `/api/queue`. All but the first are closed to everybody but operators.
 pub fn routes() -> Routes {
     Routes::new()
-        .route("/api/queue/status", get(status::handle))
-        .route("/api/queue/jobs/{id}", get(job::handle))
-        .route("/api/queue/failed", get(failed::handle))
-        .route("/api/queue/failed/{id}", delete(dismiss::handle))
-        .route("/api/queue/failed/{id}/retry", post(retry::handle))
-        .route("/api/queue/redrive", post(redrive::handle))
+        .get("/api/queue/status", status::handle)
+        .get("/api/queue/jobs/{id}", job::handle)
+        .get("/api/queue/failed", failed::handle)
+        .delete("/api/queue/failed/{id}", dismiss::handle)
+        .post("/api/queue/failed/{id}/retry", retry::handle)
+        .post("/api/queue/redrive", redrive::handle)
 }

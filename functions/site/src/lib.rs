@@ -7,7 +7,6 @@ mod tests;
 use std::sync::LazyLock;
 
 use app::Need;
-use axum::routing::get;
 use web::Routes;
 
 /// What this function cannot do without: all that the deep health check looks at.
@@ -17,5 +16,5 @@ pub const NEEDS: &[Need] =
 /// The routes outside `/api`.
 pub fn routes() -> Routes {
     LazyLock::force(&health::STARTED);
-    Routes::new().route("/health", get(health::handle))
+    Routes::new().get("/health", health::handle)
 }

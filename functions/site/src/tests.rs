@@ -100,6 +100,38 @@ async fn a_person_has_only_so_many_requests_from_wherever() {
 }
 
 #[tokio::test]
+async fn a_person_on_pro_has_the_requests_of_pro() {
+    let limits = |app: testkit::TestAppBuilder| {
+        app.var("RATE_LIMIT_USER_MAX_REQUESTS", "2").var("RATE_LIMIT_PRO_MAX_REQUESTS", "4")
+    };
+    let app = limits(serving()).start().await;
+    let (basic, pro) = (app.person().await, app.person().await);
+    app.set_tier(&pro, domain::Tier::Pro).await;
+    for (person, allowed) in [(&basic, 2), (&pro, 4)] {
+        for _ in 0..allowed {
+            let answer = app.request("GET", "/x").by(person).send().await.expect(404);
+            assert_eq!(answer.header("x-ratelimit-limit"), Some(allowed.to_string().as_str()));
+        }
+        let _ = app.request("GET", "/x").by(person).send().await.expect_problem(429, "rate_limited");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_one_limit_refuses_is_charged_to_no_other() {
+    let mut app =
+        serving().var("RATE_LIMIT_USER_MAX_REQUESTS", "1").var("RATE_LIMIT_MAX_REQUESTS", "2").start().await;
+    let person = app.person().await;
+    let _ = app.request("GET", "/x").by(&person).send().await.expect(404);
+    for _ in 0..3 {
+        let _ = app.request("GET", "/x").by(&person).send().await.expect_problem(429, "rate_limited");
+    }
+    let answer = app.request("GET", "/x").send().await.expect(404);
+    assert_eq!(answer.header("x-ratelimit-remaining"), Some("0"));
+    app.address = "198.51.100.77".to_owned();
+    let _ = app.request("GET", "/x").by(&person).send().await.expect_problem(429, "rate_limited");
+}
+
+#[tokio::test]
 async fn without_redis_a_process_counts_for_itself() {
     let serving = serving().var("REDIS_URL", "redis://127.0.0.1:1").var("RATE_LIMIT_MAX_REQUESTS", "2");
     let app = serving.start().await;
@@ -148,7 +180,7 @@ async fn a_panic_is_an_answer() {
     async fn broken() {
         panic!("on purpose");
     }
-    let routes = web::Routes::new().route("/broken", axum::routing::get(broken));
+    let routes = web::Routes::new().get("/broken", broken);
     let app = TestApp::serving(routes).start().await;
     let answer = app.request("GET", "/broken").send().await.expect_problem(500, "internal");
     assert!(!answer.body.to_string().contains("on purpose"));

@@ -8,7 +8,6 @@ mod tests;
 mod usage;
 
 use app::Need;
-use axum::routing::get;
 use web::Routes;
 
 /// What this function cannot do without.
@@ -17,7 +16,8 @@ pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens];
 /// The routes below `/api/user`.
 pub fn routes() -> Routes {
     Routes::new()
-        .route("/api/user/me", get(me::handle).put(rename::handle))
-        .route("/api/user/stats", get(stats::handle))
-        .route("/api/user/usage", get(usage::handle))
+        .get("/api/user/me", me::handle)
+        .put("/api/user/me", rename::handle)
+        .get("/api/user/stats", stats::handle)
+        .get("/api/user/usage", usage::handle)
 }

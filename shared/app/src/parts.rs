@@ -6,13 +6,14 @@ use std::sync::Arc;
 use clients::gemini::{Gemini, GeminiConfig, LanguageModel};
 use clients::queue::{DeadLetterQueue, JobQueue, SqsQueue};
 use clients::redis::Redis;
+use clients::sms::{SmsSender, SnsSender};
 use clients::table::Table;
 use clients::tls::client_config;
 use secrecy::ExposeSecret;
 use store::{Client, Database, DatabaseConfig, StoreError};
 use thiserror::Error;
 
-use crate::{Clock, Config, Need, Tokens};
+use crate::{Clock, Config, Need, OtpDelivery, Tokens};
 
 /// A handler uses what its function's list of [`Need`]s does not name: a mistake of ours.
 #[derive(Debug, Error)]
@@ -44,6 +45,8 @@ pub struct Parts {
     pub queue: Option<Arc<dyn JobQueue>>,
     /// Where jobs end up that were delivered too often.
     pub dead_letters: Option<Arc<dyn DeadLetterQueue>>,
+    /// Text messages, where codes are sent by them.
+    pub sms: Option<Arc<dyn SmsSender>>,
     /// The DynamoDB table.
     pub table: Option<Table>,
     /// Gemini.
@@ -72,8 +75,9 @@ impl Parts {
     /// When an address cannot be read.
     pub fn new(config: Config, needs: &[Need]) -> Result<Self, SetupError> {
         let needs = |need| needs.contains(&need);
-        let aws =
-            [Need::Queue, Need::DeadLetters, Need::Table].into_iter().any(needs).then(|| config.aws.load());
+        let sends_text = needs(Need::Codes) && config.codes.delivery == OtpDelivery::Sns;
+        let calls_aws = sends_text || [Need::Queue, Need::DeadLetters, Need::Table].into_iter().any(needs);
+        let aws = calls_aws.then(|| config.aws.load());
         let with_aws = |need| aws.as_ref().filter(|_| needs(need));
         Ok(Self {
             clock: Clock::default(),
@@ -84,6 +88,10 @@ impl Parts {
                 .map(|aws| Arc::new(SqsQueue::new(aws, &config.dead_letter_queue_url)) as _),
             queue: with_aws(Need::Queue)
                 .map(|aws| Arc::new(SqsQueue::new(aws, &config.message_queue_url)) as _),
+            sms: aws
+                .as_ref()
+                .filter(|_| sends_text)
+                .map(|aws| Arc::new(SnsSender::new(aws, config.codes.sender_id.clone())) as _),
             table: with_aws(Need::Table).map(|aws| Table::new(aws, &config.table_name)),
             model: needs(Need::Gemini).then(|| gemini(&config)).transpose()?,
             config,
@@ -142,6 +150,14 @@ impl App {
     /// When this function was not set up for it.
     pub fn dead_letters(&self) -> Result<&dyn DeadLetterQueue, NotConfigured> {
         self.dead_letters.as_deref().ok_or(NotConfigured(Need::DeadLetters))
+    }
+
+    /// Text messages.
+    ///
+    /// # Errors
+    /// When this function was not set up for them.
+    pub fn sms(&self) -> Result<&dyn SmsSender, NotConfigured> {
+        self.sms.as_deref().ok_or(NotConfigured(Need::Codes))
     }
 
     /// The table.

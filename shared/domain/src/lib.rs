@@ -5,6 +5,7 @@
 //! what is wrong with it by [`garde::Validate`], so that one answer can name every wrong field at once.
 
 pub mod backoff;
+pub mod breached;
 pub mod fingerprint;
 pub mod history;
 pub mod id;

@@ -2,6 +2,8 @@
 //!
 //! Hashing takes tens of milliseconds of a core and 19 MiB of memory: callers run it off the async threads.
 
+use std::borrow::Cow;
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -9,8 +11,19 @@ use garde::{Error, Path, Report, Validate};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use thiserror::Error as ThisError;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-/// A password of 8 to 128 characters, as a person typed it. Any Unicode is allowed and nothing is cut off.
+use crate::MobileNumber;
+use crate::breached::is_breached;
+
+/// The fewest characters of a new password.
+const SHORTEST: usize = 8;
+/// The most characters of any.
+const LONGEST: usize = 128;
+
+/// A new password of 8 to 128 characters, as a person typed it. Any Unicode is allowed, nothing is cut off, and what looks
+/// the same is the same (RFC 8265: normalisation form C), whichever keyboard it was typed on. Those that everybody tries
+/// first are refused.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct NewPassword(SecretString);
@@ -19,6 +32,17 @@ pub struct NewPassword(SecretString);
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct Password(SecretString);
+
+/// What came of checking a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is not the one.
+    Wrong,
+    /// It is the one.
+    Right,
+    /// It is the one, and its hash is not what would be made of it today.
+    RightButOutdated,
+}
 
 /// The hash of a password could not be made.
 #[derive(Debug, ThisError)]
@@ -31,20 +55,64 @@ impl NewPassword {
     /// # Errors
     /// When the operating system gives no randomness.
     pub fn hash(&self) -> Result<String, HashError> {
-        let hash = hasher().hash_password(self.0.expose_secret().as_bytes()).map_err(HashError)?;
-        Ok(hash.to_string())
+        hash(self.0.expose_secret())
+    }
+
+    /// Whether it is the number of its own account, or a part of it.
+    #[must_use]
+    pub fn is_of(&self, number: &MobileNumber) -> bool {
+        let digits: String = self.0.expose_secret().chars().filter(|c| !c.is_whitespace()).collect();
+        let digits = digits.trim_start_matches(['+', '0']);
+        !digits.is_empty() && number.as_str().contains(digits)
     }
 }
 
 impl Password {
-    /// Whether this is the password behind `hash` (a PHC string). A hash that cannot be read matches nothing, which takes
-    /// as long to find out.
+    /// Whether this is the password behind `hash`: a PHC string of argon2, or a hash of bcrypt that was brought over. A hash
+    /// that cannot be read matches nothing, which takes as long to find out.
     #[must_use]
-    pub fn matches(&self, hash: &str) -> bool {
+    pub fn check(&self, hash: &str) -> Verdict {
+        let password = self.0.expose_secret();
+        if hash.starts_with("$2") {
+            // As it was typed: that is what was hashed, and of it no more than 72 bytes.
+            return match bcrypt::verify(password, hash) {
+                Ok(true) => Verdict::RightButOutdated,
+                Ok(false) | Err(_) => Verdict::Wrong,
+            };
+        }
         let known = PasswordHash::new(hash).or_else(|_| PasswordHash::new(NOBODYS_HASH));
-        known.is_ok_and(|hash| hasher().verify_password(self.0.expose_secret().as_bytes(), &hash).is_ok())
+        let matches =
+            known.is_ok_and(|hash| hasher().verify_password(normalised(password).as_bytes(), &hash).is_ok());
+        match matches {
+            false => Verdict::Wrong,
+            true if hash.starts_with(CURRENT) => Verdict::Right,
+            true => Verdict::RightButOutdated,
+        }
+    }
+
+    /// The hash to keep of a password that was found right, in place of one that is outdated.
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness.
+    pub fn rehash(&self) -> Result<String, HashError> {
+        hash(self.0.expose_secret())
     }
 }
+
+fn hash(password: &str) -> Result<String, HashError> {
+    Ok(hasher().hash_password(normalised(password).as_bytes()).map_err(HashError)?.to_string())
+}
+
+/// The password in normalisation form C.
+fn normalised(password: &str) -> Cow<'_, str> {
+    match is_nfc_quick(password.chars()) {
+        IsNormalized::Yes => Cow::Borrowed(password),
+        IsNormalized::No | IsNormalized::Maybe => Cow::Owned(password.nfc().collect()),
+    }
+}
+
+/// How each hash begins that is made today.
+const CURRENT: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
 /// A hash that no password matches, with the cost of a real one: checked when there is no account, so that the time
 /// taken does not tell.
@@ -56,8 +124,44 @@ fn hasher() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
 }
 
+/// What is wrong with the length of a password that has at least `shortest` characters.
+fn length_fault(password: &str, shortest: usize) -> Option<String> {
+    match normalised(password).chars().count() {
+        0 => Some("is required".to_owned()),
+        length if length < shortest || length > LONGEST => {
+            Some(format!("must be {shortest} to {LONGEST} characters"))
+        }
+        _ => None,
+    }
+}
+
+impl Validate for NewPassword {
+    type Context = ();
+
+    fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        let password = self.0.expose_secret();
+        let known = || {
+            let why = "is one of those that are tried first, for it became known in a breach; choose another";
+            is_breached(&normalised(password)).then(|| why.to_owned())
+        };
+        if let Some(fault) = length_fault(password, SHORTEST).or_else(known) {
+            report.append(parent(), Error::new(fault));
+        }
+    }
+}
+
+impl Validate for Password {
+    type Context = ();
+
+    fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        if let Some(fault) = length_fault(self.0.expose_secret(), 1) {
+            report.append(parent(), Error::new(fault));
+        }
+    }
+}
+
 macro_rules! secret_text {
-    ($name:ident, $min:literal) => {
+    ($name:ident) => {
         impl Default for $name {
             fn default() -> Self {
                 Self(SecretString::default())
@@ -69,24 +173,11 @@ macro_rules! secret_text {
                 Self(text.into())
             }
         }
-
-        impl Validate for $name {
-            type Context = ();
-
-            fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
-                let length = self.0.expose_secret().chars().count();
-                if length == 0 {
-                    report.append(parent(), Error::new("is required"));
-                } else if !($min..=128).contains(&length) {
-                    report.append(parent(), Error::new(concat!("must be ", $min, " to 128 characters")));
-                }
-            }
-        }
     };
 }
 
-secret_text!(NewPassword, 8);
-secret_text!(Password, 1);
+secret_text!(NewPassword);
+secret_text!(Password);
 
 #[cfg(test)]
 mod tests {
@@ -95,29 +186,82 @@ mod tests {
     #[test]
     fn a_password_matches_its_own_hash_only() {
         let hash = NewPassword::from("correct horse").hash().unwrap();
-        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(Password::from("correct horse").matches(&hash));
-        assert!(!Password::from("correct hors").matches(&hash));
-        assert!(!Password::from("correct horse").matches("not a hash"));
+        assert!(hash.starts_with(CURRENT), "{hash}");
+        assert_eq!(Password::from("correct horse").check(&hash), Verdict::Right);
+        for wrong in ["correct hors", "Correct horse", " correct horse", "correct horse ", ""] {
+            assert_eq!(Password::from(wrong).check(&hash), Verdict::Wrong, "{wrong:?}");
+        }
+        assert_eq!(Password::from("correct horse").check("not a hash"), Verdict::Wrong);
+    }
+
+    #[test]
+    fn a_password_is_the_same_from_every_keyboard() {
+        let hash = NewPassword::from("Zo\u{eb} und F\u{e4}hre").hash().unwrap();
+        assert_eq!(Password::from("Zoe\u{308} und Fa\u{308}hre").check(&hash), Verdict::Right);
+        assert_eq!(Password::from("Zoe und Fahre").check(&hash), Verdict::Wrong);
+    }
+
+    #[test]
+    fn nothing_is_cut_off() {
+        let long = "ä".repeat(127);
+        let hash = NewPassword::from(format!("{long}x").as_str()).hash().unwrap();
+        assert_eq!(Password::from(format!("{long}x").as_str()).check(&hash), Verdict::Right);
+        assert_eq!(Password::from(format!("{long}y").as_str()).check(&hash), Verdict::Wrong);
+    }
+
+    #[test]
+    fn hashes_of_other_kinds_are_right_and_outdated() {
+        let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None).unwrap());
+        let weak = weak.hash_password(b"correct horse").unwrap().to_string();
+        let bcrypt = bcrypt::hash("correct horse", 4).unwrap();
+        for hash in [weak, bcrypt.replacen("$2b$", "$2a$", 1), bcrypt] {
+            assert_eq!(Password::from("correct horse").check(&hash), Verdict::RightButOutdated, "{hash}");
+            assert_eq!(Password::from("wrong horse").check(&hash), Verdict::Wrong, "{hash}");
+        }
+        let long = "x".repeat(100);
+        let bcrypt = bcrypt::hash(&long[..72], 4).unwrap();
+        assert_eq!(Password::from(long.as_str()).check(&bcrypt), Verdict::RightButOutdated);
+        let rehashed = Password::from(long.as_str()).rehash().unwrap();
+        assert_eq!(Password::from(&long[..72]).check(&rehashed), Verdict::Wrong);
+        for broken in ["$2b$", "$2b$99$x", "$2b$04$aaaaaaaaaaaaaaaaaaaaaa"] {
+            assert_eq!(Password::from("x").check(broken), Verdict::Wrong, "{broken}");
+        }
     }
 
     #[test]
     fn the_hash_of_nobody_can_be_read_and_matches_nothing() {
         assert!(PasswordHash::new(NOBODYS_HASH).is_ok());
-        assert!(!Password::from("").matches(NOBODYS_HASH));
+        assert_eq!(Password::from("").check(NOBODYS_HASH), Verdict::Wrong);
     }
 
     #[test]
-    fn a_password_has_8_to_128_characters() {
-        for (text, valid) in [
-            ("", false),
-            ("1234567", false),
-            ("12345678", true),
-            ("pässwörd", true),
-            (&"x".repeat(129), false),
+    fn a_new_password_has_8_to_128_characters_and_is_not_a_common_one() {
+        for (text, fault) in [
+            ("", Some("is required")),
+            ("7 chars", Some("8 to 128")),
+            ("8 chars!", None),
+            ("pässwörd", None),
+            (&"ä\u{308}o\u{308}".repeat(32), None),
+            (&"x y".repeat(43), Some("8 to 128")),
+            ("iloveyou", Some("breach")),
+            ("Pa\u{73}sword", Some("breach")),
         ] {
-            assert_eq!(NewPassword::from(text).validate().is_ok(), valid, "{text}");
+            let report = NewPassword::from(text).validate();
+            let said = report.as_ref().err().map(ToString::to_string);
+            assert_eq!(said.is_some(), fault.is_some(), "{text}: {said:?}");
+            assert!(said.is_none_or(|said| said.contains(fault.unwrap_or_default())), "{text}");
         }
         assert!(!format!("{:?}", NewPassword::from("hunter22")).contains("hunter22"));
+    }
+
+    #[test]
+    fn a_number_is_no_password_for_itself() {
+        let number = MobileNumber::from("+4915112345678");
+        for password in ["4915112345678", "+4915112345678", "015112345678", "12345678", "0151 1234 5678"] {
+            assert!(NewPassword::from(password).is_of(&number), "{password}");
+        }
+        for password in ["4915112345679", "my 4915112345678", "        "] {
+            assert!(!NewPassword::from(password).is_of(&number), "{password}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
-use domain::{Role, SessionId, UserId};
+use domain::{Role, SessionId, Tier, UserId};
 
 use crate::StoreError;
 
@@ -183,20 +183,57 @@ pub enum Ended {
     All,
 }
 
-/// Ends sessions of `user` and answers how many.
+/// Ends sessions of `user` and answers which.
 ///
 /// # Errors
 /// When Postgres does not answer.
-pub async fn delete(db: &impl GenericClient, user: UserId, which: Ended) -> Result<u64, StoreError> {
+pub async fn delete(
+    db: &impl GenericClient,
+    user: UserId,
+    which: Ended,
+) -> Result<Vec<SessionId>, StoreError> {
     const SQL: &str = "
-        DELETE FROM sessions WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2) AND ($3::uuid IS NULL OR id <> $3)";
+        DELETE FROM sessions WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2) AND ($3::uuid IS NULL OR id <> $3)
+        RETURNING id";
     let (one, kept) = match which {
         Ended::One(session) => (Some(session.0), None),
         Ended::AllBut(session) => (None, Some(session.0)),
         Ended::All => (None, None),
     };
     let statement = db.prepare_cached(SQL).await?;
-    Ok(db.execute(&statement, &[&user.0, &one, &kept]).await?)
+    let rows = db.query(&statement, &[&user.0, &one, &kept]).await?;
+    rows.iter().map(|row| Ok(SessionId(row.try_get("id")?))).collect()
+}
+
+/// What is to be known of a session at the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lasting {
+    /// The plan of its owner.
+    pub tier: Tier,
+    /// When its time is over.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// `session`, provided that it is one of `user`'s and lasts beyond `now`.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn find_lasting(
+    db: &impl GenericClient,
+    session: SessionId,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<Option<Lasting>, StoreError> {
+    const SQL: &str = "
+        SELECT u.subscription_tier, s.expires_at FROM sessions s JOIN users u ON u.id = s.user_id
+        WHERE s.id = $1 AND s.user_id = $2 AND s.expires_at > $3";
+    let statement = db.prepare_cached(SQL).await?;
+    let row = db.query_opt(&statement, &[&session.0, &user.0, &now]).await?;
+    row.map(|row| {
+        let tier = row.try_get::<_, &str>("subscription_tier")?.try_into()?;
+        Ok(Lasting { tier, expires_at: row.try_get("expires_at")? })
+    })
+    .transpose()
 }
 
 /// The role of `user`, provided that `session` is one of theirs and lasts beyond `now`; `None` otherwise.

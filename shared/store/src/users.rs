@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
 use domain::{MobileNumber, Role, SessionId, Tier, UserId};
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use crate::StoreError;
 use crate::sessions::NewSession;
@@ -134,7 +135,7 @@ fn credentials(row: &Row) -> Result<Credentials, StoreError> {
     Ok(Credentials { user: row.try_into()?, password_hash: row.try_get("password_hash")? })
 }
 
-/// Sets the password of the account known by `mobile_number` and ends all of its sessions. Answers whether there is
+/// Sets the password of the account known by `mobile_number` and ends all of its sessions. Answers which, where there is
 /// such an account.
 ///
 /// # Errors
@@ -144,20 +145,41 @@ pub async fn reset_password(
     mobile_number: &MobileNumber,
     password_hash: &str,
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Vec<SessionId>>, StoreError> {
     const SQL: &str = "
         WITH changed AS (
             UPDATE users SET password_hash = $2, updated_at = $3 WHERE mobile_number = $1 RETURNING id
         ), ended AS (
-            DELETE FROM sessions USING changed WHERE sessions.user_id = changed.id
+            DELETE FROM sessions USING changed WHERE sessions.user_id = changed.id RETURNING sessions.id
         )
-        SELECT id FROM changed";
+        SELECT array(SELECT id FROM ended) AS ended FROM changed";
     let statement = db.prepare_cached(SQL).await?;
-    Ok(db.query_opt(&statement, &[&mobile_number.as_str(), &password_hash, &now]).await?.is_some())
+    let row = db.query_opt(&statement, &[&mobile_number.as_str(), &password_hash, &now]).await?;
+    row.as_ref().map(ended).transpose()
+}
+
+/// The sessions that a statement has ended.
+fn ended(row: &Row) -> Result<Vec<SessionId>, StoreError> {
+    Ok(row.try_get::<_, Vec<Uuid>>("ended")?.into_iter().map(SessionId).collect())
+}
+
+/// Puts `new_hash` in the place of `old_hash` for the same password of `user`. Answers whether that was still in force.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn replace_hash(
+    db: &impl GenericClient,
+    user: UserId,
+    old_hash: &str,
+    new_hash: &str,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+    let statement = db.prepare_cached(SQL).await?;
+    Ok(db.execute(&statement, &[&user.0, &old_hash, &new_hash]).await? == 1)
 }
 
 /// Sets the password of `user`, provided it is still the one behind `old_hash`, and ends all sessions but `kept`.
-/// Answers whether it was.
+/// Answers which, where it was.
 ///
 /// # Errors
 /// When Postgres does not answer.
@@ -168,16 +190,18 @@ pub async fn change_password(
     old_hash: &str,
     new_hash: &str,
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Vec<SessionId>>, StoreError> {
     const SQL: &str = "
         WITH changed AS (
             UPDATE users SET password_hash = $4, updated_at = $5 WHERE id = $1 AND password_hash = $3 RETURNING id
         ), ended AS (
             DELETE FROM sessions USING changed WHERE sessions.user_id = changed.id AND sessions.id <> $2
+            RETURNING sessions.id
         )
-        SELECT id FROM changed";
+        SELECT array(SELECT id FROM ended) AS ended FROM changed";
     let statement = db.prepare_cached(SQL).await?;
-    Ok(db.query_opt(&statement, &[&user.0, &kept.0, &old_hash, &new_hash, &now]).await?.is_some())
+    let row = db.query_opt(&statement, &[&user.0, &kept.0, &old_hash, &new_hash, &now]).await?;
+    row.as_ref().map(ended).transpose()
 }
 
 /// The account of `user` and how many of `day`'s messages are used.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clients::gemini::{Answer, FinishReason, GenerateError, LanguageModel, Prompt};
 use clients::queue::{DeadLetter, DeadLetterQueue, JobQueue, QueueError};
-use domain::{ChatroomId, MessageId};
+use clients::sms::{SmsError, SmsSender};
+use domain::{ChatroomId, MessageId, MobileNumber};
 use uuid::Uuid;
 
 /// A queue that only keeps what was put on it.
@@ -146,6 +147,37 @@ impl LanguageModel for FakeModel {
     }
 
     async fn ping(&self, _: &str) -> Result<(), GenerateError> {
+        Ok(())
+    }
+}
+
+/// Telephones that receive everything.
+#[derive(Debug, Default)]
+pub struct FakeSms {
+    sent: Mutex<Vec<(MobileNumber, String)>>,
+    broken: AtomicBool,
+}
+
+impl FakeSms {
+    /// What was sent to `number`, in order.
+    pub fn to(&self, number: &MobileNumber) -> Vec<String> {
+        let sent = self.sent.lock().unwrap();
+        sent.iter().filter(|(to, _)| to == number).map(|(_, text)| text.clone()).collect()
+    }
+
+    /// Whether every call fails from now on.
+    pub fn set_broken(&self, broken: bool) {
+        self.broken.store(broken, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl SmsSender for FakeSms {
+    async fn send(&self, number: &MobileNumber, text: &str) -> Result<(), SmsError> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(SmsError::new("broken"));
+        }
+        self.sent.lock().unwrap().push((number.clone(), text.to_owned()));
         Ok(())
     }
 }

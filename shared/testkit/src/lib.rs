@@ -16,7 +16,7 @@ mod person;
 mod request;
 mod test_app;
 
-pub use fakes::{FakeDeadLetters, FakeModel, FakeQueue};
+pub use fakes::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms};
 pub use person::{PASSWORD, Person};
 pub use request::{Answer, RequestBuilder, event};
 pub use test_app::{TestApp, TestAppBuilder, empty_schema, random_number};

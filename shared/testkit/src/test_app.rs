@@ -16,7 +16,7 @@ use tokio_postgres::NoTls;
 use uuid::Uuid;
 use web::Routes;
 
-use crate::{FakeDeadLetters, FakeModel, FakeQueue, RequestBuilder};
+use crate::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms, RequestBuilder};
 
 /// An application with a database schema of its own, whose clock, queue and model are the test's.
 pub struct TestApp {
@@ -28,6 +28,8 @@ pub struct TestApp {
     pub dead_letters: Arc<FakeDeadLetters>,
     /// What the model was asked and answers.
     pub model: Arc<FakeModel>,
+    /// What text messages were sent.
+    pub sms: Arc<FakeSms>,
     /// The address that requests come from.
     pub address: String,
     pub(crate) service: web::Service,
@@ -66,6 +68,7 @@ impl TestAppBuilder {
             .expect("the migrations run");
         let (queue, dead_letters, model) =
             <(Arc<FakeQueue>, Arc<FakeDeadLetters>, Arc<FakeModel>)>::default();
+        let sms = Arc::<FakeSms>::default();
         let app = App::from(Parts {
             clock: Clock::default(),
             database,
@@ -73,12 +76,13 @@ impl TestAppBuilder {
             tokens: Some(Tokens::of(&config)),
             queue: Some(queue.clone()),
             dead_letters: Some(dead_letters.clone()),
+            sms: Some(sms.clone()),
             table: Some(Table::new(&config.aws.load(), &config.table_name)),
             model: Some(model.clone()),
             config,
         });
         let service = web::stack(self.routes, &app);
-        TestApp { app, queue, dead_letters, model, address: random_address(), service }
+        TestApp { app, queue, dead_letters, model, sms, address: random_address(), service }
     }
 }
 
@@ -99,6 +103,10 @@ impl TestApp {
             ("JWT_SECRET", "a secret of the tests: 32 letters".to_owned()),
             ("RATE_LIMIT_MAX_REQUESTS", "100000".to_owned()),
             ("RATE_LIMIT_USER_MAX_REQUESTS", "100000".to_owned()),
+            ("RATE_LIMIT_PRO_MAX_REQUESTS", "100000".to_owned()),
+            ("RATE_LIMIT_GLOBAL_PER_SECOND", "100000".to_owned()),
+            ("OTP_MAX_PER_BLOCK", "1000".to_owned()),
+            ("OTP_MAX_TOTAL_PER_DAY", "1000000".to_owned()),
             ("RETRY_BASE_DELAY_MS", "2000".to_owned()),
             ("GEMINI_MODEL_BASIC", model("basic")),
             ("GEMINI_MODEL_PRO", model("pro")),
@@ -170,5 +178,5 @@ fn random_address() -> String {
 /// A number that no other test uses.
 #[must_use]
 pub fn random_number() -> MobileNumber {
-    format!("+4915{:09}", Uuid::new_v4().as_u128() % 1_000_000_000).into()
+    format!("+49151{:08}", Uuid::new_v4().as_u128() % 100_000_000).into()
 }

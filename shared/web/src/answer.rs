@@ -11,6 +11,13 @@ pub struct Success<T> {
     body: T,
 }
 
+/// An answer that says that it was done, and nothing else.
+#[derive(Debug, Serialize)]
+pub struct Said {
+    /// What was done.
+    pub message: &'static str,
+}
+
 /// Wraps `body` for the client.
 pub fn success<T: Serialize>(body: T) -> Json<Success<T>> {
     Json(Success { success: true, body })

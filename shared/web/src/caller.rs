@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
+use clients::redis::sessions::Claim;
 use domain::{Role, SessionId, UserId};
 use store::sessions;
 
@@ -18,11 +19,10 @@ pub struct Caller {
     pub user_id: UserId,
     /// The session that the token belongs to.
     pub session_id: SessionId,
-    /// What the person may do beyond their own account, as of this request.
-    pub role: Role,
 }
 
-/// A [`Caller`] who operates the service. A handler with one is closed to everybody else: 403.
+/// A [`Caller`] who operates the service. A handler with one is closed to everybody else: 403. The role is looked up for
+/// each request, so that it can be taken away from one to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admin(pub Caller);
 
@@ -39,42 +39,37 @@ pub(crate) enum Authentication {
     Known(Caller),
 }
 
-/// The person and the session that the token claims to be of: checked by signature and time alone.
-fn claimed(
-    app: &App,
-    headers: &HeaderMap,
-    now: DateTime<Utc>,
-) -> Result<(UserId, SessionId), Authentication> {
-    let Some(header) = headers.get(AUTHORIZATION) else { return Err(Authentication::Absent) };
+impl Authentication {
+    /// A token whose session is over.
+    pub(crate) const ENDED: Self = Self::Refused("the session has ended");
+}
+
+/// What the token in `headers` claims: checked by signature and time alone.
+///
+/// # Errors
+/// What the token is, where there is nothing to look up.
+pub(crate) fn claimed(app: &App, headers: &HeaderMap, now: DateTime<Utc>) -> Result<Claim, Authentication> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(header) = values.next() else { return Err(Authentication::Absent) };
     let token = header.to_str().ok().and_then(|text| text.split_once(' '));
-    let Some((_, token)) = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
+    let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer") && values.next().is_none());
+    let Some((_, token)) = token else {
         return Err(Authentication::Refused("Authorization must be: Bearer <token>"));
     };
     let tokens = app.tokens().map_err(|_| Authentication::Unknown)?;
     match tokens.verify(token.trim(), now) {
-        Ok(claims) => Ok((claims.sub, claims.sid)),
+        Ok(claims) => {
+            let limits = app.config.rate_limits;
+            Ok(Claim { session: claims.sid, user: claims.sub, basic: limits.basic, pro: limits.pro, now })
+        }
         Err(TokenError::Expired) => Err(Authentication::Refused("the token has expired")),
         Err(TokenError::Invalid(_)) => Err(Authentication::Refused("the token is not valid")),
     }
 }
 
-/// What the token in `headers` opens at `now`.
-pub(crate) async fn authenticate(app: &App, headers: &HeaderMap, now: DateTime<Utc>) -> Authentication {
-    let (user_id, session_id) = match claimed(app, headers, now) {
-        Ok(claimed) => claimed,
-        Err(authentication) => return authentication,
-    };
-    let role = async {
-        let db = app.db().await?;
-        sessions::find_role(&db, session_id, user_id, now).await
-    };
-    match role.await {
-        Ok(Some(role)) => Authentication::Known(Caller { user_id, session_id, role }),
-        Ok(None) => Authentication::Refused("the session has ended"),
-        Err(error) => {
-            tracing::warn!(error = app::telemetry::chain(&error), "a session could not be checked");
-            Authentication::Unknown
-        }
+impl From<&Claim> for Caller {
+    fn from(claim: &Claim) -> Self {
+        Self { user_id: claim.user, session_id: claim.session }
     }
 }
 
@@ -95,14 +90,16 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Admin {
+impl FromRequestParts<App> for Admin {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let caller = Caller::from_request_parts(parts, state).await?;
-        match caller.role {
-            Role::Admin => Ok(Self(caller)),
-            Role::User => Err(ApiError::forbidden("only an operator may do this")),
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let db = app.db().await?;
+        match sessions::find_role(&db, caller.session_id, caller.user_id, app.clock.now()).await? {
+            Some(Role::Admin) => Ok(Self(caller)),
+            Some(Role::User) => Err(ApiError::forbidden("only an operator may do this")),
+            None => Err(ApiError::unauthenticated("the session has ended")),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Who is at the other end of the wire, as API Gateway saw it.
 
 use std::convert::Infallible;
+use std::net::{IpAddr, Ipv6Addr};
 
 use axum::extract::{FromRequestParts, Request};
 use axum::http::header::USER_AGENT;
@@ -40,6 +41,20 @@ impl ClientInfo {
     }
 }
 
+impl ClientInfo {
+    /// What one client can choose its addresses from: the address itself, of IPv6 the /64 it lies in.
+    #[must_use]
+    pub fn network(&self) -> String {
+        match self.address.parse() {
+            Ok(IpAddr::V6(v6)) => match v6.to_ipv4_mapped() {
+                Some(v4) => v4.to_string(),
+                None => format!("{}/64", Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+            },
+            _ => self.address.clone(),
+        }
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for ClientInfo {
     type Rejection = Infallible;
 
@@ -50,5 +65,23 @@ impl<S: Sync> FromRequestParts<S> for ClientInfo {
             address: "unknown".to_owned(),
             user_agent: None,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ipv6_addresses_share_a_limit_within_their_network() {
+        let network = |address: &str| {
+            ClientInfo { request_id: String::new(), address: address.to_owned(), user_agent: None }.network()
+        };
+        assert_eq!(network("203.0.113.7"), "203.0.113.7");
+        assert_eq!(network("::ffff:203.0.113.7"), "203.0.113.7");
+        assert_eq!(network("2001:db8:1:2:aaaa:bbbb:cccc:dddd"), "2001:db8:1:2::/64");
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("unknown"), "unknown");
     }
 }

@@ -1,18 +1,24 @@
 //! The guard at the door: sessions, idempotency keys, rate limits.
 
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use app::App;
+use app::telemetry::chain;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use clients::redis::limits::{Limit, Verdict};
+use clients::redis::RedisUnavailable;
+use clients::redis::limits::{Bucket, Limit, Verdict};
+use clients::redis::sessions::{CachedSession, Claim, Lookup};
+use domain::Tier;
+use store::StoreError;
+use store::sessions::{self, Lasting};
+use tokio::time::Instant;
 use tracing::warn;
 
-use crate::caller::{Authentication, authenticate};
+use crate::caller::{Authentication, Caller, claimed};
 use crate::idempotency::{self, Operation};
 use crate::local_limits;
 use crate::problem::whole_seconds;
@@ -20,6 +26,9 @@ use crate::{ApiError, ClientInfo, Routes};
 
 /// How many times as often as a request may be made it may be asked what became of it.
 const REPLAYS: u32 = 10;
+
+/// The bucket of everybody.
+const GLOBAL: &str = "global";
 
 /// What the guard knows of the function behind it.
 #[derive(Clone)]
@@ -31,7 +40,8 @@ pub(crate) struct Door {
 
 impl Door {
     pub(crate) fn new(app: &App, routes: &Routes) -> Self {
-        Self { app: app.clone(), idempotent: routes.idempotent.clone().into() }
+        let idempotent = routes.table().iter().filter(|route| route.idempotent).map(|route| route.path);
+        Self { app: app.clone(), idempotent: idempotent.collect() }
     }
 }
 
@@ -43,34 +53,21 @@ pub(crate) async fn guard(State(door): State<Door>, request: Request, next: Next
     admit(&door, request, next).await
 }
 
-/// A person's limit is charged only when the session has been seen to last: a token that opens nothing must not use up its
-/// owner's requests.
 async fn admit(door: &Door, mut request: Request, next: Next) -> Response {
     let Door { app, idempotent } = door;
     let (now, limits) = (app.clock.now(), app.config.rate_limits);
-    let address =
-        request.extensions().get::<ClientInfo>().map_or_else(String::new, |client| network(&client.address));
-    let by_address = take(app, address, limits.address);
+    let address = request.extensions().get::<ClientInfo>().map_or_else(String::new, ClientInfo::network);
+    let shared = [Bucket::new(GLOBAL, limits.global), Bucket::new(address, limits.address)];
+    let claim = claimed(app, request.headers(), now);
 
-    let (authentication, begun, mut verdicts) = match idempotency::key_of(&request, idempotent) {
+    let (authentication, begun, verdicts) = match idempotency::key_of(&request, idempotent) {
         Ok(None) => {
-            let (verdict, known) = tokio::join!(by_address, authenticate(app, request.headers(), now));
-            (known, Ok(idempotency::single()), vec![verdict])
+            let (known, verdicts) = charge(app, &shared, claim).await;
+            (known, Ok(idempotency::single()), verdicts)
         }
-        Ok(Some(key)) => {
-            let known = authenticate(app, request.headers(), now).await;
-            let (begun, verdict) = begin(app, &known, &key, &mut request, by_address).await;
-            (known, begun, vec![verdict])
-        }
-        Err(error) => (Authentication::Absent, Err(error), vec![by_address.await]),
+        Ok(Some(key)) => begin(app, &shared, claim, &key, &mut request).await,
+        Err(error) => (Authentication::Absent, Err(error), take(app, &shared).await),
     };
-    let is_first = begun.as_ref().is_ok_and(|operation| !operation.is_replay());
-    if let Authentication::Known(caller) = &authentication
-        && is_first
-        && verdicts.iter().all(|verdict| verdict.retry_after.is_none())
-    {
-        verdicts.push(take(app, format!("user:{}", caller.user_id), limits.user).await);
-    }
 
     let refused = verdicts.iter().filter_map(|verdict| verdict.retry_after).max();
     let mut response = match begun {
@@ -86,35 +83,104 @@ async fn admit(door: &Door, mut request: Request, next: Next) -> Response {
         }
         Err(error) => refused.map_or(error, ApiError::rate_limited).into_response(),
     };
-    if let Some(tightest) = verdicts.iter().min_by_key(|verdict| verdict.remaining) {
+    // What everybody together has left is nobody's business.
+    let own = verdicts.iter().filter(|verdict| verdict.limit != limits.global);
+    if let Some(tightest) = own.min_by_key(|verdict| verdict.remaining) {
         add_headers(response.headers_mut(), tightest, now);
     }
     response
 }
 
-/// Looks a key up before anything is charged, and answers what is charged then: nothing that a first request would use up
-/// for a client that only asks again what became of it, but not nothing at all.
+/// Charges a request to the `shared` buckets and to the person's, and finds out whether its session lasts: in one trip where
+/// that is known. A person is charged only once the session has been seen to last: a token that opens nothing must not use
+/// up its owner's requests.
+async fn charge(
+    app: &App,
+    shared: &[Bucket],
+    claim: Result<Claim, Authentication>,
+) -> (Authentication, Vec<Verdict>) {
+    let claim = match claim {
+        Ok(claim) => claim,
+        Err(known) => return (known, take(app, shared).await),
+    };
+    let (lookup, mut verdicts) = match app.redis.take_for(shared, &claim).await {
+        Ok(found) => found,
+        Err(error) => (Lookup::Unknown, take_locally(shared, &error)),
+    };
+    let known = match lookup {
+        Lookup::Lasts => Authentication::Known(Caller::from(&claim)),
+        Lookup::Ended => Authentication::ENDED,
+        Lookup::Unknown if verdicts.iter().any(|verdict| verdict.retry_after.is_some()) => {
+            Authentication::Unknown
+        }
+        Lookup::Unknown => {
+            let (known, own) = look_up(app, &claim, |tier| vec![claim.bucket(tier)]).await;
+            verdicts.extend(own);
+            known
+        }
+    };
+    (known, verdicts)
+}
+
+/// Asks Postgres whether the claimed session lasts, has Redis remember it, and charges the request to `buckets`, which depend
+/// on the person's plan.
+async fn look_up(
+    app: &App,
+    claim: &Claim,
+    buckets: impl Fn(Tier) -> Vec<Bucket>,
+) -> (Authentication, Vec<Verdict>) {
+    let begun = Instant::now();
+    let Lasting { tier, expires_at } = match find_lasting(app, claim).await {
+        Ok(Some(lasting)) => lasting,
+        Ok(None) => return (Authentication::ENDED, Vec::new()),
+        Err(error) => {
+            warn!(error = chain(&error), "a session could not be checked");
+            return (Authentication::Unknown, Vec::new());
+        }
+    };
+    let (session, buckets) = (CachedSession { user: claim.user, tier, expires_at }, buckets(tier));
+    let kept = app.redis.keep_session(claim.session, &session, begun.elapsed(), &buckets).await;
+    let verdicts = kept.unwrap_or_else(|error| take_locally(&buckets, &error));
+    (Authentication::Known(Caller::from(claim)), verdicts)
+}
+
+async fn find_lasting(app: &App, claim: &Claim) -> Result<Option<Lasting>, StoreError> {
+    sessions::find_lasting(&app.db().await?, claim.session, claim.user, claim.now).await
+}
+
+/// Looks a key up before anything is charged, and charges then: nothing that a first request would use up for a client that
+/// only asks again what became of it, but not nothing at all.
 async fn begin(
     app: &App,
-    authentication: &Authentication,
+    shared: &[Bucket],
+    claim: Result<Claim, Authentication>,
     key: &str,
     request: &mut Request,
-    by_address: impl Future<Output = Verdict>,
-) -> (Result<Operation, ApiError>, Verdict) {
-    let Authentication::Known(caller) = authentication else {
-        return (Ok(idempotency::single()), by_address.await);
+) -> (Authentication, Result<Operation, ApiError>, Vec<Verdict>) {
+    let claim = match claim {
+        Ok(claim) => claim,
+        Err(known) => return (known, Ok(idempotency::single()), take(app, shared).await),
     };
-    let begun = idempotency::begin(app, *caller, key, request, app.clock.now()).await;
+    let known = match app.redis.find_session(&claim).await {
+        Ok(Lookup::Lasts) => Authentication::Known(Caller::from(&claim)),
+        Ok(Lookup::Ended) => Authentication::ENDED,
+        Ok(Lookup::Unknown) | Err(_) => look_up(app, &claim, |_| Vec::new()).await.0,
+    };
+    let Authentication::Known(caller) = known else {
+        return (known, Ok(idempotency::single()), take(app, shared).await);
+    };
+    let begun = idempotency::begin(app, caller, key, request, claim.now).await;
     let asks_again = match &begun {
         Ok(operation) => operation.is_replay(),
         Err(error) => error.is_conflict(),
     };
-    if !asks_again {
-        return (begun, by_address.await);
-    }
-    let limit = app.config.rate_limits.user;
-    let replays = Limit { max: limit.max.saturating_mul(REPLAYS), ..limit };
-    (begun, take(app, format!("replay:{}", caller.user_id), replays).await)
+    let verdicts = if asks_again {
+        let replays = Limit { max: claim.basic.max.saturating_mul(REPLAYS), ..claim.basic };
+        take(app, &[Bucket::new(format!("replay:{}", claim.user), replays)]).await
+    } else {
+        charge(app, shared, Ok(claim)).await.1
+    };
+    (known, begun, verdicts)
 }
 
 /// `GET /health` without parameters is free, for those who ask every few seconds whether we are there.
@@ -122,26 +188,14 @@ fn is_liveness_probe(request: &Request) -> bool {
     request.uri().path() == "/health" && request.uri().query().is_none_or(str::is_empty)
 }
 
-/// What the limit on `name` says. Without Redis each process counts for itself, and the log says so.
-async fn take(app: &App, name: String, limit: Limit) -> Verdict {
-    match app.redis.take(&name, limit).await {
-        Ok(verdict) => verdict,
-        Err(error) => {
-            warn!(error = app::telemetry::chain(&error), "limits are counted in this process alone");
-            local_limits::take(&name, limit)
-        }
-    }
+/// Takes one request from each of `buckets`. Without Redis each process counts for itself, and the log says so.
+async fn take(app: &App, buckets: &[Bucket]) -> Vec<Verdict> {
+    app.redis.take(buckets).await.unwrap_or_else(|error| take_locally(buckets, &error))
 }
 
-/// What one client can choose its addresses from: the address itself, of IPv6 the /64 it lies in.
-fn network(address: &str) -> String {
-    match address.parse() {
-        Ok(IpAddr::V6(v6)) => match v6.to_ipv4_mapped() {
-            Some(v4) => v4.to_string(),
-            None => format!("{}/64", Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        },
-        _ => address.to_owned(),
-    }
+fn take_locally(buckets: &[Bucket], error: &RedisUnavailable) -> Vec<Verdict> {
+    warn!(error = chain(error), "limits are counted in this process alone");
+    buckets.iter().map(local_limits::take).collect()
 }
 
 /// The original's headers (the reset in seconds since 1970), and those of the IETF draft `draft-ietf-httpapi-ratelimit-headers`.
@@ -158,20 +212,5 @@ fn add_headers(headers: &mut HeaderMap, verdict: &Verdict, now: DateTime<Utc>) {
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(HeaderName::from_static(name), value);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ipv6_addresses_share_a_limit_within_their_network() {
-        assert_eq!(network("203.0.113.7"), "203.0.113.7");
-        assert_eq!(network("::ffff:203.0.113.7"), "203.0.113.7");
-        assert_eq!(network("2001:db8:1:2:aaaa:bbbb:cccc:dddd"), "2001:db8:1:2::/64");
-        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
-        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
-        assert_eq!(network("unknown"), "unknown");
     }
 }

@@ -1,6 +1,6 @@
 //! Rate limits within this process, for when Redis is gone: the same buckets, each process with its own.
 
-use clients::redis::limits::{Limit, Verdict};
+use clients::redis::limits::{Bucket, Verdict};
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use tokio::time::Instant;
@@ -11,8 +11,10 @@ const CAPACITY: usize = 10_000;
 /// When each bucket is full again.
 static BUCKETS: LazyLock<Mutex<HashMap<String, Instant>>> = LazyLock::new(Mutex::default);
 
-/// Takes one request from the bucket called `name`.
-pub(crate) fn take(name: &str, limit: Limit) -> Verdict {
+/// Takes one request from `bucket`.
+pub fn take(bucket: &Bucket) -> Verdict {
+    let Bucket { name, limit } = bucket;
+    let limit = *limit;
     let mut buckets = BUCKETS.lock().unwrap_or_else(PoisonError::into_inner);
     let now = Instant::now();
     if buckets.len() >= CAPACITY {
@@ -25,7 +27,7 @@ pub(crate) fn take(name: &str, limit: Limit) -> Verdict {
     if !wait.is_zero() {
         return Verdict { limit, remaining: 0, resets_in: missing, retry_after: Some(wait) };
     }
-    buckets.insert(name.to_owned(), now + resets_in);
+    buckets.insert(name.clone(), now + resets_in);
     let left = limit.window.saturating_sub(resets_in).as_nanos() / interval.as_nanos().max(1);
     Verdict { limit, remaining: u32::try_from(left).unwrap_or(u32::MAX), resets_in, retry_after: None }
 }
@@ -33,17 +35,19 @@ pub(crate) fn take(name: &str, limit: Limit) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clients::redis::limits::Limit;
     use std::time::Duration;
 
     #[tokio::test(start_paused = true)]
     async fn a_bucket_empties_and_fills_up_evenly() {
         let limit = Limit { max: 3, window: Duration::from_secs(3) };
-        let remaining: Vec<u32> = (0..3).map(|_| take("a", limit).remaining).collect();
+        let take = |name| take(&Bucket::new(name, limit));
+        let remaining: Vec<u32> = (0..3).map(|_| take("a").remaining).collect();
         assert_eq!(remaining, [2, 1, 0]);
-        assert_eq!(take("a", limit).retry_after, Some(Duration::from_secs(1)));
-        assert_eq!(take("b", limit).retry_after, None);
+        assert_eq!(take("a").retry_after, Some(Duration::from_secs(1)));
+        assert_eq!(take("b").retry_after, None);
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(take("a", limit).retry_after, None);
-        assert!(take("a", limit).retry_after.is_some());
+        assert_eq!(take("a").retry_after, None);
+        assert!(take("a").retry_after.is_some());
     }
 }

@@ -2,14 +2,26 @@
 
 use app::App;
 use axum::Router;
-use axum::routing::MethodRouter;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::routing::{MethodFilter, on};
+
+/// A line of the route table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path, parameters in braces.
+    pub path: &'static str,
+    /// Whether it takes an `Idempotency-Key`.
+    pub idempotent: bool,
+}
 
 /// The routes of a function.
 #[derive(Debug, Clone, Default)]
 pub struct Routes {
     pub(crate) router: Router<App>,
-    /// The paths whose POST takes an `Idempotency-Key`.
-    pub(crate) idempotent: Vec<&'static str>,
+    table: Vec<Route>,
 }
 
 impl Routes {
@@ -19,26 +31,70 @@ impl Routes {
         Self::default()
     }
 
-    /// With `methods` at `path`.
+    /// With `handler` for GET at `path`.
     #[must_use]
-    pub fn route(mut self, path: &'static str, methods: MethodRouter<App>) -> Self {
-        self.router = self.router.route(path, methods);
-        self
+    pub fn get<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        self.with(Method::GET, MethodFilter::GET, path, handler)
     }
 
-    /// With `methods` at `path`, of which a POST takes an `Idempotency-Key`: its handler takes an
+    /// With `handler` for POST at `path`.
+    #[must_use]
+    pub fn post<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        self.with(Method::POST, MethodFilter::POST, path, handler)
+    }
+
+    /// With `handler` for POST at `path`, which takes an `Idempotency-Key`: the handler takes an
     /// [`Operation`](crate::Operation) and does its work by [`once`](crate::Operation::once).
     #[must_use]
-    pub fn idempotent(mut self, path: &'static str, methods: MethodRouter<App>) -> Self {
-        self.idempotent.push(path);
-        self.route(path, methods)
+    pub fn idempotent_post<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        let mut routes = self.post(path, handler);
+        if let Some(route) = routes.table.last_mut() {
+            route.idempotent = true;
+        }
+        routes
+    }
+
+    /// With `handler` for PUT at `path`.
+    #[must_use]
+    pub fn put<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        self.with(Method::PUT, MethodFilter::PUT, path, handler)
+    }
+
+    /// With `handler` for PATCH at `path`.
+    #[must_use]
+    pub fn patch<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        self.with(Method::PATCH, MethodFilter::PATCH, path, handler)
+    }
+
+    /// With `handler` for DELETE at `path`.
+    #[must_use]
+    pub fn delete<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        self.with(Method::DELETE, MethodFilter::DELETE, path, handler)
     }
 
     /// These and the `others`.
     #[must_use]
     pub fn merge(mut self, others: Self) -> Self {
         self.router = self.router.merge(others.router);
-        self.idempotent.extend(others.idempotent);
+        self.table.extend(others.table);
+        self
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn table(&self) -> &[Route] {
+        &self.table
+    }
+
+    fn with<H: Handler<T, App>, T: 'static>(
+        mut self,
+        method: Method,
+        filter: MethodFilter,
+        path: &'static str,
+        handler: H,
+    ) -> Self {
+        self.router = self.router.route(path, on(filter, handler));
+        self.table.push(Route { method, path, idempotent: false });
         self
     }
 }

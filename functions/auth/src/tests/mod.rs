@@ -1,6 +1,8 @@
 //! The routes, in this process, on real Postgres and Redis.
 
+mod abuse;
 mod codes;
+mod delivery;
 mod input;
 mod passwords;
 mod sessions;

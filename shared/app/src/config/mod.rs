@@ -1,6 +1,7 @@
 //! The configuration: environment variables, read once at start, refused as a whole where something is missing.
 
 mod answering;
+mod codes;
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use domain::plan::DailyLimits;
 use secrecy::SecretString;
 
 pub use self::answering::{GeminiSettings, WorkerSettings};
+pub use self::codes::{CodeSettings, OtpDelivery, TestNumber};
 use crate::duration;
 use crate::env::{ConfigError, Env};
 
@@ -22,7 +24,7 @@ pub enum Need {
     Redis,
     /// `JWT_SECRET`.
     Tokens,
-    /// `OTP_DELIVERY`.
+    /// `OTP_DELIVERY`, and where that is `sns` `AWS_REGION`.
     Codes,
     /// `MESSAGE_QUEUE_URL` and `AWS_REGION`.
     Queue,
@@ -45,20 +47,17 @@ pub enum Environment {
     Production,
 }
 
-/// How one-time codes reach a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OtpDelivery {
-    /// In the answer to the request: anyone can take over any number, so never in production.
-    Response,
-}
-
 /// The rate limits of the HTTP functions.
 #[derive(Debug, Clone, Copy)]
 pub struct RateLimits {
+    /// Of everybody together.
+    pub global: Limit,
     /// Of one client address.
     pub address: Limit,
-    /// Of one person, from wherever.
-    pub user: Limit,
+    /// Of one person on the Basic plan, from wherever.
+    pub basic: Limit,
+    /// Of one person on the Pro plan.
+    pub pro: Limit,
 }
 
 /// The whole configuration. What a function does not [`Need`] is empty where it is not set.
@@ -82,10 +81,8 @@ pub struct Config {
     pub jwt_lifetime: Duration,
     /// How long a refresh token lasts.
     pub refresh_lifetime: Duration,
-    /// How one-time codes reach a person.
-    pub otp_delivery: OtpDelivery,
-    /// One-time codes allowed to one number, whatever they are for.
-    pub codes_per_number: Limit,
+    /// How one-time codes are sent, and how many.
+    pub codes: CodeSettings,
     /// Requests allowed.
     pub rate_limits: RateLimits,
     /// Messages allowed.
@@ -126,6 +123,8 @@ impl Config {
         let env = &mut Env::new(lookup);
         let environment = env.parsed("ENVIRONMENT", Environment::Production, environment);
         let (jwt_secret, jwt_previous_secret) = jwt_secrets(env, needs(Need::Tokens));
+        let codes = CodeSettings::read(env, needs(Need::Codes), environment);
+        let sends_text = needs(Need::Codes) && codes.delivery == OtpDelivery::Sns;
         let config = Self {
             environment,
             database_url: env.secret(
@@ -144,11 +143,7 @@ impl Config {
                 Duration::from_hours(30 * 24),
                 duration::parse,
             ),
-            otp_delivery: otp_delivery(env, needs(Need::Codes), environment),
-            codes_per_number: Limit {
-                max: env.number("OTP_MAX_PER_DAY", 10, 1),
-                window: Duration::from_hours(24),
-            },
+            codes,
             rate_limits: rate_limits(env),
             daily_limits: DailyLimits {
                 basic: env.number("BASIC_DAILY_MESSAGE_LIMIT", 5, 0),
@@ -159,7 +154,7 @@ impl Config {
             aws: AwsConfig {
                 region: env.required(
                     "AWS_REGION",
-                    [Need::Queue, Need::DeadLetters, Need::Table].into_iter().any(needs),
+                    sends_text || [Need::Queue, Need::DeadLetters, Need::Table].into_iter().any(needs),
                     "for example eu-central-1",
                 ),
                 endpoint_url: env.get("AWS_ENDPOINT_URL"),
@@ -205,28 +200,15 @@ fn jwt_secrets(env: &mut Env<'_>, needed: bool) -> (SecretString, Option<SecretS
     (secret(0).unwrap_or_default(), secret(1))
 }
 
-fn otp_delivery(env: &mut Env<'_>, needed: bool, environment: Environment) -> OtpDelivery {
-    let chosen = env.get("OTP_DELIVERY");
-    match (chosen.as_deref(), environment) {
-        _ if !needed => {}
-        (None, Environment::Local) | (Some("response"), Environment::Local | Environment::Staging) => {}
-        (None, _) => env.problem("OTP_DELIVERY", "is missing (response; only outside production)"),
-        (Some("response"), Environment::Production) => {
-            env.problem(
-                "OTP_DELIVERY",
-                "response would hand every code to whoever asks: refused in production",
-            );
-        }
-        (Some(_), _) => env.problem("OTP_DELIVERY", "must be response"),
-    }
-    OtpDelivery::Response
-}
-
 fn rate_limits(env: &mut Env<'_>) -> RateLimits {
     let window = Duration::from_millis(env.number("RATE_LIMIT_WINDOW_MS", 900_000, 1));
+    // Ten seconds' worth at once, so that a busy moment is no outage.
+    let a_second: u32 = env.number("RATE_LIMIT_GLOBAL_PER_SECOND", 500, 1);
     RateLimits {
+        global: Limit { max: a_second.saturating_mul(10), window: Duration::from_secs(10) },
         address: Limit { max: env.number("RATE_LIMIT_MAX_REQUESTS", 100, 1), window },
-        user: Limit { max: env.number("RATE_LIMIT_USER_MAX_REQUESTS", 300, 1), window },
+        basic: Limit { max: env.number("RATE_LIMIT_USER_MAX_REQUESTS", 300, 1), window },
+        pro: Limit { max: env.number("RATE_LIMIT_PRO_MAX_REQUESTS", 1_200, 1), window },
     }
 }
 
@@ -318,13 +300,36 @@ mod tests {
 
     #[test]
     fn codes_in_answers_are_refused_in_production() {
-        let delivery = |environment| {
-            read(&[Need::Codes], &[("ENVIRONMENT", environment), ("OTP_DELIVERY", "response")]).map(|_| ())
+        let delivery = |environment, delivery| {
+            let vars =
+                [("ENVIRONMENT", environment), ("OTP_DELIVERY", delivery), ("AWS_REGION", "eu-central-1")];
+            read(&[Need::Codes], &vars).map(|config| config.codes.delivery)
         };
-        assert!(delivery("production").unwrap_err().contains("OTP_DELIVERY"));
-        assert_eq!(delivery("staging"), Ok(()));
-        assert!(read(&[Need::Codes], &[("ENVIRONMENT", "local")]).is_ok());
-        assert!(read(&[Need::Codes], &[("ENVIRONMENT", "local"), ("OTP_DELIVERY", "pigeon")]).is_err());
+        assert!(delivery("production", "response").unwrap_err().contains("OTP_DELIVERY"));
+        assert!(delivery("production", "").unwrap_err().contains("OTP_DELIVERY"));
+        assert_eq!(delivery("production", "sns"), Ok(OtpDelivery::Sns));
+        assert_eq!(delivery("staging", "response"), Ok(OtpDelivery::Response));
+        assert_eq!(delivery("local", ""), Ok(OtpDelivery::Response));
+        assert!(delivery("local", "pigeon").unwrap_err().contains("OTP_DELIVERY: must"));
+        let nowhere = read(&[Need::Codes], &[("OTP_DELIVERY", "sns")]).unwrap_err();
+        assert!(nowhere.contains("AWS_REGION: is missing"), "{nowhere}");
+    }
+
+    #[test]
+    fn countries_and_test_numbers_are_read_or_refused_by_name() {
+        let codes = |name, value| {
+            read(&[Need::Codes], &[("ENVIRONMENT", "local"), (name, value)]).map(|config| config.codes)
+        };
+        assert_eq!(codes("OTP_COUNTRIES", "DE, at").unwrap().countries, ["DE", "AT"]);
+        assert!(codes("OTP_COUNTRIES", "Germany").unwrap_err().contains("OTP_COUNTRIES: must"));
+        let read =
+            codes("OTP_TEST_NUMBERS", "+12025550100:123456, +12025550101:000000").unwrap().test_numbers;
+        assert_eq!(read.len(), 2);
+        assert_eq!((read[0].number.as_str(), read[0].code.as_str()), ("+12025550100", "123456"));
+        for wrong in ["+12025550100", "+12025550100:12345", "x:123456", "+12025550100:123456:1"] {
+            let error = codes("OTP_TEST_NUMBERS", wrong).unwrap_err();
+            assert!(error.contains("OTP_TEST_NUMBERS: must"), "{error}");
+        }
     }
 
     #[test]

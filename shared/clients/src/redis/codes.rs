@@ -6,19 +6,32 @@ use std::time::Duration;
 use domain::MobileNumber;
 use domain::otp::{GUESSES, LIFETIME_SECONDS, Purpose, RESEND_SECONDS};
 
+use super::limits::{Bucket, Told, gcra, numbers};
 use super::{Redis, RedisUnavailable};
 
-/// Arguments: hash, lifetime (s), guesses, wait before another (s). Answer: ms left to wait (0: the code is kept). A new
-/// code replaces the old; one whose guesses are used up stays in its place, so that it cannot be asked for anew at once.
-const KEEP: &str = "
-local wait = redis.call('PTTL', KEYS[1]) - (ARGV[2] - ARGV[4]) * 1000
-if wait > 0 then
-    return wait
+/// Keys: the code, then buckets. Arguments: hash, lifetime (s), guesses, wait before another (s), max and window (ms) of each
+/// bucket. Answer: ms left to wait for another (0: none), and what is told of the buckets; the code is kept where neither
+/// has one wait. A new code replaces the old; one whose guesses are used up stays in its place, so that it cannot be asked
+/// for anew at once.
+const KEEP: &str = concat!(
+    gcra!(),
+    "
+local left = redis.call('PTTL', KEYS[1]) - (ARGV[2] - ARGV[4]) * 1000
+if left > 0 then
+    return {left, {}}
 end
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], 'hash', ARGV[1], 'guesses', ARGV[3])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-return 0";
+local buckets = {}
+for i = 2, #KEYS do
+    buckets[i - 1] = {KEYS[i], ARGV[2 * i + 1], ARGV[2 * i + 2]}
+end
+local told, refused = take(buckets)
+if not refused then
+    redis.call('DEL', KEYS[1])
+    redis.call('HSET', KEYS[1], 'hash', ARGV[1], 'guesses', ARGV[3])
+    redis.call('EXPIRE', KEYS[1], ARGV[2])
+end
+return {0, told}"
+);
 
 /// Argument: hash. Answer: 1 for the right code, which is gone then; 0 for a wrong one, or none, or no guess left.
 const USE: &str = "
@@ -29,9 +42,20 @@ end
 redis.call('DEL', KEYS[1])
 return 1";
 
+/// What came of keeping a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// It is kept.
+    Kept,
+    /// The last one was sent less than a minute ago; another can be after this.
+    SentRecently(Duration),
+    /// A limit is used up; the next is let through after this.
+    Limited(Duration),
+}
+
 impl Redis {
-    /// Keeps the code whose keyed hash is `hash` for five minutes. Answers the time to wait where the last code for this
-    /// number was sent less than a minute ago; then nothing is kept.
+    /// Keeps the code whose keyed hash is `hash` for five minutes and charges it to each of `buckets`; or does neither, where
+    /// the last code for this number was sent less than a minute ago, or a bucket is empty.
     ///
     /// # Errors
     /// When Redis does not answer.
@@ -40,19 +64,30 @@ impl Redis {
         purpose: Purpose,
         number: &MobileNumber,
         hash: &str,
-    ) -> Result<Option<Duration>, RedisUnavailable> {
+        buckets: &[Bucket],
+    ) -> Result<Kept, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline
-            .cmd("EVAL")
-            .arg(KEEP)
-            .arg(1)
-            .arg(key(purpose, number))
-            .arg(hash)
-            .arg(LIFETIME_SECONDS)
-            .arg(GUESSES)
-            .arg(RESEND_SECONDS);
-        let (wait,): (u64,) = self.run_once(&pipeline).await?;
-        Ok((wait > 0).then(|| Duration::from_millis(wait)))
+        pipeline.cmd("EVAL").arg(KEEP).arg(buckets.len() + 1).arg(key(purpose, number));
+        pipeline.arg(buckets.iter().map(Bucket::key).collect::<Vec<_>>());
+        pipeline.arg(hash).arg(LIFETIME_SECONDS).arg(GUESSES).arg(RESEND_SECONDS);
+        pipeline.arg(buckets.iter().flat_map(|bucket| numbers(bucket.limit)).collect::<Vec<_>>());
+        let ((left, told),): ((u64, Vec<Told>),) = self.run_once(&pipeline).await?;
+        let longest = told.into_iter().map(|(_, _, wait)| wait).max().unwrap_or(0);
+        Ok(match (left, longest) {
+            (0, 0) => Kept::Kept,
+            (0, wait) => Kept::Limited(Duration::from_millis(wait)),
+            (left, _) => Kept::SentRecently(Duration::from_millis(left)),
+        })
+    }
+
+    /// Forgets a code that could not be sent, so that another can be asked for at once.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn forget_code(&self, purpose: Purpose, number: &MobileNumber) -> Result<(), RedisUnavailable> {
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("DEL").arg(key(purpose, number));
+        self.run(pipeline.ignore()).await
     }
 
     /// Uses up a guess, and the code with it if `hash` is its keyed hash. Answers whether it was.

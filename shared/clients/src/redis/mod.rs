@@ -5,10 +5,12 @@
 
 pub mod admission;
 pub mod answers;
+pub mod attempts;
 pub mod chatroom_list;
 pub mod codes;
 pub mod limits;
 pub mod queue_status;
+pub mod sessions;
 
 use std::time::Duration;
 

@@ -1,0 +1,30 @@
+//! Ends of sessions, told to all who may still hold that these last.
+
+use std::time::Duration;
+
+use clients::redis::sessions::LIFETIME;
+use domain::SessionId;
+use tokio::time::{Instant, sleep};
+use tracing::warn;
+
+use crate::App;
+use crate::telemetry::chain;
+
+/// How often a Redis that does not answer is told again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl App {
+    /// Has nobody hold any more that `ended` last, which Postgres has forgotten already. Where Redis cannot be told this takes
+    /// as long as an entry there can live: once it returns, the tokens of these sessions open nothing anywhere.
+    pub async fn forget_sessions(&self, ended: &[SessionId]) {
+        let begun = Instant::now();
+        while let Err(error) = self.redis.end_sessions(ended).await {
+            let left = LIFETIME.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                warn!(error = chain(&error), sessions = ended.len(), "sessions were ended by waiting");
+                return;
+            }
+            sleep(left.min(PAUSE)).await;
+        }
+    }
+}

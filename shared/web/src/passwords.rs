@@ -1,0 +1,101 @@
+//! Passwords at the edge: hashed off the async threads, for that takes tens of milliseconds of a core, and guessed at only so
+//! often.
+
+use std::time::Duration;
+
+use app::App;
+use app::telemetry::chain;
+use axum::http::StatusCode;
+use clients::redis::attempts::{Attempt, FREE};
+use clients::redis::limits::{Bucket, Limit};
+use domain::MobileNumber;
+use domain::password::{NOBODYS_HASH, NewPassword, Password, Verdict};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep_until};
+use tracing::warn;
+
+use crate::{ApiError, ClientInfo, local_limits};
+
+/// How long it takes to be told that a password is wrong: longer than looking at any hash does, one that was brought over and
+/// costs more included. What is looked at is then not to be told from the time that it takes.
+const WRONG_TAKES: Duration = Duration::from_millis(300);
+
+/// A password that was found right.
+#[derive(Debug)]
+pub struct Right {
+    /// What to keep in place of its hash, where that is outdated.
+    pub upgrade: Option<String>,
+}
+
+/// The hash of `password`.
+///
+/// # Errors
+/// 500 when there is no randomness.
+pub async fn hash(password: NewPassword) -> Result<String, ApiError> {
+    spawn_blocking(move || password.hash()).await.map_err(ApiError::internal)?.map_err(ApiError::internal)
+}
+
+/// Refuses `password`, sent as `field`, where it is `number` itself.
+///
+/// # Errors
+/// 400 then.
+pub fn refuse_number(field: &str, password: &NewPassword, number: &MobileNumber) -> Result<(), ApiError> {
+    if password.is_of(number) {
+        return Err(ApiError::invalid(vec![format!("{field}: must not be the number of the account")]));
+    }
+    Ok(())
+}
+
+/// Sees whether `password` is the one behind `hash`, of the account known as `account`. Without a hash it is not, which takes
+/// as long to find out. `None` where it is wrong.
+///
+/// # Errors
+/// 429 when it was guessed at too often.
+pub async fn check(
+    app: &App,
+    client: &ClientInfo,
+    account: &str,
+    password: Password,
+    hash: Option<String>,
+) -> Result<Option<Right>, ApiError> {
+    let begun = Instant::now();
+    let network = client.network();
+    let attempt = Attempt { account, network: &network };
+    if let Some(wait) = count(app, attempt).await {
+        let detail = "too many wrong passwords; wait for as long as Retry-After says, or reset the password";
+        let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", detail);
+        return Err(error.retry_after(wait));
+    }
+    let looked_at = spawn_blocking(move || {
+        let verdict = password.check(hash.as_deref().unwrap_or(NOBODYS_HASH));
+        let upgrade = (verdict == Verdict::RightButOutdated).then(|| password.rehash()).transpose();
+        (verdict, upgrade)
+    });
+    let (verdict, upgrade) = looked_at.await.map_err(ApiError::internal)?;
+    if verdict == Verdict::Wrong {
+        sleep_until(begun + WRONG_TAKES).await;
+        return Ok(None);
+    }
+    forgive(app, client, account).await;
+    Ok(Some(Right { upgrade: upgrade.map_err(ApiError::internal)? }))
+}
+
+/// Forgets the wrong passwords for `account` once its owner is known, and remembers from where that is.
+pub async fn forgive(app: &App, client: &ClientInfo, account: &str) {
+    let network = client.network();
+    if let Err(error) = app.redis.forgive_guesses(Attempt { account, network: &network }).await {
+        warn!(error = chain(&error), "wrong passwords before a right one still count");
+    }
+}
+
+/// How long a guess has to wait. Without Redis each process counts for itself.
+async fn count(app: &App, attempt: Attempt<'_>) -> Option<Duration> {
+    match app.redis.count_guess(attempt).await {
+        Ok(wait) => wait,
+        Err(error) => {
+            warn!(error = chain(&error), "wrong passwords are counted in this process alone");
+            let limit = Limit { max: FREE, window: Duration::from_mins(15) };
+            local_limits::take(&Bucket::new(format!("login:{}", attempt.account), limit)).retry_after
+        }
+    }
+}
