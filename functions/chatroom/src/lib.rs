@@ -9,6 +9,7 @@ mod list;
 mod list_cache;
 mod message_status;
 mod retry_message;
+mod search;
 mod send_message;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub fn routes() -> Routes {
     Routes::new()
         .idempotent_post("/api/chatroom", create::handle)
         .get("/api/chatroom", list::handle)
+        .get("/api/chatroom/search", search::handle)
         .get("/api/chatroom/{id}", get::handle)
         .patch("/api/chatroom/{id}", update::handle)
         .delete("/api/chatroom/{id}", delete::handle)

@@ -1,7 +1,8 @@
 //! Sweeps up every minute: puts messages back on the queue that nobody works on, and gives up those that came to the
-//! dead-letter queue with nothing left to try. A sweep is bounded in work and does no harm beside another.
+//! dead-letter queue with nothing left to try; and deletes what is kept no longer. A sweep is bounded in work and does no harm beside another.
 
 mod dead_letters;
+mod leftovers;
 mod stranded;
 #[cfg(test)]
 mod tests;
@@ -17,12 +18,14 @@ use tracing::info;
 pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Queue, Need::DeadLetters, Need::Table];
 
 /// What a sweep did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Swept {
     /// Messages put on the queue again.
     pub resent: usize,
     /// Messages given up.
     pub buried: usize,
+    /// Accounts deleted to the end.
+    pub purged: usize,
 }
 
 /// A sweep broke off. The next one goes on where it stopped.
@@ -42,12 +45,13 @@ pub enum SweepError {
 /// Sweeps once.
 ///
 /// # Errors
-/// When Postgres or SQS does not answer. Trouble with one half does not keep the other from being done.
+/// When Postgres or SQS does not answer. Trouble with one part does not keep the others from being done.
 pub async fn sweep(app: &App) -> Result<Swept, SweepError> {
-    let (resent, buried) = tokio::join!(stranded::resend(app), dead_letters::bury(app));
-    let swept = Swept { resent: resent?, buried: buried? };
-    if swept != (Swept { resent: 0, buried: 0 }) {
-        info!(resent = swept.resent, buried = swept.buried, "swept");
+    let (resent, buried, purged) =
+        tokio::join!(stranded::resend(app), dead_letters::bury(app), leftovers::purge(app));
+    let swept = Swept { resent: resent?, buried: buried?, purged: purged? };
+    if swept != Swept::default() {
+        info!(resent = swept.resent, buried = swept.buried, purged = swept.purged, "swept");
     }
     Ok(swept)
 }

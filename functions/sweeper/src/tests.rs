@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::message::ErrorCode;
 use serde_json::json;
+use store::deletion;
 use store::messages::answering::{self, Claim, Lease};
 use testkit::{Person, TestApp};
 use uuid::Uuid;
@@ -37,7 +38,7 @@ async fn a_stranded_message_is_sent_again_ever_more_rarely() {
     };
     assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
     app.advance(MINUTE);
-    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 1, buried: 0 });
+    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 1, buried: 0, purged: 0 });
     resends(&[1]);
     app.advance(MINUTE);
     assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
@@ -98,7 +99,7 @@ async fn a_dead_letter_fails_its_message_once_and_gives_the_unit_back() {
     app.execute("UPDATE messages SET attempts = 3").await;
     app.dead_letters.put(&job(&id));
     app.dead_letters.put(&job(&id));
-    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 0, buried: 1 });
+    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 0, buried: 1, purged: 0 });
     let path = format!("/api/chatroom/message/{id}/status");
     let status = app.request("GET", &path).by(&person).send().await.expect(200).body["message"].clone();
     assert_eq!((&status["processing_status"], &status["error_code"]), (&json!("failed"), &json!("internal")));
@@ -132,8 +133,25 @@ async fn a_dead_letter_whose_attempts_are_not_used_up_is_put_back() {
     let app = start().await;
     let (_, id) = sent(&app).await;
     app.dead_letters.put(&job(&id));
-    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 0, buried: 0 });
+    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 0, buried: 0, purged: 0 });
     assert_eq!(app.dead_letters.left(), 0);
     app.advance(MINUTE);
     assert_eq!(sweep(&app.app).await.unwrap().resent, 1);
+}
+
+#[tokio::test]
+async fn what_a_deletion_has_left_and_sessions_that_are_over_are_deleted() {
+    let app = start().await;
+    let ((person, _), (other, _)) = (sent(&app).await, sent(&app).await);
+    let hash: String = app.stored("SELECT password_hash FROM users LIMIT 1").await;
+    app.execute(&format!("UPDATE users SET password_hash = '{hash}'")).await;
+    let db = app.app.db().await.unwrap();
+    let _ = deletion::begin(&db, person.id, &hash, app.app.clock.now()).await.unwrap().unwrap();
+    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 0, buried: 0, purged: 1 });
+    assert_eq!(app.stored::<String>("SELECT id::text FROM users").await, other.id.to_string());
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages").await, 1);
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 1);
+    app.advance(Duration::from_hours(30 * 24));
+    let _ = sweep(&app.app).await.unwrap();
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 0);
 }

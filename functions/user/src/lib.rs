@@ -1,5 +1,7 @@
 //! A person's own account. One file an endpoint.
 
+mod delete;
+mod export;
 mod me;
 mod rename;
 mod stats;
@@ -18,6 +20,8 @@ pub fn routes() -> Routes {
     Routes::new()
         .get("/api/user/me", me::handle)
         .put("/api/user/me", rename::handle)
+        .delete("/api/user/me", delete::handle)
         .get("/api/user/stats", stats::handle)
         .get("/api/user/usage", usage::handle)
+        .get("/api/user/export", export::handle)
 }

@@ -69,7 +69,7 @@ pub async fn insert(
     let sql = format!(
         "WITH c AS (
             INSERT INTO chatrooms (id, user_id, name, description, system_prompt, created_at, updated_at)
-            SELECT $1, users.id, $3, $4, $5, $6, $6 FROM users WHERE users.id = $2
+            SELECT $1, users.id, $3, $4, $5, $6, $6 FROM users WHERE users.id = $2 AND users.deleted_at IS NULL
             RETURNING *
         ), counted AS (
             UPDATE users SET chatroom_count = chatroom_count + 1 FROM c WHERE users.id = c.user_id
@@ -119,6 +119,27 @@ pub async fn list(
     let statement = db.prepare_cached(&sql).await?;
     let rows = db.query(&statement, &[&owner.0, &before.map(|id| id.0), &limit]).await?;
     rows.iter().map(TryInto::try_into).collect()
+}
+
+/// `owner`'s conversations with what the model is told in each, in the order in which they were opened: at most `limit`, all
+/// after `after`.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn list_whole(
+    db: &impl GenericClient,
+    owner: UserId,
+    after: Option<ChatroomId>,
+    limit: i64,
+) -> Result<Vec<(Chatroom, Option<String>)>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS}, c.system_prompt FROM chatrooms c
+        WHERE c.user_id = $1 AND c.id > coalesce($2, '00000000-0000-0000-0000-000000000000'::uuid)
+        ORDER BY c.id LIMIT $3"
+    );
+    let statement = db.prepare_cached(&sql).await?;
+    let rows = db.query(&statement, &[&owner.0, &after.map(|id| id.0), &limit]).await?;
+    rows.iter().map(|row| Ok((row.try_into()?, row.try_get("system_prompt")?))).collect()
 }
 
 /// A conversation of `owner` and a page of its messages, the newest first: at most `limit`, all before the position

@@ -253,3 +253,20 @@ pub async fn find_role(
     let row = db.query_opt(&statement, &[&session.0, &user.0, &now]).await?;
     row.map(|row| Ok(row.try_get::<_, &str>("role")?.try_into()?)).transpose()
 }
+
+/// Deletes up to `limit` sessions whose time is over at `now`, and answers how many.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn delete_expired(
+    db: &impl GenericClient,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    const SQL: &str = "
+        DELETE FROM sessions WHERE id IN (
+            SELECT id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
+        )";
+    let statement = db.prepare_cached(SQL).await?;
+    Ok(db.execute(&statement, &[&now, &limit]).await?)
+}

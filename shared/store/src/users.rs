@@ -125,7 +125,7 @@ pub async fn find_credentials(
     db: &impl GenericClient,
     user: UserId,
 ) -> Result<Option<Credentials>, StoreError> {
-    let sql = format!("SELECT {COLUMNS}, password_hash FROM users WHERE id = $1");
+    let sql = format!("SELECT {COLUMNS}, password_hash FROM users WHERE id = $1 AND deleted_at IS NULL");
     let statement = db.prepare_cached(&sql).await?;
     let row = db.query_opt(&statement, &[&user.0]).await?;
     row.as_ref().map(credentials).transpose()
@@ -159,7 +159,7 @@ pub async fn reset_password(
 }
 
 /// The sessions that a statement has ended.
-fn ended(row: &Row) -> Result<Vec<SessionId>, StoreError> {
+pub(crate) fn ended(row: &Row) -> Result<Vec<SessionId>, StoreError> {
     Ok(row.try_get::<_, Vec<Uuid>>("ended")?.into_iter().map(SessionId).collect())
 }
 
@@ -216,7 +216,7 @@ pub async fn find_with_usage(
     const SQL: &str = "
         SELECT u.id, u.mobile_number, u.name, u.subscription_tier, u.created_at, coalesce(d.messages, 0) AS used
         FROM users u LEFT JOIN daily_usage d ON d.user_id = u.id AND d.day = $2
-        WHERE u.id = $1";
+        WHERE u.id = $1 AND u.deleted_at IS NULL";
     let statement = db.prepare_cached(SQL).await?;
     let row = db.query_opt(&statement, &[&user.0, &day]).await?;
     row.map(|row| Ok(((&row).try_into()?, row.try_get("used")?))).transpose()
@@ -233,6 +233,19 @@ pub struct DailyUsage {
     pub prompt_tokens: i64,
     /// Tokens the model wrote.
     pub response_tokens: i64,
+}
+
+impl TryFrom<&Row> for DailyUsage {
+    type Error = StoreError;
+
+    fn try_from(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            day: row.try_get("day")?,
+            messages: row.try_get("messages")?,
+            prompt_tokens: row.try_get("prompt_tokens")?,
+            response_tokens: row.try_get("response_tokens")?,
+        })
+    }
 }
 
 /// What `user` used on each day from `first` to `last`, the latest first.
@@ -253,16 +266,19 @@ pub async fn list_usage(
         ORDER BY days.day DESC";
     let statement = db.prepare_cached(SQL).await?;
     let rows = db.query(&statement, &[&user.0, &first, &last]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(DailyUsage {
-                day: row.try_get("day")?,
-                messages: row.try_get("messages")?,
-                prompt_tokens: row.try_get("prompt_tokens")?,
-                response_tokens: row.try_get("response_tokens")?,
-            })
-        })
-        .collect()
+    rows.iter().map(TryInto::try_into).collect()
+}
+
+/// All that is kept of what `user` used, day by day, the first first.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn list_whole_usage(db: &impl GenericClient, user: UserId) -> Result<Vec<DailyUsage>, StoreError> {
+    const SQL: &str = "
+        SELECT day, messages, prompt_tokens, response_tokens FROM daily_usage WHERE user_id = $1 ORDER BY day";
+    let statement = db.prepare_cached(SQL).await?;
+    let rows = db.query(&statement, &[&user.0]).await?;
+    rows.iter().map(TryInto::try_into).collect()
 }
 
 /// Renames `user` and answers the account as it is then.
@@ -275,7 +291,9 @@ pub async fn update_name(
     name: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<User>, StoreError> {
-    let sql = format!("UPDATE users SET name = $2, updated_at = $3 WHERE id = $1 RETURNING {COLUMNS}");
+    let sql = format!(
+        "UPDATE users SET name = $2, updated_at = $3 WHERE id = $1 AND deleted_at IS NULL RETURNING {COLUMNS}"
+    );
     let statement = db.prepare_cached(&sql).await?;
     let row = db.query_opt(&statement, &[&user.0, &name, &now]).await?;
     row.as_ref().map(TryInto::try_into).transpose()
@@ -319,7 +337,7 @@ pub struct Stats {
 pub async fn find_stats(db: &impl GenericClient, user: UserId) -> Result<Option<Stats>, StoreError> {
     const SQL: &str = "
         SELECT chatroom_count, message_count, ai_response_count, prompt_tokens, response_tokens
-        FROM users WHERE id = $1";
+        FROM users WHERE id = $1 AND deleted_at IS NULL";
     let statement = db.prepare_cached(SQL).await?;
     let row = db.query_opt(&statement, &[&user.0]).await?;
     row.map(|row| {

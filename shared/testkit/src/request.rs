@@ -79,7 +79,14 @@ impl<'a> RequestBuilder<'a> {
         let response = self.app.service.clone().oneshot(request).await.expect("the service is infallible");
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.expect("the body can be read").to_bytes();
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("JSON") };
+        let content_type = head.headers.get("content-type").and_then(|value| value.to_str().ok());
+        let body = match content_type {
+            _ if bytes.is_empty() => Value::Null,
+            Some(kind) if !kind.ends_with("json") || kind.ends_with("ndjson") => {
+                Value::String(String::from_utf8(bytes.to_vec()).expect("text"))
+            }
+            _ => serde_json::from_slice(&bytes).expect("JSON"),
+        };
         Answer { status: head.status, headers: head.headers, body }
     }
 }
@@ -106,7 +113,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, `null` where there is none.
+    /// The body, `null` where there is none, text as it is where it is not JSON.
     pub body: Value,
 }
 

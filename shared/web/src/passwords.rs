@@ -88,6 +88,14 @@ pub async fn forgive(app: &App, client: &ClientInfo, account: &str) {
     }
 }
 
+/// Forgets all that is known of `account`, which is deleted.
+pub async fn forget(app: &App, client: &ClientInfo, account: &str) {
+    let network = client.network();
+    if let Err(error) = app.redis.forget_guesses(Attempt { account, network: &network }).await {
+        warn!(error = chain(&error), "from where an account was opened is forgotten only in its time");
+    }
+}
+
 /// How long a guess has to wait. Without Redis each process counts for itself.
 async fn count(app: &App, attempt: Attempt<'_>) -> Option<Duration> {
     match app.redis.count_guess(attempt).await {

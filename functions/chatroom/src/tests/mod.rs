@@ -4,6 +4,7 @@ mod idempotency;
 mod isolation;
 mod quota;
 mod rooms;
+mod search;
 mod sending;
 mod steering;
 

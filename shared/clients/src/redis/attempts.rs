@@ -16,15 +16,16 @@ const FIRST_WAIT: Duration = Duration::from_secs(30);
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// How long guesses are remembered.
 const MEMORY: Duration = Duration::from_hours(24);
-/// How long a network is remembered from which an account was opened.
+/// How long networks are remembered from which an account was opened, and how many.
 const ACQUAINTANCE: Duration = Duration::from_hours(90 * 24);
+const ACQUAINTANCES: isize = 20;
 
-/// Keys: whether the network is known, its guesses, those of all others. Arguments: free guesses, first and longest wait
-/// (ms), memory (ms). Answer: ms to wait (0: the guess is counted).
+/// Keys: the networks that are known, the guesses from this one, those from all others. Arguments: free guesses, first and
+/// longest wait (ms), memory (ms), the network. Answer: ms to wait (0: the guess is counted).
 const COUNT: &str = "
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local key = redis.call('EXISTS', KEYS[1]) == 1 and KEYS[2] or KEYS[3]
+local key = redis.call('ZSCORE', KEYS[1], ARGV[5]) and KEYS[2] or KEYS[3]
 local kept = redis.call('HMGET', key, 'guesses', 'next_at')
 local guesses, next_at = tonumber(kept[1]) or 0, tonumber(kept[2]) or 0
 if next_at > now then
@@ -39,6 +40,12 @@ redis.call('HSET', key, 'guesses', guesses, 'next_at', string.format('%.0f', now
 redis.call('PEXPIRE', key, ARGV[4])
 return 0";
 
+/// Key: the networks that are known. Arguments: the network, how many are remembered, for how long (s).
+const REMEMBER: &str = "
+redis.call('ZADD', KEYS[1], redis.call('TIME')[1], ARGV[1])
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -ARGV[2] - 1)
+redis.call('EXPIRE', KEYS[1], ARGV[3])";
+
 /// Whose password is guessed at, and from where.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt<'a> {
@@ -50,7 +57,7 @@ pub struct Attempt<'a> {
 
 impl Attempt<'_> {
     fn known(&self) -> String {
-        format!("login_from:{}:{}", self.account, self.network)
+        format!("login_from:{}", self.account)
     }
 
     fn own(&self) -> String {
@@ -71,7 +78,7 @@ impl Redis {
         let times = [FIRST_WAIT, LONGEST_WAIT, MEMORY].map(|time| time.as_secs() * 1_000);
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("EVAL").arg(COUNT).arg(3).arg(attempt.known()).arg(attempt.own()).arg(attempt.shared());
-        pipeline.arg(FREE).arg(&times);
+        pipeline.arg(FREE).arg(&times).arg(attempt.network);
         let (wait,): (u64,) = self.run(&pipeline).await?;
         Ok((wait > 0).then(|| Duration::from_millis(wait)))
     }
@@ -83,7 +90,19 @@ impl Redis {
     pub async fn forgive_guesses(&self, attempt: Attempt<'_>) -> Result<(), RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("DEL").arg(attempt.own()).arg(attempt.shared()).ignore();
-        pipeline.cmd("SET").arg(attempt.known()).arg(1).arg("EX").arg(ACQUAINTANCE.as_secs()).ignore();
+        // The order in which they were seen, the latest last, on Redis's own clock.
+        pipeline.cmd("EVAL").arg(REMEMBER).arg(1).arg(attempt.known());
+        pipeline.arg(attempt.network).arg(ACQUAINTANCES).arg(ACQUAINTANCE.as_secs()).ignore();
         self.run(&pipeline).await
+    }
+
+    /// Forgets all that is known of an account: the guesses from elsewhere, and from where it was opened.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn forget_guesses(&self, attempt: Attempt<'_>) -> Result<(), RedisUnavailable> {
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("DEL").arg(attempt.own()).arg(attempt.shared()).arg(attempt.known());
+        self.run(pipeline.ignore()).await
     }
 }

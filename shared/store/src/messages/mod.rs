@@ -1,10 +1,11 @@
 //! `messages`: what people wrote and what the model answered.
 //!
 //! [`sending`] and [`steering`] are the client's side of a message's life, [`answering`] the worker's, [`sweeping`] the
-//! sweeper's, [`operating`] the operator's.
+//! sweeper's, [`operating`] the operator's; [`searching`] finds and reads what was written.
 
 pub mod answering;
 pub mod operating;
+pub mod searching;
 pub mod sending;
 pub mod steering;
 pub mod sweeping;

@@ -1,5 +1,7 @@
 //! The routes, in this process, on real Postgres and Redis.
 
+mod leaving;
+
 use std::time::Duration;
 
 use serde_json::json;

@@ -1,0 +1,113 @@
+//! Finding messages by their words.
+
+use serde_json::json;
+use testkit::{Answer, Person, TestApp};
+
+use super::start;
+
+/// A finished message of `person` with the text `content`.
+async fn wrote(app: &TestApp, person: &Person, room: &str, content: &str) -> String {
+    let id = app.message(person, room, content).await;
+    app.execute(&format!(
+        "UPDATE messages SET processing_status = 'failed', sweep_at = NULL WHERE id = '{id}'"
+    ))
+    .await;
+    id
+}
+
+async fn search(app: &TestApp, person: &Person, query: &str) -> Answer {
+    app.request("GET", &format!("/api/chatroom/search?{query}")).by(person).send().await
+}
+
+async fn found(app: &TestApp, person: &Person, query: &str) -> Vec<String> {
+    let answer = search(app, person, query).await.expect(200);
+    let results = answer.body["results"].as_array().unwrap().iter();
+    results.map(|result| result["message_id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn messages_are_found_by_their_words_the_newest_first() {
+    let app = start().await;
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    let long =
+        format!("{} The Größte fish of all swims here. {}", "before ".repeat(200), "after ".repeat(200));
+    let (a, b) =
+        (wrote(&app, &person, &room, "A fish, two FISHES").await, wrote(&app, &person, &room, &long).await);
+    assert_eq!(found(&app, &person, "q=fish").await, [b.clone(), a.clone()]);
+    assert_eq!(found(&app, &person, "q=gr%C3%B6%C3%9Fte+FISH").await, [b.clone()]);
+    assert_eq!(found(&app, &person, "q=fish+-fishes").await, [b.clone()]);
+    assert_eq!(found(&app, &person, "q=%22two+fishes%22").await, [a]);
+    assert!(found(&app, &person, "q=bird").await.is_empty());
+    let result = search(&app, &person, "q=swims").await.expect(200).body["results"][0].clone();
+    assert_eq!((&result["chatroom_id"], &result["chatroom_name"]), (&json!(room), &json!("A room")));
+    let snippet = result["snippet"].as_str().unwrap();
+    assert!(snippet.contains("fish of all swims") && snippet.len() < 400, "{snippet}");
+}
+
+#[tokio::test]
+async fn nobody_finds_what_others_wrote() {
+    let app = start().await;
+    let (person, other) = (app.person().await, app.person().await);
+    let room = app.room(&person).await;
+    let _ = wrote(&app, &person, &room, "a secret word").await;
+    assert_eq!(found(&app, &person, "q=secret").await.len(), 1);
+    assert!(found(&app, &other, "q=secret").await.is_empty());
+    let _ =
+        app.request("GET", "/api/chatroom/search?q=a").send().await.expect_problem(401, "not_authenticated");
+}
+
+#[tokio::test]
+async fn a_search_comes_in_pages() {
+    let app = start().await;
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(wrote(&app, &person, &room, "again").await);
+    }
+    ids.reverse();
+    let first = search(&app, &person, "q=again&limit=2").await.expect(200);
+    let cursor = first.text("/next_cursor");
+    assert_eq!(cursor, ids[1]);
+    let second = search(&app, &person, &format!("q=again&limit=2&cursor={cursor}")).await.expect(200);
+    assert_eq!(second.body["results"][0]["message_id"], ids[2].as_str());
+    assert!(second.body["next_cursor"].is_null());
+}
+
+#[tokio::test]
+async fn whatever_is_searched_for_is_an_answer() {
+    let app = start().await;
+    let person = app.person().await;
+    for query in ["%22", "%21%26%7C%28", "-", "OR", "%27%3B--", "a%3A%2A", "%F0%9F%90%9F", "%5C", "not"] {
+        assert!(found(&app, &person, &format!("q={query}")).await.is_empty(), "{query}");
+    }
+    let long = format!("q={}", "a".repeat(201));
+    for query in ["", "q=", "q=+++", "q=%00", long.as_str()] {
+        search(&app, &person, query).await.expect_invalid(&["q"]);
+    }
+    search(&app, &person, "q=a&limit=0").await.expect_invalid(&["limit"]);
+    search(&app, &person, "q=a&cursor=x").await.expect_invalid(&["cursor"]);
+}
+
+#[tokio::test]
+async fn a_search_reads_one_index_however_much_others_wrote() {
+    let app = start().await;
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    app.execute(&format!(
+        "INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status, created_at, updated_at)
+         SELECT gen_random_uuid(), '{room}', gen_random_uuid(), n, 'ai', 'word ' || n, 'completed', now(), now()
+         FROM generate_series(1, 5000) n; ANALYZE messages"
+    ))
+    .await;
+    let explain = format!(
+        "EXPLAIN SELECT id FROM messages WHERE user_id = '{}' AND sweep_at IS NULL
+         AND to_tsvector('simple'::regconfig, content) @@ websearch_to_tsquery('simple'::regconfig, 'word')
+         ORDER BY id DESC LIMIT 50",
+        person.id
+    );
+    let rows = app.app.db().await.unwrap().query(&explain, &[]).await.unwrap();
+    let plan: String = rows.iter().map(|row| row.get::<_, String>(0)).collect();
+    assert!(plan.contains("messages_search_idx") && !plan.contains("Seq Scan"), "{plan}");
+}

@@ -1,0 +1,57 @@
+//! `DELETE /api/user/me`.
+
+use std::time::Duration;
+
+use app::App;
+use app::telemetry::chain;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use domain::password::Password;
+use garde::Validate;
+use serde::Deserialize;
+use store::{StoreError, deletion, users};
+use tokio::time::timeout;
+use tracing::warn;
+use web::{ApiError, Caller, ClientInfo, Said, Valid, passwords, success};
+
+/// How long the person waits for all of it to be gone; the sweeper does the rest.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Default, Deserialize, Validate)]
+#[serde(default)]
+pub(crate) struct DeleteAccount {
+    #[garde(dive)]
+    password: Password,
+}
+
+/// Deletes the account of whoever knows its password, with all that it owns. The number is free and every session has ended
+/// once this is answered; of an account with very many messages the last of them are gone within minutes.
+pub(crate) async fn handle(
+    State(app): State<App>,
+    caller: Caller,
+    client: ClientInfo,
+    Valid(input): Valid<DeleteAccount>,
+) -> Result<impl IntoResponse, ApiError> {
+    let wrong = || ApiError::wrong_credentials("password: is not the password of this account");
+    let found = users::find_credentials(&app.db().await?, caller.user_id).await?;
+    let account = found.ok_or_else(wrong)?;
+    let (number, hash) = (&account.user.mobile_number, account.password_hash);
+    passwords::check(&app, &client, number, input.password, Some(hash.clone())).await?.ok_or_else(wrong)?;
+    let begun = deletion::begin(&app.db().await?, caller.user_id, &hash, app.clock.now()).await?;
+    let ended = begun.ok_or_else(wrong)?;
+    let purged = timeout(PATIENCE, purge(&app, caller)).await.unwrap_or(Ok(()));
+    if let Err(error) = purged {
+        warn!(error = chain(&error), user.id = %caller.user_id, "what is left of an account is the sweeper's to delete");
+    }
+    app.drop_chatroom_list(caller.user_id).await;
+    passwords::forget(&app, &client, number).await;
+    app.forget_sessions(&ended).await;
+    Ok(success(Said { message: "Account deleted" }))
+}
+
+async fn purge(app: &App, caller: Caller) -> Result<(), StoreError> {
+    let db = app.db().await?;
+    deletion::stop_messages(&db, caller.user_id, app.clock.now()).await?;
+    while deletion::purge(&db, caller.user_id, deletion::BATCH).await? {}
+    Ok(())
+}

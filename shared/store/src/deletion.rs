@@ -1,0 +1,97 @@
+//! Deleting an account with all that it owns, in steps that are each short: an account with a million messages holds nobody
+//! up.
+
+use chrono::{DateTime, Utc};
+use deadpool_postgres::GenericClient;
+use domain::{SessionId, UserId};
+
+use crate::StoreError;
+use crate::users::ended;
+
+/// How many rows one step deletes: some tens of milliseconds.
+pub const BATCH: i64 = 2_000;
+
+/// Begins to delete `user`, provided that `password_hash` is still the one in force: the number is free, every session is
+/// ended, and nothing is left to sign in with. Answers which sessions, where it was.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn begin(
+    db: &impl GenericClient,
+    user: UserId,
+    password_hash: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Vec<SessionId>>, StoreError> {
+    const SQL: &str = "
+        WITH begun AS (
+            UPDATE users SET mobile_number = NULL, name = '', password_hash = '', deleted_at = $3, updated_at = $3
+            WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL RETURNING id
+        ), ended AS (
+            DELETE FROM sessions USING begun WHERE sessions.user_id = begun.id RETURNING sessions.id
+        )
+        SELECT array(SELECT id FROM ended) AS ended FROM begun";
+    let statement = db.prepare_cached(SQL).await?;
+    let row = db.query_opt(&statement, &[&user.0, &password_hash, &now]).await?;
+    row.as_ref().map(ended).transpose()
+}
+
+/// Stops all messages of `user` that wait for an answer: nothing more of theirs is to reach the model.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn stop_messages(
+    db: &impl GenericClient,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        UPDATE messages m SET processing_status = 'cancelled', lease_owner = NULL, lease_until = NULL,
+            sweep_at = NULL, updated_at = $2
+        FROM chatrooms c WHERE c.user_id = $1 AND m.chatroom_id = c.id AND m.sweep_at IS NOT NULL";
+    let statement = db.prepare_cached(SQL).await?;
+    db.execute(&statement, &[&user.0, &now]).await?;
+    Ok(())
+}
+
+/// Deletes up to `limit` rows of what `user` owns, whose deletion has begun, and the account with what is left once that is
+/// little. Answers whether anything may be left.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn purge(db: &impl GenericClient, user: UserId, limit: i64) -> Result<bool, StoreError> {
+    const MESSAGES: &str = "
+        DELETE FROM messages WHERE id IN (
+            SELECT m.id FROM users u
+            JOIN chatrooms c ON c.user_id = u.id
+            CROSS JOIN LATERAL (
+                SELECT id FROM messages WHERE chatroom_id = c.id ORDER BY position LIMIT $2
+            ) m
+            WHERE u.id = $1 AND u.deleted_at IS NOT NULL LIMIT $2
+        )";
+    const ROOMS: &str = "
+        DELETE FROM chatrooms WHERE id IN (
+            SELECT c.id FROM users u JOIN chatrooms c ON c.user_id = u.id
+            WHERE u.id = $1 AND u.deleted_at IS NOT NULL LIMIT $2
+        )";
+    const ACCOUNT: &str = "DELETE FROM users WHERE id = $1 AND deleted_at IS NOT NULL";
+    for sql in [MESSAGES, ROOMS] {
+        let statement = db.prepare_cached(sql).await?;
+        if db.execute(&statement, &[&user.0, &limit]).await? > 0 {
+            return Ok(true);
+        }
+    }
+    let statement = db.prepare_cached(ACCOUNT).await?;
+    db.execute(&statement, &[&user.0]).await?;
+    Ok(false)
+}
+
+/// Up to `limit` accounts whose deletion has begun and not come to its end, the longest ago first.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn list_begun(db: &impl GenericClient, limit: i64) -> Result<Vec<UserId>, StoreError> {
+    const SQL: &str = "SELECT id FROM users WHERE deleted_at IS NOT NULL ORDER BY deleted_at LIMIT $1";
+    let statement = db.prepare_cached(SQL).await?;
+    let rows = db.query(&statement, &[&limit]).await?;
+    rows.iter().map(|row| Ok(UserId(row.try_get("id")?))).collect()
+}

@@ -1,0 +1,114 @@
+//! Finding a message by its words, and reading a whole room.
+
+use chrono::{DateTime, Utc};
+use deadpool_postgres::GenericClient;
+use domain::message::MessageType;
+use domain::{ChatroomId, MessageId, UserId};
+
+use crate::StoreError;
+use crate::messages::Message;
+
+/// A message that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its id.
+    pub id: MessageId,
+    /// Its room.
+    pub chatroom_id: ChatroomId,
+    /// What the room is called.
+    pub chatroom_name: String,
+    /// Who wrote it.
+    pub message_type: MessageType,
+    /// The part of the text that the words stand in.
+    pub snippet: String,
+    /// When it came.
+    pub created_at: DateTime<Utc>,
+}
+
+/// The finished messages in `owner`'s rooms with all the words of `query` in them, which may have phrases in quotes, `OR`, and
+/// words with a minus that are not to be there: at most `limit`, the newest first, all older than `before`.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn search(
+    db: &impl GenericClient,
+    owner: UserId,
+    query: &str,
+    before: Option<MessageId>,
+    limit: i64,
+) -> Result<Vec<Found>, StoreError> {
+    // Cut out of the matches of one page only: finding a snippet costs more than finding the message.
+    const SQL: &str = "
+        WITH page AS (
+            SELECT id, chatroom_id, message_type, content, created_at FROM messages
+            WHERE user_id = $1 AND sweep_at IS NULL
+                AND to_tsvector('simple'::regconfig, content) @@ websearch_to_tsquery('simple'::regconfig, $2)
+                AND ($3::uuid IS NULL OR id < $3)
+            ORDER BY id DESC LIMIT $4
+        )
+        SELECT page.id, page.chatroom_id, c.name AS chatroom_name, page.message_type, page.created_at,
+            ts_headline('simple'::regconfig, page.content, websearch_to_tsquery('simple'::regconfig, $2),
+                'StartSel=\"\", StopSel=\"\", MaxFragments=2, MaxWords=24, MinWords=8, FragmentDelimiter=\" … \"') AS snippet
+        FROM page JOIN chatrooms c ON c.id = page.chatroom_id AND c.user_id = $1
+        ORDER BY page.id DESC";
+    let statement = db.prepare_cached(SQL).await?;
+    let rows = db.query(&statement, &[&owner.0, &query, &before.map(|id| id.0), &limit]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Found {
+                id: MessageId(row.try_get("id")?),
+                chatroom_id: ChatroomId(row.try_get("chatroom_id")?),
+                chatroom_name: row.try_get("chatroom_name")?,
+                message_type: row.try_get::<_, &str>("message_type")?.try_into()?,
+                snippet: row.try_get("snippet")?,
+                created_at: row.try_get("created_at")?,
+            })
+        })
+        .collect()
+}
+
+/// A message with all that is kept of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WholeMessage {
+    /// What its owner sees of it.
+    pub message: Message,
+    /// The message that it answers.
+    pub reply_to: Option<MessageId>,
+    /// The model that wrote it.
+    pub model: Option<String>,
+    /// Tokens sent to the model for it.
+    pub prompt_tokens: Option<i32>,
+    /// Tokens that the model wrote.
+    pub response_tokens: Option<i32>,
+}
+
+/// The messages of a room of `owner` in their order: at most `limit`, all after the one at `after`.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn list_whole(
+    db: &impl GenericClient,
+    owner: UserId,
+    room: ChatroomId,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<WholeMessage>, StoreError> {
+    const SQL: &str = "
+        SELECT id, content, message_type, processing_status, position, created_at,
+            reply_to, model, prompt_tokens, response_tokens
+        FROM messages WHERE chatroom_id = $1 AND user_id = $2 AND position > $3
+        ORDER BY position LIMIT $4";
+    let statement = db.prepare_cached(SQL).await?;
+    let rows = db.query(&statement, &[&room.0, &owner.0, &after, &limit]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(WholeMessage {
+                message: Message::read(row, "id", "created_at")?,
+                reply_to: row.try_get::<_, Option<_>>("reply_to")?.map(MessageId),
+                model: row.try_get("model")?,
+                prompt_tokens: row.try_get("prompt_tokens")?,
+                response_tokens: row.try_get("response_tokens")?,
+            })
+        })
+        .collect()
+}
