@@ -1,6 +1,8 @@
 //! The local stack and the test runner, `cargo dev`: see `docs/local.md`.
 
 pub mod commands;
+#[cfg(test)]
+mod contract;
 pub mod faults;
 pub mod fleet;
 pub mod functions;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
-use dev::commands::{admin, down, env, faults, logs, status, test, up};
+use dev::commands::{admin, down, env, faults, logs, openapi, status, test, up};
 use dev::functions::Reload;
 use dev::home::Home;
 use dev::services::gemini;
@@ -71,6 +71,8 @@ enum Command {
     Test(test::Options),
     /// Break a running service on purpose and print what came of it.
     Faults(faults::Options),
+    /// Write docs/openapi.json anew out of the code.
+    Openapi,
     /// Serve the stand-in for Gemini.
     #[command(hide = true)]
     Gemini {
@@ -126,6 +128,7 @@ async fn run(options: Options) -> Result<ExitCode> {
         }
         Command::Test(options) => return test::run(options).await,
         Command::Faults(options) => return faults::run(options).await,
+        Command::Openapi => return openapi::run(&home).await,
         Command::Gemini { port } => gemini::serve(port).await?,
         Command::Fleet { reload } => {
             fleet::run(&home, if reload { Reload::OnChange } else { Reload::Never }).await?;

@@ -5,6 +5,7 @@ pub mod down;
 pub mod env;
 pub mod faults;
 pub mod logs;
+pub mod openapi;
 pub mod status;
 pub mod test;
 pub mod up;

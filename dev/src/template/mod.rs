@@ -94,6 +94,12 @@ impl Template {
         routes
     }
 
+    /// The top folder of the checkout that this was built in.
+    #[cfg(test)]
+    pub(crate) fn root() -> std::path::PathBuf {
+        std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+    }
+
     /// How the queue drives the function whose binary is `binary`.
     ///
     /// # Errors

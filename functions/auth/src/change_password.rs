@@ -9,16 +9,29 @@ use serde::Deserialize;
 use store::users;
 use web::{ApiError, Caller, ClientInfo, Said, Valid, passwords, success};
 
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default)]
+#[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct ChangePassword {
+    #[serde(default)]
+    #[schema(required = true)]
     #[garde(dive)]
     current_password: Password,
+    #[serde(default)]
+    #[schema(required = true)]
     #[garde(dive)]
     new_password: NewPassword,
 }
 
 /// Changes the password of whoever knows the current one, and ends every other session.
+#[utoipa::path(
+    post, path = "/api/auth/change-password", operation_id = "change_password", tag = "Auth",
+    security(("token" = [])),
+    request_body = ChangePassword,
+    responses(
+        (status = 200, description = "The password is changed; every other session has ended.", body = Said),
+        (status = 401, description = "`invalid_credentials`, `not_authenticated`: The current password is another, or there is no token that opens anything."),
+        (status = 429, description = "`too_many_attempts`, `rate_limited`: Too many wrong passwords, or requests."),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,

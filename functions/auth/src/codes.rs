@@ -16,15 +16,16 @@ use tracing::warn;
 use web::{ApiError, ClientInfo};
 
 /// A request for a code.
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct SendCode {
     #[serde(default)]
+    #[schema(required = true)]
     #[garde(dive)]
     pub(crate) mobile_number: MobileNumber,
 }
 
 /// The answer to it, the same whether or not the number has an account.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct CodeSent {
     message: &'static str,
     /// How long the code can be used, in seconds.

@@ -8,6 +8,14 @@ use store::sessions::{self, Ended};
 use web::{ApiError, Caller, Id, Said, success};
 
 /// Signs one of the caller's devices out.
+#[utoipa::path(
+    delete, path = "/api/auth/sessions/{id}", operation_id = "end_session", tag = "Auth",
+    security(("token" = [])),
+    params(("id" = SessionId, Path, description = "The session.")),
+    responses(
+        (status = 200, description = "The session has ended.", body = Said),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,

@@ -6,9 +6,17 @@ use axum::response::IntoResponse;
 use domain::otp::Purpose;
 use web::{ApiError, ClientInfo, Valid, success};
 
-use crate::codes::{self, SendCode};
+use crate::codes::{self, CodeSent, SendCode};
 
 /// Sends a code to set a new password with. A number without an account gets the same answer, and a code that sets none.
+#[utoipa::path(
+    post, path = "/api/auth/forgot-password", operation_id = "forgot_password", tag = "Auth",
+    request_body = SendCode,
+    responses(
+        (status = 200, description = "A code is on its way, if the number can receive one.", body = CodeSent),
+        (status = 429, description = "`code_limit_reached`, `code_sent_recently`, `rate_limited`: Too many codes or requests."),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     client: ClientInfo,

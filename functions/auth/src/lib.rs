@@ -16,7 +16,9 @@ mod tests;
 mod verify_signup_otp;
 
 use app::Need;
+use utoipa::OpenApi;
 use web::Routes;
+use web::openapi::Part;
 
 /// What this function cannot do without.
 pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens, Need::Codes];
@@ -34,4 +36,18 @@ pub fn routes() -> Routes {
         .post("/api/auth/logout", logout::handle)
         .get("/api/auth/sessions", sessions::handle)
         .delete("/api/auth/sessions/{id}", end_session::handle)
+}
+
+/// What the handlers say of themselves.
+#[derive(OpenApi)]
+#[openapi(
+    tags((name = "Auth", description = "Accounts, passwords, sessions.")),
+    paths(send_signup_otp::handle, verify_signup_otp::handle, login::handle, forgot_password::handle, reset_password::handle, change_password::handle, refresh::handle, logout::handle, sessions::handle, end_session::handle)
+)]
+struct Documentation;
+
+/// The routes, and what is said of them in the OpenAPI document.
+#[must_use]
+pub fn documented() -> Part {
+    Part { routes: routes(), document: Documentation::openapi() }
 }

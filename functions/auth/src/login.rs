@@ -12,18 +12,30 @@ use store::{sessions, users};
 use web::passwords::{self, Right};
 use web::{ApiError, ClientInfo, Valid, success};
 
-use crate::sign_in::SignIn;
+use crate::sign_in::{SignIn, SignedIn};
 
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default)]
+#[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct Login {
+    #[serde(default)]
+    #[schema(required = true)]
     #[garde(dive)]
     mobile_number: MobileNumber,
+    #[serde(default)]
+    #[schema(required = true)]
     #[garde(dive)]
     password: Password,
 }
 
 /// Signs in. An unknown number and a wrong password are one answer, after the same work.
+#[utoipa::path(
+    post, path = "/api/auth/login", operation_id = "login", tag = "Auth",
+    request_body = Login,
+    responses(
+        (status = 200, description = "A session has begun.", body = SignedIn),
+        (status = 401, description = "`invalid_credentials`: Number and password do not go together."),
+        (status = 429, description = "`too_many_attempts`, `rate_limited`: Too many wrong passwords, or requests."),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     client: ClientInfo,

@@ -3,31 +3,20 @@
 use app::App;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use domain::session::LogoutScope;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::sessions::{self, Ended};
 use web::{ApiError, Caller, Valid, success};
 
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default)]
+#[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct Logout {
+    #[serde(default)]
     #[garde(skip)]
-    scope: Scope,
+    scope: LogoutScope,
 }
 
-#[derive(Debug, Default, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Scope {
-    /// The session of this request.
-    #[default]
-    This,
-    /// All others.
-    Others,
-    /// All.
-    All,
-}
-
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct LoggedOut {
     message: &'static str,
     /// How many sessions were ended.
@@ -35,15 +24,23 @@ struct LoggedOut {
 }
 
 /// Ends sessions: their tokens open nothing from the next request on.
+#[utoipa::path(
+    post, path = "/api/auth/logout", operation_id = "logout", tag = "Auth",
+    security(("token" = [])),
+    request_body = Logout,
+    responses(
+        (status = 200, description = "The sessions have ended.", body = LoggedOut),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,
     Valid(input): Valid<Logout>,
 ) -> Result<impl IntoResponse, ApiError> {
     let which = match input.scope {
-        Scope::This => Ended::One(caller.session_id),
-        Scope::Others => Ended::AllBut(caller.session_id),
-        Scope::All => Ended::All,
+        LogoutScope::This => Ended::One(caller.session_id),
+        LogoutScope::Others => Ended::AllBut(caller.session_id),
+        LogoutScope::All => Ended::All,
     };
     let ended = sessions::delete(&app.db().await?, caller.user_id, which).await?;
     app.forget_sessions(&ended).await;

@@ -12,14 +12,20 @@ use store::sessions::{self, Refresh, Refreshed};
 use tracing::warn;
 use web::{ApiError, ClientInfo, Valid, success};
 
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default)]
+#[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct RefreshSession {
-    #[garde(skip)]
+    #[serde(default)]
+    #[schema(required = true)]
+    #[schema(value_type = String)]
+    #[garde(custom(is_there))]
     refresh_token: SecretString,
 }
 
-#[derive(Debug, Serialize)]
+fn is_there(token: &SecretString, (): &()) -> garde::Result {
+    if token.expose_secret().is_empty() { Err(garde::Error::new("is required")) } else { Ok(()) }
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Renewed {
     message: &'static str,
     token: String,
@@ -30,6 +36,14 @@ struct Renewed {
 
 /// Replaces both tokens of a session. A refresh token is good for once: whoever brings one that was replaced already has
 /// stolen it, or has had it stolen, and the session ends for both.
+#[utoipa::path(
+    post, path = "/api/auth/refresh", operation_id = "refresh", tag = "Auth",
+    request_body = RefreshSession,
+    responses(
+        (status = 200, description = "The session goes on with these.", body = Renewed),
+        (status = 401, description = "`invalid_refresh_token`: It was used before, has expired, or its session has ended."),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     client: ClientInfo,

@@ -13,19 +13,32 @@ use web::{ApiError, ClientInfo, Said, Valid, passwords, success};
 
 use crate::codes;
 
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default)]
+#[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct ResetPassword {
+    #[serde(default)]
+    #[schema(required = true)]
     #[garde(dive)]
     mobile_number: MobileNumber,
+    #[serde(default)]
+    #[schema(required = true)]
     #[garde(dive)]
     otp: Otp,
+    #[serde(default)]
+    #[schema(required = true)]
     #[garde(dive)]
     new_password: NewPassword,
 }
 
 /// Sets a new password with the code that was sent, and ends every session of the person. That a number has no account
 /// looks like a wrong code.
+#[utoipa::path(
+    post, path = "/api/auth/reset-password", operation_id = "reset_password", tag = "Auth",
+    request_body = ResetPassword,
+    responses(
+        (status = 200, description = "The password is set; every session has ended.", body = Said),
+        (status = 400, description = "`invalid_code`, `validation_failed`, `malformed_request`: The code does not do, or fields are wrong."),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     client: ClientInfo,

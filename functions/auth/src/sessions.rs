@@ -9,12 +9,12 @@ use serde::Serialize;
 use store::sessions;
 use web::{ApiError, Caller, success};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Sessions {
     sessions: Vec<SessionView>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct SessionView {
     id: SessionId,
     /// Whether it is the one that asks.
@@ -26,6 +26,13 @@ struct SessionView {
 }
 
 /// Where the caller is signed in.
+#[utoipa::path(
+    get, path = "/api/auth/sessions", operation_id = "list_sessions", tag = "Auth",
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "Where the caller is signed in.", body = Sessions),
+    ),
+)]
 pub(crate) async fn handle(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, ApiError> {
     let found = sessions::list(&app.db().await?, caller.user_id, app.clock.now()).await?;
     let view = |session: sessions::Session| SessionView {

@@ -11,7 +11,7 @@ use store::users::User;
 use web::{ApiError, ClientInfo, UserView};
 
 /// The answer to a sign-up or a login.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct SignedIn {
     message: &'static str,
     token: String,

@@ -13,23 +13,38 @@ use store::users::{self, NewUser};
 use web::{ApiError, ClientInfo, Valid, passwords, success};
 
 use crate::codes;
-use crate::sign_in::SignIn;
+use crate::sign_in::{SignIn, SignedIn};
 
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default)]
+#[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct SignUp {
+    #[serde(default)]
+    #[schema(required = true)]
     #[garde(dive)]
     mobile_number: MobileNumber,
+    #[serde(default)]
+    #[schema(required = true)]
     #[garde(dive)]
     otp: Otp,
+    #[serde(default)]
+    #[schema(required = true)]
     #[garde(dive)]
     name: Text<2, 100>,
+    #[serde(default)]
+    #[schema(required = true)]
     #[garde(dive)]
     password: NewPassword,
 }
 
 /// Opens an account with the code that was sent, and signs in. That a number has an account already looks like a wrong
 /// code.
+#[utoipa::path(
+    post, path = "/api/auth/verify-signup-otp", operation_id = "verify_signup_otp", tag = "Auth",
+    request_body = SignUp,
+    responses(
+        (status = 201, description = "The account is open.", body = SignedIn),
+        (status = 400, description = "`invalid_code`, `validation_failed`, `malformed_request`: The code does not do, or fields are wrong."),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     client: ClientInfo,

@@ -12,7 +12,7 @@ use web::ApiError;
 use crate::views::MessageView;
 
 /// The answer to a message that was taken in.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Accepted {
     pub(crate) message: MessageView,
     pub(crate) queue_status: QueueStatus,
@@ -28,7 +28,7 @@ pub(crate) struct Receipt {
 }
 
 /// Whether the worker has been told of the message.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum QueueStatus {
     /// It has.

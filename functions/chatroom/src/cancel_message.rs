@@ -11,12 +11,21 @@ use web::{ApiError, Caller, Id, success};
 use crate::message_status::wrong_state;
 use crate::views::MessageView;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Cancelled {
     message: MessageView,
 }
 
 /// Stops a message that is not answered yet. Its unit of quota is given back.
+#[utoipa::path(
+    post, path = "/api/chatroom/message/{id}/cancel", operation_id = "cancel_message", tag = "Chatroom",
+    security(("token" = [])),
+    params(("id" = MessageId, Path, description = "The message.")),
+    responses(
+        (status = 200, description = "The message is stopped.", body = Cancelled),
+        (status = 409, description = "`wrong_state`: It is finished already."),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use store::chatrooms::{self, NewChatroom};
 use web::{ApiError, Caller, Execution, Operation, Valid, success};
 
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default)]
+#[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct CreateChatroom {
+    #[serde(default)]
+    #[schema(required = true)]
     #[garde(dive)]
     name: Text<1, 255>,
     #[garde(dive)]
@@ -22,13 +23,13 @@ pub(crate) struct CreateChatroom {
     system_prompt: Option<Text<0, 4000>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Created {
     message: &'static str,
     chatroom: NewChatroomView,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct NewChatroomView {
     id: ChatroomId,
     name: String,
@@ -44,6 +45,14 @@ struct Receipt {
 }
 
 /// Opens a conversation.
+#[utoipa::path(
+    post, path = "/api/chatroom", operation_id = "create_chatroom", tag = "Chatroom",
+    security(("token" = [])),
+    request_body = CreateChatroom,
+    responses(
+        (status = 201, description = "The conversation is open.", body = Created),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,

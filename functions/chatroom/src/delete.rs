@@ -8,6 +8,14 @@ use store::chatrooms;
 use web::{ApiError, Caller, Id, Said, success};
 
 /// Deletes a conversation with all its messages.
+#[utoipa::path(
+    delete, path = "/api/chatroom/{id}", operation_id = "delete_chatroom", tag = "Chatroom",
+    security(("token" = [])),
+    params(("id" = ChatroomId, Path, description = "The conversation.")),
+    responses(
+        (status = 200, description = "The conversation is gone.", body = Said),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,

@@ -11,7 +11,8 @@ use web::{ApiError, Caller, Id, ValidQuery, page, success};
 
 use crate::views::{ChatroomView, MessageView};
 
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Page {
     #[serde(default = "page::default_limit")]
     #[garde(range(min = 1, max = 100))]
@@ -21,7 +22,7 @@ pub(crate) struct Page {
     before: Option<i64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Room {
     chatroom: ChatroomView,
     messages: Vec<MessageView>,
@@ -29,6 +30,14 @@ struct Room {
 }
 
 /// A conversation and a page of its messages, oldest first; the newest page where nothing else is asked for.
+#[utoipa::path(
+    get, path = "/api/chatroom/{id}", operation_id = "get_chatroom", tag = "Chatroom",
+    security(("token" = [])),
+    params(("id" = ChatroomId, Path, description = "The conversation."), Page),
+    responses(
+        (status = 200, description = "The conversation.", body = Room),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,

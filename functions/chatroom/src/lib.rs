@@ -17,7 +17,9 @@ mod update;
 mod views;
 
 use app::Need;
+use utoipa::OpenApi;
 use web::Routes;
+use web::openapi::Part;
 
 /// What this function cannot do without.
 pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens, Need::Queue, Need::Table];
@@ -35,4 +37,18 @@ pub fn routes() -> Routes {
         .get("/api/chatroom/message/{id}/status", message_status::handle)
         .post("/api/chatroom/message/{id}/cancel", cancel_message::handle)
         .idempotent_post("/api/chatroom/message/{id}/retry", retry_message::handle)
+}
+
+/// What the handlers say of themselves.
+#[derive(OpenApi)]
+#[openapi(
+    tags((name = "Chatroom", description = "Conversations and messages.")),
+    paths(create::handle, list::handle, search::handle, get::handle, update::handle, delete::handle, send_message::handle, message_status::handle, cancel_message::handle, retry_message::handle)
+)]
+struct Documentation;
+
+/// The routes, and what is said of them in the OpenAPI document.
+#[must_use]
+pub fn documented() -> Part {
+    Part { routes: routes(), document: Documentation::openapi() }
 }

@@ -13,7 +13,8 @@ use web::{ApiError, Caller, ValidQuery, page, success};
 use crate::list_cache;
 use crate::views::ChatroomView;
 
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Page {
     #[serde(default = "page::default_limit")]
     #[garde(range(min = 1, max = 100))]
@@ -23,7 +24,7 @@ pub(crate) struct Page {
     cursor: Option<ChatroomId>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct List {
     #[serde(flatten)]
     page: PageView,
@@ -31,13 +32,22 @@ struct List {
 }
 
 /// The part of the answer that is cached, as JSON, so that a page out of the cache is passed on unread.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 struct PageView {
+    #[schema(value_type = Vec<ChatroomView>)]
     chatrooms: Box<RawValue>,
     next_cursor: Option<ChatroomId>,
 }
 
 /// A page of the caller's conversations, the newest first.
+#[utoipa::path(
+    get, path = "/api/chatroom", operation_id = "list_chatrooms", tag = "Chatroom",
+    security(("token" = [])),
+    params(Page),
+    responses(
+        (status = 200, description = "A page.", body = List),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,

@@ -22,7 +22,8 @@ use crate::views::MessageView;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Wait {
     /// How many seconds to wait for the end.
     #[serde(default)]
@@ -30,12 +31,12 @@ pub(crate) struct Wait {
     wait: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Status {
     message: StatusView,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct StatusView {
     #[serde(flatten)]
     message: MessageView,
@@ -46,7 +47,7 @@ struct StatusView {
     reply: Option<ReplyView>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct ReplyView {
     id: MessageId,
     content: String,
@@ -54,6 +55,14 @@ struct ReplyView {
 }
 
 /// How far the answer to a message is; with `wait`, as soon as it is there or the time is over.
+#[utoipa::path(
+    get, path = "/api/chatroom/message/{id}/status", operation_id = "message_status", tag = "Chatroom",
+    security(("token" = [])),
+    params(("id" = MessageId, Path, description = "The message."), Wait),
+    responses(
+        (status = 200, description = "How far the answer is.", body = Status),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,

@@ -16,6 +16,16 @@ use crate::accepting::{
 use crate::message_status::wrong_state;
 
 /// Has a message that failed answered again. It costs a unit of quota: its own was given back when it failed.
+#[utoipa::path(
+    post, path = "/api/chatroom/message/{id}/retry", operation_id = "retry_message", tag = "Chatroom",
+    security(("token" = [])),
+    params(("id" = MessageId, Path, description = "The message.")),
+    responses(
+        (status = 200, description = "The message will be answered.", body = Accepted),
+        (status = 409, description = "`wrong_state`, `request_in_flight`: It has not failed, or a request with this key is being executed."),
+        (status = 429, description = "`daily_quota_exhausted`, `rate_limited`: The messages of the day are used up, or too many requests."),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,

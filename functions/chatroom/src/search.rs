@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use store::messages::searching::{self, Found};
 use web::{ApiError, Caller, ValidQuery, page, success};
 
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Search {
     /// Words that are all to be there, phrases in quotes, `OR` between alternatives, a minus before what is not to be there.
     #[serde(default)]
@@ -25,13 +26,13 @@ pub(crate) struct Search {
     cursor: Option<MessageId>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Results {
     results: Vec<ResultView>,
     next_cursor: Option<MessageId>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct ResultView {
     message_id: MessageId,
     message_type: MessageType,
@@ -57,6 +58,14 @@ impl From<Found> for ResultView {
 
 /// Finds the caller's messages, and the answers to them, by the words in them; the newest first. Those that are not answered
 /// yet are not found yet.
+#[utoipa::path(
+    get, path = "/api/chatroom/search", operation_id = "search_messages", tag = "Chatroom",
+    security(("token" = [])),
+    params(Search),
+    responses(
+        (status = 200, description = "A page.", body = Results),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,

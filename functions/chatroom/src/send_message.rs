@@ -16,14 +16,25 @@ use web::{ApiError, Caller, Execution, Id, Operation, Valid, success};
 use crate::accepting::{Accepted, Receipt, enqueue, quota_exhausted, quota_headers, usage_today};
 use crate::views::MessageView;
 
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default)]
+#[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct SendMessage {
+    #[serde(default)]
+    #[schema(required = true)]
     #[garde(dive)]
     content: Text<1, 10_000>,
 }
 
 /// Takes a message in, to be answered in the background.
+#[utoipa::path(
+    post, path = "/api/chatroom/{id}/message", operation_id = "send_message", tag = "Chatroom",
+    security(("token" = [])),
+    request_body = SendMessage,
+    params(("id" = ChatroomId, Path, description = "The conversation.")),
+    responses(
+        (status = 201, description = "The message is stored and will be answered.", body = Accepted),
+        (status = 429, description = "`daily_quota_exhausted`, `rate_limited`: The messages of the day are used up, or too many requests."),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,

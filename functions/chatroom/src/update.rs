@@ -13,15 +13,14 @@ use crate::views::ChatroomView;
 
 /// What is to be changed. A field that is not there stays as it is; `null`, as an empty text, takes a description or a system
 /// prompt away.
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default)]
+#[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct UpdateChatroom {
     #[garde(dive)]
     name: Option<Text<1, 255>>,
-    #[serde(deserialize_with = "null_is_empty")]
+    #[serde(default, deserialize_with = "null_is_empty")]
     #[garde(dive)]
     description: Option<Text<0, 1000>>,
-    #[serde(deserialize_with = "null_is_empty")]
+    #[serde(default, deserialize_with = "null_is_empty")]
     #[garde(dive)]
     system_prompt: Option<Text<0, 4000>>,
 }
@@ -35,13 +34,22 @@ where
     Ok(Some(Option::deserialize(deserializer)?.unwrap_or_default()))
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Updated {
     message: &'static str,
     chatroom: ChatroomView,
 }
 
 /// Renames a conversation, or changes what it is about or what the model is told in it from the next answer on.
+#[utoipa::path(
+    patch, path = "/api/chatroom/{id}", operation_id = "update_chatroom", tag = "Chatroom",
+    security(("token" = [])),
+    request_body = UpdateChatroom,
+    params(("id" = ChatroomId, Path, description = "The conversation.")),
+    responses(
+        (status = 200, description = "The conversation as it is now.", body = Updated),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,

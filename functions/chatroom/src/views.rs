@@ -8,7 +8,7 @@ use store::chatrooms::Chatroom;
 use store::messages::Message;
 
 /// A room.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct ChatroomView {
     id: ChatroomId,
     name: String,
@@ -32,7 +32,7 @@ impl From<Chatroom> for ChatroomView {
 }
 
 /// A message.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct MessageView {
     pub(crate) id: MessageId,
     pub(crate) content: String,

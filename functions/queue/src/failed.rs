@@ -15,13 +15,15 @@ use web::{Admin, ApiError, ValidQuery, page, success};
 
 use crate::views::{JobView, views};
 
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Page {
     #[serde(default = "page::default_limit")]
     #[garde(range(min = 1, max = 100))]
     limit: i64,
     /// `next_cursor` of a later page.
     #[garde(skip)]
+    #[param(value_type = Option<String>)]
     cursor: Option<Cursor>,
 }
 
@@ -55,13 +57,22 @@ impl<'de> Deserialize<'de> for Cursor {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Failed {
     failed: Vec<JobView>,
     next_cursor: Option<String>,
 }
 
 /// A page of the failed messages, the latest first, each with what its last attempt came to.
+#[utoipa::path(
+    get, path = "/api/queue/failed", operation_id = "list_failed", tag = "Queue",
+    security(("token" = [])),
+    params(Page),
+    responses(
+        (status = 200, description = "A page.", body = Failed),
+        (status = 403, description = "`forbidden`: Only an operator may do this."),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     _: Admin,

@@ -10,12 +10,21 @@ use web::{Admin, ApiError, Id, success};
 
 use crate::views::{JobView, views};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Job {
     job: JobView,
 }
 
 /// How far a message is and what its last attempt came to, whatever its state.
+#[utoipa::path(
+    get, path = "/api/queue/jobs/{id}", operation_id = "job", tag = "Queue",
+    security(("token" = [])),
+    params(("id" = MessageId, Path, description = "The message.")),
+    responses(
+        (status = 200, description = "The message.", body = Job),
+        (status = 403, description = "`forbidden`: Only an operator may do this."),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     _: Admin,

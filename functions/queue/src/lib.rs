@@ -12,7 +12,9 @@ mod tests;
 mod views;
 
 use app::Need;
+use utoipa::OpenApi;
 use web::Routes;
+use web::openapi::Part;
 
 /// What this function cannot do without.
 pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens, Need::Queue, Need::Table];
@@ -26,4 +28,18 @@ pub fn routes() -> Routes {
         .delete("/api/queue/failed/{id}", dismiss::handle)
         .post("/api/queue/failed/{id}/retry", retry::handle)
         .post("/api/queue/redrive", redrive::handle)
+}
+
+/// What the handlers say of themselves.
+#[derive(OpenApi)]
+#[openapi(
+    tags((name = "Queue", description = "How messages fare; but for the first, for operators.")),
+    paths(status::handle, job::handle, failed::handle, dismiss::handle, retry::handle, redrive::handle)
+)]
+struct Documentation;
+
+/// The routes, and what is said of them in the OpenAPI document.
+#[must_use]
+pub fn documented() -> Part {
+    Part { routes: routes(), document: Documentation::openapi() }
 }

@@ -20,8 +20,7 @@ const AT_ONCE: usize = 10;
 /// How long sending all of them may take, so that the operator is told what was done.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default)]
+#[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct Redrive {
     /// Only those that failed for this reason; else those whose reason may be gone.
     #[garde(skip)]
@@ -31,7 +30,7 @@ pub(crate) struct Redrive {
     limit: Option<i64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Answer {
     message: &'static str,
     /// How many are answered again.
@@ -41,6 +40,15 @@ struct Answer {
 }
 
 /// Has failed messages answered again, those that failed first first, at no cost to their owners.
+#[utoipa::path(
+    post, path = "/api/queue/redrive", operation_id = "redrive", tag = "Queue",
+    security(("token" = [])),
+    request_body = Redrive,
+    responses(
+        (status = 200, description = "They will be answered.", body = Answer),
+        (status = 403, description = "`forbidden`: Only an operator may do this."),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     Admin(caller): Admin,

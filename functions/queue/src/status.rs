@@ -9,7 +9,7 @@ use store::messages::operating;
 use tracing::warn;
 use web::{ApiError, success};
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, utoipa::ToSchema)]
 struct Counts {
     waiting: i64,
     active: i64,
@@ -20,6 +20,12 @@ struct Counts {
 }
 
 /// How many messages are in which state, over all people: some seconds old at the most. For everybody.
+#[utoipa::path(
+    get, path = "/api/queue/status", operation_id = "queue_status", tag = "Queue",
+    responses(
+        (status = 200, description = "How many are in which state.", body = Counts),
+    ),
+)]
 pub(crate) async fn handle(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
     let kept = app.redis.find_queue_status().await;
     let kept =

@@ -15,7 +15,7 @@ use tracing::warn;
 use web::ApiError;
 
 /// A message, as the operator sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct JobView {
     id: MessageId,
     chatroom_id: ChatroomId,
@@ -34,7 +34,7 @@ pub(crate) struct JobView {
 }
 
 /// How its last attempt ended.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct AttemptView {
     attempts: i32,
     processing_status: ProcessingStatus,

@@ -21,14 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// When this process began; touched once at start.
 pub(crate) static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
 #[garde(allow_unvalidated)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Depth {
     #[serde(default)]
     deep: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Health {
     status: &'static str,
     timestamp: DateTime<Utc>,
@@ -39,7 +40,7 @@ struct Health {
     checks: Option<Checks>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 struct Checks {
     postgres: Check,
     redis: Check,
@@ -48,13 +49,21 @@ struct Checks {
     gemini: Check,
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
 struct Check {
     status: &'static str,
     latency_ms: u64,
 }
 
 /// That we are there; with `deep=true`, what we depend on too: 503 when one is down that we cannot do without.
+#[utoipa::path(
+    get, path = "/health", operation_id = "health", tag = "Site",
+    params(Depth),
+    responses(
+        (status = 200, description = "We are there.", body = Health),
+        (status = 503, description = "`unavailable`: Something that the service cannot do without is down."),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     ValidQuery(depth): ValidQuery<Depth>,

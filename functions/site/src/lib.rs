@@ -1,13 +1,16 @@
 //! What stands beside the API: health, and whatever no other function answers.
 
 mod health;
+mod openapi;
 #[cfg(test)]
 mod tests;
 
 use std::sync::LazyLock;
 
 use app::Need;
+use utoipa::OpenApi;
 use web::Routes;
+use web::openapi::Part;
 
 /// What this function cannot do without: all that the deep health check looks at.
 pub const NEEDS: &[Need] =
@@ -16,5 +19,19 @@ pub const NEEDS: &[Need] =
 /// The routes outside `/api`.
 pub fn routes() -> Routes {
     LazyLock::force(&health::STARTED);
-    Routes::new().get("/health", health::handle)
+    Routes::new().get("/health", health::handle).get("/openapi.json", openapi::handle)
+}
+
+/// What the handlers say of themselves.
+#[derive(OpenApi)]
+#[openapi(
+    tags((name = "Site", description = "What stands beside the API.")),
+    paths(health::handle, openapi::handle)
+)]
+struct Documentation;
+
+/// The routes, and what is said of them in the OpenAPI document.
+#[must_use]
+pub fn documented() -> Part {
+    Part { routes: routes(), document: Documentation::openapi() }
 }

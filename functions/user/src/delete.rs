@@ -17,15 +17,26 @@ use web::{ApiError, Caller, ClientInfo, Said, Valid, passwords, success};
 /// How long the person waits for all of it to be gone; the sweeper does the rest.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default)]
+#[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct DeleteAccount {
+    #[serde(default)]
+    #[schema(required = true)]
     #[garde(dive)]
     password: Password,
 }
 
 /// Deletes the account of whoever knows its password, with all that it owns. The number is free and every session has ended
 /// once this is answered; of an account with very many messages the last of them are gone within minutes.
+#[utoipa::path(
+    delete, path = "/api/user/me", operation_id = "delete_account", tag = "User",
+    security(("token" = [])),
+    request_body = DeleteAccount,
+    responses(
+        (status = 200, description = "The account is gone.", body = Said),
+        (status = 401, description = "`invalid_credentials`, `not_authenticated`: The password is another, or there is no token that opens anything."),
+        (status = 429, description = "`too_many_attempts`, `rate_limited`: Too many wrong passwords, or requests."),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,

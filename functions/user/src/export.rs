@@ -26,10 +26,12 @@ const ENOUGH: usize = 3 * 1024 * 1024;
 /// How many messages are read at once.
 const PAGE: i64 = 100;
 
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct From {
     /// `cursor` of the last line of the answer before.
     #[garde(skip)]
+    #[param(value_type = Option<String>)]
     cursor: Option<Cursor>,
 }
 
@@ -67,6 +69,14 @@ impl<'de> Deserialize<'de> for Cursor {
 ///
 /// The last line says how it ended: `end`; `continue`, where as much was sent as one answer takes, with the `cursor` to ask
 /// for the rest by; or `error`, with the cursor to go on from. An answer without one of these was cut off.
+#[utoipa::path(
+    get, path = "/api/user/export", operation_id = "export", tag = "User",
+    security(("token" = [])),
+    params(From),
+    responses(
+        (status = 200, description = "NDJSON: one object a line.", body = String, content_type = "application/x-ndjson"),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,
@@ -126,23 +136,22 @@ impl Export {
             }
             Next::Room(after) => {
                 let db = self.app.db().await?;
-                match chatrooms::list_whole(&db, self.owner, after, 1).await?.pop() {
-                    Some((room, system_prompt)) => {
-                        self.next = Next::Messages(Cursor(room.id, 0));
-                        lines.add(
-                            "chatroom",
-                            json!({
-                                "id": room.id, "name": room.name, "description": room.description,
-                                "system_prompt": system_prompt, "created_at": room.created_at,
-                                "message_count": room.message_count, "last_message_at": room.last_message_at,
-                            }),
-                        );
-                    }
-                    None => {
-                        self.next = Next::Nothing;
-                        lines.add("end", json!({}));
-                    }
-                }
+                let Some((room, system_prompt)) =
+                    chatrooms::list_whole(&db, self.owner, after, 1).await?.pop()
+                else {
+                    self.next = Next::Nothing;
+                    lines.add("end", json!({}));
+                    return Ok(lines.0);
+                };
+                self.next = Next::Messages(Cursor(room.id, 0));
+                lines.add(
+                    "chatroom",
+                    json!({
+                        "id": room.id, "name": room.name, "description": room.description,
+                        "system_prompt": system_prompt, "created_at": room.created_at,
+                        "message_count": room.message_count, "last_message_at": room.last_message_at,
+                    }),
+                );
             }
             Next::Messages(cursor) => self.messages(cursor, &mut lines).await?,
             Next::Nothing => {}

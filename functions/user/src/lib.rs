@@ -10,7 +10,9 @@ mod tests;
 mod usage;
 
 use app::Need;
+use utoipa::OpenApi;
 use web::Routes;
+use web::openapi::Part;
 
 /// What this function cannot do without.
 pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens];
@@ -24,4 +26,18 @@ pub fn routes() -> Routes {
         .get("/api/user/stats", stats::handle)
         .get("/api/user/usage", usage::handle)
         .get("/api/user/export", export::handle)
+}
+
+/// What the handlers say of themselves.
+#[derive(OpenApi)]
+#[openapi(
+    tags((name = "User", description = "A person's own account.")),
+    paths(me::handle, rename::handle, delete::handle, stats::handle, usage::handle, export::handle)
+)]
+struct Documentation;
+
+/// The routes, and what is said of them in the OpenAPI document.
+#[must_use]
+pub fn documented() -> Part {
+    Part { routes: routes(), document: Documentation::openapi() }
 }

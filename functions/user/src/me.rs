@@ -9,13 +9,13 @@ use serde::Serialize;
 use store::users;
 use web::{ApiError, Caller, UserView, success};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Me {
     user: Account,
     usage: Usage,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Account {
     #[serde(flatten)]
     user: UserView,
@@ -23,6 +23,13 @@ struct Account {
 }
 
 /// The account and what is left of today's messages.
+#[utoipa::path(
+    get, path = "/api/user/me", operation_id = "me", tag = "User",
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The account.", body = Me),
+    ),
+)]
 pub(crate) async fn handle(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, ApiError> {
     let now = app.clock.now();
     let found = users::find_with_usage(&app.db().await?, caller.user_id, quota::day_of(now)).await?;

@@ -9,20 +9,29 @@ use serde::{Deserialize, Serialize};
 use store::users;
 use web::{ApiError, Caller, UserView, Valid, success};
 
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default)]
+#[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct Rename {
+    #[serde(default)]
+    #[schema(required = true)]
     #[garde(dive)]
     name: Text<2, 100>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Renamed {
     message: &'static str,
     user: UserView,
 }
 
 /// Renames the account.
+#[utoipa::path(
+    put, path = "/api/user/me", operation_id = "rename", tag = "User",
+    security(("token" = [])),
+    request_body = Rename,
+    responses(
+        (status = 200, description = "The account as it is now.", body = Renamed),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,

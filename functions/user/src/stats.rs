@@ -7,12 +7,12 @@ use serde::Serialize;
 use store::users;
 use web::{ApiError, Caller, success};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Stats {
     stats: StatsView,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct StatsView {
     chatroom_count: i64,
     message_count: i64,
@@ -22,6 +22,13 @@ struct StatsView {
 }
 
 /// What the account amounts to.
+#[utoipa::path(
+    get, path = "/api/user/stats", operation_id = "stats", tag = "User",
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "What the account amounts to.", body = Stats),
+    ),
+)]
 pub(crate) async fn handle(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, ApiError> {
     let found = users::find_stats(&app.db().await?, caller.user_id).await?;
     let stats = found.ok_or_else(|| ApiError::not_found("account"))?;

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use store::users;
 use web::{ApiError, Caller, ValidQuery, success};
 
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Period {
     /// How many days, today included.
     #[serde(default = "default_days")]
@@ -22,12 +23,12 @@ fn default_days() -> u64 {
     30
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Usage {
     usage: Vec<DayView>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 struct DayView {
     day: NaiveDate,
     messages: i32,
@@ -36,6 +37,14 @@ struct DayView {
 }
 
 /// What the caller used on each of the last days (UTC), the latest first; days without any use are there too.
+#[utoipa::path(
+    get, path = "/api/user/usage", operation_id = "usage", tag = "User",
+    security(("token" = [])),
+    params(Period),
+    responses(
+        (status = 200, description = "Day by day, the latest first.", body = Usage),
+    ),
+)]
 pub(crate) async fn handle(
     State(app): State<App>,
     caller: Caller,

@@ -10,7 +10,7 @@ use uuid::{ContextV7, Timestamp, Uuid};
 macro_rules! id {
     ($(#[$doc:meta] $name:ident),+ $(,)?) => { $(
         #[$doc]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
 

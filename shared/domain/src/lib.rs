@@ -20,6 +20,8 @@ pub mod plan;
 pub mod quota;
 pub mod refresh_token;
 pub mod role;
+mod schema;
+pub mod session;
 pub mod text;
 
 pub use id::{ChatroomId, MessageId, SessionId, UserId};

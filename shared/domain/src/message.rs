@@ -69,6 +69,9 @@ mod tests {
             assert_eq!(ProcessingStatus::try_from(status.as_str()).unwrap(), status);
             assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
         }
+        for other in ["\"Failed\"", "{\"failed\":null}", "3", "null"] {
+            assert!(serde_json::from_str::<ProcessingStatus>(other).is_err(), "{other}");
+        }
         assert!(ErrorCode::try_from("nonsense").unwrap_err().to_string().contains("nonsense"));
     }
 }

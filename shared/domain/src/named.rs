@@ -10,7 +10,9 @@ pub struct UnknownName(pub(crate) String);
 macro_rules! named {
     ($(#[$doc:meta])* $type:ident { $($(#[$vdoc:meta])* $variant:ident = $name:literal),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, utoipa::ToSchema,
+        )]
         pub enum $type { $($(#[$vdoc])* #[serde(rename = $name)] $variant),+ }
 
         impl $type {
@@ -18,6 +20,15 @@ macro_rules! named {
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
+            }
+        }
+
+        // A name and nothing else; what serde derives takes `{"name": null}` for one too.
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let name = String::deserialize(deserializer)?;
+                let unknown = |_| serde::de::Error::unknown_variant(&name, &[$($name),+]);
+                Self::try_from(name.as_str()).map_err(unknown)
             }
         }
 

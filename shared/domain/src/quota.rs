@@ -17,7 +17,7 @@ pub fn resets_at(now: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// What a person has used of today's messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Usage {
     /// Messages accepted today, less those given back.
     pub daily_messages_used: i32,

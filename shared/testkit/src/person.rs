@@ -43,6 +43,30 @@ impl TestApp {
         Person { id, mobile_number, token }
     }
 
+    /// Begins the session of `person`'s token anew, where something has ended it, or the whole account.
+    pub async fn revive(&self, person: &Person) {
+        let now = self.app.clock.now();
+        let claims = self.app.tokens().unwrap().verify(&person.token, now).expect("the token is good");
+        let hash = NewPassword::from(PASSWORD).hash().expect("hashing works");
+        let db = self.app.db().await.expect("Postgres answers");
+        db.execute(
+            "INSERT INTO users (id, mobile_number, name, password_hash, created_at, updated_at)
+             VALUES ($1, $2, 'Ada', $3, $4, $4) ON CONFLICT (id) DO UPDATE SET password_hash = $3",
+            &[&person.id.0, &person.mobile_number.as_str(), &hash, &now],
+        )
+        .await
+        .expect("the account can be opened");
+        let expires_at = now + self.app.config.refresh_lifetime;
+        db.execute(
+            "INSERT INTO sessions (id, user_id, refresh_token_hash, created_at, last_seen_at, expires_at)
+             VALUES ($1, $2, '\\x00', $3, $3, $4) ON CONFLICT (id) DO NOTHING",
+            &[&claims.sid.0, &person.id.0, &now, &expires_at],
+        )
+        .await
+        .expect("the session can be begun");
+        self.app.redis.forget_session(claims.sid).await.expect("Redis answers");
+    }
+
     /// Puts `person` on `tier`.
     pub async fn set_tier(&self, person: &Person, tier: Tier) {
         self.execute(&format!(

@@ -12,7 +12,7 @@ pub struct Success<T> {
 }
 
 /// An answer that says that it was done, and nothing else.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Said {
     /// What was done.
     pub message: &'static str,

@@ -13,6 +13,9 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::ApiError;
 
+/// How deep a body may be nested. None of ours has more than two levels; a field that is not known may be anything.
+const MAX_DEPTH: usize = 32;
+
 /// A JSON body that was read and found valid. Fields that are not known are ignored, never applied.
 #[derive(Debug)]
 pub struct Valid<T>(pub T);
@@ -58,6 +61,9 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     {
         return Err(ApiError::invalid(vec!["body: must be an object".to_owned()]));
     }
+    if depth(bytes) > MAX_DEPTH {
+        return Err(ApiError::malformed(format!("the body is nested more than {MAX_DEPTH} levels deep")));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
@@ -72,6 +78,25 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     })?;
     deserializer.end().map_err(|error| ApiError::malformed(format!("the body is not JSON: {error}")))?;
     Ok(value)
+}
+
+/// How deep JSON is nested: serde bounds that only where it reads, not where it passes over.
+fn depth(bytes: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// What serde expected, without the value that it found: that may be a password in the wrong place.
@@ -167,7 +192,9 @@ mod tests {
         for body in ["", "{", "{\"name\":\"\\ud800\"}", "{\"name\":\"a\"} x", "\u{1}"] {
             assert!(refusal(body).contains("malformed_request"), "{body}");
         }
-        let deep = format!("{{\"name\":{}", "[".repeat(60_000));
-        assert!(refusal(&deep).contains("name"));
+        let nested = |levels: usize| format!("{{\"x\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        assert!(refusal(&nested(60)).contains("nested"));
+        assert!(refusal(&nested(20)).contains("missing field"), "{}", refusal(&nested(20)));
+        assert!(!refusal(&format!("{{\"x\":\"\\\"{}\"}}", "[".repeat(60))).contains("nested"));
     }
 }

@@ -8,6 +8,7 @@ mod extract;
 mod guard;
 mod idempotency;
 pub mod local_limits;
+pub mod openapi;
 pub mod page;
 pub mod passwords;
 mod problem;

@@ -5,7 +5,8 @@ use serde::Serialize;
 use store::users::User;
 
 /// An account.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = User)]
 pub struct UserView {
     id: UserId,
     mobile_number: String,

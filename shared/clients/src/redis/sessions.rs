@@ -173,6 +173,16 @@ impl Redis {
         Ok(verdicts(buckets, told))
     }
 
+    /// Forgets whatever is known of a session.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn forget_session(&self, id: SessionId) -> Result<(), RedisUnavailable> {
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("DEL").arg(key(id));
+        self.run(pipeline.ignore()).await
+    }
+
     /// Marks sessions as ended, for as long as anybody may still hold that they last.
     ///
     /// # Errors
