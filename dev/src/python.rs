@@ -26,6 +26,8 @@ pub enum Packages {
     Postgres,
     /// Redis.
     Redis,
+    /// What tries the API against its document.
+    Contract,
 }
 
 impl Packages {
@@ -34,6 +36,7 @@ impl Packages {
             Self::Tools => "tools",
             Self::Postgres => "postgres",
             Self::Redis => "redis",
+            Self::Contract => "contract",
         }
     }
 }
@@ -80,6 +83,7 @@ fn name_of_set(packages: Packages) -> &'static str {
         Packages::Tools => "cargo-lambda and the AWS emulator",
         Packages::Postgres => "PostgreSQL",
         Packages::Redis => "Valkey (Redis)",
+        Packages::Contract => "schemathesis",
     }
 }
 

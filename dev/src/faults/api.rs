@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::lambda::Lambda;
+use crate::lambda::{Lambda, gateway};
 
 /// A request in the making.
 #[derive(Debug, Clone)]
@@ -43,42 +43,14 @@ impl Request {
         self.header("content-type", "application/json")
     }
 
-    /// Which function answers it, by `template.yaml`'s routes.
+    /// Which function answers it.
     pub(crate) fn function(&self) -> &str {
-        let mut parts = self.path.trim_start_matches('/').split(['/', '?']);
-        match (parts.next(), parts.next()) {
-            (Some("api"), Some(group)) => group,
-            _ => "site",
-        }
+        gateway::function_of(&self.path)
     }
 
-    /// The event, of payload format 2.0.
+    /// The event.
     pub(crate) fn event(&self) -> Value {
-        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
-        json!({
-            "version": "2.0",
-            "routeKey": "$default",
-            "rawPath": path,
-            "rawQueryString": query,
-            "headers": self.headers,
-            "requestContext": {
-                "accountId": "000000000000",
-                "apiId": "local",
-                "domainName": "127.0.0.1",
-                "domainPrefix": "local",
-                "http": {
-                    "method": self.method, "path": path, "protocol": "HTTP/1.1",
-                    "sourceIp": "127.0.0.1", "userAgent": "faults",
-                },
-                "requestId": uuid::Uuid::new_v4(),
-                "routeKey": "$default",
-                "stage": "$default",
-                "time": "24/Nov/2026:12:00:00 +0000",
-                "timeEpoch": 0,
-            },
-            "body": self.body,
-            "isBase64Encoded": false,
-        })
+        gateway::event(self.method, &self.path, &self.headers, self.body.as_deref().map(str::as_bytes))
     }
 
     /// Sends it.

@@ -8,6 +8,9 @@ use uuid::Uuid;
 use super::api::{Answer, Request};
 use super::world::World;
 
+/// The password of everybody.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
 /// Somebody with an account.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
@@ -30,7 +33,7 @@ impl Person {
         let post = |path: &str, body| Request::new("POST", path).json(&body);
         let code = post("/api/auth/send-signup-otp", json!({ "mobile_number": number }));
         let otp = code.send(&world.lambda).await?.expect(200)?.text("/otp")?;
-        let account = json!({ "mobile_number": number, "otp": otp, "name": "Ada", "password": "correct horse battery" });
+        let account = json!({ "mobile_number": number, "otp": otp, "name": "Ada", "password": PASSWORD });
         let account = post("/api/auth/verify-signup-otp", account);
         let token = account.send(&world.lambda).await?.expect(201)?.text("/token")?;
         Ok(Self { number, token })

@@ -1,15 +1,15 @@
-//! Lambda's two interfaces: the Runtime API, version 2018-06-01, and `Invoke`, version 2015-03-31.
+//! Lambda's interfaces: the Runtime API, version 2018-06-01, and `Invoke`, version 2015-03-31; all else is API Gateway's.
 
 use std::sync::{Arc, Weak};
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::instance::{Answer, Desk};
-use super::{Desks, Inner, Lambda, lock};
+use super::{Desks, Inner, Lambda, gateway, lock};
 
 #[derive(Clone)]
 struct Service {
@@ -24,6 +24,7 @@ pub(super) fn router(desks: Arc<Desks>, inner: Weak<Inner>) -> Router {
         .route("/{instance}/2018-06-01/runtime/invocation/{id}/error", post(error))
         .route("/{instance}/2018-06-01/runtime/init/error", post(init_error))
         .route("/2015-03-31/functions/{function}/invocations", post(invoke))
+        .fallback(request)
         .with_state(Service { desks, inner })
 }
 
@@ -78,6 +79,13 @@ async fn error(
 async fn init_error(Path(instance): Path<String>, body: String) -> StatusCode {
     eprintln!("{instance} cannot start: {body}");
     StatusCode::ACCEPTED
+}
+
+async fn request(State(service): State<Service>, request: Request) -> Response {
+    match service.inner.upgrade() {
+        Some(inner) => gateway::pass_on(Lambda(inner), request).await,
+        None => StatusCode::GONE.into_response(),
+    }
 }
 
 async fn invoke(State(service): State<Service>, Path(function): Path<String>, body: String) -> Response {

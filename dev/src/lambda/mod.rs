@@ -1,11 +1,12 @@
 //! What Lambda does, in this process: keeps processes of the functions, hands them invocations over its Runtime API, and
-//! takes invocations over its Invoke API. A process serves one invocation at a time; one that dies takes its invocation
+//! takes invocations over its Invoke API, and requests as API Gateway does. A process serves one invocation at a time; one that dies takes its invocation
 //! with it, and another is started for the next.
 //!
 //! `cargo lambda watch` does the same for a developer. This is for those who kill functions on purpose and must know at
 //! once: there, the caller of a function that died waits to its time-out.
 
 mod api;
+pub mod gateway;
 mod instance;
 #[cfg(test)]
 mod tests;

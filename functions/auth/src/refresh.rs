@@ -21,6 +21,7 @@ pub(crate) struct RefreshSession {
     refresh_token: SecretString,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde calls it so")]
 fn is_there(token: &SecretString, (): &()) -> garde::Result {
     if token.expose_secret().is_empty() { Err(garde::Error::new("is required")) } else { Ok(()) }
 }

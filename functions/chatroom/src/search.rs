@@ -16,6 +16,7 @@ use web::{ApiError, Caller, ValidQuery, page, success};
 pub(crate) struct Search {
     /// Words that are all to be there, phrases in quotes, `OR` between alternatives, a minus before what is not to be there.
     #[serde(default)]
+    #[param(inline, required = true)]
     #[garde(dive)]
     q: Text<1, 200>,
     #[serde(default = "page::default_limit")]

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod client_retry;
+mod contract;
 mod dual_write;
 mod duplicates;
 mod frozen_worker;
@@ -25,6 +26,7 @@ macro_rules! scenario {
 
 /// All of them.
 pub(super) const SCENARIOS: &[Scenario] = &[
+    scenario!("contract", "the contract holds", contract, waits: false),
     scenario!("accepted", "an accepted message is answered", accepted, waits: false),
     scenario!("worker-death", "a worker's death loses nothing", worker_death, waits: true),
     scenario!("frozen-worker", "a worker that was overtaken changes nothing", frozen_worker, waits: true),
