@@ -1,4 +1,4 @@
-"""Who schemathesis is: somebody who is signed in, and another for the request that signs out."""
+"""Who schemathesis is: somebody who is signed in, and another for what signs out."""
 
 import os
 
@@ -8,6 +8,10 @@ import schemathesis
 NUMBERS = os.environ.get("CONTRACT_NUMBERS", "").split(",")
 PASSWORD = os.environ.get("CONTRACT_PASSWORD", "")
 BASE_URL = os.environ.get("CONTRACT_BASE_URL", "")
+
+
+# Ids that were seen in answers are tried, those of sessions too.
+SIGNING_OUT = {"/api/auth/logout", "/api/auth/sessions/{id}"}
 
 
 def sign_in(number: str) -> str:
@@ -27,7 +31,7 @@ if PASSWORD:
 
         def get(self, case, context):
             """A new one for whoever signs out, so that the next request of theirs is let in."""
-            if context.operation.path == "/api/auth/logout":
+            if context.operation.path in SIGNING_OUT:
                 return sign_in(NUMBERS[1])
             return signed_in
 

@@ -15,9 +15,11 @@ use crate::views::{ChatroomView, MessageView};
 #[into_params(parameter_in = Query)]
 pub(crate) struct Page {
     #[serde(default = "page::default_limit")]
+    #[param(minimum = 1, maximum = 100, default = 50)]
     #[garde(range(min = 1, max = 100))]
     limit: i64,
     /// `next_cursor` of a newer page.
+    #[param(minimum = 1)]
     #[garde(range(min = 1))]
     before: Option<i64>,
 }

@@ -17,6 +17,7 @@ use crate::views::ChatroomView;
 #[into_params(parameter_in = Query)]
 pub(crate) struct Page {
     #[serde(default = "page::default_limit")]
+    #[param(minimum = 1, maximum = 100, default = 50)]
     #[garde(range(min = 1, max = 100))]
     limit: i64,
     /// The id of the last room of the page before.

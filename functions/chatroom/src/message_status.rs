@@ -27,6 +27,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Wait {
     /// How many seconds to wait for the end.
     #[serde(default)]
+    #[param(minimum = 0, maximum = 25, default = 0)]
     #[garde(range(max = 25))]
     wait: u64,
 }

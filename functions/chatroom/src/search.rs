@@ -20,6 +20,7 @@ pub(crate) struct Search {
     #[garde(dive)]
     q: Text<1, 200>,
     #[serde(default = "page::default_limit")]
+    #[param(minimum = 1, maximum = 100, default = 50)]
     #[garde(range(min = 1, max = 100))]
     limit: i64,
     /// `next_cursor` of the page before.

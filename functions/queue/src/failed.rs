@@ -19,11 +19,12 @@ use crate::views::{JobView, views};
 #[into_params(parameter_in = Query)]
 pub(crate) struct Page {
     #[serde(default = "page::default_limit")]
+    #[param(minimum = 1, maximum = 100, default = 50)]
     #[garde(range(min = 1, max = 100))]
     limit: i64,
     /// `next_cursor` of a later page.
     #[garde(skip)]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^[0-9]{1,15}[.][0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
     cursor: Option<Cursor>,
 }
 

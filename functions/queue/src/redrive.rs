@@ -26,6 +26,7 @@ pub(crate) struct Redrive {
     #[garde(skip)]
     error_code: Option<ErrorCode>,
     /// How many at the most.
+    #[schema(minimum = 1, maximum = 500, default = 100)]
     #[garde(range(min = 1, max = 500))]
     limit: Option<i64>,
 }

@@ -31,7 +31,7 @@ const PAGE: i64 = 100;
 pub(crate) struct From {
     /// `cursor` of the last line of the answer before.
     #[garde(skip)]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}[.][0-9]{1,15}$")]
     cursor: Option<Cursor>,
 }
 

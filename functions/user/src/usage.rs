@@ -15,6 +15,7 @@ use web::{ApiError, Caller, ValidQuery, success};
 pub(crate) struct Period {
     /// How many days, today included.
     #[serde(default = "default_days")]
+    #[param(minimum = 1, maximum = 366, default = 30)]
     #[garde(range(min = 1, max = 366))]
     days: u64,
 }
@@ -24,7 +25,7 @@ fn default_days() -> u64 {
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Usage {
+struct UsageByDay {
     usage: Vec<DayView>,
 }
 
@@ -42,7 +43,7 @@ struct DayView {
     security(("token" = [])),
     params(Period),
     responses(
-        (status = 200, description = "Day by day, the latest first.", body = Usage),
+        (status = 200, description = "Day by day, the latest first.", body = UsageByDay),
     ),
 )]
 pub(crate) async fn handle(
@@ -59,5 +60,5 @@ pub(crate) async fn handle(
         prompt_tokens: day.prompt_tokens,
         response_tokens: day.response_tokens,
     };
-    Ok(success(Usage { usage: days.into_iter().map(view).collect() }))
+    Ok(success(UsageByDay { usage: days.into_iter().map(view).collect() }))
 }

@@ -69,6 +69,9 @@ schema_of!(
         ))
         .min_length(Some(8))
         .max_length(Some(128))
-        .examples(["correct horse battery"])
+        .examples(["four words nobody guesses"])
 );
-schema_of!(Password, string().min_length(Some(1)).max_length(Some(128)).examples(["correct horse battery"]));
+schema_of!(
+    Password,
+    string().min_length(Some(1)).max_length(Some(128)).examples(["four words nobody guesses"])
+);
