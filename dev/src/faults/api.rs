@@ -13,7 +13,7 @@ pub(crate) struct Request {
     method: &'static str,
     path: String,
     headers: Map<String, Value>,
-    body: Option<String>,
+    body: Option<Vec<u8>>,
 }
 
 /// What came back.
@@ -38,9 +38,13 @@ impl Request {
         self
     }
 
-    pub(crate) fn json(mut self, body: &Value) -> Self {
-        self.body = Some(body.to_string());
-        self.header("content-type", "application/json")
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.body(body.to_string().as_bytes()).header("content-type", "application/json")
+    }
+
+    pub(crate) fn body(mut self, body: &[u8]) -> Self {
+        self.body = Some(body.to_owned());
+        self
     }
 
     /// Which function answers it.
@@ -50,7 +54,7 @@ impl Request {
 
     /// The event.
     pub(crate) fn event(&self) -> Value {
-        gateway::event(self.method, &self.path, &self.headers, self.body.as_deref().map(str::as_bytes))
+        gateway::event(self.method, &self.path, &self.headers, self.body.as_deref())
     }
 
     /// Sends it.
@@ -63,12 +67,16 @@ impl Request {
 fn read(answer: &Value) -> Result<Answer> {
     let status = answer["statusCode"].as_u64().and_then(|status| status.try_into().ok());
     let headers = answer["headers"].as_object().into_iter().flatten();
-    let text = answer["body"].as_str().unwrap_or("null");
+    let text = answer["body"].as_str().unwrap_or_default();
+    let body = match headers.clone().find(|(name, _)| *name == "content-type").map(|(_, kind)| kind) {
+        _ if text.is_empty() => Value::Null,
+        Some(kind) if kind == "application/x-ndjson" => Value::from(text),
+        _ => serde_json::from_str(text).context("reading the body")?,
+    };
     Ok(Answer {
         status: status.with_context(|| format!("no status in {answer}"))?,
         headers: headers.map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_owned())).collect(),
-        body: serde_json::from_str(if text.is_empty() { "null" } else { text })
-            .context("reading the body")?,
+        body,
     })
 }
 

@@ -16,6 +16,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) struct Person {
     pub(crate) number: String,
     pub(crate) token: String,
+    pub(crate) refresh_token: String,
 }
 
 /// A message that was accepted.
@@ -29,14 +30,15 @@ pub(crate) struct Sent {
 impl Person {
     /// Somebody new, by the way that everybody takes.
     pub(crate) async fn sign_up(world: &World) -> Result<Self> {
-        let number = format!("+49151{:08}", Uuid::new_v4().as_u128() % 100_000_000);
+        let number = random_number();
         let post = |path: &str, body| Request::new("POST", path).json(&body);
         let code = post("/api/auth/send-signup-otp", json!({ "mobile_number": number }));
         let otp = code.send(&world.lambda).await?.expect(200)?.text("/otp")?;
         let account = json!({ "mobile_number": number, "otp": otp, "name": "Ada", "password": PASSWORD });
         let account = post("/api/auth/verify-signup-otp", account);
-        let token = account.send(&world.lambda).await?.expect(201)?.text("/token")?;
-        Ok(Self { number, token })
+        let account = account.send(&world.lambda).await?.expect(201)?;
+        let (token, refresh_token) = (account.text("/token")?, account.text("/refresh_token")?);
+        Ok(Self { number, token, refresh_token })
     }
 
     /// The same person as an operator, named as an operator names others: beside the API.
@@ -84,6 +86,11 @@ impl Sent {
     pub(crate) fn read(answer: &Answer, text: &str) -> Result<Self> {
         Ok(Self { id: answer.text("/message/id")?.parse()?, text: text.to_owned() })
     }
+}
+
+/// A number that nobody else has.
+pub(crate) fn random_number() -> String {
+    format!("+49151{:08}", Uuid::new_v4().as_u128() % 100_000_000)
 }
 
 /// A text that nobody else uses, so that it can be told from all others.

@@ -1,7 +1,18 @@
 //! Logs: one JSON object a line, to standard output, where Lambda collects them.
 
-use tracing::{Instrument, Span, info_span};
-use tracing_subscriber::EnvFilter;
+use tracing::{Instrument, Level, Metadata, Span, info_span};
+use tracing_subscriber::filter::{EnvFilter, FilterExt as _, filter_fn};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// The crates whose logs below `info` are written where `RUST_LOG` asks for them: our own. What others log there is all that
+/// goes through them: events, statements with their parameters, headers, bodies, and in them passwords, codes, tokens and what
+/// people wrote.
+const OURS: [&str; 13] = [
+    "app", "auth", "chatroom", "clients", "domain", "migrate", "queue", "site", "store", "sweeper", "user",
+    "web", "worker",
+];
 
 /// Sends logs to standard output, filtered by `RUST_LOG` (default `info`), and chooses the cryptography for TLS. To be
 /// called once, first.
@@ -9,19 +20,16 @@ use tracing_subscriber::EnvFilter;
 /// The span it answers names the function; what runs [`Instrument`]ed with it logs under that name.
 pub fn init(service: &'static str) -> Span {
     let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    // Below this the runtime logs whole events: passwords, codes and tokens.
-    let quiet = ["lambda_runtime=info", "lambda_http=info"].into_iter().filter_map(|text| text.parse().ok());
-    let filter = quiet.fold(chosen, EnvFilter::add_directive);
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(true)
-        .with_env_filter(filter)
-        .init();
+    let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(true);
+    tracing_subscriber::registry().with(lines.with_filter(chosen.and(filter_fn(is_safe)))).init();
     // An error means that another is chosen already, which is as well.
     drop(rustls::crypto::ring::default_provider().install_default());
     info_span!("function", service)
+}
+
+fn is_safe(event: &Metadata<'_>) -> bool {
+    *event.level() <= Level::INFO
+        || event.target().split("::").next().is_some_and(|name| OURS.contains(&name))
 }
 
 /// Runs the future `main` of the function called `service` with logs set up.
