@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod answering;
+mod leaving;
 mod operator;
 mod person;
 mod quota;

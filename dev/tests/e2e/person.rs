@@ -11,6 +11,9 @@ use super::stack::Stack;
 /// How long a message may take to be answered before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Everybody's password.
+pub const PASSWORD: &str = "correct horse battery";
+
 #[derive(Clone)]
 pub struct Person {
     http: Client,
@@ -27,7 +30,7 @@ impl Person {
         let mut person = Self { http, base_url, token, number: number.clone() };
         let sent = person.post("/api/auth/send-signup-otp", &json!({ "mobile_number": number }), 200).await;
         let account = json!({
-            "mobile_number": number, "otp": sent["otp"], "name": "Somebody", "password": "correct horse battery",
+            "mobile_number": number, "otp": sent["otp"], "name": "Somebody", "password": PASSWORD,
         });
         let account = person.post("/api/auth/verify-signup-otp", &account, 201).await;
         account["token"].as_str().unwrap().clone_into(&mut person.token);
@@ -82,6 +85,21 @@ impl Person {
         let body: Value = answer.json().await.unwrap();
         assert_eq!(status, 200, "GET {path}: {body}");
         body
+    }
+
+    /// What the API answers to a GET, as text, which is a 200.
+    pub async fn text(&self, path: &str) -> String {
+        let request = self.authorised(self.http.get(format!("{}{path}", self.base_url)));
+        let answer = request.timeout(PATIENCE).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "GET {path}");
+        answer.text().await.unwrap()
+    }
+
+    /// Sends a DELETE, whose status is `expected`.
+    pub async fn delete(&self, path: &str, body: &Value, expected: u16) {
+        let request = self.authorised(self.http.delete(format!("{}{path}", self.base_url)));
+        let answer = request.timeout(PATIENCE).json(body).send().await.unwrap();
+        assert_eq!(answer.status(), expected, "DELETE {path}");
     }
 
     /// What the API answers to a POST, whose status is `expected`.

@@ -97,7 +97,8 @@ async fn live(world: &World, secrets: &mut Secrets) -> Result<()> {
     let status = format!("/api/chatroom/message/{}/status?wait=20", message.text("/message/id")?);
     let answered = ask("GET", status).send(&world.lambda).await?.expect(200)?;
     let reply = answered.text("/message/reply/content")?;
-    world.tell_gemini("script", &json!({ "match": "fails", "steps": [{ "status": 500 }] })).await.ok();
+    let steps = json!([{ "kind": "error", "status": 500 }, { "kind": "error", "status": 400 }]);
+    world.tell_gemini("script", &json!({ "match": "this one fails", "steps": steps })).await?;
     let failing = unique("this one fails");
     let write = ask("POST", format!("/api/chatroom/{room_id}/message")).json(&json!({ "content": failing }));
     write.send(&world.lambda).await?.expect(201)?;
