@@ -43,13 +43,13 @@ pub(crate) async fn handle(
     let account = found.ok_or_else(wrong)?;
     let (number, old_hash) = (&account.user.mobile_number, account.password_hash);
     passwords::refuse_number("new_password", &input.new_password, &number.as_str().into())?;
-    passwords::check(&app, &client, number, input.current_password, Some(old_hash.clone()))
+    passwords::check(&app, &client, &caller.guesses(), input.current_password, Some(old_hash.clone()))
         .await?
         .ok_or_else(wrong)?;
     let new_hash = passwords::hash(input.new_password).await?;
-    let (db, now) = (app.db().await?, app.clock.now());
+    let (mut db, now) = (app.db().await?, app.clock.now());
     let changed =
-        users::change_password(&db, caller.user_id, caller.session_id, &old_hash, &new_hash, now).await?;
+        users::change_password(&mut db, caller.user_id, caller.session_id, &old_hash, &new_hash, now).await?;
     drop(db);
     // Not changed when another request has changed it meanwhile: then the current password was not the current one.
     app.forget_sessions(&changed.ok_or_else(wrong)?).await;

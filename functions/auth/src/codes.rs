@@ -12,7 +12,7 @@ use garde::Validate;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use store::users;
-use tracing::warn;
+use tracing::{info, warn};
 use web::{ApiError, ClientInfo};
 
 /// A request for a code.
@@ -51,13 +51,15 @@ pub(crate) async fn send(
     })?;
     let code = fixed.map_or_else(|| Otp::generate(&mut rng()), |test| test.code.clone());
     let hash = hash(app, purpose, number, &code);
-    match app.redis.keep_code(purpose, number, &hash, &limits(app, client, number, fixed.is_some())).await? {
+    let charged = limits(app, client, number, fixed.is_some());
+    match app.redis.keep_code(purpose, number, &hash, &charged).await? {
         Kept::Kept => {}
         Kept::SentRecently(wait) => {
             let detail = "a code was sent a moment ago; wait for as long as Retry-After says";
             return Err(too_many("code_sent_recently", detail).retry_after(wait));
         }
         Kept::Limited(wait) => {
+            warn!(client.address, block = number.block(), "too many codes are asked for");
             let detail = "too many codes were asked for; wait for as long as Retry-After says";
             return Err(too_many("code_limit_reached", detail).retry_after(wait));
         }
@@ -65,7 +67,7 @@ pub(crate) async fn send(
     if fixed.is_none()
         && let Err(error) = deliver(app, purpose, number, &code).await
     {
-        if let Err(error) = app.redis.forget_code(purpose, number).await {
+        if let Err(error) = app.redis.forget_code(purpose, number, &charged).await {
             warn!(error = chain(&error), "a code that was not sent stands in the way of the next");
         }
         return Err(error);
@@ -133,6 +135,7 @@ pub(crate) async fn redeem(
     code: &Otp,
 ) -> Result<(), ApiError> {
     let right = app.redis.use_code(purpose, number, &hash(app, purpose, number, code)).await?;
+    info!(purpose = purpose.as_str(), right, "a code was looked at");
     if right { Ok(()) } else { Err(refused()) }
 }
 

@@ -3,6 +3,7 @@
 use app::App;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use domain::SessionId;
 use domain::session::LogoutScope;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,9 @@ pub(crate) async fn handle(
         LogoutScope::All => Ended::All,
     };
     let ended = sessions::delete(&app.db().await?, caller.user_id, which).await?;
-    app.forget_sessions(&ended).await;
+    // The session of this request in any case: one logout before this may have ended it and not have come to say so.
+    let own = (input.scope != LogoutScope::Others).then_some(caller.session_id);
+    let marked: Vec<SessionId> = ended.iter().copied().chain(own).collect();
+    app.forget_sessions(&marked).await;
     Ok(success(LoggedOut { message: "Logged out", ended: ended.len() }))
 }

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use store::sessions::{self, Refresh, Refreshed};
 use tracing::warn;
-use web::{ApiError, ClientInfo, Valid, success};
+use web::{ApiError, ClientInfo, Valid, passwords, success};
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct RefreshSession {
@@ -67,7 +67,10 @@ pub(crate) async fn handle(
     };
     let refreshed = sessions::refresh(&app.db().await?, refresh).await?;
     let user = match refreshed {
-        Refreshed::Renewed { user } => user,
+        Refreshed::Renewed { user, mobile_number } => {
+            passwords::remember(&app, &client, &mobile_number).await;
+            user
+        }
         Refreshed::Replayed { user } => {
             warn!(user.id = %user, session.id = %session, "a refresh token came twice; its session is ended");
             app.forget_sessions(&[session]).await;

@@ -47,9 +47,9 @@ pub(crate) async fn handle(
     passwords::refuse_number("new_password", &input.new_password, &input.mobile_number)?;
     let hash = passwords::hash(input.new_password).await?;
     // A code is used up only when there is a connection to use it for.
-    let db = app.db().await?;
+    let mut db = app.db().await?;
     codes::redeem(&app, Purpose::ResetPassword, &input.mobile_number, &input.otp).await?;
-    let ended = users::reset_password(&db, &input.mobile_number, &hash, app.clock.now()).await?;
+    let ended = users::reset_password(&mut db, &input.mobile_number, &hash, app.clock.now()).await?;
     drop(db);
     app.forget_sessions(&ended.ok_or_else(codes::refused)?).await;
     passwords::forgive(&app, &client, input.mobile_number.as_str()).await;

@@ -47,6 +47,11 @@ impl SignIn {
         }
     }
 
+    /// Who signs in.
+    pub(crate) fn client(&self) -> &ClientInfo {
+        &self.client
+    }
+
     /// The session as the store takes it.
     pub(crate) fn session(&self) -> NewSession<'_> {
         NewSession {

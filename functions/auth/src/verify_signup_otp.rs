@@ -66,5 +66,6 @@ pub(crate) async fn handle(
     let user = users::insert_with_session(&db, user, &sign_in.session()).await.map_err(|error| {
         if error.is_conflict_on("users_mobile_number_key") { codes::refused() } else { error.into() }
     })?;
+    passwords::remember(&app, sign_in.client(), &user.mobile_number).await;
     Ok((StatusCode::CREATED, success(sign_in.answer(&app, user, "Account created")?)))
 }

@@ -88,6 +88,8 @@ async fn open(
     // An execution that broke off has opened it.
     let room = match inserted {
         Err(error) if error.is_conflict_on("chatrooms_pkey") => chatrooms::find(&db, owner, id).await?,
+        // An account that is being deleted.
+        Err(error) if error.is_conflict_on("chatrooms_user_id_fkey") => None,
         inserted => inserted?,
     };
     let room = room.ok_or_else(|| ApiError::not_found("account"))?;

@@ -51,7 +51,7 @@ async fn every_answer_has_its_headers() {
             ("x-frame-options", "DENY"),
             ("referrer-policy", "no-referrer"),
             ("strict-transport-security", "max-age=31536000; includeSubDomains"),
-            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+            ("content-security-policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
         ] {
             assert_eq!(answer.header(name), Some(value), "{path}");
         }

@@ -3,14 +3,19 @@
 use std::time::Duration;
 
 use app::App;
-use store::{StoreError, deletion, sessions};
+use app::telemetry::chain;
+use chrono::{DateTime, Utc};
+use domain::UserId;
+use store::{Client, StoreError, deletion, sessions};
 use tokio::time::{Instant, timeout_at};
-use tracing::info;
+use tracing::{error, info};
 
 use crate::SweepError;
 
 /// How long one sweep deletes.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a deletion is left to the request that has begun it.
+const GRACE: Duration = Duration::from_mins(1);
 /// How many accounts are looked at.
 const ACCOUNTS: i64 = 50;
 /// How many sessions one step deletes.
@@ -29,11 +34,21 @@ pub(crate) async fn purge(app: &App) -> Result<usize, SweepError> {
 
 async fn delete(app: &App, purged: &mut usize) -> Result<(), StoreError> {
     let (db, now) = (app.db().await?, app.clock.now());
-    for user in deletion::list_begun(&db, ACCOUNTS).await? {
-        deletion::stop_messages(&db, user, now).await?;
-        while deletion::purge(&db, user, deletion::BATCH).await? {}
-        *purged += 1;
-    }
     while sessions::delete_expired(&db, now, SESSIONS).await? > 0 {}
+    for user in deletion::list_begun(&db, now - GRACE, ACCOUNTS).await? {
+        // One that cannot be deleted does not keep the others from it.
+        match delete_account(&db, user, now).await {
+            Ok(()) => *purged += 1,
+            Err(error) => {
+                error!(error = chain(&error), user.id = %user, "an account is not deleted to the end");
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn delete_account(db: &Client, user: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    deletion::stop_messages(db, user, now).await?;
+    while deletion::purge(db, user, deletion::BATCH).await? {}
     Ok(())
 }

@@ -145,8 +145,11 @@ async fn what_a_deletion_has_left_and_sessions_that_are_over_are_deleted() {
     let ((person, _), (other, _)) = (sent(&app).await, sent(&app).await);
     let hash: String = app.stored("SELECT password_hash FROM users LIMIT 1").await;
     app.execute(&format!("UPDATE users SET password_hash = '{hash}'")).await;
-    let db = app.app.db().await.unwrap();
-    let _ = deletion::begin(&db, person.id, &hash, app.app.clock.now()).await.unwrap().unwrap();
+    let mut db = app.app.db().await.unwrap();
+    let _ = deletion::begin(&mut db, person.id, &hash, app.app.clock.now()).await.unwrap().unwrap();
+    assert_eq!(sweep(&app.app).await.unwrap().purged, 0, "the request may still be at it");
+    app.execute("UPDATE messages SET sweep_at = now() + interval '1 hour'").await;
+    app.advance(MINUTE);
     assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 0, buried: 0, purged: 1 });
     assert_eq!(app.stored::<String>("SELECT id::text FROM users").await, other.id.to_string());
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages").await, 1);

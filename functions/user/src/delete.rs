@@ -47,16 +47,18 @@ pub(crate) async fn handle(
     let found = users::find_credentials(&app.db().await?, caller.user_id).await?;
     let account = found.ok_or_else(wrong)?;
     let (number, hash) = (&account.user.mobile_number, account.password_hash);
-    passwords::check(&app, &client, number, input.password, Some(hash.clone())).await?.ok_or_else(wrong)?;
-    let begun = deletion::begin(&app.db().await?, caller.user_id, &hash, app.clock.now()).await?;
-    let ended = begun.ok_or_else(wrong)?;
+    passwords::check(&app, &client, &caller.guesses(), input.password, Some(hash.clone()))
+        .await?
+        .ok_or_else(wrong)?;
+    let begun = deletion::begin(&mut app.db().await?, caller.user_id, &hash, app.clock.now()).await?;
+    // Nobody else is let in from here on, and nothing that is left is looked at any more.
+    app.forget_sessions(&begun.ok_or_else(wrong)?).await;
+    app.drop_chatroom_list(caller.user_id).await;
+    passwords::forget(&app, &client, number).await;
     let purged = timeout(PATIENCE, purge(&app, caller)).await.unwrap_or(Ok(()));
     if let Err(error) = purged {
         warn!(error = chain(&error), user.id = %caller.user_id, "what is left of an account is the sweeper's to delete");
     }
-    app.drop_chatroom_list(caller.user_id).await;
-    passwords::forget(&app, &client, number).await;
-    app.forget_sessions(&ended).await;
     Ok(success(Said { message: "Account deleted" }))
 }
 

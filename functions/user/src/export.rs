@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use app::App;
 use app::telemetry::chain;
@@ -18,11 +19,14 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Value, json};
 use store::messages::searching::{self, WholeMessage};
 use store::{StoreError, chatrooms, sessions, users};
+use tokio::time::Instant;
 use tracing::error;
 use web::{ApiError, Caller, ValidQuery};
 
 /// How much goes into one answer, in bytes: Lambda takes 6 MB in all, and this is sent in base64.
 const ENOUGH: usize = 3 * 1024 * 1024;
+/// How long one answer is worked at: the gateway waits for 30 seconds.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How many messages are read at once.
 const PAGE: i64 = 100;
 
@@ -31,7 +35,7 @@ const PAGE: i64 = 100;
 pub(crate) struct From {
     /// `cursor` of the last line of the answer before.
     #[garde(skip)]
-    #[param(value_type = Option<String>, pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}[.][0-9]{1,15}$")]
+    #[param(value_type = Option<String>, pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}[.][0-9]{1,19}$")]
     cursor: Option<Cursor>,
 }
 
@@ -82,7 +86,8 @@ pub(crate) async fn handle(
     caller: Caller,
     ValidQuery(from): ValidQuery<From>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let mut export = Export { app, owner: caller.user_id, next: Next::Account, sent: 0 };
+    let mut export =
+        Export { app, owner: caller.user_id, next: Next::Account, begun: Instant::now(), sent: 0 };
     if let Some(cursor) = from.cursor {
         export.next = Next::Messages(cursor);
     }
@@ -110,6 +115,7 @@ struct Export {
     app: App,
     owner: UserId,
     next: Next,
+    begun: Instant,
     /// Bytes so far.
     sent: usize,
 }
@@ -133,6 +139,9 @@ impl Export {
             Next::Account => {
                 self.account(&mut lines).await?;
                 self.next = Next::Room(None);
+            }
+            Next::Room(Some(last)) if self.is_enough(&lines) => {
+                self.pause(Cursor(last, i64::MAX), &mut lines);
             }
             Next::Room(after) => {
                 let db = self.app.db().await?;
@@ -211,13 +220,22 @@ impl Export {
                     "prompt_tokens": prompt_tokens, "response_tokens": response_tokens,
                 }),
             );
-            if self.sent + lines.0.len() > ENOUGH {
-                lines.add("continue", json!({ "cursor": Cursor(room, message.position).to_string() }));
-                self.next = Next::Nothing;
+            if self.is_enough(lines) {
+                self.pause(Cursor(room, message.position), lines);
                 break;
             }
         }
         Ok(())
+    }
+
+    fn is_enough(&self, lines: &Lines) -> bool {
+        self.sent + lines.0.len() > ENOUGH || self.begun.elapsed() > PATIENCE
+    }
+
+    /// Ends this answer; the next goes on after `last`.
+    fn pause(&mut self, last: Cursor, lines: &mut Lines) {
+        lines.add("continue", json!({ "cursor": last.to_string() }));
+        self.next = Next::Nothing;
     }
 
     /// The last line of an export that cannot go on.

@@ -10,6 +10,8 @@ use tracing::warn;
 use crate::App;
 use crate::telemetry::chain;
 
+/// How long somebody may have been about to keep an entry when its session ended.
+const ON_ITS_WAY: Duration = Duration::from_secs(2);
 /// How often a Redis that does not answer is told again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -19,7 +21,7 @@ impl App {
     pub async fn forget_sessions(&self, ended: &[SessionId]) {
         let begun = Instant::now();
         while let Err(error) = self.redis.end_sessions(ended).await {
-            let left = LIFETIME.saturating_sub(begun.elapsed());
+            let left = (LIFETIME + ON_ITS_WAY).saturating_sub(begun.elapsed());
             if left.is_zero() {
                 warn!(error = chain(&error), sessions = ended.len(), "sessions were ended by waiting");
                 return;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use aws_sdk_sns::error::DisplayErrorContext;
+use aws_sdk_sns::error::{DisplayErrorContext, ProvideErrorMetadata as _};
 use aws_sdk_sns::types::MessageAttributeValue;
 use domain::MobileNumber;
 use thiserror::Error;
@@ -66,6 +66,10 @@ impl SmsSender for SnsSender {
             publish = publish.message_attributes(name, value);
         }
         let sent = tokio::time::timeout(PATIENCE, publish.send()).await.map_err(SmsError::new)?;
-        sent.map(drop).map_err(|error| SmsError::new(DisplayErrorContext(error)))
+        sent.map(drop).map_err(|error| match error.code() {
+            // What the service says in words may repeat the number.
+            Some(code) => SmsError::new(code),
+            None => SmsError::new(DisplayErrorContext(error)),
+        })
     }
 }

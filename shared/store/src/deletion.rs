@@ -6,7 +6,7 @@ use deadpool_postgres::GenericClient;
 use domain::{SessionId, UserId};
 
 use crate::StoreError;
-use crate::users::ended;
+use crate::sessions::{self, Ended};
 
 /// How many rows one step deletes: some tens of milliseconds.
 pub const BATCH: i64 = 2_000;
@@ -17,22 +17,23 @@ pub const BATCH: i64 = 2_000;
 /// # Errors
 /// When Postgres does not answer.
 pub async fn begin(
-    db: &impl GenericClient,
+    db: &mut impl GenericClient,
     user: UserId,
     password_hash: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<Vec<SessionId>>, StoreError> {
     const SQL: &str = "
-        WITH begun AS (
-            UPDATE users SET mobile_number = NULL, name = '', password_hash = '', deleted_at = $3, updated_at = $3
-            WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL RETURNING id
-        ), ended AS (
-            DELETE FROM sessions USING begun WHERE sessions.user_id = begun.id RETURNING sessions.id
-        )
-        SELECT array(SELECT id FROM ended) AS ended FROM begun";
-    let statement = db.prepare_cached(SQL).await?;
-    let row = db.query_opt(&statement, &[&user.0, &password_hash, &now]).await?;
-    row.as_ref().map(ended).transpose()
+        UPDATE users SET mobile_number = NULL, name = '', password_hash = '', deleted_at = $3, updated_at = $3
+        WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL";
+    let transaction = db.transaction().await?;
+    let statement = transaction.prepare_cached(SQL).await?;
+    if transaction.execute(&statement, &[&user.0, &password_hash, &now]).await? == 0 {
+        return Ok(None);
+    }
+    // A statement of its own: the one before may have waited for a login, whose session only the next one sees.
+    let ended = sessions::delete(&transaction, user, Ended::All).await?;
+    transaction.commit().await?;
+    Ok(Some(ended))
 }
 
 /// Stops all messages of `user` that wait for an answer: nothing more of theirs is to reach the model.
@@ -54,7 +55,8 @@ pub async fn stop_messages(
 }
 
 /// Deletes up to `limit` rows of what `user` owns, whose deletion has begun, and the account with what is left once that is
-/// little. Answers whether anything may be left.
+/// little. Answers whether anything is left. Two at once do not do each other's work: what one of them holds, the other
+/// passes over.
 ///
 /// # Errors
 /// When Postgres does not answer.
@@ -71,9 +73,14 @@ pub async fn purge(db: &impl GenericClient, user: UserId, limit: i64) -> Result<
     const ROOMS: &str = "
         DELETE FROM chatrooms WHERE id IN (
             SELECT c.id FROM users u JOIN chatrooms c ON c.user_id = u.id
-            WHERE u.id = $1 AND u.deleted_at IS NOT NULL LIMIT $2
+            WHERE u.id = $1 AND u.deleted_at IS NOT NULL
+                AND NOT EXISTS (SELECT FROM messages m WHERE m.chatroom_id = c.id)
+            LIMIT $2 FOR UPDATE OF c SKIP LOCKED
         )";
-    const ACCOUNT: &str = "DELETE FROM users WHERE id = $1 AND deleted_at IS NOT NULL";
+    const ACCOUNT: &str = "
+        DELETE FROM users u WHERE u.id = $1 AND u.deleted_at IS NOT NULL
+            AND NOT EXISTS (SELECT FROM chatrooms c WHERE c.user_id = u.id)";
+    const LEFT: &str = "SELECT FROM users WHERE id = $1 AND deleted_at IS NOT NULL";
     for sql in [MESSAGES, ROOMS] {
         let statement = db.prepare_cached(sql).await?;
         if db.execute(&statement, &[&user.0, &limit]).await? > 0 {
@@ -82,16 +89,21 @@ pub async fn purge(db: &impl GenericClient, user: UserId, limit: i64) -> Result<
     }
     let statement = db.prepare_cached(ACCOUNT).await?;
     db.execute(&statement, &[&user.0]).await?;
-    Ok(false)
+    let statement = db.prepare_cached(LEFT).await?;
+    Ok(db.query_opt(&statement, &[&user.0]).await?.is_some())
 }
 
-/// Up to `limit` accounts whose deletion has begun and not come to its end, the longest ago first.
+/// Up to `limit` accounts whose deletion was begun before `before` and has not come to its end, the longest ago first.
 ///
 /// # Errors
 /// When Postgres does not answer.
-pub async fn list_begun(db: &impl GenericClient, limit: i64) -> Result<Vec<UserId>, StoreError> {
-    const SQL: &str = "SELECT id FROM users WHERE deleted_at IS NOT NULL ORDER BY deleted_at LIMIT $1";
+pub async fn list_begun(
+    db: &impl GenericClient,
+    before: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<UserId>, StoreError> {
+    const SQL: &str = "SELECT id FROM users WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2";
     let statement = db.prepare_cached(SQL).await?;
-    let rows = db.query(&statement, &[&limit]).await?;
+    let rows = db.query(&statement, &[&before, &limit]).await?;
     rows.iter().map(|row| Ok(UserId(row.try_get("id")?))).collect()
 }

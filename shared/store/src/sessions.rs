@@ -118,12 +118,14 @@ pub struct Refresh<'a> {
 }
 
 /// What came of a refresh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refreshed {
     /// The session goes on, with the next token.
     Renewed {
         /// Whose it is.
         user: UserId,
+        /// What their account is known by.
+        mobile_number: String,
     },
     /// The token had been replaced before: somebody else has, or had, it. The session is ended.
     Replayed {
@@ -141,9 +143,10 @@ pub enum Refreshed {
 /// When Postgres does not answer.
 pub async fn refresh(db: &impl GenericClient, refresh: Refresh<'_>) -> Result<Refreshed, StoreError> {
     const RENEW: &str = "
-        UPDATE sessions SET refresh_token_hash = $3, address = $4, user_agent = $5, last_seen_at = $6, expires_at = $7
-        WHERE id = $1 AND refresh_token_hash = $2 AND expires_at > $6
-        RETURNING user_id";
+        UPDATE sessions s SET refresh_token_hash = $3, address = $4, user_agent = $5, last_seen_at = $6, expires_at = $7
+        FROM users u WHERE s.id = $1 AND s.refresh_token_hash = $2 AND s.expires_at > $6
+            AND u.id = s.user_id AND u.deleted_at IS NULL
+        RETURNING s.user_id, u.mobile_number";
     // A statement of its own, whose snapshot sees what a refresh beside it has just committed.
     const END: &str = "DELETE FROM sessions WHERE id = $1 AND refresh_token_hash <> $2 RETURNING user_id";
     let (id, old_hash) = (refresh.session.0, refresh.old_hash);
@@ -163,7 +166,8 @@ pub async fn refresh(db: &impl GenericClient, refresh: Refresh<'_>) -> Result<Re
         )
         .await?;
     if let Some(row) = renewed {
-        return Ok(Refreshed::Renewed { user: UserId(row.try_get("user_id")?) });
+        let (user, mobile_number) = (UserId(row.try_get("user_id")?), row.try_get("mobile_number")?);
+        return Ok(Refreshed::Renewed { user, mobile_number });
     }
     let statement = db.prepare_cached(END).await?;
     match db.query_opt(&statement, &[&id, &old_hash]).await? {
@@ -226,7 +230,7 @@ pub async fn find_lasting(
 ) -> Result<Option<Lasting>, StoreError> {
     const SQL: &str = "
         SELECT u.subscription_tier, s.expires_at FROM sessions s JOIN users u ON u.id = s.user_id
-        WHERE s.id = $1 AND s.user_id = $2 AND s.expires_at > $3";
+        WHERE s.id = $1 AND s.user_id = $2 AND s.expires_at > $3 AND u.deleted_at IS NULL";
     let statement = db.prepare_cached(SQL).await?;
     let row = db.query_opt(&statement, &[&session.0, &user.0, &now]).await?;
     row.map(|row| {
@@ -248,7 +252,7 @@ pub async fn find_role(
 ) -> Result<Option<Role>, StoreError> {
     const SQL: &str = "
         SELECT u.role FROM sessions s JOIN users u ON u.id = s.user_id
-        WHERE s.id = $1 AND s.user_id = $2 AND s.expires_at > $3";
+        WHERE s.id = $1 AND s.user_id = $2 AND s.expires_at > $3 AND u.deleted_at IS NULL";
     let statement = db.prepare_cached(SQL).await?;
     let row = db.query_opt(&statement, &[&session.0, &user.0, &now]).await?;
     row.map(|row| Ok(row.try_get::<_, &str>("role")?.try_into()?)).transpose()

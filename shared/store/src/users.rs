@@ -4,10 +4,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
 use domain::{MobileNumber, Role, SessionId, Tier, UserId};
 use tokio_postgres::Row;
-use uuid::Uuid;
 
 use crate::StoreError;
-use crate::sessions::NewSession;
+use crate::sessions::{self, Ended, NewSession};
 
 /// An account as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,26 +140,21 @@ fn credentials(row: &Row) -> Result<Credentials, StoreError> {
 /// # Errors
 /// When Postgres does not answer.
 pub async fn reset_password(
-    db: &impl GenericClient,
+    db: &mut impl GenericClient,
     mobile_number: &MobileNumber,
     password_hash: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<Vec<SessionId>>, StoreError> {
-    const SQL: &str = "
-        WITH changed AS (
-            UPDATE users SET password_hash = $2, updated_at = $3 WHERE mobile_number = $1 RETURNING id
-        ), ended AS (
-            DELETE FROM sessions USING changed WHERE sessions.user_id = changed.id RETURNING sessions.id
-        )
-        SELECT array(SELECT id FROM ended) AS ended FROM changed";
-    let statement = db.prepare_cached(SQL).await?;
-    let row = db.query_opt(&statement, &[&mobile_number.as_str(), &password_hash, &now]).await?;
-    row.as_ref().map(ended).transpose()
-}
-
-/// The sessions that a statement has ended.
-pub(crate) fn ended(row: &Row) -> Result<Vec<SessionId>, StoreError> {
-    Ok(row.try_get::<_, Vec<Uuid>>("ended")?.into_iter().map(SessionId).collect())
+    const SQL: &str =
+        "UPDATE users SET password_hash = $2, updated_at = $3 WHERE mobile_number = $1 RETURNING id";
+    let transaction = db.transaction().await?;
+    let statement = transaction.prepare_cached(SQL).await?;
+    let row = transaction.query_opt(&statement, &[&mobile_number.as_str(), &password_hash, &now]).await?;
+    let Some(row) = row else { return Ok(None) };
+    // A statement of its own: the one before may have waited for a login, whose session only the next one sees.
+    let ended = sessions::delete(&transaction, UserId(row.try_get("id")?), Ended::All).await?;
+    transaction.commit().await?;
+    Ok(Some(ended))
 }
 
 /// Puts `new_hash` in the place of `old_hash` for the same password of `user`. Answers whether that was still in force.
@@ -184,24 +178,24 @@ pub async fn replace_hash(
 /// # Errors
 /// When Postgres does not answer.
 pub async fn change_password(
-    db: &impl GenericClient,
+    db: &mut impl GenericClient,
     user: UserId,
     kept: SessionId,
     old_hash: &str,
     new_hash: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<Vec<SessionId>>, StoreError> {
-    const SQL: &str = "
-        WITH changed AS (
-            UPDATE users SET password_hash = $4, updated_at = $5 WHERE id = $1 AND password_hash = $3 RETURNING id
-        ), ended AS (
-            DELETE FROM sessions USING changed WHERE sessions.user_id = changed.id AND sessions.id <> $2
-            RETURNING sessions.id
-        )
-        SELECT array(SELECT id FROM ended) AS ended FROM changed";
-    let statement = db.prepare_cached(SQL).await?;
-    let row = db.query_opt(&statement, &[&user.0, &kept.0, &old_hash, &new_hash, &now]).await?;
-    row.as_ref().map(ended).transpose()
+    const SQL: &str =
+        "UPDATE users SET password_hash = $3, updated_at = $4 WHERE id = $1 AND password_hash = $2";
+    let transaction = db.transaction().await?;
+    let statement = transaction.prepare_cached(SQL).await?;
+    if transaction.execute(&statement, &[&user.0, &old_hash, &new_hash, &now]).await? == 0 {
+        return Ok(None);
+    }
+    // As in a reset.
+    let ended = sessions::delete(&transaction, user, Ended::AllBut(kept)).await?;
+    transaction.commit().await?;
+    Ok(Some(ended))
 }
 
 /// The account of `user` and how many of `day`'s messages are used.

@@ -21,6 +21,14 @@ pub struct Caller {
     pub session_id: SessionId,
 }
 
+impl Caller {
+    /// The name under which their wrong passwords are counted: by session, so that they keep nobody else out.
+    #[must_use]
+    pub fn guesses(&self) -> String {
+        format!("session:{}", self.session_id)
+    }
+}
+
 /// A [`Caller`] who operates the service. A handler with one is closed to everybody else: 403. The role is looked up for
 /// each request, so that it can be taken away from one to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

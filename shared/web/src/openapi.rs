@@ -92,7 +92,74 @@ pub fn document(parts: Vec<Part>) -> OpenApi {
             complete(operation, idempotent);
         }
     }
+    let components = serde_json::to_value(&document.components).unwrap_or_default();
+    for item in document.paths.paths.values_mut() {
+        for (_, operation) in operations_mut(item) {
+            exemplify(operation, &components);
+        }
+    }
     document
+}
+
+/// Gives each body that has none an example of what its schema says.
+fn exemplify(operation: &mut Operation, components: &Value) {
+    let fill = |content: &mut RefOr<Content>| {
+        if let RefOr::T(content) = content
+            && content.example.is_none()
+            && let Some(schema) = content.schema.as_ref().and_then(|schema| serde_json::to_value(schema).ok())
+        {
+            content.example = Some(example(&schema, components));
+        }
+    };
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        body.content.values_mut().for_each(fill);
+    }
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            response.content.values_mut().for_each(fill);
+        }
+    }
+}
+
+/// A value that `schema` allows, out of the examples in it as far as there are any.
+fn example(schema: &Value, components: &Value) -> Value {
+    if let Some(name) = schema["$ref"].as_str().and_then(|name| name.rsplit('/').next()) {
+        return example(&components["schemas"][name], components);
+    }
+    if let Some(given) = [&schema["example"], &schema["examples"][0], &schema["default"], &schema["enum"][0]]
+        .into_iter()
+        .find(|given| !given.is_null())
+    {
+        return given.clone();
+    }
+    if let Some(parts) = schema["allOf"].as_array() {
+        let mut whole = serde_json::Map::new();
+        for part in parts {
+            if let Value::Object(members) = example(part, components) {
+                whole.extend(members);
+            }
+        }
+        return Value::Object(whole);
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let some = choices.iter().find(|choice| choice["type"] != "null");
+        return some.map_or(Value::Null, |choice| example(choice, components));
+    }
+    let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str()).unwrap_or_default();
+    match (kind, schema["format"].as_str()) {
+        ("object", _) => {
+            let members = schema["properties"].as_object().into_iter().flatten();
+            members.map(|(name, member)| (name.clone(), example(member, components))).collect()
+        }
+        ("array", _) => json!([example(&schema["items"], components)]),
+        ("string", Some("uuid")) => json!("018f0000-0000-7000-8000-00000000000a"),
+        ("string", Some("date-time")) => json!("2026-11-25T12:00:00Z"),
+        ("string", Some("date")) => json!("2026-11-25"),
+        ("string", _) => json!("text"),
+        ("integer" | "number", _) => schema["minimum"].as_i64().map_or(json!(1), |minimum| json!(minimum)),
+        ("boolean", _) => json!(true),
+        _ => Value::Null,
+    }
 }
 
 /// The operations of a path.

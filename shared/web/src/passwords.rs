@@ -12,7 +12,7 @@ use domain::MobileNumber;
 use domain::password::{NOBODYS_HASH, NewPassword, Password, Verdict};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::{ApiError, ClientInfo, local_limits};
 
@@ -62,6 +62,7 @@ pub async fn check(
     let network = client.network();
     let attempt = Attempt { account, network: &network };
     if let Some(wait) = count(app, attempt).await {
+        warn!(client.address, "passwords are guessed at too often");
         let detail = "too many wrong passwords; wait for as long as Retry-After says, or reset the password";
         let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", detail);
         return Err(error.retry_after(wait));
@@ -73,9 +74,11 @@ pub async fn check(
     });
     let (verdict, upgrade) = looked_at.await.map_err(ApiError::internal)?;
     if verdict == Verdict::Wrong {
+        info!(client.address, "a password was wrong");
         sleep_until(begun + WRONG_TAKES).await;
         return Ok(None);
     }
+    info!(client.address, "a password was right");
     forgive(app, client, account).await;
     Ok(Some(Right { upgrade: upgrade.map_err(ApiError::internal)? }))
 }
@@ -85,6 +88,14 @@ pub async fn forgive(app: &App, client: &ClientInfo, account: &str) {
     let network = client.network();
     if let Err(error) = app.redis.forgive_guesses(Attempt { account, network: &network }).await {
         warn!(error = chain(&error), "wrong passwords before a right one still count");
+    }
+}
+
+/// Remembers from where `account` is used, so that those who guess at it from elsewhere do not keep its owner out.
+pub async fn remember(app: &App, client: &ClientInfo, account: &str) {
+    let network = client.network();
+    if let Err(error) = app.redis.remember_network(Attempt { account, network: &network }).await {
+        warn!(error = chain(&error), "from where an account is used is not remembered");
     }
 }
 

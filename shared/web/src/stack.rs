@@ -69,7 +69,7 @@ fn milliseconds(duration: Duration) -> f64 {
 /// What helmet sets, for an API that answers no pages. A response that sets one itself keeps its own.
 const SECURITY_HEADERS: [(&str, &str); 8] = [
     ("cache-control", "no-store"),
-    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("content-security-policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
     ("strict-transport-security", "max-age=31536000; includeSubDomains"),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),

@@ -110,6 +110,21 @@ async fn guesses_from_elsewhere_keep_the_owner_out_of_nothing() {
 }
 
 #[tokio::test]
+async fn guesses_from_ever_new_networks_share_a_count() {
+    let mut app = start().await;
+    let person = app.person().await;
+    let mut looked_at = 0;
+    for network in 0..20 {
+        app.address = format!("203.0.113.{network}");
+        for _ in 0..3 {
+            let answer = login(&app, &person.mobile_number, "guess number 1").await;
+            looked_at += usize::from(answer.status == 401);
+        }
+    }
+    assert_eq!(looked_at, 50);
+}
+
+#[tokio::test]
 async fn a_code_opens_what_was_guessed_at_too_often() {
     let app = start().await;
     let person = app.person().await;

@@ -99,3 +99,66 @@ async fn a_login_that_was_overtaken_by_a_reset_begins_no_session() {
     assert!(!sessions::insert(&db, person.id, &seen, &session).await.unwrap());
     assert!(sessions::insert(&db, person.id, "another", &session).await.unwrap());
 }
+
+/// A session of `person` that a login is just about to begin: it has seen the password, and has not committed.
+async fn login_under_way<'a>(
+    client: &'a mut store::Client,
+    person: &testkit::Person,
+    now: chrono::DateTime<chrono::Utc>,
+) -> deadpool_postgres::Transaction<'a> {
+    let transaction = client.transaction().await.unwrap();
+    let hash: String = transaction
+        .query_one("SELECT password_hash FROM users WHERE id = $1", &[&person.id.0])
+        .await
+        .unwrap()
+        .get(0);
+    let session = NewSession {
+        id: SessionId::new(now),
+        refresh_token_hash: b"none",
+        address: None,
+        user_agent: None,
+        created_at: now,
+        expires_at: now + chrono::TimeDelta::days(1),
+    };
+    assert!(sessions::insert(&transaction, person.id, &hash, &session).await.unwrap());
+    transaction
+}
+
+#[tokio::test]
+async fn a_login_beside_a_reset_a_change_or_a_deletion_does_not_outlive_it() {
+    let app = start().await;
+    for way in ["reset", "change", "deletion"] {
+        let person = app.person().await;
+        let now = app.app.clock.now();
+        let (mut client, mut other) = (app.app.db().await.unwrap(), app.app.db().await.unwrap());
+        let login = login_under_way(&mut client, &person, now).await;
+        let hash: String = login
+            .query_one("SELECT password_hash FROM users WHERE id = $1", &[&person.id.0])
+            .await
+            .unwrap()
+            .get(0);
+        let end = async {
+            match way {
+                "reset" => {
+                    store::users::reset_password(&mut other, &person.mobile_number, "another", now).await
+                }
+                "change" => {
+                    let kept = SessionId::new(now);
+                    store::users::change_password(&mut other, person.id, kept, &hash, "another", now).await
+                }
+                _ => store::deletion::begin(&mut other, person.id, &hash, now).await,
+            }
+        };
+        // It waits for the login, which then commits.
+        let commit = async {
+            while app.stored::<i64>("SELECT count(*) FROM pg_locks WHERE NOT granted").await == 0 {
+                tokio::task::yield_now().await;
+            }
+            login.commit().await.unwrap();
+        };
+        let (ended, ()) = futures::join!(end, commit);
+        assert_eq!(ended.unwrap().unwrap().len(), 2, "{way}");
+        let left = format!("SELECT count(*) FROM sessions WHERE user_id = '{}'", person.id);
+        assert_eq!(app.stored::<i64>(&left).await, 0, "{way}");
+    }
+}

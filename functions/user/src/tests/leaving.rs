@@ -120,10 +120,10 @@ async fn a_deletion_is_made_in_short_steps_and_nothing_of_it_reaches_the_model()
         let room = app.room(&person).await;
         let _ = app.message(&person, &room, "hello").await;
     }
-    let (db, now) = (app.app.db().await.unwrap(), app.app.clock.now());
+    let (mut db, now) = (app.app.db().await.unwrap(), app.app.clock.now());
     let hash: String = app.stored("SELECT password_hash FROM users").await;
-    assert_eq!(deletion::begin(&db, person.id, "another", now).await.unwrap(), None);
-    assert_eq!(deletion::begin(&db, person.id, &hash, now).await.unwrap().unwrap().len(), 1);
+    assert_eq!(deletion::begin(&mut db, person.id, "another", now).await.unwrap(), None);
+    assert_eq!(deletion::begin(&mut db, person.id, &hash, now).await.unwrap().unwrap().len(), 1);
     assert_eq!(app.stored::<Option<String>>("SELECT mobile_number FROM users").await, None);
     deletion::stop_messages(&db, person.id, now).await.unwrap();
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages WHERE sweep_at IS NOT NULL").await, 0);
@@ -143,4 +143,51 @@ async fn an_account_whose_deletion_has_not_begun_is_not_purged() {
     let before: i64 = app.stored(ROWS).await;
     assert!(!deletion::purge(&app.app.db().await.unwrap(), person.id, 100).await.unwrap());
     assert_eq!(app.stored::<i64>(ROWS).await, before);
+}
+
+#[tokio::test]
+async fn an_export_of_very_many_rooms_goes_on_from_its_cursor_too() {
+    let app = start().await;
+    let person = app.person().await;
+    app.execute(&format!(
+        "INSERT INTO chatrooms (id, user_id, name, system_prompt, created_at, updated_at)
+         SELECT gen_random_uuid(), '{}', 'room ' || n, repeat('x', 4000), now(), now() FROM generate_series(1, 1000) n",
+        person.id
+    ))
+    .await;
+    let (mut query, mut answers, mut rooms) = (String::new(), 0, 0);
+    loop {
+        let lines = export(&app, &person, &query).await;
+        answers += 1;
+        rooms += kinds(&lines).iter().filter(|kind| **kind == "chatroom").count();
+        let last = lines.last().unwrap();
+        if last["type"] == "end" {
+            break;
+        }
+        query = format!("?cursor={}", last["cursor"].as_str().unwrap());
+    }
+    assert_eq!((answers, rooms), (2, 1000));
+}
+
+#[tokio::test]
+async fn two_that_purge_one_account_do_so_in_short_steps() {
+    let app = start().await;
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    for _ in 0..5 {
+        let _ = app.message(&person, &room, "hello").await;
+    }
+    let hash: String = app.stored("SELECT password_hash FROM users").await;
+    let (mut a, b) = (app.app.db().await.unwrap(), app.app.db().await.unwrap());
+    let _ = deletion::begin(&mut a, person.id, &hash, app.app.clock.now()).await.unwrap().unwrap();
+    // While another holds the messages, the room is not taken along with them.
+    let held = a.transaction().await.unwrap();
+    held.batch_execute("SELECT FROM messages FOR UPDATE").await.unwrap();
+    let step =
+        tokio::time::timeout(std::time::Duration::from_millis(300), deletion::purge(&b, person.id, 2)).await;
+    assert!(step.is_err() && app.stored::<i64>("SELECT count(*) FROM chatrooms").await == 1);
+    held.rollback().await.unwrap();
+    drop(b);
+    while deletion::purge(&a, person.id, 2).await.unwrap() {}
+    assert_eq!(app.stored::<i64>(ROWS).await, 0);
 }

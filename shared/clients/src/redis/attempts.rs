@@ -1,15 +1,18 @@
-//! Guesses at a password, at `login:{account}` and `login:{account}:{network}`: after a few the next has to wait, each time
-//! for longer.
+//! Guesses at a password: after a few the next has to wait, each time for longer.
 //!
-//! A guess is counted before it is looked at, so that guesses made at once cannot share one. Networks from which the account
-//! was opened before are counted apart, each for itself: whoever guesses from elsewhere keeps the owner out of nothing.
+//! They are counted by account and network, at `login:{account}:{network}`, and by account over all networks from which it was
+//! not opened before, at `login:{account}`: whoever guesses from one network keeps nobody out elsewhere, and whoever guesses
+//! from a thousand of them keeps out at the most those who come from one that is new. A guess is counted before it is looked
+//! at, so that guesses made at once cannot share one.
 
 use std::time::Duration;
 
 use super::{Redis, RedisUnavailable};
 
-/// Guesses that need not wait.
+/// Guesses from one network that need not wait.
 pub const FREE: u32 = 5;
+/// Guesses from all that are not known.
+const FREE_SHARED: u32 = 50;
 /// The wait after the last of these; it doubles from there.
 const FIRST_WAIT: Duration = Duration::from_secs(30);
 /// The longest wait.
@@ -20,24 +23,32 @@ const MEMORY: Duration = Duration::from_hours(24);
 const ACQUAINTANCE: Duration = Duration::from_hours(90 * 24);
 const ACQUAINTANCES: isize = 20;
 
-/// Keys: the networks that are known, the guesses from this one, those from all others. Arguments: free guesses, first and
-/// longest wait (ms), memory (ms), the network. Answer: ms to wait (0: the guess is counted).
+/// Keys: the networks that are known, the guesses from this one, those from all that are not. Arguments: free guesses from one
+/// and from all, first and longest wait (ms), memory (ms), the network. Answer: ms to wait (0: the guess is counted).
 const COUNT: &str = "
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local key = redis.call('ZSCORE', KEYS[1], ARGV[5]) and KEYS[2] or KEYS[3]
-local kept = redis.call('HMGET', key, 'guesses', 'next_at')
-local guesses, next_at = tonumber(kept[1]) or 0, tonumber(kept[2]) or 0
-if next_at > now then
-    return next_at - now
+local counters = {{KEYS[2], tonumber(ARGV[1])}}
+if not redis.call('ZSCORE', KEYS[1], ARGV[6]) then
+    counters[2] = {KEYS[3], tonumber(ARGV[2])}
 end
-guesses = guesses + 1
-local wait = 0
-if guesses >= tonumber(ARGV[1]) then
-    wait = math.min(ARGV[3], ARGV[2] * 2 ^ math.min(guesses - ARGV[1], 20))
+local left = 0
+for _, counter in ipairs(counters) do
+    local kept = redis.call('HMGET', counter[1], 'guesses', 'next_at')
+    counter.guesses = tonumber(kept[1]) or 0
+    left = math.max(left, (tonumber(kept[2]) or 0) - now)
 end
-redis.call('HSET', key, 'guesses', guesses, 'next_at', string.format('%.0f', now + wait))
-redis.call('PEXPIRE', key, ARGV[4])
+if left > 0 then
+    return left
+end
+for _, counter in ipairs(counters) do
+    local guesses, wait = counter.guesses + 1, 0
+    if guesses >= counter[2] then
+        wait = math.min(ARGV[4], ARGV[3] * 2 ^ math.min(guesses - counter[2], 20))
+    end
+    redis.call('HSET', counter[1], 'guesses', guesses, 'next_at', string.format('%.0f', now + wait))
+    redis.call('PEXPIRE', counter[1], ARGV[5])
+end
 return 0";
 
 /// Key: the networks that are known. Arguments: the network, how many are remembered, for how long (s).
@@ -78,7 +89,7 @@ impl Redis {
         let times = [FIRST_WAIT, LONGEST_WAIT, MEMORY].map(|time| time.as_secs() * 1_000);
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("EVAL").arg(COUNT).arg(3).arg(attempt.known()).arg(attempt.own()).arg(attempt.shared());
-        pipeline.arg(FREE).arg(&times).arg(attempt.network);
+        pipeline.arg(FREE).arg(FREE_SHARED).arg(&times).arg(attempt.network);
         let (wait,): (u64,) = self.run(&pipeline).await?;
         Ok((wait > 0).then(|| Duration::from_millis(wait)))
     }
@@ -90,9 +101,17 @@ impl Redis {
     pub async fn forgive_guesses(&self, attempt: Attempt<'_>) -> Result<(), RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("DEL").arg(attempt.own()).arg(attempt.shared()).ignore();
-        // The order in which they were seen, the latest last, on Redis's own clock.
-        pipeline.cmd("EVAL").arg(REMEMBER).arg(1).arg(attempt.known());
-        pipeline.arg(attempt.network).arg(ACQUAINTANCES).arg(ACQUAINTANCE.as_secs()).ignore();
+        add_remember(&mut pipeline, attempt);
+        self.run(&pipeline).await
+    }
+
+    /// Remembers the network of somebody who has an account opened: guesses from elsewhere do not keep them out.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn remember_network(&self, attempt: Attempt<'_>) -> Result<(), RedisUnavailable> {
+        let mut pipeline = ::redis::pipe();
+        add_remember(&mut pipeline, attempt);
         self.run(&pipeline).await
     }
 
@@ -105,4 +124,10 @@ impl Redis {
         pipeline.cmd("DEL").arg(attempt.own()).arg(attempt.shared()).arg(attempt.known());
         self.run(pipeline.ignore()).await
     }
+}
+
+fn add_remember(pipeline: &mut ::redis::Pipeline, attempt: Attempt<'_>) {
+    // The order in which they were seen, the latest last, on Redis's own clock.
+    pipeline.cmd("EVAL").arg(REMEMBER).arg(1).arg(attempt.known());
+    pipeline.arg(attempt.network).arg(ACQUAINTANCES).arg(ACQUAINTANCE.as_secs()).ignore();
 }

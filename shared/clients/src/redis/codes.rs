@@ -33,6 +33,19 @@ end
 return {0, told}"
 );
 
+/// Keys: the code, then buckets. Arguments: max and window (ms) of each bucket.
+const FORGET: &str = "
+redis.call('DEL', KEYS[1])
+for i = 2, #KEYS do
+    local full_at, left = tonumber(redis.call('GET', KEYS[i]) or 0), redis.call('PTTL', KEYS[i])
+    local interval = ARGV[2 * i - 2] / ARGV[2 * i - 3]
+    if left > interval then
+        redis.call('SET', KEYS[i], string.format('%.3f', full_at - interval), 'PX', math.ceil(left - interval))
+    elseif left > 0 then
+        redis.call('DEL', KEYS[i])
+    end
+end";
+
 /// Argument: hash. Answer: 1 for the right code, which is gone then; 0 for a wrong one, or none, or no guess left.
 const USE: &str = "
 local hash = redis.call('HGET', KEYS[1], 'hash')
@@ -80,14 +93,21 @@ impl Redis {
         })
     }
 
-    /// Forgets a code that could not be sent, so that another can be asked for at once.
+    /// Forgets a code that could not be sent, so that another can be asked for at once, and gives back what it was charged to.
     ///
     /// # Errors
     /// When Redis does not answer.
-    pub async fn forget_code(&self, purpose: Purpose, number: &MobileNumber) -> Result<(), RedisUnavailable> {
+    pub async fn forget_code(
+        &self,
+        purpose: Purpose,
+        number: &MobileNumber,
+        buckets: &[Bucket],
+    ) -> Result<(), RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("DEL").arg(key(purpose, number));
-        self.run(pipeline.ignore()).await
+        pipeline.cmd("EVAL").arg(FORGET).arg(buckets.len() + 1).arg(key(purpose, number));
+        pipeline.arg(buckets.iter().map(Bucket::key).collect::<Vec<_>>());
+        pipeline.arg(buckets.iter().flat_map(|bucket| numbers(bucket.limit)).collect::<Vec<_>>());
+        self.run_once(pipeline.ignore()).await
     }
 
     /// Uses up a guess, and the code with it if `hash` is its keyed hash. Answers whether it was.

@@ -1,5 +1,6 @@
 //! Rate limits by the generic cell rate algorithm (GCRA): a bucket of `max` requests that fills up evenly over `window`.
-//! It never lets twice the limit through at the seam of two windows, and is one key that expires when the bucket is full.
+//! It has no seam at which twice the limit gets through at once, and is one key that expires when the bucket is full. What is
+//! let through in one window after a quiet time is a full bucket and what fills up meanwhile.
 //!
 //! Several buckets are looked at by one script, on Redis's own clock: a request is charged to all of them, or, where one is
 //! empty, to none. The keys of one call lie in different slots, so this wants a Redis that is not a cluster.

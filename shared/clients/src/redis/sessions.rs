@@ -63,10 +63,13 @@ local function look(key, user, at)
         return 0
     end
     local owner, tier, expires = string.match(kept, '^(%S+) (%S+) (%d+)$')
-    if owner == user and tonumber(expires) > tonumber(at) then
+    if owner ~= user then
+        return 2
+    end
+    if tonumber(expires) > tonumber(at) then
         return 1, tier
     end
-    return 2
+    return 0
 end
 "
     };

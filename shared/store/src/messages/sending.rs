@@ -60,7 +60,7 @@ pub async fn insert(
         ), plan AS (
             SELECT u.id AS user_id, u.subscription_tier,
                 CASE u.subscription_tier WHEN 'pro' THEN $8::integer ELSE $7::integer END AS daily_limit
-            FROM users u JOIN room ON room.user_id = u.id
+            FROM users u JOIN room ON room.user_id = u.id WHERE u.deleted_at IS NULL
         ), quota AS (
             INSERT INTO daily_usage AS d (user_id, day, messages)
             SELECT user_id, $3, 1 FROM plan WHERE daily_limit > 0

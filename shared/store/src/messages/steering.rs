@@ -83,7 +83,7 @@ pub async fn revive(
         ), plan AS (
             SELECT u.id AS user_id, u.subscription_tier,
                 CASE u.subscription_tier WHEN 'pro' THEN $6::integer ELSE $5::integer END AS daily_limit
-            FROM users u JOIN target ON target.user_id = u.id
+            FROM users u JOIN target ON target.user_id = u.id WHERE u.deleted_at IS NULL
         ), quota AS (
             INSERT INTO daily_usage AS d (user_id, day, messages)
             SELECT user_id, $3, 1 FROM plan WHERE daily_limit > 0
