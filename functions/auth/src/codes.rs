@@ -59,7 +59,7 @@ pub(crate) async fn send(
             return Err(too_many("code_sent_recently", detail).retry_after(wait));
         }
         Kept::Limited(wait) => {
-            warn!(client.address, block = number.block(), "too many codes are asked for");
+            warn!(client.address, "too many codes are asked for");
             let detail = "too many codes were asked for; wait for as long as Retry-After says";
             return Err(too_many("code_limit_reached", detail).retry_after(wait));
         }

@@ -61,6 +61,7 @@ async fn live(world: &World, secrets: &mut Secrets) -> Result<()> {
     let number = random_number();
     let name = unique("Ada");
     secrets.insert(name.clone(), "a name");
+    secrets.insert(number.clone(), "a number");
     let post = |path: &str, body: Value| Request::new("POST", format!("/api/auth/{path}")).json(&body);
     let mut keep = |answer: &Answer, pointer: &str, what: &'static str| -> Result<String> {
         let value = answer.text(pointer)?;
