@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use domain::message::MessageType;
+use domain::search::{self, MOST_WORDS};
 use domain::{ChatroomId, MessageId, Text};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ pub(crate) struct Search {
     /// Words that are all to be there, phrases in quotes, `OR` between alternatives, a minus before what is not to be there.
     #[serde(default)]
     #[param(inline, required = true)]
-    #[garde(dive)]
+    #[garde(dive, custom(few_words))]
     q: Text<1, 200>,
     #[serde(default = "page::default_limit")]
     #[param(minimum = 1, maximum = 100, default = 50)]
@@ -45,17 +46,25 @@ struct ResultView {
     chatroom_name: String,
 }
 
-impl From<Found> for ResultView {
-    fn from(found: Found) -> Self {
+impl ResultView {
+    fn new(found: Found, query: &str) -> Self {
         Self {
             message_id: found.id,
             message_type: found.message_type,
-            snippet: found.snippet,
+            snippet: search::snippet(&found.content, query),
             created_at: found.created_at,
             chatroom_id: found.chatroom_id,
             chatroom_name: found.chatroom_name,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde calls it so")]
+fn few_words(query: &Text<1, 200>, (): &()) -> garde::Result {
+    if search::words(query.as_str()).count() > MOST_WORDS {
+        return Err(garde::Error::new(format!("must have at most {MOST_WORDS} words")));
+    }
+    Ok(())
 }
 
 /// Finds the caller's messages, and the answers to them, by the words in them; the newest first. Those that are not answered
@@ -73,10 +82,11 @@ pub(crate) async fn handle(
     caller: Caller,
     ValidQuery(query): ValidQuery<Search>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let db = app.db().await?;
+    let (mut db, wanted) = (app.db().await?, search::cleaned(query.q.trimmed()));
     let mut found =
-        searching::search(&db, caller.user_id, query.q.trimmed(), query.cursor, query.limit + 1).await?;
+        searching::search(&mut db, caller.user_id, &wanted, query.cursor, query.limit + 1).await?;
     let more = page::cut(&mut found, query.limit);
     let next_cursor = found.last().filter(|_| more).map(|last| last.id);
-    Ok(success(Results { results: found.into_iter().map(Into::into).collect(), next_cursor }))
+    let results = found.into_iter().map(|found| ResultView::new(found, &wanted)).collect();
+    Ok(success(Results { results, next_cursor }))
 }

@@ -59,6 +59,8 @@ pub(crate) async fn handle(
     if let Err(error) = purged {
         warn!(error = chain(&error), user.id = %caller.user_id, "what is left of an account is the sweeper's to delete");
     }
+    // A login beside this may have written it anew.
+    passwords::forget(&app, &client, number).await;
     Ok(success(Said { message: "Account deleted" }))
 }
 

@@ -21,6 +21,7 @@ pub mod quota;
 pub mod refresh_token;
 pub mod role;
 mod schema;
+pub mod search;
 pub mod session;
 pub mod text;
 
