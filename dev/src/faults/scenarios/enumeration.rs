@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::faults::Suite;
 use crate::faults::api::{Answer, Request};
 use crate::faults::figure::Figure;
 use crate::faults::person::{PASSWORD, random_number};
 use crate::faults::world::World;
+use crate::faults::{Scale, Suite};
 use crate::web;
 
 /// How far two medians may lie apart: so much, or this part of the smaller.
@@ -26,7 +26,7 @@ const QUESTIONS: [(&str, &str); 5] = [
 ];
 
 pub(super) async fn run(suite: &Suite) -> Result<Figure> {
-    let count: usize = suite.scale.of(500, 20);
+    let count: usize = suite.scale.of(500, 30);
     let world = World::start(suite, "enumeration", &[("OTP_DELIVERY", "sns")]).await?;
     sign_up_by_text(&world).await?;
     let known = register(&world, count).await?;
@@ -50,12 +50,17 @@ pub(super) async fn run(suite: &Suite) -> Result<Figure> {
                 figure.check(same, || format!("{what}: {} {}", now.0, now.1));
             }
         }
+        let slower = of_known.iter().zip(&of_unknown).filter(|(known, unknown)| known > unknown).count();
         let (known, unknown) = (median(of_known), median(of_unknown));
         let margin = MARGIN.max(known.min(unknown).mul_f64(PART));
         let apart = known.abs_diff(unknown);
-        // In a run of the tests the machine is busy with who knows what.
-        figure
-            .check(apart <= suite.within(margin), || format!("{what}: {known:?} known, {unknown:?} unknown"));
+        // In a run of the tests the machine is busy with who knows what; but that is slow to the one as often as to the other.
+        let by_chance = suite.scale == Scale::Short && (count / 10..=count - count / 10).contains(&slower);
+        figure.check(apart <= margin || by_chance, || {
+            format!(
+                "{what}: {known:?} known, {unknown:?} unknown, the known slower {slower} times of {count}"
+            )
+        });
         figure.seen.push(format!("{what}: {:.1} / {:.1} ms", millis(known), millis(unknown)));
     }
     Ok(figure)
