@@ -8,7 +8,8 @@ use axum::response::IntoResponse;
 use domain::message::ErrorCode;
 use futures::{StreamExt, stream};
 use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::Number;
 use store::messages::operating;
 use store::messages::sweeping::Stranded;
 use tokio::time::sleep;
@@ -26,9 +27,20 @@ pub(crate) struct Redrive {
     #[garde(skip)]
     error_code: Option<ErrorCode>,
     /// How many at the most.
+    #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 500, default = 100)]
     #[garde(range(min = 1, max = 500))]
     limit: Option<i64>,
+}
+
+/// A whole number, which JSON may also write as `100.0` or `1e2`.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(None) };
+    let written_as_float = || number.as_f64().filter(|float| float.fract() == 0.0)?.to_string().parse().ok();
+    match number.as_i64().or_else(written_as_float) {
+        Some(whole) => Ok(Some(whole)),
+        None => Err(de::Error::invalid_type(de::Unexpected::Other("number"), &"i64")),
+    }
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]

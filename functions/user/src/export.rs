@@ -209,13 +209,13 @@ impl Export {
         let db = self.app.db().await?;
         let found = searching::list_whole(&db, self.owner, room, after, PAGE).await?;
         self.next = Next::Room(Some(room));
-        for WholeMessage { message, reply_to, model, prompt_tokens, response_tokens } in found {
+        for WholeMessage { message, error_code, reply_to, model, prompt_tokens, response_tokens } in found {
             self.next = Next::Messages(Cursor(room, message.position));
             lines.add(
                 "message",
                 json!({
                     "id": message.id, "chatroom_id": room, "message_type": message.message_type,
-                    "content": message.content, "processing_status": message.processing_status,
+                    "content": message.content, "processing_status": message.processing_status, "error_code": error_code,
                     "created_at": message.created_at, "reply_to": reply_to, "model": model,
                     "prompt_tokens": prompt_tokens, "response_tokens": response_tokens,
                 }),

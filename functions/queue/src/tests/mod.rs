@@ -214,3 +214,26 @@ async fn anybody_sees_how_many_messages_are_in_which_state() {
         assert!(answer.body[name].is_i64(), "{name} in {}", answer.body);
     }
 }
+
+#[tokio::test]
+async fn a_whole_number_is_one_however_json_writes_it() {
+    let (app, admin) = start().await;
+    for (limit, taken) in [
+        ("5", true),
+        ("5.0", true),
+        ("1e2", true),
+        ("null", true),
+        ("5.5", false),
+        ("1e300", false),
+        ("\"5\"", false),
+    ] {
+        let request = app.request("POST", "/api/queue/redrive").by(&admin);
+        let request =
+            request.body(&format!("{{\"limit\":{limit}}}")).header("content-type", "application/json");
+        let answer = request.send().await;
+        assert_eq!(answer.status == 200, taken, "{limit}: {}", answer.body);
+        if !taken {
+            answer.expect_invalid(&["limit"]);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
-use domain::message::MessageType;
+use domain::message::{ErrorCode, MessageType};
 use domain::{ChatroomId, MessageId, UserId};
 
 use crate::StoreError;
@@ -75,6 +75,8 @@ pub async fn search(
 pub struct WholeMessage {
     /// What its owner sees of it.
     pub message: Message,
+    /// Why it was given up, where it was.
+    pub error_code: Option<ErrorCode>,
     /// The message that it answers.
     pub reply_to: Option<MessageId>,
     /// The model that wrote it.
@@ -98,7 +100,7 @@ pub async fn list_whole(
 ) -> Result<Vec<WholeMessage>, StoreError> {
     const SQL: &str = "
         SELECT id, content, message_type, processing_status, position, created_at,
-            reply_to, model, prompt_tokens, response_tokens
+            error_code, reply_to, model, prompt_tokens, response_tokens
         FROM messages WHERE chatroom_id = $1 AND user_id = $2 AND position > $3
         ORDER BY position LIMIT $4";
     let statement = db.prepare_cached(SQL).await?;
@@ -107,6 +109,10 @@ pub async fn list_whole(
         .map(|row| {
             Ok(WholeMessage {
                 message: Message::read(row, "id", "created_at")?,
+                error_code: row
+                    .try_get::<_, Option<&str>>("error_code")?
+                    .map(TryInto::try_into)
+                    .transpose()?,
                 reply_to: row.try_get::<_, Option<_>>("reply_to")?.map(MessageId),
                 model: row.try_get("model")?,
                 prompt_tokens: row.try_get("prompt_tokens")?,
