@@ -15,6 +15,7 @@ use crate::faults::person::{PASSWORD, random_number, unique};
 use crate::faults::proxy::Mode;
 use crate::faults::world::World;
 use crate::faults::{Suite, names};
+use crate::home::Home;
 
 /// What is not to be found, and what it is.
 type Secrets = BTreeMap<String, &'static str>;
@@ -157,11 +158,11 @@ fn logs(folder: &Path) -> Result<Vec<(String, String)>> {
     Ok(logs)
 }
 
-/// Looks through the logs of all scenarios for what they have in common: the password of everybody, and how tokens begin.
+/// Looks through the logs of all scenarios, and of the end-to-end tests before them, for what they have in common: the password of everybody, and how tokens begin.
 fn others(suite: &Suite) -> Result<(usize, Vec<String>)> {
     let (mut lines, mut found) = (0, Vec::new());
-    for name in names() {
-        let folder = suite.world(name).logs();
+    let worlds = names().into_iter().map(|name| (name, suite.world(name).logs()));
+    for (name, folder) in worlds.chain([("end-to-end", Home::of_tests().logs())]) {
         if !folder.is_dir() {
             continue;
         }
