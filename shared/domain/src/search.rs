@@ -43,7 +43,11 @@ pub fn snippet(text: &str, query: &str) -> String {
         }
         place += word.chars().count() + 1;
     }
-    let start = found.unwrap_or(0).saturating_sub(BEFORE);
+    let mut start = found.unwrap_or(0).saturating_sub(BEFORE);
+    if start > 0 {
+        // Not in the middle of a word.
+        start += text.chars().skip(start).take(BEFORE).position(char::is_whitespace).map_or(0, |gap| gap + 1);
+    }
     let mut rest = text.chars().skip(start);
     let part: String = rest.by_ref().take(IN_ALL).collect();
     let line = part.split_whitespace().collect::<Vec<_>>().join(" ");
