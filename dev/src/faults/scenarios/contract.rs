@@ -30,6 +30,7 @@ pub(super) async fn run(suite: &Suite) -> Result<Figure> {
             .env([("CONTRACT_BASE_URL", url.as_str()), ("CONTRACT_PASSWORD", password)])
             .env([("CONTRACT_NUMBERS", format!("{},{}", person.number, other.number))])
             .env([("PYTHONDONTWRITEBYTECODE", "1"), ("NO_PROXY", "127.0.0.1")])
+            .env([("HYPOTHESIS_STORAGE_DIRECTORY", world.home.folder("hypothesis")?.display().to_string())])
             .folder(suite.home.root());
         let outcome = run::logged(&launch, &log).await;
         let text = std::fs::read_to_string(&log).with_context(|| format!("reading {}", log.display()))?;
