@@ -65,6 +65,17 @@ pub const CONTRACT: [&str; 51] = [
     "WORKER_CONCURRENCY",
 ];
 
+/// The variables of which a suite, that is many people at one address, is to have enough.
+pub const MANY: [&str; 7] = [
+    "OTP_MAX_PER_ADDRESS",
+    "OTP_MAX_PER_BLOCK",
+    "OTP_MAX_TOTAL_PER_DAY",
+    "RATE_LIMIT_GLOBAL_PER_SECOND",
+    "RATE_LIMIT_MAX_REQUESTS",
+    "RATE_LIMIT_PRO_MAX_REQUESTS",
+    "RATE_LIMIT_USER_MAX_REQUESTS",
+];
+
 /// What is set, and on top of it what the stack adds.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {

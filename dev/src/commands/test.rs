@@ -13,7 +13,7 @@ use crate::process::{Launch, run as process};
 use crate::progress::note;
 use crate::services::gemini;
 use crate::services::postgres::Durability;
-use crate::settings::{CONTRACT, Settings};
+use crate::settings::{CONTRACT, MANY, Settings};
 use crate::stack::{self, Plan, Stack, TEST_DATABASE};
 use crate::state::State;
 
@@ -110,17 +110,6 @@ async fn all(home: &Home, options: &Options) -> Result<bool> {
     let end_to_end = end_to_end(home, &state, options).await?;
     Ok(workspace && end_to_end)
 }
-
-/// What a suite is to have enough of.
-pub(crate) const MANY: [&str; 7] = [
-    "OTP_MAX_PER_ADDRESS",
-    "OTP_MAX_PER_BLOCK",
-    "OTP_MAX_TOTAL_PER_DAY",
-    "RATE_LIMIT_GLOBAL_PER_SECOND",
-    "RATE_LIMIT_MAX_REQUESTS",
-    "RATE_LIMIT_PRO_MAX_REQUESTS",
-    "RATE_LIMIT_USER_MAX_REQUESTS",
-];
 
 /// The limits that would hinder a suite which is many users at one address.
 fn settings() -> Settings {
