@@ -30,7 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Where cargo has put the crate's source.
 fn zxcvbn() -> Result<PathBuf, Box<dyn Error>> {
     let cargo = Command::new(env::var("CARGO")?)
-        .args(["metadata", "--format-version=1", "--offline", "--manifest-path"])
+        // Not `--offline`: a machine that has built nothing else yet lacks crates that this one needs nothing of.
+        .args(["metadata", "--format-version=1", "--manifest-path"])
         .arg(Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("Cargo.toml"))
         .output()?;
     if !cargo.status.success() {

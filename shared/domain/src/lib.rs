@@ -18,12 +18,15 @@ pub mod otp;
 pub mod password;
 pub mod plan;
 pub mod quota;
+pub mod redirect;
 pub mod refresh_token;
 pub mod role;
 mod schema;
 pub mod search;
 pub mod session;
+pub mod subscription;
 pub mod text;
+pub mod webhook_signature;
 
 pub use id::{ChatroomId, MessageId, SessionId, UserId};
 pub use mobile_number::MobileNumber;

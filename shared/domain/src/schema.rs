@@ -8,6 +8,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::otp::Otp;
 use crate::password::{NewPassword, Password};
+use crate::redirect::RedirectUrl;
 use crate::{MobileNumber, Text};
 
 fn string() -> ObjectBuilder {
@@ -74,4 +75,15 @@ schema_of!(
 schema_of!(
     Password,
     string().min_length(Some(1)).max_length(Some(128)).examples(["four words nobody guesses"])
+);
+schema_of!(
+    RedirectUrl,
+    string()
+        .description(Some(
+            "An address of one of the hosts that are allowed (`REDIRECT_HOSTS`), by https except to the machine itself. \
+             `{CHECKOUT_SESSION_ID}` in its query becomes the session's id."
+        ))
+        .max_length(Some(2_048))
+        .pattern(Some(r"^https?://[^\s\\\x00-\x1f@]+$"))
+        .examples(["http://localhost:3000/paid"])
 );
