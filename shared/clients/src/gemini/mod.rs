@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Response, Url, redirect};
+use reqwest::{Client, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
@@ -28,13 +28,6 @@ const API_KEY_HEADER: &str = "x-goog-api-key";
 
 /// The most that is read of one answer, in bytes. The longest answer of a model is far below 1 MiB.
 const MAX_BODY: usize = 4 * 1024 * 1024;
-
-/// The longest wait for a connection, TLS included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a pooled connection may lie idle. Short, because an execution environment that was frozen comes back with
-/// connections that the other side has long forgotten.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often a connection is asked whether it is alive while an answer is awaited, and how long it may take to say so.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
@@ -166,19 +159,13 @@ fn http_client(timeout: Duration) -> reqwest::Result<Client> {
     let mut tls = crate::tls::client_config();
     // A configuration of one's own is taken as it is, and without these names HTTP/2 is never spoken.
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Client::builder()
-        .tls_backend_preconfigured(tls)
+    crate::http::builder(tls)
         .timeout(timeout)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         // A silent half-open connection is noticed by the pings (HTTP/2) or by unacknowledged bytes (HTTP/1.1), long
         // before the call's own time-out.
         .http2_keep_alive_interval(PING_INTERVAL)
         .http2_keep_alive_timeout(PING_TIMEOUT)
         .tcp_user_timeout(PING_INTERVAL + PING_TIMEOUT)
-        // A redirect would carry the key to another host, and a proxy from the environment is nobody's decision.
-        .redirect(redirect::Policy::none())
-        .no_proxy()
         .build()
 }
 

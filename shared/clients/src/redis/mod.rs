@@ -9,6 +9,7 @@ pub mod attempts;
 pub mod chatroom_list;
 pub mod codes;
 pub mod limits;
+pub mod price;
 pub mod queue_status;
 pub mod sessions;
 

@@ -1,6 +1,7 @@
-//! The DynamoDB table of records that expire: [`idempotency`] and [`jobs`]. Each is one item found by its full key, which
+//! The DynamoDB table of records that expire: [`idempotency`], [`jobs`] and [`events`]. Each is one item found by its full key, which
 //! spreads evenly. DynamoDB deletes what has expired up to days late, so `expires_at` is always compared.
 
+pub mod events;
 pub mod idempotency;
 pub mod jobs;
 
