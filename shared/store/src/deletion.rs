@@ -55,7 +55,8 @@ pub async fn stop_messages(
 }
 
 /// Deletes up to `limit` rows of what `user` owns, whose deletion has begun, and the account with what is left once that is
-/// little. Answers whether anything is left. Two at once do not do each other's work: what one of them holds, the other
+/// little. Answers whether anything is left to be deleted by this: an account that pays stays until Stripe has been told, which
+/// takes its row in `subscriptions` away. Two at once do not do each other's work: what one of them holds, the other
 /// passes over.
 ///
 /// # Errors
@@ -79,8 +80,11 @@ pub async fn purge(db: &impl GenericClient, user: UserId, limit: i64) -> Result<
         )";
     const ACCOUNT: &str = "
         DELETE FROM users u WHERE u.id = $1 AND u.deleted_at IS NOT NULL
-            AND NOT EXISTS (SELECT FROM chatrooms c WHERE c.user_id = u.id)";
-    const LEFT: &str = "SELECT FROM users WHERE id = $1 AND deleted_at IS NOT NULL";
+            AND NOT EXISTS (SELECT FROM chatrooms c WHERE c.user_id = u.id)
+            AND NOT EXISTS (SELECT FROM subscriptions s WHERE s.user_id = u.id)";
+    const LEFT: &str = "
+        SELECT FROM users u WHERE u.id = $1 AND u.deleted_at IS NOT NULL
+            AND NOT EXISTS (SELECT FROM subscriptions s WHERE s.user_id = u.id)";
     for sql in [MESSAGES, ROOMS] {
         let statement = db.prepare_cached(sql).await?;
         if db.execute(&statement, &[&user.0, &limit]).await? > 0 {

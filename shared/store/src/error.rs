@@ -81,8 +81,9 @@ impl From<tokio_postgres::Error> for StoreError {
         }
         // Without Postgres's DETAIL: that repeats whole rows, and with them what people wrote.
         let text = format!("{}: {} {constraint}", state.code(), db.message());
-        // Classes: connection exception, transaction rollback (deadlock), insufficient resources, operator intervention.
-        if ["08", "40", "53", "57"].iter().any(|class| state.code().starts_with(class)) {
+        // Classes: connection exception, transaction rollback (deadlock), insufficient resources, operator intervention; and
+        // a lock that was waited for too long.
+        if ["08", "40", "53", "55P03", "57"].iter().any(|class| state.code().starts_with(class)) {
             return Self::Unavailable(text.into());
         }
         Self::Statement(text)

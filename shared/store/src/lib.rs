@@ -9,8 +9,9 @@ mod error;
 pub mod messages;
 pub mod migrations;
 pub mod sessions;
+pub mod subscriptions;
 pub mod users;
 
 pub use database::{Database, DatabaseConfig};
-pub use deadpool_postgres::{Client, GenericClient};
+pub use deadpool_postgres::{Client, GenericClient, Transaction};
 pub use error::{StoreError, within};

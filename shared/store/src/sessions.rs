@@ -209,6 +209,16 @@ pub async fn delete(
     rows.iter().map(|row| Ok(SessionId(row.try_get("id")?))).collect()
 }
 
+/// The ids of all sessions of `user`.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn list_ids(db: &impl GenericClient, user: UserId) -> Result<Vec<SessionId>, StoreError> {
+    let statement = db.prepare_cached("SELECT id FROM sessions WHERE user_id = $1").await?;
+    let rows = db.query(&statement, &[&user.0]).await?;
+    rows.iter().map(|row| Ok(SessionId(row.try_get("id")?))).collect()
+}
+
 /// What is to be known of a session at the door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lasting {
