@@ -7,13 +7,14 @@ use clients::gemini::{Gemini, GeminiConfig, LanguageModel};
 use clients::queue::{DeadLetterQueue, JobQueue, SqsQueue};
 use clients::redis::Redis;
 use clients::sms::{SmsSender, SnsSender};
+use clients::stripe::{Stripe, StripeConfig};
 use clients::table::Table;
 use clients::tls::client_config;
 use secrecy::ExposeSecret;
 use store::{Client, Database, DatabaseConfig, StoreError};
 use thiserror::Error;
 
-use crate::{Clock, Config, Need, OtpDelivery, Tokens};
+use crate::{BillingSettings, Clock, Config, Need, OtpDelivery, Tokens};
 
 /// A handler uses what its function's list of [`Need`]s does not name: a mistake of ours.
 #[derive(Debug, Error)]
@@ -51,6 +52,8 @@ pub struct Parts {
     pub table: Option<Table>,
     /// Gemini.
     pub model: Option<Arc<dyn LanguageModel>>,
+    /// Stripe.
+    pub stripe: Option<Stripe>,
 }
 
 impl Deref for App {
@@ -94,6 +97,7 @@ impl Parts {
                 .map(|aws| Arc::new(SnsSender::new(aws, config.codes.sender_id.clone())) as _),
             table: with_aws(Need::Table).map(|aws| Table::new(aws, &config.table_name)),
             model: needs(Need::Gemini).then(|| gemini(&config)).transpose()?,
+            stripe: needs(Need::Stripe).then(|| stripe(&config)).transpose()?,
             config,
         })
     }
@@ -113,6 +117,12 @@ fn gemini(config: &Config) -> Result<Arc<dyn LanguageModel>, SetupError> {
         timeout: settings.timeout,
     });
     Ok(Arc::new(client.map_err(setup)?))
+}
+
+fn stripe(config: &Config) -> Result<Stripe, SetupError> {
+    let BillingSettings { base_url, secret_key, .. } = &config.billing;
+    let config = StripeConfig { base_url: base_url.clone(), secret_key: secret_key.clone() };
+    Stripe::new(&config).map_err(setup)
 }
 
 fn setup(error: impl std::fmt::Display) -> SetupError {
@@ -174,5 +184,13 @@ impl App {
     /// When this function was not set up for it.
     pub fn model(&self) -> Result<&dyn LanguageModel, NotConfigured> {
         self.model.as_deref().ok_or(NotConfigured(Need::Gemini))
+    }
+
+    /// Stripe.
+    ///
+    /// # Errors
+    /// When this function was not set up for it.
+    pub fn stripe(&self) -> Result<&Stripe, NotConfigured> {
+        self.stripe.as_ref().ok_or(NotConfigured(Need::Stripe))
     }
 }

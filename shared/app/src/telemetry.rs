@@ -9,9 +9,22 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// The crates whose logs below `info` are written where `RUST_LOG` asks for them: our own. What others log there is all that
 /// goes through them: events, statements with their parameters, headers, bodies, and in them passwords, codes, tokens and what
 /// people wrote.
-const OURS: [&str; 13] = [
-    "app", "auth", "chatroom", "clients", "domain", "migrate", "queue", "site", "store", "sweeper", "user",
-    "web", "worker",
+const OURS: [&str; 15] = [
+    "app",
+    "auth",
+    "chatroom",
+    "clients",
+    "domain",
+    "migrate",
+    "queue",
+    "site",
+    "store",
+    "subscription",
+    "sweeper",
+    "user",
+    "web",
+    "webhook",
+    "worker",
 ];
 
 /// Sends logs to standard output, filtered by `RUST_LOG` (default `info`), and chooses the cryptography for TLS. To be

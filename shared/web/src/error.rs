@@ -3,10 +3,11 @@
 use std::error::Error;
 use std::time::Duration;
 
-use app::NotConfigured;
+use app::{BillingError, NotConfigured};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use clients::redis::RedisUnavailable;
+use clients::stripe::StripeError;
 use store::StoreError;
 
 use crate::problem::Problem;
@@ -62,10 +63,11 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
-    /// 413: the body is larger than any request needs.
+    /// 413: the body is larger than any request needs, which is `limit`.
     #[must_use]
-    pub fn body_too_large() -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body is larger than 64 KiB")
+    pub fn body_too_large(limit: &str) -> Self {
+        let detail = format!("the body is larger than {limit}");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
     }
 
     /// 429: too many requests; the next is let through after `retry_after`.
@@ -129,6 +131,18 @@ impl From<StoreError> for ApiError {
 impl From<RedisUnavailable> for ApiError {
     fn from(error: RedisUnavailable) -> Self {
         Self::unavailable(error)
+    }
+}
+
+impl From<BillingError> for ApiError {
+    fn from(error: BillingError) -> Self {
+        if error.is_passing() { Self::unavailable(error) } else { Self::internal(error) }
+    }
+}
+
+impl From<StripeError> for ApiError {
+    fn from(error: StripeError) -> Self {
+        BillingError::from(error).into()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use axum::body::Bytes;
+use axum::body::{Bytes, to_bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::CONTENT_TYPE;
@@ -39,6 +39,22 @@ where
     }
 }
 
+/// The largest [`RawBody`], in bytes: the events of a vendor are larger than what people send.
+pub(crate) const RAW_BODY_LIMIT: usize = 512 * 1024;
+
+/// A body as it came, byte for byte: what a signature is of.
+#[derive(Debug)]
+pub struct RawBody(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for RawBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let too_large = |_| ApiError::body_too_large("512 KiB");
+        to_bytes(request.into_body(), RAW_BODY_LIMIT).await.map(Self).map_err(too_large)
+    }
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
     let essence = headers
         .get(CONTENT_TYPE)
@@ -49,7 +65,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn body_error(rejection: &BytesRejection) -> ApiError {
     match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => ApiError::body_too_large(),
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::body_too_large("64 KiB"),
         _ => ApiError::malformed("the body could not be received"),
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use app::App;
 use app::telemetry::chain;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
@@ -22,7 +22,7 @@ use crate::caller::{Authentication, Caller, claimed};
 use crate::idempotency::{self, Operation};
 use crate::local_limits;
 use crate::problem::whole_seconds;
-use crate::{ApiError, ClientInfo, Routes};
+use crate::{ApiError, ClientInfo, Route, Routes};
 
 /// How many times as often as a request may be made it may be asked what became of it.
 const REPLAYS: u32 = 10;
@@ -36,25 +36,30 @@ pub(crate) struct Door {
     app: App,
     /// The paths whose POST takes an `Idempotency-Key`.
     idempotent: Arc<[&'static str]>,
+    /// The paths whose callers are known by a signature.
+    signed: Arc<[&'static str]>,
 }
 
 impl Door {
     pub(crate) fn new(app: &App, routes: &Routes) -> Self {
-        let idempotent = routes.table().iter().filter(|route| route.idempotent).map(|route| route.path);
-        Self { app: app.clone(), idempotent: idempotent.collect() }
+        let paths = |which: fn(&Route) -> bool| {
+            routes.table().iter().filter(|route| which(route)).map(|route| route.path).collect()
+        };
+        let (idempotent, signed) = (paths(|route| route.idempotent), paths(|route| route.signed));
+        Self { app: app.clone(), idempotent, signed }
     }
 }
 
 /// Lets a request in that keeps within its limits, with what was found out about its token and its key.
 pub(crate) async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
-    if is_liveness_probe(&request) {
+    if is_liveness_probe(&request) || is_signed(&request, &door.signed) {
         return next.run(request).await;
     }
     admit(&door, request, next).await
 }
 
 async fn admit(door: &Door, mut request: Request, next: Next) -> Response {
-    let Door { app, idempotent } = door;
+    let Door { app, idempotent, .. } = door;
     let (now, limits) = (app.clock.now(), app.config.rate_limits);
     let address = request.extensions().get::<ClientInfo>().map_or_else(String::new, ClientInfo::network);
     let shared = [Bucket::new(GLOBAL, limits.global), Bucket::new(address, limits.address)];
@@ -186,6 +191,12 @@ async fn begin(
 /// `GET /health` without parameters is free, for those who ask every few seconds whether we are there.
 fn is_liveness_probe(request: &Request) -> bool {
     request.uri().path() == "/health" && request.uri().query().is_none_or(str::is_empty)
+}
+
+/// What brings a signature is looked at whoever sends it: by the handler, before anything else.
+fn is_signed(request: &Request, signed: &[&str]) -> bool {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    request.method() == Method::POST && path.is_some_and(|path| signed.contains(&path))
 }
 
 /// Takes one request from each of `buckets`. Without Redis each process counts for itself, and the log says so.

@@ -221,7 +221,7 @@ pub(crate) fn single() -> Operation {
 /// The whole body, which the request keeps.
 async fn read_body(request: &mut Request) -> Result<Bytes, ApiError> {
     let body = std::mem::replace(request.body_mut(), Body::empty());
-    let bytes = to_bytes(body, BODY_LIMIT).await.map_err(|_| ApiError::body_too_large())?;
+    let bytes = to_bytes(body, BODY_LIMIT).await.map_err(|_| ApiError::body_too_large("64 KiB"))?;
     *request.body_mut() = Body::from(bytes.clone());
     Ok(bytes)
 }

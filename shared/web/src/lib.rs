@@ -21,7 +21,7 @@ pub use answer::{Said, Success, success};
 pub use caller::{Admin, Caller};
 pub use client::ClientInfo;
 pub use error::ApiError;
-pub use extract::{Id, Valid, ValidQuery};
+pub use extract::{Id, RawBody, Valid, ValidQuery};
 pub use idempotency::{Execution, Operation};
 pub use routes::{Route, Routes};
 pub use serve::serve;

@@ -15,6 +15,8 @@ pub struct Route {
     pub path: &'static str,
     /// Whether it takes an `Idempotency-Key`.
     pub idempotent: bool,
+    /// Whether its caller is known by a signature on the body.
+    pub signed: bool,
 }
 
 /// The routes of a function.
@@ -50,6 +52,17 @@ impl Routes {
         let mut routes = self.post(path, handler);
         if let Some(route) = routes.table.last_mut() {
             route.idempotent = true;
+        }
+        routes
+    }
+
+    /// With `handler` for POST at `path`, whose caller proves by a signature on the [`RawBody`](crate::RawBody) who it is. It is
+    /// charged to no limit: what one vendor sends comes from few addresses, and must not be turned away.
+    #[must_use]
+    pub fn signed_post<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        let mut routes = self.post(path, handler);
+        if let Some(route) = routes.table.last_mut() {
+            route.signed = true;
         }
         routes
     }
@@ -94,7 +107,7 @@ impl Routes {
         handler: H,
     ) -> Self {
         self.router = self.router.route(path, on(filter, handler));
-        self.table.push(Route { method, path, idempotent: false });
+        self.table.push(Route { method, path, idempotent: false, signed: false });
         self
     }
 }

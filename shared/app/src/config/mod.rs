@@ -1,6 +1,7 @@
 //! The configuration: environment variables, read once at start, refused as a whole where something is missing.
 
 mod answering;
+mod billing;
 mod codes;
 
 use std::time::Duration;
@@ -11,6 +12,7 @@ use domain::plan::DailyLimits;
 use secrecy::SecretString;
 
 pub use self::answering::{GeminiSettings, WorkerSettings};
+pub use self::billing::BillingSettings;
 pub use self::codes::{CodeSettings, OtpDelivery, TestNumber};
 use crate::duration;
 use crate::env::{ConfigError, Env};
@@ -34,6 +36,10 @@ pub enum Need {
     Table,
     /// `GEMINI_API_KEY`.
     Gemini,
+    /// `STRIPE_SECRET_KEY` and `STRIPE_PRICE_ID`.
+    Stripe,
+    /// `STRIPE_WEBHOOK_SECRET`.
+    StripeWebhooks,
 }
 
 /// What kind of deployment this is.
@@ -103,6 +109,8 @@ pub struct Config {
     pub gemini: GeminiSettings,
     /// How messages are answered.
     pub worker: WorkerSettings,
+    /// How people pay.
+    pub billing: BillingSettings,
 }
 
 impl Config {
@@ -172,6 +180,7 @@ impl Config {
             table_name: env.required("TABLE_NAME", needs(Need::Table), "the name of the DynamoDB table"),
             gemini: GeminiSettings::read(env, needs(Need::Gemini)),
             worker: WorkerSettings::read(env),
+            billing: BillingSettings::read(env, needs(Need::Stripe), needs(Need::StripeWebhooks)),
         };
         std::mem::replace(env, Env::new(lookup)).finish(config)
     }
@@ -222,7 +231,7 @@ mod tests {
     use super::*;
     use secrecy::ExposeSecret;
 
-    const ALL: [Need; 8] = [
+    const ALL: [Need; 10] = [
         Need::Database,
         Need::Redis,
         Need::Tokens,
@@ -231,6 +240,8 @@ mod tests {
         Need::DeadLetters,
         Need::Table,
         Need::Gemini,
+        Need::Stripe,
+        Need::StripeWebhooks,
     ];
 
     fn read(needs: &[Need], vars: &[(&str, &str)]) -> Result<Config, String> {
@@ -252,6 +263,9 @@ mod tests {
             "MESSAGE_DEAD_LETTER_QUEUE_URL",
             "TABLE_NAME",
             "GEMINI_API_KEY",
+            "STRIPE_SECRET_KEY",
+            "STRIPE_PRICE_ID",
+            "STRIPE_WEBHOOK_SECRET",
         ] {
             assert!(message.contains(&format!("{name}: is missing")), "{name} in {message}");
         }
@@ -329,6 +343,41 @@ mod tests {
         for wrong in ["+12025550100", "+12025550100:12345", "x:123456", "+12025550100:123456:1"] {
             let error = codes("OTP_TEST_NUMBERS", wrong).unwrap_err();
             assert!(error.contains("OTP_TEST_NUMBERS: must"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_webhook_secret_that_verifies_anything_is_refused() {
+        let secrets = |value| {
+            read(&[Need::StripeWebhooks], &[("STRIPE_WEBHOOK_SECRET", value)])
+                .map(|config| config.billing.webhook_secrets.len())
+        };
+        for missing in ["", "   "] {
+            assert!(secrets(missing).unwrap_err().contains("STRIPE_WEBHOOK_SECRET: is missing"));
+        }
+        for wrong in [",", "whsec_", "short", "whsec_long_enough_for_one,", "whsec_long_enough_for_one,x"] {
+            let outcome = secrets(wrong);
+            let is_one = wrong.ends_with("one,");
+            assert!(is_one || outcome.unwrap_err().contains("STRIPE_WEBHOOK_SECRET: must"), "{wrong}");
+        }
+        assert_eq!(secrets("whsec_long_enough_for_one"), Ok(1));
+        assert_eq!(secrets("whsec_long_enough_for_one, whsec_long_enough_for_two"), Ok(2));
+    }
+
+    #[test]
+    fn what_people_pay_by_is_read_or_refused_by_name() {
+        let billing = |name, value| read(&[], &[(name, value)]).map(|config| config.billing);
+        assert_eq!(billing("STRIPE_PAST_DUE_GRACE", "0").unwrap().past_due_grace, Duration::ZERO);
+        assert_eq!(billing("STRIPE_PAST_DUE_GRACE", "").unwrap().past_due_grace, Duration::from_hours(72));
+        assert!(!billing("STRIPE_TAX_ID_COLLECTION", "false").unwrap().tax_id_collection);
+        for (name, value) in [
+            ("STRIPE_PAST_DUE_GRACE", "soon"),
+            ("STRIPE_TAX_ID_COLLECTION", "yes"),
+            ("STRIPE_BILLING_ADDRESS", "never"),
+            ("REDIRECT_HOSTS", "https://app.example.com"),
+        ] {
+            let error = billing(name, value).unwrap_err();
+            assert!(error.contains(&format!("{name}: must")), "{error}");
         }
     }
 

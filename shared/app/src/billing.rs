@@ -1,0 +1,172 @@
+//! How a person stands with Stripe. Stripe is always asked, never believed from memory: a webhook, a click and the sweeper all
+//! come down to reading what it has of a customer and writing what follows, under one lock.
+
+use clients::stripe::StripeError;
+use domain::subscription::{self, Subscription, SubscriptionStatus};
+use domain::{Tier, UserId};
+use store::subscriptions::{self, BillingAccount, Standing};
+use store::{Client, StoreError, Transaction, sessions};
+use thiserror::Error;
+use tracing::{error, info, warn};
+
+use crate::telemetry::chain;
+use crate::{App, NotConfigured};
+
+/// How somebody stands could not be found out or written.
+#[derive(Debug, Error)]
+pub enum BillingError {
+    /// Postgres did not do what was asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Stripe did not do what was asked.
+    #[error(transparent)]
+    Stripe(#[from] StripeError),
+    /// A mistake of ours.
+    #[error(transparent)]
+    Setup(#[from] NotConfigured),
+}
+
+impl BillingError {
+    /// Whether the same may go through later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_unavailable(),
+            Self::Stripe(error) => error.is_passing(),
+            Self::Setup(_) => false,
+        }
+    }
+}
+
+/// How somebody stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// The subscription that counts.
+    pub subscription: Option<Subscription>,
+    /// The plan it entitles to.
+    pub tier: Tier,
+    /// Whether they were on another before.
+    pub is_new_tier: bool,
+}
+
+impl App {
+    /// Compares what we have of `user`'s payments with what Stripe has, and puts it right. Of an account that is being
+    /// deleted, ends what lives at Stripe, and forgets it. `None` where there is nothing to compare.
+    ///
+    /// # Errors
+    /// When Postgres or Stripe does not answer; nothing is changed here then.
+    pub async fn sync_subscription(&self, user: UserId) -> Result<Option<Settled>, BillingError> {
+        let mut db = self.db().await?;
+        let transaction = db.transaction().await.map_err(StoreError::from)?;
+        let Some(account) = subscriptions::lock(&transaction, user).await? else { return Ok(None) };
+        if account.is_deleted {
+            self.close(&transaction, &account).await?;
+            transaction.commit().await.map_err(StoreError::from)?;
+            return Ok(None);
+        }
+        let settled = self.settle(&transaction, &account).await?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        self.announce(&db, user, &settled).await;
+        Ok(Some(settled))
+    }
+
+    /// Asks Stripe for the subscriptions of a locked account's owner and writes how they stand.
+    ///
+    /// # Errors
+    /// When Postgres or Stripe does not answer.
+    pub async fn settle(
+        &self,
+        transaction: &Transaction<'_>,
+        account: &BillingAccount,
+    ) -> Result<Settled, BillingError> {
+        let found = match &account.customer_id {
+            Some(customer) => self.ask(account, customer).await?,
+            None => Vec::new(),
+        };
+        let lasting = found.iter().filter(|one| !one.status.is_over()).count();
+        if lasting > 1 {
+            error!(user.id = %account.user_id, lasting, "somebody pays more than once: see to it in Stripe's dashboard");
+        }
+        self.write(transaction, account, subscription::that_counts(found)).await
+    }
+
+    /// Writes how the owner of a locked account stands whose subscription that counts is `subscription`, as Stripe has just
+    /// said.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
+    pub async fn write(
+        &self,
+        transaction: &Transaction<'_>,
+        account: &BillingAccount,
+        subscription: Option<Subscription>,
+    ) -> Result<Settled, BillingError> {
+        let (now, grace) = (self.clock.now(), self.config.billing.past_due_grace);
+        let one = subscription.as_ref();
+        if let Some(unknown) = one.filter(|one| one.status == SubscriptionStatus::Unknown) {
+            error!(user.id = %account.user_id, stripe.id = unknown.id, "a subscription has a status that is not known here");
+        }
+        let tier = one.map_or(Tier::Basic, |one| one.tier(now, grace));
+        let checkout = account
+            .checkout
+            .and_then(|(opened, expires)| subscription::review_checkout_at(now, opened, expires));
+        let review_at = match one.and_then(|one| one.review_at(now, grace)) {
+            Some(review) => Some(review),
+            None => checkout,
+        };
+        let standing = Standing { subscription: one, tier, review_at };
+        subscriptions::update_standing(transaction, account, standing, now).await?;
+        Ok(Settled { is_new_tier: tier != account.tier, subscription, tier })
+    }
+
+    /// Tells whoever may still hold that `user` is on the plan of before. To be called once it is committed that they are not.
+    pub async fn announce(&self, db: &Client, user: UserId, settled: &Settled) {
+        if !settled.is_new_tier {
+            return;
+        }
+        info!(user.id = %user, tier = settled.tier.as_str(), "the plan has changed");
+        // Limits on requests are by plan, and what a session's plan is stays in Redis for some seconds.
+        let forgotten = async {
+            for session in sessions::list_ids(db, user).await.map_err(|error| chain(&error))? {
+                self.redis.forget_session(session).await.map_err(|error| chain(&error))?;
+            }
+            Ok::<_, String>(())
+        };
+        if let Err(error) = forgotten.await {
+            warn!(error, user.id = %user, "limits on requests are those of the plan before, for some seconds");
+        }
+    }
+
+    async fn ask(&self, account: &BillingAccount, customer: &str) -> Result<Vec<Subscription>, BillingError> {
+        let stripe = self.stripe()?;
+        match stripe.list_subscriptions(customer).await {
+            // A customer who was deleted at Stripe; their subscription is still known, and has ended. Where it is not, the
+            // key must be another account's: nobody is to lose their plan by that.
+            Err(error) if error.is_missing_customer() => match &account.subscription {
+                Some(known) => Ok(vec![stripe.find_subscription(&known.id).await?]),
+                None => Err(error.into()),
+            },
+            found => Ok(found?),
+        }
+    }
+
+    /// Ends everything that the owner of a locked account could still pay for, and forgets it. Pages on which they could pay
+    /// are closed first: what was paid on one until then is among the subscriptions.
+    async fn close(
+        &self,
+        transaction: &Transaction<'_>,
+        account: &BillingAccount,
+    ) -> Result<(), BillingError> {
+        if let Some(customer) = &account.customer_id {
+            let stripe = self.stripe()?;
+            for page in stripe.list_open_checkouts(customer).await? {
+                stripe.expire_checkout(&page.id).await?;
+            }
+            for one in self.ask(account, customer).await?.iter().filter(|one| !one.status.is_over()) {
+                stripe.cancel_subscription(&one.id).await?;
+                info!(user.id = %account.user_id, stripe.id = one.id, "a subscription has ended with its account");
+            }
+        }
+        Ok(subscriptions::delete(transaction, account).await?)
+    }
+}
