@@ -47,6 +47,7 @@ struct Checks {
     queue: Check,
     table: Check,
     gemini: Check,
+    stripe: Check,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
@@ -69,7 +70,7 @@ pub(crate) async fn handle(
     ValidQuery(depth): ValidQuery<Depth>,
 ) -> Result<Response, ApiError> {
     let checks = if depth.deep { Some(Box::pin(check_all(&app)).await) } else { None };
-    // Without Redis or Gemini messages are still taken in and kept.
+    // Without Redis, Gemini or Stripe messages are still taken in and kept.
     let down = checks.as_ref().is_some_and(|checks| {
         [checks.postgres, checks.queue, checks.table].iter().any(|check| check.status != "up")
     });
@@ -90,7 +91,7 @@ pub(crate) async fn handle(
 }
 
 async fn check_all(app: &App) -> Checks {
-    let (postgres, redis, queue, table, gemini) = tokio::join!(
+    let (postgres, redis, queue, table, gemini, stripe) = tokio::join!(
         check("postgres", app.database.ping()),
         check("redis", app.redis.ping()),
         check("queue", async { app.queue().map_err(text)?.ping().await.map_err(text) }),
@@ -98,8 +99,12 @@ async fn check_all(app: &App) -> Checks {
         check("gemini", async {
             app.model().map_err(text)?.ping(&app.config.gemini.model_basic).await.map_err(text)
         }),
+        check("stripe", async {
+            let price = app.stripe().map_err(text)?.find_price(&app.config.billing.price_id);
+            price.await.map(drop).map_err(text)
+        }),
     );
-    Checks { postgres, redis, queue, table, gemini }
+    Checks { postgres, redis, queue, table, gemini, stripe }
 }
 
 /// How `part` is. Why it is down goes to the log alone.

@@ -14,7 +14,7 @@ use web::openapi::Part;
 
 /// What this function cannot do without: all that the deep health check looks at.
 pub const NEEDS: &[Need] =
-    &[Need::Database, Need::Redis, Need::Tokens, Need::Queue, Need::Table, Need::Gemini];
+    &[Need::Database, Need::Redis, Need::Tokens, Need::Queue, Need::Table, Need::Gemini, Need::Stripe];
 
 /// The routes outside `/api`.
 pub fn routes() -> Routes {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use app::App;
 use app::telemetry::chain;
+use app::{App, BillingError};
 use chrono::{DateTime, Utc};
 use domain::UserId;
-use store::{Client, StoreError, deletion, sessions};
+use store::{StoreError, deletion, sessions};
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info};
 
@@ -33,11 +33,15 @@ pub(crate) async fn purge(app: &App) -> Result<usize, SweepError> {
 }
 
 async fn delete(app: &App, purged: &mut usize) -> Result<(), StoreError> {
-    let (db, now) = (app.db().await?, app.clock.now());
-    while sessions::delete_expired(&db, now, SESSIONS).await? > 0 {}
-    for user in deletion::list_begun(&db, now - GRACE, ACCOUNTS).await? {
+    let now = app.clock.now();
+    let begun = {
+        let db = app.db().await?;
+        while sessions::delete_expired(&db, now, SESSIONS).await? > 0 {}
+        deletion::list_begun(&db, now - GRACE, ACCOUNTS).await?
+    };
+    for user in begun {
         // One that cannot be deleted does not keep the others from it.
-        match delete_account(&db, user, now).await {
+        match delete_account(app, user, now).await {
             Ok(()) => *purged += 1,
             Err(error) => {
                 error!(error = chain(&error), user.id = %user, "an account is not deleted to the end");
@@ -47,8 +51,11 @@ async fn delete(app: &App, purged: &mut usize) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn delete_account(db: &Client, user: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
-    deletion::stop_messages(db, user, now).await?;
-    while deletion::purge(db, user, deletion::BATCH).await? {}
+/// Holds no connection while another is asked for: a pool may have one.
+async fn delete_account(app: &App, user: UserId, now: DateTime<Utc>) -> Result<(), BillingError> {
+    deletion::stop_messages(&app.db().await?, user, now).await?;
+    app.sync_subscription(user).await?;
+    let db = app.db().await?;
+    while deletion::purge(&db, user, deletion::BATCH).await? {}
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! Sweeps up every minute: puts messages back on the queue that nobody works on, and gives up those that came to the
-//! dead-letter queue with nothing left to try; and deletes what is kept no longer. A sweep is bounded in work and does no harm beside another.
+//! dead-letter queue with nothing left to try; compares with Stripe who may be on another plan than they pay for; and deletes
+//! what is kept no longer. A sweep is bounded in work and does no harm beside another.
 
 mod dead_letters;
 mod leftovers;
 mod stranded;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 
@@ -14,8 +16,14 @@ use store::StoreError;
 use thiserror::Error;
 use tracing::info;
 
+pub use crate::subscriptions::{Compared, reconcile};
+
 /// What this function cannot do without.
-pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Queue, Need::DeadLetters, Need::Table];
+pub const NEEDS: &[Need] =
+    &[Need::Database, Need::Redis, Need::Queue, Need::DeadLetters, Need::Table, Need::Stripe];
+
+/// What comparing all subscriptions cannot do without.
+pub const RECONCILE_NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Stripe];
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -26,6 +34,8 @@ pub struct Swept {
     pub buried: usize,
     /// Accounts deleted to the end.
     pub purged: usize,
+    /// People put on the plan that they pay for.
+    pub repaired: usize,
 }
 
 /// A sweep broke off. The next one goes on where it stopped.
@@ -47,11 +57,16 @@ pub enum SweepError {
 /// # Errors
 /// When Postgres or SQS does not answer. Trouble with one part does not keep the others from being done.
 pub async fn sweep(app: &App) -> Result<Swept, SweepError> {
-    let (resent, buried, purged) =
-        tokio::join!(stranded::resend(app), dead_letters::bury(app), leftovers::purge(app));
-    let swept = Swept { resent: resent?, buried: buried?, purged: purged? };
+    let (resent, buried, purged, repaired) = tokio::join!(
+        stranded::resend(app),
+        dead_letters::bury(app),
+        Box::pin(leftovers::purge(app)),
+        Box::pin(subscriptions::review(app)),
+    );
+    let swept = Swept { resent: resent?, buried: buried?, purged: purged?, repaired: repaired? };
     if swept != Swept::default() {
-        info!(resent = swept.resent, buried = swept.buried, purged = swept.purged, "swept");
+        let Swept { resent, buried, purged, repaired } = swept;
+        info!(resent, buried, purged, repaired, "swept");
     }
     Ok(swept)
 }

@@ -1,6 +1,6 @@
-//! The Lambda `sweeper`.
+//! The Lambda `sweeper`; and, as `sweeper reconcile`, a command that compares every subscription with Stripe.
 
-use app::{App, Config, Parts, telemetry};
+use app::{App, Config, Need, Parts, telemetry};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing::{error, info};
@@ -8,21 +8,40 @@ use tracing::{error, info};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::run("sweeper", async {
-        let app = App::from(setup().inspect_err(|error| error!("cannot start: {error}"))?);
-        info!("ready");
-        // What the schedule sends says nothing that we need.
-        let handler = |_: LambdaEvent<Value>| {
-            let app = app.clone();
-            async move {
-                let swept = sweeper::sweep(&app).await;
-                swept.inspect_err(|error| error!("a sweep broke off: {error}")).map_err(Error::from)
-            }
-        };
-        lambda_runtime::run(service_fn(handler)).await
+        match std::env::args().nth(1).as_deref() {
+            None => Box::pin(serve()).await,
+            Some("reconcile") => Box::pin(reconcile()).await,
+            Some(other) => Err(format!("{other}: there is only `sweeper reconcile`").into()),
+        }
     })
     .await
 }
 
-fn setup() -> Result<Parts, Error> {
-    Ok(Parts::new(Config::from_env(sweeper::NEEDS)?, sweeper::NEEDS)?)
+async fn serve() -> Result<(), Error> {
+    let app = setup(sweeper::NEEDS)?;
+    info!("ready");
+    // What the schedule sends says nothing that we need.
+    let handler = |_: LambdaEvent<Value>| {
+        let app = app.clone();
+        async move {
+            let swept = sweeper::sweep(&app).await;
+            swept.inspect_err(|error| error!("a sweep broke off: {error}")).map_err(Error::from)
+        }
+    };
+    lambda_runtime::run(service_fn(handler)).await
+}
+
+async fn reconcile() -> Result<(), Error> {
+    let app = setup(sweeper::RECONCILE_NEEDS)?;
+    let compared = sweeper::reconcile(&app).await?;
+    println!("{}", serde_json::to_string(&compared)?);
+    if compared.failed > 0 {
+        return Err(format!("{} could not be compared: the log says why", compared.failed).into());
+    }
+    Ok(())
+}
+
+fn setup(needs: &[Need]) -> Result<App, Error> {
+    let parts = || -> Result<Parts, Error> { Ok(Parts::new(Config::from_env(needs)?, needs)?) };
+    Ok(App::from(parts().inspect_err(|error| error!("cannot start: {error}"))?))
 }

@@ -38,7 +38,7 @@ async fn a_stranded_message_is_sent_again_ever_more_rarely() {
     };
     assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
     app.advance(MINUTE);
-    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 1, buried: 0, purged: 0 });
+    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 1, buried: 0, purged: 0, repaired: 0 });
     resends(&[1]);
     app.advance(MINUTE);
     assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
@@ -99,7 +99,7 @@ async fn a_dead_letter_fails_its_message_once_and_gives_the_unit_back() {
     app.execute("UPDATE messages SET attempts = 3").await;
     app.dead_letters.put(&job(&id));
     app.dead_letters.put(&job(&id));
-    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 0, buried: 1, purged: 0 });
+    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 0, buried: 1, purged: 0, repaired: 0 });
     let path = format!("/api/chatroom/message/{id}/status");
     let status = app.request("GET", &path).by(&person).send().await.expect(200).body["message"].clone();
     assert_eq!((&status["processing_status"], &status["error_code"]), (&json!("failed"), &json!("internal")));
@@ -133,7 +133,7 @@ async fn a_dead_letter_whose_attempts_are_not_used_up_is_put_back() {
     let app = start().await;
     let (_, id) = sent(&app).await;
     app.dead_letters.put(&job(&id));
-    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 0, buried: 0, purged: 0 });
+    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 0, buried: 0, purged: 0, repaired: 0 });
     assert_eq!(app.dead_letters.left(), 0);
     app.advance(MINUTE);
     assert_eq!(sweep(&app.app).await.unwrap().resent, 1);
@@ -150,7 +150,7 @@ async fn what_a_deletion_has_left_and_sessions_that_are_over_are_deleted() {
     assert_eq!(sweep(&app.app).await.unwrap().purged, 0, "the request may still be at it");
     app.execute("UPDATE messages SET sweep_at = now() + interval '1 hour'").await;
     app.advance(MINUTE);
-    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 0, buried: 0, purged: 1 });
+    assert_eq!(sweep(&app.app).await.unwrap(), Swept { resent: 0, buried: 0, purged: 1, repaired: 0 });
     assert_eq!(app.stored::<String>("SELECT id::text FROM users").await, other.id.to_string());
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages").await, 1);
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 1);

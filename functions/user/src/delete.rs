@@ -16,6 +16,8 @@ use web::{ApiError, Caller, ClientInfo, Said, Valid, passwords, success};
 
 /// How long the person waits for all of it to be gone; the sweeper does the rest.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long they wait for Stripe to end what they pay.
+const PATIENCE_WITH_STRIPE: Duration = Duration::from_secs(8);
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct DeleteAccount {
@@ -25,7 +27,7 @@ pub(crate) struct DeleteAccount {
     password: Password,
 }
 
-/// Deletes the account of whoever knows its password, with all that it owns. The number is free and every session has ended
+/// Deletes the account of whoever knows its password, with all that it owns, and ends its subscription at once. The number is free and every session has ended
 /// once this is answered; of an account with very many messages the last of them are gone within minutes.
 #[utoipa::path(
     delete, path = "/api/user/me", operation_id = "delete_account", tag = "User",
@@ -55,6 +57,7 @@ pub(crate) async fn handle(
     app.forget_sessions(&begun.ok_or_else(wrong)?).await;
     app.drop_chatroom_list(caller.user_id).await;
     passwords::forget(&app, &client, number).await;
+    stop_paying(&app, caller).await;
     let purged = timeout(PATIENCE, purge(&app, caller)).await.unwrap_or(Ok(()));
     if let Err(error) = purged {
         warn!(error = chain(&error), user.id = %caller.user_id, "what is left of an account is the sweeper's to delete");
@@ -62,6 +65,17 @@ pub(crate) async fn handle(
     // A login beside this may have written it anew.
     passwords::forget(&app, &client, number).await;
     Ok(success(Said { message: "Account deleted" }))
+}
+
+/// Ends the subscription. Where that cannot be done now the account stays, closed to everybody, until the sweeper has done it.
+async fn stop_paying(app: &App, caller: Caller) {
+    let stopped = timeout(PATIENCE_WITH_STRIPE, app.sync_subscription(caller.user_id)).await;
+    let error = match stopped {
+        Ok(Ok(_)) => return,
+        Ok(Err(error)) => chain(&error),
+        Err(elapsed) => chain(&elapsed),
+    };
+    warn!(error, user.id = %caller.user_id, "what a deleted account pays is the sweeper's to end");
 }
 
 async fn purge(app: &App, caller: Caller) -> Result<(), StoreError> {

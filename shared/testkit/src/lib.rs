@@ -14,9 +14,11 @@
 mod fakes;
 mod person;
 mod request;
+mod stripe;
 mod test_app;
 
 pub use fakes::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms};
 pub use person::{PASSWORD, Person};
 pub use request::{Answer, RequestBuilder, event};
+pub use stripe::{GOOD_CARD, GOOD_ONCE_CARD, StripeEvent};
 pub use test_app::{TestApp, TestAppBuilder, empty_schema, random_number};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use app::{App, Clock, Config, Need, Parts, Tokens};
 use aws_sdk_dynamodb::types::AttributeValue;
 use clients::redis::Redis;
+use clients::stripe::{Stripe, StripeConfig};
 use clients::table::Table;
 use clients::tls::client_config;
 use domain::MobileNumber;
@@ -17,6 +18,9 @@ use uuid::Uuid;
 use web::Routes;
 
 use crate::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms, RequestBuilder};
+
+/// The price that the stand-in for Stripe has in every account.
+const PRICE: &str = "price_pro_monthly";
 
 /// An application with a database schema of its own, whose clock, queue and model are the test's.
 pub struct TestApp {
@@ -52,7 +56,15 @@ impl TestAppBuilder {
     /// Makes the schema and the application.
     pub async fn start(self) -> TestApp {
         let config = Config::from_lookup(
-            &[Need::Database, Need::Redis, Need::Tokens, Need::Codes, Need::Table],
+            &[
+                Need::Database,
+                Need::Redis,
+                Need::Tokens,
+                Need::Codes,
+                Need::Table,
+                Need::Stripe,
+                Need::StripeWebhooks,
+            ],
             &|name| self.vars.get(name).cloned(),
         )
         .expect("the test's configuration is usable");
@@ -69,6 +81,11 @@ impl TestAppBuilder {
         let (queue, dead_letters, model) =
             <(Arc<FakeQueue>, Arc<FakeDeadLetters>, Arc<FakeModel>)>::default();
         let sms = Arc::<FakeSms>::default();
+        let stripe = Stripe::new(&StripeConfig {
+            base_url: config.billing.base_url.clone(),
+            secret_key: config.billing.secret_key.clone(),
+        });
+        let stripe = stripe.expect("the address of Stripe is usable");
         let app = App::from(Parts {
             clock: Clock::default(),
             database,
@@ -79,6 +96,7 @@ impl TestAppBuilder {
             sms: Some(sms.clone()),
             table: Some(Table::new(&config.aws.load(), &config.table_name)),
             model: Some(model.clone()),
+            stripe: Some(stripe),
             config,
         });
         let service = web::stack(self.routes, &app);
@@ -92,6 +110,8 @@ impl TestApp {
     pub fn serving(routes: Routes) -> TestAppBuilder {
         // What is said of a model is shared by all who ask it.
         let model = |kind: &str| format!("{kind}-{}", Uuid::new_v4().simple());
+        // An account of one's own.
+        let stripe_key = format!("sk_test_{}", Uuid::new_v4().simple());
         let vars = [
             ("ENVIRONMENT", "local".to_owned()),
             ("DATABASE_URL", from_env("TEST_DATABASE_URL")),
@@ -108,6 +128,11 @@ impl TestApp {
             ("OTP_MAX_PER_BLOCK", "1000".to_owned()),
             ("OTP_MAX_TOTAL_PER_DAY", "1000000".to_owned()),
             ("RETRY_BASE_DELAY_MS", "2000".to_owned()),
+            ("STRIPE_BASE_URL", from_env("TEST_STRIPE_URL")),
+            ("STRIPE_PRICE_ID", PRICE.to_owned()),
+            ("STRIPE_WEBHOOK_SECRET", format!("whsec_of_{stripe_key}")),
+            ("STRIPE_SECRET_KEY", stripe_key),
+            ("REDIRECT_HOSTS", "localhost,app.example.com".to_owned()),
             ("GEMINI_MODEL_BASIC", model("basic")),
             ("GEMINI_MODEL_PRO", model("pro")),
             ("GEMINI_MODEL_FALLBACK", model("fallback")),

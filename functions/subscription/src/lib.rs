@@ -1,0 +1,46 @@
+//! Plans: what there are, who is on which, and the ways from one to the other. One file an endpoint.
+
+mod cancel;
+mod changing;
+mod checkout;
+mod plans;
+mod portal;
+mod pro;
+mod reactivate;
+mod status;
+#[cfg(test)]
+mod tests;
+mod views;
+
+use app::Need;
+use utoipa::OpenApi;
+use web::Routes;
+use web::openapi::Part;
+
+/// What this function cannot do without.
+pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens, Need::Table, Need::Stripe];
+
+/// The routes below `/api/subscription`. The list of plans is for everybody.
+pub fn routes() -> Routes {
+    Routes::new()
+        .idempotent_post("/api/subscription/pro", pro::handle)
+        .get("/api/subscription/status", status::handle)
+        .get("/api/subscription/plans", plans::handle)
+        .post("/api/subscription/cancel", cancel::handle)
+        .post("/api/subscription/reactivate", reactivate::handle)
+        .post("/api/subscription/portal", portal::handle)
+}
+
+/// What the handlers say of themselves.
+#[derive(OpenApi)]
+#[openapi(
+    tags((name = "Subscription", description = "Plans, and who is on which.")),
+    paths(pro::handle, status::handle, plans::handle, cancel::handle, reactivate::handle, portal::handle)
+)]
+struct Documentation;
+
+/// The routes, and what is said of them in the OpenAPI document.
+#[must_use]
+pub fn documented() -> Part {
+    Part { routes: routes(), document: Documentation::openapi() }
+}

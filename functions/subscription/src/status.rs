@@ -1,0 +1,49 @@
+//! `GET /api/subscription/status`.
+
+use app::App;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use chrono::{DateTime, Utc};
+use domain::Tier;
+use domain::subscription::SubscriptionStatus;
+use serde::Serialize;
+use store::subscriptions;
+use web::{ApiError, Caller, success};
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct Standing {
+    subscription: StandingView,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct StandingView {
+    /// The plan that counts now.
+    tier: Tier,
+    /// How the subscription stands; null for who never had one.
+    status: Option<SubscriptionStatus>,
+    current_period_end: Option<DateTime<Utc>>,
+    /// Whether it ends then.
+    cancel_at_period_end: bool,
+}
+
+/// The caller's plan and the subscription behind it.
+#[utoipa::path(
+    get, path = "/api/subscription/status", operation_id = "subscription_status", tag = "Subscription",
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The plan.", body = Standing),
+    ),
+)]
+pub(crate) async fn handle(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, ApiError> {
+    let found = subscriptions::find(&app.db().await?, caller.user_id).await?;
+    let account = found.ok_or_else(|| ApiError::not_found("account"))?;
+    let one = account.subscription.as_ref();
+    Ok(success(Standing {
+        subscription: StandingView {
+            tier: account.tier,
+            status: one.map(|one| one.status),
+            current_period_end: one.and_then(|one| one.period_end),
+            cancel_at_period_end: one.is_some_and(|one| one.cancel_at_period_end),
+        },
+    }))
+}

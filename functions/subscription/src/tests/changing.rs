@@ -1,0 +1,85 @@
+//! Leaving, and coming back.
+
+use serde_json::{Value, json};
+use testkit::{GOOD_CARD, GOOD_ONCE_CARD};
+
+use super::{post, start, status};
+
+#[tokio::test]
+async fn a_subscription_ends_with_its_period_unless_that_is_taken_back() {
+    let app = start().await;
+    let person = app.person().await;
+    let id = app.subscribe(&person, GOOD_CARD).await;
+    for _ in 0..2 {
+        let answer = app.event("subscription-cancel", Some(&person), None).send().await.expect(200);
+        let one = &answer.body["subscription"];
+        assert_eq!(
+            (&one["id"], &one["status"], &one["cancel_at_period_end"]),
+            (&json!(id), &json!("active"), &json!(true))
+        );
+        assert!(one["current_period_end"].is_string() && answer.body["message"].is_string());
+    }
+    let now = status(&app, &person).await;
+    assert_eq!((&now["tier"], &now["cancel_at_period_end"]), (&json!("pro"), &json!(true)));
+    for _ in 0..2 {
+        let answer = app.event("subscription-reactivate", Some(&person), None).send().await.expect(200);
+        assert_eq!(answer.body["subscription"]["cancel_at_period_end"], false);
+    }
+    let _ = post(&app, &person, "cancel", Value::Null).await.expect(200);
+    app.stripe("POST", &format!("/_control/subscriptions/{id}/renew"), Value::Null).await;
+    app.deliver_all().await;
+    assert_eq!(status(&app, &person).await["tier"], "basic");
+    let _ = post(&app, &person, "reactivate", Value::Null).await.expect_problem(404, "no_subscription");
+}
+
+#[tokio::test]
+async fn an_end_that_we_have_not_heard_of_is_seen_when_somebody_clicks() {
+    let app = start().await;
+    let person = app.person().await;
+    let id = app.subscribe(&person, GOOD_CARD).await;
+    app.stripe("POST", &format!("/_control/subscriptions/{id}/give_up"), Value::Null).await;
+    assert_eq!(app.tier(&person).await, "pro");
+    let _ = post(&app, &person, "cancel", Value::Null).await.expect_problem(404, "no_subscription");
+    assert_eq!(app.tier(&person).await, "basic");
+}
+
+#[tokio::test]
+async fn a_renewal_that_fails_ends_in_basic_once_its_grace_is_over() {
+    let app = start().await;
+    let person = app.person().await;
+    let id = app.subscribe(&person, GOOD_ONCE_CARD).await;
+    app.stripe("POST", &format!("/_control/subscriptions/{id}/renew"), Value::Null).await;
+    app.deliver_all().await;
+    let now = status(&app, &person).await;
+    assert_eq!((&now["tier"], &now["status"]), (&json!("pro"), &json!("past_due")));
+    let sweep = async || sweeper::sweep(&app.app).await.unwrap().repaired;
+    app.advance(std::time::Duration::from_hours(71));
+    assert_eq!((sweep().await, app.tier(&person).await.as_str()), (0, "pro"));
+    app.advance(std::time::Duration::from_hours(2));
+    assert_eq!((sweep().await, app.tier(&person).await.as_str()), (1, "basic"));
+    assert_eq!(status(&app, &person).await["status"], "past_due");
+}
+
+#[tokio::test]
+async fn each_status_is_shown_and_counts_for_what_it_is() {
+    let app = start().await;
+    let person = app.person().await;
+    let id = app.subscribe(&person, GOOD_CARD).await;
+    for (stripe, shown, tier) in [
+        ("trialing", "trialing", "pro"),
+        ("past_due", "past_due", "pro"),
+        ("unpaid", "unpaid", "basic"),
+        ("active", "active", "pro"),
+        ("incomplete", "incomplete", "basic"),
+        ("paused", "paused", "basic"),
+        ("incomplete_expired", "incomplete_expired", "basic"),
+        ("something_new", "unknown", "basic"),
+        ("canceled", "canceled", "basic"),
+    ] {
+        app.stripe("POST", &format!("/_control/subscriptions/{id}"), json!({ "status": stripe })).await;
+        let event = app.stripe_events().await.pop().unwrap();
+        let _ = app.deliver(&event).await.expect(200);
+        let now = status(&app, &person).await;
+        assert_eq!((&now["status"], &now["tier"]), (&json!(shown), &json!(tier)), "{stripe}");
+    }
+}

@@ -1,0 +1,273 @@
+//! The way to Pro.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use domain::Tier;
+use serde_json::{Value, json};
+use testkit::{GOOD_CARD, GOOD_ONCE_CARD, Person, TestApp};
+
+use super::{page, post, start, status};
+
+async fn sessions(app: &TestApp, state: &str) -> Vec<Value> {
+    let path = format!("/v1/checkout/sessions?status={state}&limit=100");
+    app.stripe("GET", &path, Value::Null).await["data"].as_array().unwrap().clone()
+}
+
+async fn calls(app: &TestApp, call: &str) -> u64 {
+    app.stripe("GET", "/_control/calls", Value::Null).await[call].as_u64().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn who_pays_is_on_pro_with_the_next_request() {
+    let app = start().await;
+    let person = app.person().await;
+    let opened = app.event("subscription-pro", Some(&person), None).send().await.expect(200);
+    assert_eq!(opened.body["message"], "Checkout session created");
+    let session = opened.text("/session_id");
+    assert!(opened.text("/checkout_url").ends_with(&session));
+    let stored = app.stripe("GET", &format!("/v1/checkout/sessions/{session}"), Value::Null).await;
+    assert_eq!(stored["client_reference_id"], person.id.to_string());
+    assert_eq!(stored["success_url"], "http://localhost:3000/paid");
+    assert_eq!(stored["metadata"]["user_id"], person.id.to_string());
+    let nothing =
+        json!({ "tier": "basic", "status": null, "current_period_end": null, "cancel_at_period_end": false });
+    assert_eq!(status(&app, &person).await, nothing);
+
+    app.pay(&session, GOOD_CARD).await;
+    app.deliver_all().await;
+    let now = status(&app, &person).await;
+    assert_eq!((&now["tier"], &now["status"]), (&json!("pro"), &json!("active")));
+    let me = app.request("GET", "/api/user/me").by(&person).send().await.expect(200);
+    assert_eq!(me.body["usage"]["daily_message_limit"], 1_000);
+    let subscription = app.stripe("GET", "/v1/subscriptions", Value::Null).await["data"][0].clone();
+    assert_eq!(subscription["metadata"]["user_id"], person.id.to_string());
+}
+
+#[tokio::test]
+async fn the_limits_are_those_of_the_plan_from_one_request_to_the_next() {
+    let app = start().await;
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    for _ in 0..5 {
+        app.message(&person, &room, "hello").await;
+    }
+    let send = async || {
+        let path = format!("/api/chatroom/{room}/message");
+        app.request("POST", &path).by(&person).json(json!({ "content": "one more" })).send().await
+    };
+    let _ = send().await.expect_problem(429, "daily_quota_exhausted");
+    let id = app.subscribe(&person, GOOD_CARD).await;
+    let limit = "x-ratelimit-limit";
+    assert_eq!(send().await.expect(201).header("x-quota-limit"), Some("1000"));
+    assert!(app.request("GET", "/api/user/me").by(&person).send().await.header(limit).is_some());
+    app.stripe("POST", &format!("/_control/subscriptions/{id}/give_up"), Value::Null).await;
+    app.deliver_all().await;
+    let _ = send().await.expect_problem(429, "daily_quota_exhausted");
+    let me = app.request("GET", "/api/user/me").by(&person).send().await.expect(200);
+    assert_eq!(
+        (&me.body["usage"]["daily_messages_used"], &me.body["usage"]["remaining_messages"]),
+        (&json!(6), &json!(0))
+    );
+    assert_eq!(app.stored::<i32>("SELECT messages FROM daily_usage").await, 6);
+}
+
+#[tokio::test]
+async fn however_many_ask_at_once_there_is_one_customer_and_one_open_page() {
+    let app = start().await;
+    let person = app.person().await;
+    let asking = (0..20).map(|_| post(&app, &person, "pro", page()));
+    let answers = futures::future::join_all(asking).await;
+    let pages: BTreeSet<String> =
+        answers.into_iter().map(|answer| answer.expect(200).text("/session_id")).collect();
+    assert_eq!(pages.len(), 1);
+    assert_eq!((sessions(&app, "open").await.len(), calls(&app, "POST /v1/customers").await), (1, 1));
+    let other = json!({ "success_url": "https://app.example.com/elsewhere", "cancel_url": "https://app.example.com/" });
+    let second = post(&app, &person, "pro", other).await.expect(200).text("/session_id");
+    assert!(!pages.contains(&second));
+    let open = sessions(&app, "open").await;
+    assert_eq!(open.iter().map(|one| one["id"].as_str().unwrap()).collect::<Vec<_>>(), [second]);
+}
+
+#[tokio::test]
+async fn nobody_buys_twice_whatever_we_have_heard() {
+    let app = start().await;
+    let person = app.person().await;
+    let session = app.checkout(&person).await;
+    app.pay(&session, GOOD_CARD).await;
+    // No webhook has come.
+    assert_eq!(app.tier(&person).await, "basic");
+    let _ = post(&app, &person, "pro", page()).await.expect_problem(409, "already_subscribed");
+    assert_eq!(app.tier(&person).await, "pro");
+    assert!(sessions(&app, "open").await.is_empty());
+    let by_hand = app.person().await;
+    app.set_tier(&by_hand, Tier::Pro).await;
+    let _ = post(&app, &by_hand, "pro", page()).await.expect_problem(409, "already_subscribed");
+    assert_eq!(app.tier(&by_hand).await, "pro");
+}
+
+#[tokio::test]
+async fn who_owes_something_is_sent_to_the_portal_and_who_has_left_may_come_back() {
+    let app = start().await;
+    let person = app.person().await;
+    let id = app.subscribe(&person, GOOD_ONCE_CARD).await;
+    app.stripe("POST", &format!("/_control/subscriptions/{id}/renew"), Value::Null).await;
+    let _ = post(&app, &person, "pro", page()).await.expect_problem(409, "payment_due");
+    let back = json!({ "return_url": "https://app.example.com/account" });
+    let portal = post(&app, &person, "portal", back).await.expect(200);
+    assert!(portal.text("/portal_url").contains("/p/session/"));
+    app.stripe("POST", &format!("/_control/subscriptions/{id}/give_up"), Value::Null).await;
+    let again = app.subscribe(&person, GOOD_CARD).await;
+    assert!(again != id && app.tier(&person).await == "pro");
+    assert_eq!(calls(&app, "POST /v1/customers").await, 1);
+}
+
+#[tokio::test]
+async fn the_same_key_is_the_same_page() {
+    let app = start().await;
+    let person = app.person().await;
+    let ask = async || {
+        let request = app.request("POST", "/api/subscription/pro").by(&person).json(page());
+        request.header("idempotency-key", "once").send().await.expect(200)
+    };
+    let first = ask().await;
+    app.pay(&first.text("/session_id"), GOOD_CARD).await;
+    let second = ask().await;
+    assert_eq!(second.header("idempotency-replayed"), Some("true"));
+    assert_eq!(second.text("/checkout_url"), first.text("/checkout_url"));
+}
+
+#[tokio::test]
+async fn a_fault_of_stripes_leaves_one_customer_and_one_page() {
+    let app = start().await;
+    let person = app.person().await;
+    let down = json!({ "fault": "status", "status": 503 });
+    app.stripe_faults(json!([down, down])).await;
+    let answer = post(&app, &person, "pro", page()).await.expect_problem(503, "unavailable");
+    assert!(answer.header("retry-after").is_some());
+    // The answers of a customer and of a page are lost; both were made.
+    let (lost, none) = (json!({ "fault": "lost" }), json!({ "fault": "none" }));
+    app.stripe_faults(json!([lost, none, none, none, lost])).await;
+    let session = post(&app, &person, "pro", page()).await.expect(200).text("/session_id");
+    let open = sessions(&app, "open").await;
+    assert_eq!(open.iter().map(|one| one["id"].as_str().unwrap()).collect::<Vec<_>>(), [session.as_str()]);
+    let customers: BTreeSet<String> =
+        open.iter().map(|one| one["customer"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(customers.len(), 1);
+    app.stripe_faults(json!([{ "fault": "status", "status": 400 }])).await;
+    let _ = post(&app, &person, "pro", page()).await.expect_problem(500, "internal");
+}
+
+#[tokio::test]
+async fn a_customer_who_is_gone_at_stripe_is_made_anew() {
+    let app = start().await;
+    let person = app.person().await;
+    let _ = app.checkout(&person).await;
+    let customer: String = app.stored("SELECT customer_id FROM subscriptions").await;
+    app.stripe("DELETE", &format!("/_control/customers/{customer}"), Value::Null).await;
+    let id = app.subscribe(&person, GOOD_CARD).await;
+    assert!(!id.is_empty() && app.tier(&person).await == "pro");
+    assert_ne!(app.stored::<String>("SELECT customer_id FROM subscriptions").await, customer);
+}
+
+#[tokio::test]
+async fn nothing_that_a_client_sends_makes_a_pro_of_anybody() {
+    let app = start().await;
+    let (person, other) = (app.person().await, app.person().await);
+    let basic = async |who: &Person| assert_eq!(app.tier(who).await, "basic");
+    for (field, value, code) in [
+        ("price_id", json!("price_for_nothing"), "price_not_offered"),
+        ("success_url", json!("https://evil.example/"), "redirect_not_allowed"),
+        ("cancel_url", json!("https://app.example.com.evil.example/"), "redirect_not_allowed"),
+    ] {
+        let mut body = page();
+        body[field] = value;
+        let answer = post(&app, &person, "pro", body).await.expect_problem(422, code);
+        assert!(answer.text("/detail").starts_with(field));
+    }
+    post(&app, &person, "pro", json!({})).await.expect_invalid(&["success_url", "cancel_url"]);
+    post(&app, &person, "pro", json!({ "success_url": "http://app.example.com", "cancel_url": "x" }))
+        .await
+        .expect_invalid(&["success_url", "cancel_url"]);
+    let mut body = page();
+    for (field, value) in [
+        ("customer", json!("cus_1")),
+        ("client_reference_id", json!(other.id)),
+        ("user_id", json!(other.id)),
+        ("line_items", json!([{ "price_data": { "unit_amount": 1 } }])),
+        ("tier", json!("pro")),
+        ("status", json!("active")),
+        ("metadata", json!({ "user_id": other.id })),
+        ("trial_period_days", json!(1_000)),
+        ("mode", json!("setup")),
+    ] {
+        body[field] = value;
+    }
+    let session = post(&app, &person, "pro", body).await.expect(200).text("/session_id");
+    let stored = app.stripe("GET", &format!("/v1/checkout/sessions/{session}"), Value::Null).await;
+    assert_eq!(
+        (&stored["client_reference_id"], &stored["mode"]),
+        (&json!(person.id), &json!("subscription"))
+    );
+    app.deliver_all().await;
+    basic(&person).await;
+    // What one of them pays for is theirs alone.
+    app.pay(&session, GOOD_CARD).await;
+    app.deliver_all().await;
+    basic(&other).await;
+    for path in ["cancel", "reactivate"] {
+        let _ = post(&app, &other, path, Value::Null).await.expect_problem(404, "no_subscription");
+    }
+    let portal = json!({ "return_url": "https://app.example.com/" });
+    let _ = post(&app, &other, "portal", portal).await.expect_problem(404, "no_customer");
+    let portal = json!({ "return_url": "https://evil.example/" });
+    let _ = post(&app, &person, "portal", portal).await.expect_problem(422, "redirect_not_allowed");
+}
+
+#[tokio::test]
+async fn an_account_that_is_deleted_pays_no_more_and_can_pay_no_more() {
+    let app = start().await;
+    let person = app.person().await;
+    let _ = app.subscribe(&person, GOOD_CARD).await;
+    let browsing = app.person().await;
+    let session = app.checkout(&browsing).await;
+    for one in [&person, &browsing] {
+        let leave =
+            app.request("DELETE", "/api/user/me").by(one).json(json!({ "password": testkit::PASSWORD }));
+        let _ = leave.send().await.expect(200);
+    }
+    assert_eq!(
+        app.stripe("GET", "/v1/subscriptions?status=all", Value::Null).await["data"][0]["status"],
+        "canceled"
+    );
+    assert_eq!(
+        app.stripe("GET", &format!("/v1/checkout/sessions/{session}"), Value::Null).await["status"],
+        "expired"
+    );
+    for table in ["users", "subscriptions"] {
+        assert_eq!(app.stored::<i64>(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
+    }
+    app.deliver_all().await;
+}
+
+#[tokio::test]
+async fn an_account_is_kept_until_stripe_has_been_told() {
+    let app = start().await;
+    let person = app.person().await;
+    let _ = app.subscribe(&person, GOOD_CARD).await;
+    let down = json!({ "fault": "status", "status": 500 });
+    app.stripe_faults(json!([down, down])).await;
+    let leave =
+        app.request("DELETE", "/api/user/me").by(&person).json(json!({ "password": testkit::PASSWORD }));
+    let _ = leave.send().await.expect(200);
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM users WHERE deleted_at IS NOT NULL").await, 1);
+    let _ = app.request("GET", "/api/user/me").by(&person).send().await.expect(401);
+    app.advance(Duration::from_mins(2));
+    let swept = sweeper::sweep(&app.app).await.unwrap();
+    assert_eq!(swept.purged, 1);
+    assert_eq!(
+        app.stripe("GET", "/v1/subscriptions?status=all", Value::Null).await["data"][0]["status"],
+        "canceled"
+    );
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM users").await, 0);
+}

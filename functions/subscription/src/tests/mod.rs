@@ -1,0 +1,27 @@
+mod changing;
+mod checkout;
+mod plans;
+
+use serde_json::{Value, json};
+use testkit::{Answer, Person, TestApp};
+
+/// What a person does around their plan.
+async fn start() -> TestApp {
+    let routes = crate::routes().merge(webhook::routes()).merge(user::routes()).merge(chatroom::routes());
+    TestApp::serving(routes).start().await
+}
+
+async fn post(app: &TestApp, person: &Person, path: &str, body: Value) -> Answer {
+    let request = app.request("POST", &format!("/api/subscription/{path}")).by(person);
+    if body.is_null() { request.send().await } else { request.json(body).send().await }
+}
+
+/// The addresses of a checkout page.
+fn page() -> Value {
+    json!({ "success_url": "https://app.example.com/paid", "cancel_url": "https://app.example.com/plans" })
+}
+
+async fn status(app: &TestApp, person: &Person) -> Value {
+    let answer = app.request("GET", "/api/subscription/status").by(person).send().await.expect(200);
+    answer.body["subscription"].clone()
+}

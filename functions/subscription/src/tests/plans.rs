@@ -1,0 +1,40 @@
+//! What there is to choose from.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::start;
+
+async fn plans(app: &testkit::TestApp) -> Value {
+    app.event("subscription-plans", None, None).send().await.expect(200).body["plans"].clone()
+}
+
+#[tokio::test]
+async fn plans_say_what_they_have_and_what_stripe_takes_for_them() {
+    let app = start().await;
+    // Whatever other tests have had cached.
+    app.advance(Duration::from_mins(11));
+    let plans = plans(&app).await;
+    assert_eq!(plans[0]["id"], "basic");
+    assert_eq!((&plans[0]["price"], &plans[0]["limits"]["daily_messages"]), (&json!(0), &json!(5)));
+    let pro = &plans[1];
+    assert_eq!((&pro["id"], &pro["name"], &pro["price"]), (&json!("pro"), &json!("Pro"), &json!(1_499)));
+    assert_eq!((&pro["currency"], &pro["interval"]), (&json!("usd"), &json!("month")));
+    assert_eq!(pro["features"][0], "1000 messages a day");
+}
+
+#[tokio::test]
+async fn a_price_is_kept_and_an_old_one_is_better_than_none() {
+    let app = testkit::TestApp::serving(crate::routes()).start().await;
+    app.advance(Duration::from_hours(24));
+    let (first, down) = (plans(&app).await, json!({ "fault": "status", "status": 500 }));
+    app.stripe_faults(json!([down, down])).await;
+    assert_eq!(plans(&app).await, first, "it is kept");
+    app.advance(Duration::from_hours(24));
+    assert_eq!(plans(&app).await, first, "the old one is shown");
+    let unknown =
+        testkit::TestApp::serving(crate::routes()).var("STRIPE_PRICE_ID", "price_of_nothing").start().await;
+    let answer = unknown.request("GET", "/api/subscription/plans").send().await;
+    let _ = answer.expect_problem(500, "internal");
+}

@@ -1,0 +1,84 @@
+//! What is read of an event of Stripe's: whose it is. What has happened is read from Stripe itself, so an event that comes
+//! twice, late, or before another does no harm.
+
+use serde::Deserialize;
+
+/// The events after which a customer's subscriptions may be others than before.
+const TELLING: [&str; 12] = [
+    "checkout.session.async_payment_failed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.completed",
+    "customer.subscription.created",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+    "customer.subscription.updated",
+    "invoice.paid",
+    "invoice.payment_action_required",
+    "invoice.payment_failed",
+    "invoice.payment_succeeded",
+];
+
+/// An event.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Event {
+    /// Stripe's id of it.
+    pub(crate) id: String,
+    /// What has happened.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    data: Data,
+}
+
+#[derive(Debug, Deserialize)]
+struct Data {
+    object: Object,
+}
+
+#[derive(Debug, Deserialize)]
+struct Object {
+    customer: Option<Customer>,
+}
+
+/// A reference, or where it is expanded the customer as a whole.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Customer {
+    Id(String),
+    Whole { id: String },
+}
+
+impl Event {
+    /// Whether it tells of subscriptions at all.
+    pub(crate) fn is_telling(&self) -> bool {
+        TELLING.contains(&self.kind.as_str())
+    }
+
+    /// Whose it is.
+    pub(crate) fn customer(&self) -> Option<&str> {
+        self.data.object.customer.as_ref().map(|customer| match customer {
+            Customer::Id(id) | Customer::Whole { id } => id.as_str(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_customer_is_found_as_a_reference_or_as_a_whole() {
+        let event = |customer| {
+            let object = json!({ "object": "invoice", "customer": customer, "whatever": [1] });
+            let event =
+                json!({ "id": "evt_1", "type": "invoice.paid", "data": { "object": object }, "new": {} });
+            serde_json::from_value::<Event>(event).unwrap()
+        };
+        assert_eq!(event(json!("cus_1")).customer(), Some("cus_1"));
+        assert_eq!(event(json!({ "id": "cus_2", "object": "customer" })).customer(), Some("cus_2"));
+        assert_eq!(event(json!(null)).customer(), None);
+        assert!(event(json!(null)).is_telling());
+    }
+}

@@ -1,0 +1,35 @@
+//! What others have to tell us: Stripe's events. One file an endpoint.
+
+mod event;
+mod stripe;
+mod test;
+#[cfg(test)]
+mod tests;
+
+use app::Need;
+use utoipa::OpenApi;
+use web::Routes;
+use web::openapi::Part;
+
+/// What this function cannot do without.
+pub const NEEDS: &[Need] =
+    &[Need::Database, Need::Redis, Need::Tokens, Need::Table, Need::Stripe, Need::StripeWebhooks];
+
+/// The routes below `/api/webhook`. Both are for everybody: the first is proven by its signature.
+pub fn routes() -> Routes {
+    Routes::new().signed_post("/api/webhook/stripe", stripe::handle).get("/api/webhook/test", test::handle)
+}
+
+/// What the handlers say of themselves.
+#[derive(OpenApi)]
+#[openapi(
+    tags((name = "Webhook", description = "What others have to tell us.")),
+    paths(stripe::handle, test::handle)
+)]
+struct Documentation;
+
+/// The routes, and what is said of them in the OpenAPI document.
+#[must_use]
+pub fn documented() -> Part {
+    Part { routes: routes(), document: Documentation::openapi() }
+}

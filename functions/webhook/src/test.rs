@@ -1,0 +1,41 @@
+//! `GET /api/webhook/test`.
+
+use app::App;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use web::{ApiError, success};
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct Tested {
+    message: &'static str,
+    configured: Configured,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct Configured {
+    stripe_secret_key: bool,
+    stripe_webhook_secret: bool,
+    stripe_price_id: bool,
+}
+
+/// Which parts of the payments are configured; never with what. For everybody.
+#[utoipa::path(
+    get, path = "/api/webhook/test", operation_id = "webhook_test", tag = "Webhook",
+    responses(
+        (status = 200, description = "What is configured.", body = Tested),
+    ),
+)]
+pub(crate) async fn handle(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+    let billing = &app.config.billing;
+    let is_set = |secret: &SecretString| !secret.expose_secret().is_empty();
+    Ok(success(Tested {
+        message: "Webhook endpoint is there",
+        configured: Configured {
+            stripe_secret_key: is_set(&billing.secret_key),
+            stripe_webhook_secret: billing.webhook_secrets.iter().any(is_set),
+            stripe_price_id: !billing.price_id.is_empty(),
+        },
+    }))
+}
