@@ -1,5 +1,8 @@
 //! The local stack and the test runner, `cargo dev`: see `docs/local.md`.
 
+// Stripe's objects have some hundred fields, and `json!` goes one level deeper for each.
+#![recursion_limit = "512"]
+
 pub mod commands;
 #[cfg(test)]
 mod contract;
@@ -18,5 +21,6 @@ pub mod services;
 pub mod settings;
 pub mod stack;
 pub mod state;
+pub mod stripe;
 pub mod template;
 pub mod web;

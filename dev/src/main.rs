@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
-use dev::commands::{admin, down, env, faults, logs, openapi, status, test, up};
+use dev::commands::{admin, down, env, faults, logs, openapi, status, stripe, test, up};
 use dev::functions::Reload;
 use dev::home::Home;
 use dev::services::gemini;
@@ -39,7 +39,8 @@ enum Command {
     Status,
     /// Show the log of a function or a service, or of all functions.
     Logs {
-        /// auth, user, chatroom, site, worker; functions, pump, postgres, redis, aws, gemini, migrate.
+        /// auth, user, chatroom, subscription, webhook, queue, site, worker, sweeper; functions, pump, postgres, redis, aws,
+        /// gemini, stripe, migrate.
         name: Option<String>,
         /// Go on until Ctrl-C.
         #[arg(short, long)]
@@ -54,6 +55,11 @@ enum Command {
         /// Make it an ordinary account again.
         #[arg(long)]
         revoke: bool,
+    },
+    /// See to what concerns payments.
+    Stripe {
+        #[command(subcommand)]
+        command: stripe::Command,
     },
     /// Stop the worker: what it has begun is finished, messages stay in the queue.
     Stop {
@@ -117,6 +123,7 @@ async fn run(options: Options) -> Result<ExitCode> {
         Command::Logs { name, follow } => logs::run(&home, name.as_deref(), follow).await?,
         Command::Env => env::run(&home)?,
         Command::Admin { number, revoke } => admin::run(&home, &number, revoke).await?,
+        Command::Stripe { command } => stripe::run(&home, command).await?,
         Command::Stop { part: Part::Worker } => {
             let _lock = home.lock()?;
             pump::stop(&home).await?;

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use uuid::Uuid;
 
 /// Every variable that the functions read.
-pub const CONTRACT: [&str; 51] = [
+pub const CONTRACT: [&str; 59] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
@@ -57,10 +57,18 @@ pub const CONTRACT: [&str; 51] = [
     "RATE_LIMIT_PRO_MAX_REQUESTS",
     "RATE_LIMIT_USER_MAX_REQUESTS",
     "RATE_LIMIT_WINDOW_MS",
+    "REDIRECT_HOSTS",
     "REDIS_URL",
     "REFRESH_EXPIRES_IN",
     "RESPONSE_CACHE_TTL",
     "RETRY_BASE_DELAY_MS",
+    "STRIPE_BASE_URL",
+    "STRIPE_BILLING_ADDRESS",
+    "STRIPE_PAST_DUE_GRACE",
+    "STRIPE_PRICE_ID",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_TAX_ID_COLLECTION",
+    "STRIPE_WEBHOOK_SECRET",
     "TABLE_NAME",
     "WORKER_CONCURRENCY",
 ];

@@ -9,9 +9,10 @@ use crate::functions::{self, Reload};
 use crate::home::Home;
 use crate::services::aws::{self, Aws, Memory};
 use crate::services::postgres::{self, Durability, Postgres};
-use crate::services::{gemini, redis};
+use crate::services::{gemini, redis, stripe};
 use crate::settings::{Settings, secret};
 use crate::state::State;
+use crate::stripe::PRICE;
 use crate::template::Template;
 use crate::{fleet, progress, pump, python};
 
@@ -96,6 +97,7 @@ impl Stack {
     /// When anything cannot be started.
     pub async fn start_functions(mut self) -> Result<State> {
         self.start_gemini().await?;
+        self.start_stripe().await?;
         self.settings.set_default("ENVIRONMENT", "local");
         self.settings.set_default("OTP_DELIVERY", "response");
         self.settings.set_default("JWT_SECRET", secret(&self.home.folder("")?.join("jwt.secret"))?);
@@ -159,6 +161,32 @@ impl Stack {
             self.state.add(&self.home, service)?;
         }
         Ok(())
+    }
+
+    /// Starts the stand-in for Stripe, unless that was done or the developer has a Stripe account.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn start_stripe(&mut self) -> Result<()> {
+        // Where people are sent back to is theirs to say with an account of theirs too; on a laptop it is the laptop.
+        self.settings.set_default("REDIRECT_HOSTS", "localhost,127.0.0.1");
+        if self.state.service(stripe::NAME).is_some() || self.is_given("Stripe", "STRIPE_SECRET_KEY") {
+            return Ok(());
+        }
+        let path = self.home.folder("")?.join("stripe.webhook.secret");
+        let secret_of_webhooks = secret(&path)?;
+        let is_kept = matches!(self.plan.durability, Durability::Kept);
+        let path = path.to_string_lossy();
+        let service = stripe::start(&self.home, self.plan.port, &path, is_kept).await?;
+        for (name, value) in [
+            ("STRIPE_SECRET_KEY", stripe::KEY),
+            ("STRIPE_PRICE_ID", PRICE),
+            ("STRIPE_WEBHOOK_SECRET", &secret_of_webhooks),
+            ("STRIPE_BASE_URL", &service.address),
+        ] {
+            self.settings.set_default(name, value);
+        }
+        self.state.add(&self.home, service)
     }
 
     /// Whether the developer has one of their own, which is said.

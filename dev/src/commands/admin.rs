@@ -30,7 +30,11 @@ pub async fn run(home: &Home, number: &str, revoke: bool) -> Result<()> {
     Ok(())
 }
 
-fn environment(home: &Home) -> Result<BTreeMap<String, String>> {
+/// What the stack that runs has its functions run with, or what is set here if that has a database.
+///
+/// # Errors
+/// When there is neither.
+pub(super) fn environment(home: &Home) -> Result<BTreeMap<String, String>> {
     let given = Settings::of_developer(home.root())?;
     if given.get("DATABASE_URL").is_some() {
         return Ok(given.variables().clone());

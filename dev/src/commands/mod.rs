@@ -7,6 +7,7 @@ pub mod faults;
 pub mod logs;
 pub mod openapi;
 pub mod status;
+pub mod stripe;
 pub mod test;
 pub mod up;
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::home::Home;
-use crate::services::{aws, gemini, postgres, redis};
+use crate::services::{aws, gemini, postgres, redis, stripe};
 use crate::state::{Service, State};
 use crate::{functions, pump, web};
 use tokio::net::TcpStream;
@@ -45,6 +45,7 @@ async fn condition(state: &State, service: &Service) -> (String, bool) {
             redis::answers(port.unwrap_or_default()).await
         }
         aws::NAME => aws::answers(&service.address).await,
+        stripe::NAME => web::status(&format!("{}/c/pay/none", service.address)).await == Some(404),
         gemini::NAME => web::status(&format!("{}/_control/calls", service.address)).await == Some(200),
         functions::NAME => web::status(&format!("{}/health", service.address)).await == Some(200),
         _ => true,

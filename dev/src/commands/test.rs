@@ -11,8 +11,8 @@ use crate::functions::{self, Port, Reload};
 use crate::home::Home;
 use crate::process::{Launch, run as process};
 use crate::progress::note;
-use crate::services::gemini;
 use crate::services::postgres::Durability;
+use crate::services::{gemini, stripe};
 use crate::settings::{CONTRACT, MANY, Settings};
 use crate::stack::{self, Plan, Stack, TEST_DATABASE};
 use crate::state::State;
@@ -98,6 +98,7 @@ async fn all(home: &Home, options: &Options) -> Result<bool> {
     };
     let mut stack = Stack::new(home, plan, settings());
     stack.start_storage().await?;
+    stack.start_stripe().await?;
     let workspace = options.e2e || workspace(home, &stack, options).await?;
     if options.unit {
         return Ok(workspace);
@@ -137,6 +138,7 @@ async fn workspace(home: &Home, stack: &Stack, options: &Options) -> Result<bool
             ("TEST_AWS_ENDPOINT_URL", setting("AWS_ENDPOINT_URL")?),
             ("TEST_TABLE_NAME", setting("TABLE_NAME")?),
         ])
+        .env([("TEST_STRIPE_URL", setting("STRIPE_BASE_URL")?)])
         .env([
             ("AWS_ACCESS_KEY_ID", setting("AWS_ACCESS_KEY_ID")?),
             ("AWS_SECRET_ACCESS_KEY", setting("AWS_SECRET_ACCESS_KEY")?),
@@ -146,12 +148,14 @@ async fn workspace(home: &Home, stack: &Stack, options: &Options) -> Result<bool
 
 async fn end_to_end(home: &Home, state: &State, options: &Options) -> Result<bool> {
     let gemini = state.service(gemini::NAME).context("the stand-in for Gemini is not there")?;
+    let stripe = state.service(stripe::NAME).context("the stand-in for Stripe is not there")?;
     let (cargo_args, test_args) = options.split();
     let launch = cargo(home, ["test", "--workspace", "--test", "e2e"])
         .args(cargo_args)
         .args(["--"])
         .args(test_args)
         .env([("E2E_BASE_URL", state.base_url.as_str()), ("E2E_GEMINI_URL", gemini.address.as_str())])
+        .env([("E2E_STRIPE_URL", stripe.address.as_str())])
         .env([("E2E_HOME", home.dir().display().to_string())]);
     process::shown(&launch).await
 }

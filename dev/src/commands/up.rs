@@ -12,8 +12,8 @@ use crate::functions::{self, Port, Reload};
 use crate::home::Home;
 use crate::process::tail;
 use crate::progress::{note, say};
-use crate::services::gemini;
 use crate::services::postgres::Durability;
+use crate::services::{gemini, stripe};
 use crate::settings::Settings;
 use crate::stack::{self, Plan, Stack};
 use crate::state::State;
@@ -87,6 +87,12 @@ fn welcome(home: &Home, state: &State, detach: bool) {
     ];
     if state.service(gemini::NAME).is_some() {
         lines.push("Gemini    a stand-in: set GEMINI_API_KEY, here or in .env, for the real one".to_owned());
+    }
+    if let Some(stripe) = state.service(stripe::NAME) {
+        let page = &stripe.address;
+        lines.push(format!(
+            "Stripe    a stand-in at {page}: set STRIPE_SECRET_KEY, here or in .env, for the real one"
+        ));
     }
     let stop = if detach { "cargo dev down" } else { "Ctrl-C, or cargo dev down elsewhere" };
     lines.extend([

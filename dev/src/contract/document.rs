@@ -14,13 +14,16 @@ use crate::template::Template;
 const WRITE: &str = "OPENAPI_WRITE";
 
 /// What may be asked without a token. A route that is added here is open to everybody.
-const PUBLIC: [&str; 9] = [
+const PUBLIC: [&str; 12] = [
     "POST /api/auth/send-signup-otp",
     "POST /api/auth/verify-signup-otp",
     "POST /api/auth/login",
     "POST /api/auth/forgot-password",
     "POST /api/auth/reset-password",
     "POST /api/auth/refresh",
+    "GET /api/subscription/plans",
+    "POST /api/webhook/stripe",
+    "GET /api/webhook/test",
     "GET /api/queue/status",
     "GET /health",
     "GET /openapi.json",

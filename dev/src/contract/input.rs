@@ -6,9 +6,10 @@ use web::Route;
 
 use super::{NOBODYS, path_of, sample, start, table};
 
-/// The routes that take a body.
+/// The routes that take a body, but for those that look at nothing of it before they know its signature.
 fn with_body() -> Vec<(Route, Value)> {
-    let taking = table().into_iter().filter_map(|route| sample(&route).map(|body| (route, body)));
+    let unsigned = table().into_iter().filter(|route| !route.signed);
+    let taking = unsigned.filter_map(|route| sample(&route).map(|body| (route, body)));
     let taking: Vec<_> = taking.collect();
     assert!(taking.len() > 12, "only {} events have a body", taking.len());
     taking

@@ -21,6 +21,8 @@ fn parts() -> Vec<(&'static str, Part)> {
         ("auth", auth::documented()),
         ("user", user::documented()),
         ("chatroom", chatroom::documented()),
+        ("subscription", subscription::documented()),
+        ("webhook", webhook::documented()),
         ("queue", queue::documented()),
         ("site", site::documented()),
     ]

@@ -25,6 +25,7 @@ use crate::services::{Aws, redis};
 use crate::settings::{MANY, Settings, secret};
 use crate::stack::{self, Plan, Stack};
 use crate::state::State;
+use crate::stripe::{self, Endpoint};
 use crate::web;
 
 /// How long a received item stays away whose worker died: minutes in the template, for nobody waits there.
@@ -42,6 +43,7 @@ pub(crate) struct World {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) lambda: Lambda,
     pub(crate) gemini: StandIn,
+    pub(crate) stripe: stripe::StandIn,
     pub(crate) aws: Aws,
     /// Between the functions and Postgres.
     pub(crate) postgres: Proxy,
@@ -49,7 +51,7 @@ pub(crate) struct World {
     pub(crate) redis: Proxy,
     /// A look at the database that no fault gets in the way of.
     pub(crate) db: Look,
-    gemini_server: JoinHandle<Result<()>>,
+    servers: [JoinHandle<Result<()>>; 2],
 }
 
 impl World {
@@ -62,11 +64,13 @@ impl World {
         let mut stack = Stack::new(&home, plan, Settings::none());
         stack.start_storage().await?;
         let (gemini, gemini_url, gemini_server) = start_gemini().await?;
+        let (stripe, stripe_url, stripe_server) = start_stripe().await?;
         let mut env = stack.settings().variables().clone();
         let jwt_secret = secret(&home.folder("")?.join("jwt.secret"))?;
         for (name, value) in USUAL
             .iter()
             .chain(&[("GEMINI_BASE_URL", gemini_url.as_str()), ("JWT_SECRET", jwt_secret.as_str())])
+            .chain(&[("STRIPE_BASE_URL", stripe_url.as_str())])
         {
             env.insert((*name).to_owned(), (*value).to_owned());
         }
@@ -89,7 +93,10 @@ impl World {
         state.save(&home)?;
         let aws = stack::aws_of(&Settings::from(env.clone()))?;
         let db = Look::new(&database_url).await?;
-        let world = Self { home, env, lambda, gemini, aws, postgres, redis, db, gemini_server };
+        let url = format!("{}/api/webhook/stripe", lambda.base_url());
+        stripe.set_endpoint(STRIPE_KEY, Endpoint { url, secret: STRIPE_WEBHOOK_SECRET.to_owned() });
+        let servers = [gemini_server, stripe_server];
+        let world = Self { home, env, lambda, gemini, stripe, aws, postgres, redis, db, servers };
         world.set_visibility_timeout(VISIBILITY_TIMEOUT).await?;
         Ok(world)
     }
@@ -237,7 +244,7 @@ impl World {
 
 /// What the functions of every world run with: no limit that would hinder a suite which is many users at one address, and
 /// short waits.
-const USUAL: [(&str, &str); 8] = [
+const USUAL: [(&str, &str); 12] = [
     ("ENVIRONMENT", "local"),
     ("OTP_DELIVERY", "response"),
     ("GEMINI_API_KEY", "local"),
@@ -246,7 +253,15 @@ const USUAL: [(&str, &str); 8] = [
     ("GEMINI_TOKENS_PER_MINUTE", "100000000"),
     ("BASIC_DAILY_MESSAGE_LIMIT", "1000000"),
     ("RETRY_BASE_DELAY_MS", "200"),
+    ("STRIPE_SECRET_KEY", STRIPE_KEY),
+    ("STRIPE_PRICE_ID", stripe::PRICE),
+    ("STRIPE_WEBHOOK_SECRET", STRIPE_WEBHOOK_SECRET),
+    ("REDIRECT_HOSTS", "localhost"),
 ];
+
+/// The account that a world has at Stripe, and what its webhooks are signed with.
+pub(crate) const STRIPE_KEY: &str = "sk_test_of_the_faults";
+const STRIPE_WEBHOOK_SECRET: &str = "whsec_of_the_faults_suite";
 
 /// Puts a proxy in front of the server whose address is in the variable `name`, and answers the server's own.
 async fn proxied(env: &mut BTreeMap<String, String>, name: &str) -> Result<(String, Proxy)> {
@@ -264,8 +279,16 @@ async fn start_gemini() -> Result<(StandIn, String, JoinHandle<Result<()>>)> {
     Ok((stand_in, url, server))
 }
 
+async fn start_stripe() -> Result<(stripe::StandIn, String, JoinHandle<Result<()>>)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("listening as Stripe")?;
+    let url = format!("http://{}", listener.local_addr().context("reading Stripe's port")?);
+    let stand_in = stripe::StandIn::new(&url);
+    let server = tokio::spawn(stand_in.clone().serve(listener));
+    Ok((stand_in, url, server))
+}
+
 impl Drop for World {
     fn drop(&mut self) {
-        self.gemini_server.abort();
+        self.servers.iter().for_each(JoinHandle::abort);
     }
 }

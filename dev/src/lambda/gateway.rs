@@ -25,7 +25,10 @@ const LIMIT: usize = 10 * 1024 * 1024;
 pub fn function_of(path: &str) -> &str {
     let mut parts = path.trim_start_matches('/').split(['/', '?']);
     match (parts.next(), parts.next()) {
-        (Some("api"), Some(group @ ("auth" | "user" | "chatroom" | "queue"))) => group,
+        (
+            Some("api"),
+            Some(group @ ("auth" | "user" | "chatroom" | "subscription" | "webhook" | "queue")),
+        ) => group,
         _ => "site",
     }
 }

@@ -4,6 +4,7 @@ pub mod aws;
 pub mod gemini;
 pub mod postgres;
 pub mod redis;
+pub mod stripe;
 
 pub use self::aws::Aws;
 

@@ -61,8 +61,9 @@ impl Template {
         let mut parameters = self.document.get("Parameters").cloned().unwrap_or_else(|| json!({}));
         for parameter in parameters.as_object_mut().into_iter().flat_map(Map::values_mut) {
             // What must be given on deployment is of no concern here.
-            if parameter.get("Default").is_none() {
-                parameter["Default"] = json!("local");
+            if let Some(parameter) = parameter.as_object_mut().filter(|one| !one.contains_key("Default")) {
+                parameter.insert("Default".to_owned(), json!("local"));
+                parameter.remove("AllowedPattern");
             }
         }
         Ok(json!({

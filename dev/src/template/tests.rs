@@ -111,6 +111,7 @@ fn deploying_names_every_parameter_with_its_default() {
     let parameters = template.document["Parameters"].as_object().unwrap();
     for (name, parameter) in parameters {
         let default = match &parameter["Default"] {
+            Value::Null => "(yours)".to_owned(),
             Value::String(text) if text.is_empty() => "(empty)".to_owned(),
             Value::String(text) => format!("`{text}`"),
             other => format!("`{other}`"),

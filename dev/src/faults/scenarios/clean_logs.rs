@@ -17,6 +17,21 @@ use crate::faults::world::World;
 use crate::faults::{Suite, names};
 use crate::home::Home;
 
+/// What has logs of its own.
+const FUNCTIONS: [&str; 11] = [
+    "auth",
+    "user",
+    "chatroom",
+    "subscription",
+    "webhook",
+    "queue",
+    "site",
+    "worker",
+    "sweeper",
+    "migrate",
+    "pump",
+];
+
 /// What is not to be found, and what it is.
 type Secrets = BTreeMap<String, &'static str>;
 
@@ -145,10 +160,7 @@ fn logs(folder: &Path) -> Result<Vec<(String, String)>> {
     let mut logs = Vec::new();
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let is_functions =
-            ["auth", "user", "chatroom", "queue", "site", "worker", "sweeper", "migrate", "pump"]
-                .iter()
-                .any(|function| name.starts_with(function));
+        let is_functions = FUNCTIONS.iter().any(|function| name.starts_with(function));
         if is_functions {
             let bytes =
                 fs::read(entry.path()).with_context(|| format!("reading {}", entry.path().display()))?;
