@@ -14,7 +14,7 @@ use crate::template::Template;
 const WRITE: &str = "OPENAPI_WRITE";
 
 /// What may be asked without a token. A route that is added here is open to everybody.
-const PUBLIC: [&str; 12] = [
+const PUBLIC: [&str; 15] = [
     "POST /api/auth/send-signup-otp",
     "POST /api/auth/verify-signup-otp",
     "POST /api/auth/login",
@@ -25,6 +25,9 @@ const PUBLIC: [&str; 12] = [
     "POST /api/webhook/stripe",
     "GET /api/webhook/test",
     "GET /api/queue/status",
+    "GET /",
+    "GET /client.js",
+    "GET /client.css",
     "GET /health",
     "GET /openapi.json",
 ];

@@ -43,7 +43,6 @@ pub(crate) struct World {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) lambda: Lambda,
     pub(crate) gemini: StandIn,
-    pub(crate) stripe: stripe::StandIn,
     pub(crate) aws: Aws,
     /// Between the functions and Postgres.
     pub(crate) postgres: Proxy,
@@ -96,7 +95,7 @@ impl World {
         let url = format!("{}/api/webhook/stripe", lambda.base_url());
         stripe.set_endpoint(STRIPE_KEY, Endpoint { url, secret: STRIPE_WEBHOOK_SECRET.to_owned() });
         let servers = [gemini_server, stripe_server];
-        let world = Self { home, env, lambda, gemini, stripe, aws, postgres, redis, db, servers };
+        let world = Self { home, env, lambda, gemini, aws, postgres, redis, db, servers };
         world.set_visibility_timeout(VISIBILITY_TIMEOUT).await?;
         Ok(world)
     }
@@ -174,6 +173,18 @@ impl World {
         let answer = web::client().post(url).json(body).send().await.context("telling Gemini")?;
         ensure!(answer.status().is_success(), "Gemini will not: {}", answer.text().await.unwrap_or_default());
         Ok(())
+    }
+
+    /// Asks the stand-in for Stripe something, or tells it something.
+    pub(crate) async fn stripe(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+        let url = format!("{}{path}", self.var("STRIPE_BASE_URL")?);
+        let request = web::client().request(method.parse()?, url).bearer_auth(STRIPE_KEY);
+        let request = if body.is_null() { request } else { request.json(body) };
+        let answer = request.send().await.context("asking Stripe")?;
+        let status = answer.status();
+        let text = answer.text().await.context("reading what Stripe says")?;
+        ensure!(status.is_success(), "{method} {path}: Stripe will not: {text}");
+        Ok(serde_json::from_str(&text).unwrap_or_default())
     }
 
     /// Has Gemini answer as usual.
@@ -260,7 +271,7 @@ const USUAL: [(&str, &str); 12] = [
 ];
 
 /// The account that a world has at Stripe, and what its webhooks are signed with.
-pub(crate) const STRIPE_KEY: &str = "sk_test_of_the_faults";
+const STRIPE_KEY: &str = "sk_test_of_the_faults";
 const STRIPE_WEBHOOK_SECRET: &str = "whsec_of_the_faults_suite";
 
 /// Puts a proxy in front of the server whose address is in the variable `name`, and answers the server's own.

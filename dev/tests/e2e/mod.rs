@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod answering;
+mod browser;
 mod leaving;
 mod operator;
+mod paying;
 mod person;
 mod quota;
 mod stack;

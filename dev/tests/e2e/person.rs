@@ -37,6 +37,25 @@ impl Person {
         person
     }
 
+    /// Somebody who has signed in elsewhere.
+    pub fn signed_in(stack: &Stack, token: &str, number: &str) -> Self {
+        let (token, number) = (token.to_owned(), number.to_owned());
+        Self { http: Stack::client(), base_url: stack.base_url.clone(), token, number }
+    }
+
+    /// What the API answers to a GET, once that is `right`.
+    pub async fn until(&self, path: &str, right: impl Fn(&Value) -> bool) -> Value {
+        let begun = Instant::now();
+        loop {
+            let body = self.get(path).await;
+            if right(&body) {
+                return body;
+            }
+            assert!(begun.elapsed() < PATIENCE, "GET {path}, after {PATIENCE:?}: {body}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// A new room's id.
     pub async fn create_room(&self, name: &str) -> String {
         let created = self.post("/api/chatroom", &json!({ "name": name }), 201).await;

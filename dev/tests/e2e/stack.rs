@@ -1,17 +1,22 @@
 //! The stack that is tested.
 
 use std::env;
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use dev::home::Home;
+use dev::state::State;
 use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio_postgres::NoTls;
 
 /// Where everything is.
 pub struct Stack {
     pub base_url: String,
     gemini_url: String,
+    stripe_url: String,
     home: String,
 }
 
@@ -23,6 +28,7 @@ pub fn stack() -> &'static Stack {
     STACK.get_or_init(|| Stack {
         base_url: variable("E2E_BASE_URL"),
         gemini_url: variable("E2E_GEMINI_URL"),
+        stripe_url: variable("E2E_STRIPE_URL"),
         home: variable("E2E_HOME"),
     })
 }
@@ -61,6 +67,25 @@ impl Stack {
         let answer =
             Self::client().post(url).json(&json!({"match": matching, "steps": steps})).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    }
+
+    /// Asks the stand-in for Stripe something, or tells it something.
+    pub async fn stripe(&self, method: &str, path: &str, body: &Value) -> Value {
+        let request = Self::client()
+            .request(method.parse().unwrap(), format!("{}{path}", self.stripe_url))
+            .bearer_auth(dev::services::stripe::KEY);
+        let request = if body.is_null() { request } else { request.json(body) };
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{method} {path}: {}", answer.text().await.unwrap());
+        answer.json().await.unwrap()
+    }
+
+    /// Runs `sql` on the database.
+    pub async fn sql(&self, sql: &str) {
+        let state = State::load(&Home::in_folder(Path::new(&self.home))).unwrap().unwrap();
+        let (client, connection) = tokio_postgres::connect(&state.env["DATABASE_URL"], NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute(sql).await.unwrap();
     }
 
     /// How often Gemini was asked for an answer to something with `text` in it.

@@ -1,5 +1,6 @@
-//! What stands beside the API: health, and whatever no other function answers.
+//! What stands beside the API: a page to try it with, health, and whatever no other function answers.
 
+mod client;
 mod health;
 mod openapi;
 #[cfg(test)]
@@ -19,14 +20,19 @@ pub const NEEDS: &[Need] =
 /// The routes outside `/api`.
 pub fn routes() -> Routes {
     LazyLock::force(&health::STARTED);
-    Routes::new().get("/health", health::handle).get("/openapi.json", openapi::handle)
+    Routes::new()
+        .get("/", client::page)
+        .get("/client.js", client::code)
+        .get("/client.css", client::looks)
+        .get("/health", health::handle)
+        .get("/openapi.json", openapi::handle)
 }
 
 /// What the handlers say of themselves.
 #[derive(OpenApi)]
 #[openapi(
     tags((name = "Site", description = "What stands beside the API.")),
-    paths(health::handle, openapi::handle)
+    paths(client::page, client::code, client::looks, health::handle, openapi::handle)
 )]
 struct Documentation;
 

@@ -18,7 +18,7 @@ use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Value, json};
 use store::messages::searching::{self, WholeMessage};
-use store::{StoreError, chatrooms, sessions, users};
+use store::{StoreError, chatrooms, sessions, subscriptions, users};
 use tokio::time::Instant;
 use tracing::error;
 use web::{ApiError, Caller, ValidQuery};
@@ -68,7 +68,8 @@ impl<'de> Deserialize<'de> for Cursor {
     }
 }
 
-/// Everything that is held on the caller, one JSON object a line: `account`, `session`, `usage`, and each `chatroom` with its
+/// Everything that is held on the caller, one JSON object a line: `account`, `subscription`, `session`, `usage`,
+/// and each `chatroom` with its
 /// `message`s in their order. It is read and sent in pages, so that neither we nor the client ever hold all of it.
 ///
 /// The last line says how it ended: `end`; `continue`, where as much was sent as one answer takes, with the `cursor` to ask
@@ -181,6 +182,20 @@ impl Export {
                     "chatroom_count": stats.chatroom_count, "message_count": stats.message_count,
                     "ai_response_count": stats.ai_response_count, "prompt_tokens": stats.prompt_tokens,
                     "response_tokens": stats.response_tokens,
+                }),
+            );
+        }
+        let billing = subscriptions::find(&db, self.owner).await?;
+        if let Some((billing, customer)) = billing.and_then(|one| Some((one.subscription, one.customer_id?)))
+        {
+            let one = billing.as_ref();
+            lines.add(
+                "subscription",
+                json!({
+                    "stripe_customer_id": customer, "stripe_subscription_id": one.map(|one| &one.id),
+                    "status": one.map(|one| one.status), "begun_at": one.map(|one| one.created_at),
+                    "current_period_end": one.and_then(|one| one.period_end),
+                    "cancel_at_period_end": one.is_some_and(|one| one.cancel_at_period_end),
                 }),
             );
         }

@@ -42,6 +42,8 @@ pub(super) async fn run(suite: &Suite) -> Result<Figure> {
     let mut secrets = Secrets::new();
     secrets.insert(world.var("JWT_SECRET")?.to_owned(), "the secret of tokens");
     secrets.insert(PASSWORD.to_owned(), "a password");
+    secrets.insert(world.var("STRIPE_SECRET_KEY")?.to_owned(), "the key of Stripe");
+    secrets.insert(world.var("STRIPE_WEBHOOK_SECRET")?.to_owned(), "the secret of webhooks");
     let password = postgres_password(world.var("DATABASE_URL")?);
     secrets.insert(password.context("the database's address has no password")?, "the database's password");
     live(&world, &mut secrets).await?;
@@ -129,6 +131,15 @@ async fn live(world: &World, secrets: &mut Secrets) -> Result<()> {
         "/api/user/export".to_owned(),
     ] {
         ask("GET", path).send(&world.lambda).await?.expect(200)?;
+    }
+    let page = json!({ "success_url": "http://localhost/", "cancel_url": "http://localhost/" });
+    let opened =
+        ask("POST", "/api/subscription/pro".to_owned()).json(&page).send(&world.lambda).await?.expect(200)?;
+    let paying = format!("/_control/checkout/{}", opened.text("/session_id")?);
+    world.stripe("POST", &paying, &json!({ "card": "4242424242424242" })).await?;
+    keep(&opened, "/checkout_url", "the address of a checkout page")?;
+    for path in ["/api/subscription/cancel", "/api/subscription/reactivate"] {
+        ask("POST", path.to_owned()).send(&world.lambda).await?.expect(200)?;
     }
     let sent =
         post("forgot-password", json!({ "mobile_number": number })).send(&world.lambda).await?.expect(200)?;

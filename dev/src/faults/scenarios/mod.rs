@@ -2,12 +2,14 @@
 
 mod accepted;
 mod bad_input;
+mod checkouts;
 mod clean_logs;
 mod client_retry;
 mod contract;
 mod dual_write;
 mod duplicates;
 mod enumeration;
+mod forgeries;
 mod frozen_worker;
 mod gemini_failures;
 mod gemini_quota;
@@ -21,6 +23,7 @@ mod redis_outage;
 mod revocation;
 mod stolen_token;
 mod thaw;
+mod webhooks;
 mod worker_death;
 
 use super::Scenario;
@@ -47,6 +50,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     scenario!("postgres-outage", "Postgres's outage is contained, and Redis's end under load", postgres_outage, waits: true),
     scenario!("gemini-quota", "Gemini's quota is respected", gemini_quota, waits: true),
     scenario!("gemini-failures", "Gemini's failures are told apart", gemini_failures, waits: true),
+    scenario!("webhooks", "a webhook takes effect once", webhooks, waits: false),
+    scenario!("forgeries", "a forged webhook does nothing", forgeries, waits: false),
+    scenario!("checkouts", "nobody pays twice", checkouts, waits: false),
     scenario!("guessing", "neither a code nor a password can be guessed", guessing, waits: false),
     scenario!("enumeration", "nobody is enumerated", enumeration, waits: false),
     scenario!("stolen-token", "a stolen refresh token is caught", stolen_token, waits: false),

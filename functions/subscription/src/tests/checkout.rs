@@ -40,6 +40,8 @@ async fn who_pays_is_on_pro_with_the_next_request() {
     assert_eq!((&now["tier"], &now["status"]), (&json!("pro"), &json!("active")));
     let me = app.request("GET", "/api/user/me").by(&person).send().await.expect(200);
     assert_eq!(me.body["usage"]["daily_message_limit"], 1_000);
+    let export = app.request("GET", "/api/user/export").by(&person).send().await.expect(200);
+    assert!(export.body.as_str().unwrap().contains("\"type\":\"subscription\""), "{}", export.body);
     let subscription = app.stripe("GET", "/v1/subscriptions", Value::Null).await["data"][0].clone();
     assert_eq!(subscription["metadata"]["user_id"], person.id.to_string());
 }

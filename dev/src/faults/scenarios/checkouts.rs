@@ -1,0 +1,76 @@
+//! One person who asks for a checkout page many times at once, with a Stripe that fails in between.
+
+use anyhow::{Context as _, Result};
+use futures::future::try_join_all;
+use serde_json::{Value, json};
+
+use crate::faults::Suite;
+use crate::faults::figure::Figure;
+use crate::faults::person::Person;
+use crate::faults::world::World;
+
+/// How many requests there are at once.
+const AT_ONCE: usize = 50;
+
+pub(super) async fn run(suite: &Suite) -> Result<Figure> {
+    let rounds: usize = suite.scale.of(20, 2);
+    let world = World::start(suite, "checkouts", &[]).await?;
+    let mut figure =
+        Figure::new(format!("{rounds} people, {AT_ONCE} requests for a checkout page at once by each"));
+    let (mut opened, mut put_off) = (0, 0);
+    for round in 0..rounds {
+        let person = Person::sign_up(&world).await?;
+        // Half of the time answers are lost or refused in between; what was done is done.
+        if round.is_multiple_of(2) {
+            let faults =
+                ["lost", "none", "lost", "none", "none", "lost"].map(|fault| json!({ "fault": fault }));
+            world.stripe("POST", "/_control/faults", &json!(faults)).await?;
+        }
+        let ask = async |number: usize| {
+            let page = json!({
+                "success_url": format!("http://localhost/paid/{}", number % 2), "cancel_url": "http://localhost/",
+            });
+            person.request("POST", "/api/subscription/pro").json(&page).send(&world.lambda).await
+        };
+        let answers = try_join_all((0..AT_ONCE).map(ask)).await?;
+        world.stripe("POST", "/_control/faults", &json!([])).await?;
+        for answer in &answers {
+            match answer.status {
+                200 => opened += 1,
+                409 | 503 => put_off += 1,
+                other => figure.check(false, || format!("{other}: {}", answer.body)),
+            }
+        }
+        figure.check(answers.iter().any(|answer| answer.status == 200), || "nobody got a page".to_owned());
+        check(&world, &person, &mut figure).await?;
+    }
+    figure
+        .seen
+        .push(format!("{opened} were sent to the one page that was open, {put_off} were told to come back"));
+    Ok(figure)
+}
+
+/// Whoever it is has one customer at Stripe and one page on which to pay.
+async fn check(world: &World, person: &Person, figure: &mut Figure) -> Result<()> {
+    const SQL: &str =
+        "SELECT user_id::text, customer_id FROM subscriptions s JOIN users u ON u.id = s.user_id
+        WHERE u.mobile_number = $1";
+    let row = world.db.query_one(SQL, &[&person.number]).await?;
+    let (user, customer): (String, String) = (row.get(0), row.get(1));
+    let open = world.stripe("GET", "/v1/checkout/sessions?status=open&limit=100", &Value::Null).await?;
+    let open = open["data"].as_array().context("no list")?.iter();
+    let pages: Vec<&Value> = open.filter(|page| page["client_reference_id"] == user.as_str()).collect();
+    figure.check(pages.len() == 1, || format!("{} open pages", pages.len()));
+    figure.check(pages.iter().all(|page| page["customer"] == customer.as_str()), || {
+        "another customer".to_owned()
+    });
+    let events = world.stripe("GET", "/_control/events", &Value::Null).await?;
+    let events = events.as_array().context("no events")?.iter();
+    let customers = events.filter(|event| {
+        event["type"] == "customer.created"
+            && event["payload"].as_str().is_some_and(|payload| payload.contains(&user))
+    });
+    let customers = customers.count();
+    figure.check(customers == 1, || format!("{customers} customers"));
+    Ok(())
+}
