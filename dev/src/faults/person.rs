@@ -1,6 +1,6 @@
 //! People, and what they send.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use futures::future::try_join_all;
 use serde_json::json;
 use uuid::Uuid;
@@ -46,6 +46,16 @@ impl Person {
         const SQL: &str = "UPDATE users SET role = 'admin' WHERE mobile_number = $1";
         anyhow::ensure!(world.db.execute(SQL, &[&self.number]).await? == 1, "{} has no account", self.number);
         Ok(self.clone())
+    }
+
+    /// Has them pay for Pro, and answers what their subscription is called at Stripe. That of it is told by webhooks.
+    pub(crate) async fn pay(&self, world: &World) -> Result<String> {
+        let page = json!({ "success_url": "http://localhost/", "cancel_url": "http://localhost/" });
+        let opened = self.request("POST", "/api/subscription/pro").json(&page);
+        let session = opened.send(&world.lambda).await?.expect(200)?.text("/session_id")?;
+        let card = json!({ "card": "4242424242424242" });
+        let paid = world.stripe("POST", &format!("/_control/checkout/{session}"), &card).await?;
+        Ok(paid["subscription"].as_str().context("a page without a subscription")?.to_owned())
     }
 
     /// A request of theirs.

@@ -18,6 +18,8 @@ pub(super) async fn run(suite: &Suite) -> Result<Figure> {
     world.start_worker().await?;
     let (person, other) =
         (Person::sign_up(&world).await?.make_admin(&world).await?, Person::sign_up(&world).await?);
+    // So that there is something to cancel.
+    person.pay(&world).await?;
     let mut figure =
         Figure::new(format!("schemathesis, all checks, {examples} random examples an operation"));
     for (who, password) in [("with a token", PASSWORD), ("without", "")] {

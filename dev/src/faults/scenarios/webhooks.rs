@@ -64,12 +64,8 @@ fn permutation(mut number: usize) -> Vec<usize> {
 /// Somebody who has paid, and their subscription's id.
 async fn payer(world: &World) -> Result<(Person, String)> {
     let person = Person::sign_up(world).await?;
-    let page = json!({ "success_url": "http://localhost/", "cancel_url": "http://localhost/" });
-    let opened = person.request("POST", "/api/subscription/pro").json(&page);
-    let session = opened.send(&world.lambda).await?.expect(200)?.text("/session_id")?;
-    let card = json!({ "card": "4242424242424242" });
-    let paid = world.stripe("POST", &format!("/_control/checkout/{session}"), &card).await?;
-    Ok((person, paid["subscription"].as_str().context("no subscription")?.to_owned()))
+    let subscription = person.pay(world).await?;
+    Ok((person, subscription))
 }
 
 /// Ends a subscription, or has it end with its period: by turns.
