@@ -71,7 +71,7 @@ pub(super) async fn call(State(stand_in): State<StandIn>, request: Request) -> R
     let (answer, fault) = stand_in.with_account(&key, |account| {
         *account.calls.entry(call.kind()).or_default() += 1;
         match account.faults.take() {
-            Fault::Status { status } => (Err(VendorError::of_status(status)), Fault::None),
+            Fault::Status { status } => (Err(fail(account, &call, status)), Fault::None),
             fault => (act_once(account, &call), fault),
         }
     });
@@ -99,6 +99,17 @@ fn lost() -> Response {
         Err::<&[u8], _>(io::Error::other("cut as asked for"))
     });
     (StatusCode::OK, Body::from_stream(cut)).into_response()
+}
+
+/// Fails. A fault of the server's is kept under its key and answered again, as Stripe does; a refusal before anything was begun
+/// is not.
+fn fail(account: &mut Account, call: &Call, status: u16) -> VendorError {
+    let error = VendorError::of_status(status);
+    if let Some(key) = call.idempotency_key.as_ref().filter(|_| status >= 500) {
+        let replay = Replay { request: call.fingerprint(), answer: Err(error.clone()) };
+        account.replays.entry(key.clone()).or_insert(replay);
+    }
+    error
 }
 
 /// What was answered under the same key before is answered again.

@@ -45,6 +45,21 @@ pub(super) async fn pay(
     with(&stand_in, &headers, |account| account.pay(&session, card))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Beginning {
+    customer: String,
+}
+
+/// `POST /_control/subscriptions`
+pub(super) async fn begin(
+    State(stand_in): State<StandIn>,
+    headers: HeaderMap,
+    Json(beginning): Json<Beginning>,
+) -> Answer {
+    with(&stand_in, &headers, |account| Ok(account.begin(&beginning.customer)))
+}
+
 /// `POST /_control/subscriptions/{id}`
 pub(super) async fn set(
     State(stand_in): State<StandIn>,

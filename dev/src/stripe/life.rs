@@ -6,9 +6,17 @@ use super::account::{Account, Card, by_id_mut, text};
 use super::error::VendorError;
 use super::now;
 use super::objects::{self, month_after};
-use super::params::UpdateSubscription;
+use super::params::{Metadata, UpdateSubscription};
 
 impl Account {
+    /// A subscription that is begun in the dashboard, by an invoice that is paid.
+    pub(super) fn begin(&mut self, customer: &str) -> Value {
+        let subscription = objects::subscription(customer, &Metadata::new(), now());
+        self.subscriptions.push(subscription.clone());
+        self.tell("customer.subscription.created", &subscription);
+        subscription
+    }
+
     /// What a person does on the checkout page: the subscription begins, if the card pays.
     pub(super) fn pay(&mut self, session: &str, card: Card) -> Result<Value, VendorError> {
         let open = self.find("sessions", session)?;

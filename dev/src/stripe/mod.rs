@@ -13,6 +13,7 @@
 //! | call | effect |
 //! |---|---|
 //! | `POST /_control/checkout/{session} {"card": "..."}` | what a person does on the page; answers the session |
+//! | `POST /_control/subscriptions {"customer": "..."}` | somebody begins a subscription in the dashboard |
 //! | `POST /_control/subscriptions/{id}/renew` | its period ends now: it is paid for, or not, or has ended, as the card and the person wanted |
 //! | `POST /_control/subscriptions/{id}/give_up` | Stripe gives up on a payment: it is cancelled |
 //! | `POST /_control/subscriptions/{id} {...}` | sets fields of it to anything, `status` for example, as no client could |
@@ -123,6 +124,7 @@ impl StandIn {
             .route("/c/pay/{session}", get(pages::checkout).post(pages::pay))
             .route("/p/session/{session}", get(pages::portal).post(pages::portal_action))
             .route("/_control/checkout/{session}", post(control::pay))
+            .route("/_control/subscriptions", post(control::begin))
             .route("/_control/subscriptions/{id}", post(control::set))
             .route("/_control/subscriptions/{id}/renew", post(control::renew))
             .route("/_control/subscriptions/{id}/give_up", post(control::give_up))

@@ -15,6 +15,7 @@ use crate::views::Changed;
     responses(
         (status = 200, description = "It ends with its period.", body = Changed),
         (status = 404, description = "`no_subscription`: There is none that lasts."),
+        (status = 409, description = "`payment_pending`: Its first payment is under way."),
     ),
 )]
 pub(crate) async fn handle(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, ApiError> {

@@ -3,11 +3,12 @@
 use app::App;
 use axum::http::StatusCode;
 use domain::UserId;
-use domain::subscription::Subscription;
+use domain::subscription::{Subscription, SubscriptionStatus};
 use store::{StoreError, subscriptions};
 use web::ApiError;
 
-/// Has the subscription of `user` end with the period that runs, or go on after all; answers it as it is then.
+/// Has all that `user` pays for end with the period that runs, or go on after all; answers the subscription that counts as it
+/// is then.
 pub(crate) async fn set_cancel_at_period_end(
     app: &App,
     user: UserId,
@@ -16,18 +17,33 @@ pub(crate) async fn set_cancel_at_period_end(
     let mut db = app.db().await?;
     let transaction = db.transaction().await.map_err(StoreError::from)?;
     let account = subscriptions::lock(&transaction, user).await?.ok_or_else(none)?;
-    let mut settled = app.settle(&transaction, &account).await?;
-    let lasting = settled.subscription.as_ref().filter(|one| !one.status.is_over());
-    if let Some(one) = lasting.filter(|one| one.cancel_at_period_end != cancel) {
+    let customer = account.customer_id.as_ref().ok_or_else(none)?;
+    let (now, mut found) = (app.clock.now(), app.ask(&account, customer).await?);
+    for one in found.iter_mut().filter(|one| can_change(one) && one.cancel_at_period_end != cancel) {
         let changed = app.stripe()?.set_cancel_at_period_end(&one.id, cancel).await?;
-        settled = app.write(&transaction, &account, Some(changed)).await?;
+        *one = changed.seen(account.subscription.as_ref(), now);
     }
+    let settled = app.settle(&transaction, &account, found).await?;
     transaction.commit().await.map_err(StoreError::from)?;
     app.announce(&db, user, &settled).await;
-    settled.subscription.filter(|one| !one.status.is_over()).ok_or_else(none)
+    match settled.subscription {
+        Some(one) if one.status == SubscriptionStatus::Incomplete => Err(payment_pending()),
+        subscription => subscription.filter(can_change).ok_or_else(none),
+    }
+}
+
+/// Stripe changes nothing about one that has not begun, and nothing about one that is over.
+fn can_change(subscription: &Subscription) -> bool {
+    !subscription.status.is_over() && subscription.status != SubscriptionStatus::Incomplete
 }
 
 fn none() -> ApiError {
     let detail = "there is no subscription that lasts; POST /api/subscription/pro begins one";
     ApiError::new(StatusCode::NOT_FOUND, "no_subscription", detail)
+}
+
+/// 409: a subscription whose first payment is neither made nor given up.
+pub(crate) fn payment_pending() -> ApiError {
+    let detail = "a first payment is under way; it is made or given up within a day";
+    ApiError::new(StatusCode::CONFLICT, "payment_pending", detail)
 }

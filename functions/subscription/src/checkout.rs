@@ -5,7 +5,7 @@
 
 use app::App;
 use axum::http::StatusCode;
-use clients::stripe::{CheckoutSession, NewCheckout};
+use clients::stripe::{CheckoutSession, NewCheckout, Stripe, StripeError};
 use domain::subscription::{self, Subscription, SubscriptionStatus};
 use domain::{Tier, UserId};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,8 @@ use store::subscriptions::{self, BillingAccount};
 use store::{Client, StoreError, Transaction};
 use tracing::warn;
 use web::ApiError;
+
+use crate::changing::payment_pending;
 
 /// Where a person goes from the page.
 #[derive(Debug)]
@@ -59,8 +61,9 @@ async fn open_as(
         }
         pages => pages?,
     };
-    let settled = app.settle(&transaction, &account).await?;
-    if let Some(refusal) = settled.subscription.as_ref().and_then(in_the_way) {
+    let found = app.ask(&account, customer).await?;
+    if let Some(refusal) = found.iter().find_map(in_the_way) {
+        let settled = app.settle(&transaction, &account, found).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         app.announce(db, user, &settled).await;
         return Err(refusal);
@@ -75,7 +78,12 @@ async fn open_as(
         tax_id_collection: billing.tax_id_collection,
         billing_address: billing.billing_address,
     };
-    let session = only_page(app, pages, &wanted).await?;
+    let session = match only_page(app.stripe()?, pages, &wanted).await {
+        Err(PageError::Stripe(error)) if error.is_missing_customer() => return Ok(None),
+        session => session?,
+    };
+    // Only now is anything written: whoever signs in meanwhile is not to wait for Stripe.
+    let settled = app.settle(&transaction, &account, found).await?;
     let (now, expires_at) = (app.clock.now(), session.expires_at());
     let review_at = subscription::review_checkout_at(now, now, expires_at);
     subscriptions::update_checkout(&transaction, &account, expires_at, review_at, now).await?;
@@ -96,18 +104,21 @@ async fn become_customer(
     user: UserId,
     gone: Option<&str>,
 ) -> Result<String, ApiError> {
+    let known = subscriptions::find(db, user).await?.ok_or_else(|| ApiError::not_found("account"))?;
+    // Somebody has put them there by hand, and Stripe is not to have a say in it.
+    if known.tier == Tier::Pro && known.customer_id.is_none() {
+        return Err(already_subscribed());
+    }
     subscriptions::insert(db, user, app.clock.now()).await?;
     let transaction = db.transaction().await.map_err(StoreError::from)?;
     let account = lock(&transaction, user).await?;
     if let Some(customer) = account.customer_id.as_deref().filter(|customer| gone != Some(*customer)) {
         return Ok(customer.to_owned());
     }
-    // Somebody has put them there by hand.
-    if account.tier == Tier::Pro && gone.is_none() {
-        return Err(already_subscribed());
-    }
-    // Should this be killed before it commits, the next request gets the same customer by the same key.
-    let key = format!("customer-{user}-after-{}", gone.unwrap_or("none"));
+    // Should this be killed before it commits, the next request gets the same customer by the same key: for a minute, for a
+    // fault of Stripe's is kept under its key too. After that it is another one, and the first is nobody's.
+    let (minute, after) = (app.clock.now().timestamp() / 60, gone.unwrap_or("none"));
+    let key = format!("customer-{user}-after-{after}-{minute}");
     let customer = app.stripe()?.create_customer(user, &key).await?;
     subscriptions::update_customer(&transaction, &account, &customer, app.clock.now()).await?;
     transaction.commit().await.map_err(StoreError::from)?;
@@ -119,20 +130,41 @@ async fn lock(transaction: &Transaction<'_>, user: UserId) -> Result<BillingAcco
     account.filter(|account| !account.is_deleted).ok_or_else(|| ApiError::not_found("account"))
 }
 
+/// Why there is no page.
+enum PageError {
+    Stripe(StripeError),
+    Refused(ApiError),
+}
+
+impl From<StripeError> for PageError {
+    fn from(error: StripeError) -> Self {
+        Self::Stripe(error)
+    }
+}
+
+impl From<PageError> for ApiError {
+    fn from(error: PageError) -> Self {
+        match error {
+            PageError::Stripe(error) => error.into(),
+            PageError::Refused(error) => error,
+        }
+    }
+}
+
 /// Of `pages`, which are open, leaves the `wanted` one, and opens it if it is not among them.
 async fn only_page(
-    app: &App,
+    stripe: &Stripe,
     pages: Vec<CheckoutSession>,
     wanted: &NewCheckout<'_>,
-) -> Result<CheckoutSession, ApiError> {
-    let stripe = app.stripe()?;
+) -> Result<CheckoutSession, PageError> {
     let mut kept = None;
     for page in pages {
         if kept.is_none() && page.is_for(wanted) {
             kept = Some(page);
         } else if !stripe.expire_checkout(&page.id).await? {
             let detail = "something is just being paid on another page; ask again in a moment";
-            return Err(ApiError::new(StatusCode::CONFLICT, "checkout_changed", detail));
+            let error = ApiError::new(StatusCode::CONFLICT, "checkout_changed", detail);
+            return Err(PageError::Refused(error));
         }
     }
     match kept {
@@ -153,9 +185,8 @@ fn in_the_way(subscription: &Subscription) -> Option<ApiError> {
                 "there is a subscription whose payment is to be seen to: POST /api/subscription/portal";
             Some(ApiError::new(StatusCode::CONFLICT, "payment_due", detail))
         }
-        SubscriptionStatus::Canceled
-        | SubscriptionStatus::Incomplete
-        | SubscriptionStatus::IncompleteExpired => None,
+        SubscriptionStatus::Incomplete => Some(payment_pending()),
+        SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired => None,
     }
 }
 

@@ -43,11 +43,14 @@ pub(crate) async fn handle(
     Valid(input): Valid<OpenPortal>,
 ) -> Result<impl IntoResponse, ApiError> {
     let return_url = allowed(&app, "return_url", &input.return_url)?;
-    let account = subscriptions::find(&app.db().await?, caller.user_id).await?;
-    let customer = account.and_then(|account| account.customer_id).ok_or_else(|| {
+    let none = || {
         let detail = "there is nothing to see to yet: POST /api/subscription/pro comes first";
         ApiError::new(StatusCode::NOT_FOUND, "no_customer", detail)
-    })?;
-    let portal_url = app.stripe()?.create_portal(&customer, &return_url).await?;
-    Ok(success(Portal { portal_url }))
+    };
+    let account = subscriptions::find(&app.db().await?, caller.user_id).await?;
+    let customer = account.and_then(|account| account.customer_id).ok_or_else(none)?;
+    match app.stripe()?.create_portal(&customer, &return_url).await {
+        Err(error) if error.is_missing_customer() => Err(none()),
+        portal => Ok(success(Portal { portal_url: portal? })),
+    }
 }

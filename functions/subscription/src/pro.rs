@@ -43,7 +43,7 @@ struct Opened {
     request_body = GoPro,
     responses(
         (status = 200, description = "The page is open.", body = Opened),
-        (status = 409, description = "`already_subscribed`, `payment_due`, `checkout_changed`, `request_in_flight`: The caller is on Pro already; or has a subscription whose payment is to be seen to in the portal; or is just paying on another page; or the same request is being executed."),
+        (status = 409, description = "`already_subscribed`, `payment_due`, `payment_pending`, `checkout_changed`, `request_in_flight`: The caller is on Pro already; or has a subscription whose payment is to be seen to in the portal, or is under way; or is just paying on another page; or the same request is being executed."),
         (status = 422, description = "`redirect_not_allowed`, `price_not_offered`, `idempotency_key_reused`: An address leads to a host that is not allowed; or the price is not that of the plan; or the key was used with another body."),
     ),
 )]

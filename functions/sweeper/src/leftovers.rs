@@ -6,7 +6,7 @@ use app::telemetry::chain;
 use app::{App, BillingError};
 use chrono::{DateTime, Utc};
 use domain::UserId;
-use store::{StoreError, deletion, sessions};
+use store::{StoreError, deletion, sessions, subscriptions};
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info};
 
@@ -16,6 +16,8 @@ use crate::SweepError;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a deletion is left to the request that has begun it.
 const GRACE: Duration = Duration::from_mins(1);
+/// When Stripe is told again of an account that it could not be told of.
+const AGAIN: Duration = Duration::from_mins(10);
 /// How many accounts are looked at.
 const ACCOUNTS: i64 = 50;
 /// How many sessions one step deletes.
@@ -37,7 +39,7 @@ async fn delete(app: &App, purged: &mut usize) -> Result<(), StoreError> {
     let begun = {
         let db = app.db().await?;
         while sessions::delete_expired(&db, now, SESSIONS).await? > 0 {}
-        deletion::list_begun(&db, now - GRACE, ACCOUNTS).await?
+        deletion::list_begun(&db, now - GRACE, now, ACCOUNTS).await?
     };
     for user in begun {
         // One that cannot be deleted does not keep the others from it.
@@ -51,11 +53,15 @@ async fn delete(app: &App, purged: &mut usize) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Holds no connection while another is asked for: a pool may have one.
+/// Deletes what somebody wrote whatever Stripe says; the account goes with what it pays. Holds no connection while another
+/// is asked for: a pool may have one.
 async fn delete_account(app: &App, user: UserId, now: DateTime<Utc>) -> Result<(), BillingError> {
     deletion::stop_messages(&app.db().await?, user, now).await?;
-    app.sync_subscription(user).await?;
+    let ended = app.sync_subscription(user).await;
     let db = app.db().await?;
+    if ended.is_err() {
+        subscriptions::update_review(&db, user, now + AGAIN, now).await?;
+    }
     while deletion::purge(&db, user, deletion::BATCH).await? {}
-    Ok(())
+    ended.map(drop)
 }

@@ -57,12 +57,10 @@ pub enum SweepError {
 /// # Errors
 /// When Postgres or SQS does not answer. Trouble with one part does not keep the others from being done.
 pub async fn sweep(app: &App) -> Result<Swept, SweepError> {
-    let (resent, buried, purged, repaired) = tokio::join!(
-        stranded::resend(app),
-        dead_letters::bury(app),
-        Box::pin(leftovers::purge(app)),
-        Box::pin(subscriptions::review(app)),
-    );
+    let (resent, buried) = tokio::join!(stranded::resend(app), dead_letters::bury(app));
+    // One after the other, and after those: each holds a connection while Stripe is asked, and there are not many.
+    let purged = Box::pin(leftovers::purge(app)).await;
+    let repaired = Box::pin(subscriptions::review(app)).await;
     let swept = Swept { resent: resent?, buried: buried?, purged: purged?, repaired: repaired? };
     if swept != Swept::default() {
         let Swept { resent, buried, purged, repaired } = swept;

@@ -6,34 +6,37 @@ use std::time::Duration;
 use app::telemetry::chain;
 use app::{App, BillingError};
 use domain::UserId;
+use futures::{StreamExt, stream};
 use serde::Serialize;
 use store::subscriptions;
-use tokio::time::{Instant, timeout_at};
-use tracing::{error, info};
+use tokio::time::Instant;
+use tracing::error;
 
 use crate::SweepError;
 
 /// How long one sweep compares.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How many are looked at.
-const ACCOUNTS: i64 = 100;
+/// How many are taken on at a time: those that a sweep does not get to stay due.
+const ACCOUNTS: i64 = 10;
+/// How many are compared at once: each holds a connection.
+const AT_ONCE: usize = 2;
 /// When one whose comparison came to nothing is looked at again.
 const AGAIN: Duration = Duration::from_mins(10);
+/// After how many that came to nothing a sweep gives up: Stripe is away.
+const FAILURES: usize = 3;
 /// How many are read at a time when all are compared.
 const PAGE: i64 = 500;
 
-/// Compares those that are due with Stripe, and answers how many had to be put on another plan.
+/// Compares those that are due with Stripe, the longest due first, and answers how many had to be put on another plan.
 pub(crate) async fn review(app: &App) -> Result<usize, SweepError> {
     let (deadline, now) = (Instant::now() + PATIENCE, app.clock.now());
-    let due = subscriptions::take_due(&app.db().await?, now, now + AGAIN, ACCOUNTS).await?;
-    let (mut compared, count) = (Compared::default(), due.len());
-    let comparing = async {
-        for user in due {
-            compared.one(app, user).await;
+    let mut compared = Compared::default();
+    while compared.failed < FAILURES && Instant::now() < deadline {
+        let due = subscriptions::take_due(&app.db().await?, now, now + AGAIN, ACCOUNTS).await?;
+        if due.is_empty() {
+            break;
         }
-    };
-    if timeout_at(deadline, comparing).await.is_err() {
-        info!(compared.compared, count, "the rest is compared in ten minutes");
+        compared.all(app, due).await;
     }
     Ok(compared.changed)
 }
@@ -51,15 +54,19 @@ pub struct Compared {
 
 impl Compared {
     /// One that cannot be compared does not keep the others from it.
-    async fn one(&mut self, app: &App, user: UserId) {
-        match app.sync_subscription(user).await {
-            Ok(settled) => {
-                self.compared += 1;
-                self.changed += usize::from(settled.is_some_and(|settled| settled.is_new_tier));
-            }
-            Err(error) => {
-                self.failed += 1;
-                error!(error = chain(&error), user.id = %user, "a subscription could not be compared with Stripe");
+    async fn all(&mut self, app: &App, users: Vec<UserId>) {
+        let compare = |user| async move { (user, app.sync_subscription(user).await) };
+        let mut outcomes = stream::iter(users).map(compare).buffer_unordered(AT_ONCE);
+        while let Some((user, outcome)) = outcomes.next().await {
+            match outcome {
+                Ok(settled) => {
+                    self.compared += 1;
+                    self.changed += usize::from(settled.is_some_and(|settled| settled.is_new_tier));
+                }
+                Err(error) => {
+                    self.failed += 1;
+                    error!(error = chain(&error), user.id = %user, "a subscription could not be compared with Stripe");
+                }
             }
         }
     }
@@ -74,9 +81,7 @@ pub async fn reconcile(app: &App) -> Result<Compared, BillingError> {
     loop {
         let page = subscriptions::list_known(&app.db().await?, after, PAGE).await?;
         let Some(&last) = page.last() else { return Ok(compared) };
-        for user in page {
-            compared.one(app, user).await;
-        }
+        compared.all(app, page).await;
         after = Some(last);
     }
 }

@@ -21,6 +21,12 @@ pub enum BillingError {
     /// Stripe did not do what was asked.
     #[error(transparent)]
     Stripe(#[from] StripeError),
+    /// Somebody is just paying on a page that was to be closed.
+    #[error("a checkout page could not be closed: something is just being paid on it")]
+    BeingPaid,
+    /// What the plan costs is not one whole amount, and cannot be shown.
+    #[error("the price of the plan has no unit_amount: it is tiered, or in fractions of a cent")]
+    NoAmount,
     /// A mistake of ours.
     #[error(transparent)]
     Setup(#[from] NotConfigured),
@@ -33,7 +39,8 @@ impl BillingError {
         match self {
             Self::Store(error) => error.is_unavailable(),
             Self::Stripe(error) => error.is_passing(),
-            Self::Setup(_) => false,
+            Self::BeingPaid => true,
+            Self::NoAmount | Self::Setup(_) => false,
         }
     }
 }
@@ -64,56 +71,70 @@ impl App {
             transaction.commit().await.map_err(StoreError::from)?;
             return Ok(None);
         }
-        let settled = self.settle(&transaction, &account).await?;
+        let settled = match &account.customer_id {
+            Some(customer) => {
+                let found = self.ask(&account, customer).await?;
+                self.settle(&transaction, &account, found).await?
+            }
+            // Nothing that Stripe could tell of.
+            None => return Ok(None),
+        };
         transaction.commit().await.map_err(StoreError::from)?;
         self.announce(&db, user, &settled).await;
         Ok(Some(settled))
     }
 
-    /// Asks Stripe for the subscriptions of a locked account's owner and writes how they stand.
+    /// All subscriptions that `customer` has or had at Stripe, who is the owner of a locked account.
     ///
     /// # Errors
-    /// When Postgres or Stripe does not answer.
+    /// When Stripe does not answer.
+    pub async fn ask(
+        &self,
+        account: &BillingAccount,
+        customer: &str,
+    ) -> Result<Vec<Subscription>, BillingError> {
+        let (stripe, before) = (self.stripe()?, account.subscription.as_ref());
+        let found = match stripe.list_subscriptions(customer).await {
+            // A customer who was deleted at Stripe; their subscription is still known, and has ended. Where it is not, the
+            // key must be another account's: nobody is to lose their plan by that.
+            Err(error) if error.is_missing_customer() => match before {
+                Some(known) => vec![stripe.find_subscription(&known.id).await?],
+                None => Vec::new(),
+            },
+            found => found?,
+        };
+        let now = self.clock.now();
+        let found: Vec<_> = found.into_iter().map(|one| one.seen(before, now)).collect();
+        let paid =
+            |one: &&Subscription| !one.status.is_over() && one.status != SubscriptionStatus::Incomplete;
+        let lasting = found.iter().filter(paid).count();
+        if lasting > 1 {
+            error!(user.id = %account.user_id, lasting, "somebody pays more than once: see to it in Stripe's dashboard");
+        }
+        Ok(found)
+    }
+
+    /// Writes how the owner of a locked account stands, all of whose subscriptions are `found`, as Stripe has just said.
+    ///
+    /// # Errors
+    /// When Postgres does not answer.
     pub async fn settle(
         &self,
         transaction: &Transaction<'_>,
         account: &BillingAccount,
-    ) -> Result<Settled, BillingError> {
-        let found = match &account.customer_id {
-            Some(customer) => self.ask(account, customer).await?,
-            None => Vec::new(),
-        };
-        let lasting = found.iter().filter(|one| !one.status.is_over()).count();
-        if lasting > 1 {
-            error!(user.id = %account.user_id, lasting, "somebody pays more than once: see to it in Stripe's dashboard");
-        }
-        self.write(transaction, account, subscription::that_counts(found)).await
-    }
-
-    /// Writes how the owner of a locked account stands whose subscription that counts is `subscription`, as Stripe has just
-    /// said.
-    ///
-    /// # Errors
-    /// When Postgres does not answer.
-    pub async fn write(
-        &self,
-        transaction: &Transaction<'_>,
-        account: &BillingAccount,
-        subscription: Option<Subscription>,
+        found: Vec<Subscription>,
     ) -> Result<Settled, BillingError> {
         let (now, grace) = (self.clock.now(), self.config.billing.past_due_grace);
+        let subscription = subscription::that_counts(found);
         let one = subscription.as_ref();
         if let Some(unknown) = one.filter(|one| one.status == SubscriptionStatus::Unknown) {
             error!(user.id = %account.user_id, stripe.id = unknown.id, "a subscription has a status that is not known here");
         }
         let tier = one.map_or(Tier::Basic, |one| one.tier(now, grace));
-        let checkout = account
-            .checkout
-            .and_then(|(opened, expires)| subscription::review_checkout_at(now, opened, expires));
-        let review_at = match one.and_then(|one| one.review_at(now, grace)) {
-            Some(review) => Some(review),
-            None => checkout,
-        };
+        // Who is on Pro is not looked for among those who may just be paying.
+        let page = account.checkout.filter(|_| tier == Tier::Basic);
+        let page = page.and_then(|(opened, expires)| subscription::review_checkout_at(now, opened, expires));
+        let review_at = one.and_then(|one| one.review_at(now, grace)).into_iter().chain(page).min();
         let standing = Standing { subscription: one, tier, review_at };
         subscriptions::update_standing(transaction, account, standing, now).await?;
         Ok(Settled { is_new_tier: tier != account.tier, subscription, tier })
@@ -137,19 +158,6 @@ impl App {
         }
     }
 
-    async fn ask(&self, account: &BillingAccount, customer: &str) -> Result<Vec<Subscription>, BillingError> {
-        let stripe = self.stripe()?;
-        match stripe.list_subscriptions(customer).await {
-            // A customer who was deleted at Stripe; their subscription is still known, and has ended. Where it is not, the
-            // key must be another account's: nobody is to lose their plan by that.
-            Err(error) if error.is_missing_customer() => match &account.subscription {
-                Some(known) => Ok(vec![stripe.find_subscription(&known.id).await?]),
-                None => Err(error.into()),
-            },
-            found => Ok(found?),
-        }
-    }
-
     /// Ends everything that the owner of a locked account could still pay for, and forgets it. Pages on which they could pay
     /// are closed first: what was paid on one until then is among the subscriptions.
     async fn close(
@@ -159,8 +167,14 @@ impl App {
     ) -> Result<(), BillingError> {
         if let Some(customer) = &account.customer_id {
             let stripe = self.stripe()?;
-            for page in stripe.list_open_checkouts(customer).await? {
-                stripe.expire_checkout(&page.id).await?;
+            let pages = match stripe.list_open_checkouts(customer).await {
+                Err(error) if error.is_missing_customer() => Vec::new(),
+                pages => pages?,
+            };
+            for page in pages {
+                if !stripe.expire_checkout(&page.id).await? {
+                    return Err(BillingError::BeingPaid);
+                }
             }
             for one in self.ask(account, customer).await?.iter().filter(|one| !one.status.is_over()) {
                 stripe.cancel_subscription(&one.id).await?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 use tracing::warn;
 
 use crate::telemetry::chain;
@@ -11,6 +12,10 @@ use crate::{App, BillingError};
 
 /// How long a price is good before Stripe is asked again.
 const FRESH: Duration = Duration::from_mins(10);
+/// How long Stripe is waited for by somebody who can be shown an old one.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long it is not asked after that.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// What a plan costs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,17 +45,23 @@ impl App {
         if let Some(price) = kept.as_ref().filter(|price| now < price.read_at + FRESH) {
             return Ok(price.clone());
         }
-        match (self.read_price(id, now).await, kept) {
-            (Ok(price), _) => {
-                self.keep_price(id, &price).await;
-                Ok(price)
+        let Some(old) = kept else {
+            let price = self.read_price(id, now).await?;
+            self.keep_price(id, &price).await;
+            return Ok(price);
+        };
+        // Who only looks is not to wait for a Stripe that does not answer, nor to have it asked each time.
+        let read = timeout(PATIENCE, self.read_price(id, now)).await;
+        let price = match read.map_err(|elapsed| chain(&elapsed)).and_then(|read| read.map_err(|e| chain(&e)))
+        {
+            Ok(price) => price,
+            Err(error) => {
+                warn!(error, "an old price is shown");
+                PlanPrice { read_at: now - FRESH + AGAIN, ..old }
             }
-            (Err(error), Some(price)) => {
-                warn!(error = chain(&error), read_at = %price.read_at, "an old price is shown");
-                Ok(price)
-            }
-            (Err(error), None) => Err(error),
-        }
+        };
+        self.keep_price(id, &price).await;
+        Ok(price)
     }
 
     async fn read_price(&self, id: &str, read_at: DateTime<Utc>) -> Result<PlanPrice, BillingError> {
@@ -62,12 +73,8 @@ impl App {
                 count => format!("{count} {}s", recurring.interval),
             },
         );
-        Ok(PlanPrice {
-            amount: price.unit_amount.unwrap_or_default(),
-            currency: price.currency,
-            interval,
-            read_at,
-        })
+        let amount = price.unit_amount.ok_or(BillingError::NoAmount)?;
+        Ok(PlanPrice { amount, currency: price.currency, interval, read_at })
     }
 
     async fn keep_price(&self, id: &str, price: &PlanPrice) {

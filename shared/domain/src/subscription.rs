@@ -90,11 +90,25 @@ pub struct Subscription {
     pub period_end: Option<DateTime<Utc>>,
     /// Whether it ends then.
     pub cancel_at_period_end: bool,
+    /// Since when a payment has been due. Stripe does not say so: it is when we saw it first.
+    pub past_due_since: Option<DateTime<Utc>>,
 }
 
 impl Subscription {
-    /// What it entitles to at `now`, with a `grace` for a renewal that could not be paid, counted from the beginning of the
-    /// period that it was for.
+    /// This one, as it was read at `now`, with what is only known by who saw it before.
+    #[must_use]
+    pub fn seen(self, before: Option<&Self>, now: DateTime<Utc>) -> Self {
+        let since = before.filter(|before| before.id == self.id).and_then(|before| before.past_due_since);
+        let past_due_since = match self.status {
+            // A debt lasts until it is paid, however many periods begin meanwhile.
+            SubscriptionStatus::Active | SubscriptionStatus::Trialing => None,
+            SubscriptionStatus::PastDue => since.or(Some(now)),
+            _ => since,
+        };
+        Self { past_due_since, ..self }
+    }
+
+    /// What it entitles to at `now`, with a `grace` for a renewal that could not be paid.
     #[must_use]
     pub fn tier(&self, now: DateTime<Utc>, grace: Duration) -> Tier {
         let entitled = match self.status {
@@ -133,7 +147,7 @@ impl Subscription {
     }
 
     fn grace_end(&self, grace: Duration) -> Option<DateTime<Utc>> {
-        self.period_start.map(|start| start + grace)
+        self.past_due_since.map(|since| since + grace)
     }
 
     /// Which of two a person has more of; of two alike the later one.
@@ -181,7 +195,25 @@ mod tests {
             period_start: Some(at("2026-02-01T00:00:00Z")),
             period_end: Some(at("2026-03-01T00:00:00Z")),
             cancel_at_period_end: false,
+            past_due_since: Some(at("2026-02-01T00:00:00Z")),
         }
+    }
+
+    #[test]
+    fn a_debt_begins_when_it_is_seen_and_ends_when_it_is_paid() {
+        use SubscriptionStatus as S;
+        let (first, later) = (at("2026-02-01T06:00:00Z"), at("2026-03-01T06:00:00Z"));
+        let read = |status| Subscription { past_due_since: None, ..subscription(status) };
+        let seen = read(S::PastDue).seen(None, first);
+        assert_eq!(seen.past_due_since, Some(first));
+        // The next period begins, and the next: no new grace with them.
+        assert_eq!(read(S::PastDue).seen(Some(&seen), later).past_due_since, Some(first));
+        assert_eq!(read(S::Unpaid).seen(Some(&seen), later).past_due_since, Some(first));
+        let paid = read(S::Active).seen(Some(&seen), later);
+        assert_eq!(paid.past_due_since, None);
+        assert_eq!(read(S::PastDue).seen(Some(&paid), later).past_due_since, Some(later));
+        let another = Subscription { id: "sub_2".to_owned(), ..read(S::PastDue) };
+        assert_eq!(another.seen(Some(&seen), later).past_due_since, Some(later));
     }
 
     #[test]
@@ -207,7 +239,7 @@ mod tests {
         assert_eq!(tier(past_due, "2026-02-02T00:00:00Z", DAY), Tier::Basic);
         assert_eq!(tier(past_due, "2026-02-01T00:00:00Z", Duration::ZERO), Tier::Basic);
         assert_eq!(tier(SubscriptionStatus::Active, "2030-01-01T00:00:00Z", Duration::ZERO), Tier::Pro);
-        let dateless = Subscription { period_start: None, ..subscription(past_due) };
+        let dateless = Subscription { past_due_since: None, ..subscription(past_due) };
         assert_eq!(dateless.tier(at("2026-02-01T00:00:00Z"), DAY), Tier::Basic);
     }
 

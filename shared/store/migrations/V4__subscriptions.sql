@@ -12,6 +12,8 @@ CREATE TABLE subscriptions (
     period_start         timestamptz,
     period_end           timestamptz,
     cancel_at_period_end boolean     NOT NULL DEFAULT false,
+    -- Since when a payment has been due, however many periods have begun meanwhile.
+    past_due_since       timestamptz,
     -- The last time they were sent to a checkout page, and until when they can pay on it.
     checkout_opened_at   timestamptz,
     checkout_expires_at  timestamptz,

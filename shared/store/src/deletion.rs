@@ -97,17 +97,22 @@ pub async fn purge(db: &impl GenericClient, user: UserId, limit: i64) -> Result<
     Ok(db.query_opt(&statement, &[&user.0]).await?.is_some())
 }
 
-/// Up to `limit` accounts whose deletion was begun before `before` and has not come to its end, the longest ago first.
+/// Up to `limit` accounts whose deletion was begun before `before` and has not come to its end, the longest ago first; without
+/// those of which Stripe is to be told again only after `now`.
 ///
 /// # Errors
 /// When Postgres does not answer.
 pub async fn list_begun(
     db: &impl GenericClient,
     before: DateTime<Utc>,
+    now: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<UserId>, StoreError> {
-    const SQL: &str = "SELECT id FROM users WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2";
+    const SQL: &str = "
+        SELECT u.id FROM users u LEFT JOIN subscriptions s ON s.user_id = u.id
+        WHERE u.deleted_at < $1 AND (s.review_at IS NULL OR s.review_at <= $2 OR s.updated_at < u.deleted_at)
+        ORDER BY u.deleted_at LIMIT $3";
     let statement = db.prepare_cached(SQL).await?;
-    let rows = db.query(&statement, &[&before, &limit]).await?;
+    let rows = db.query(&statement, &[&before, &now, &limit]).await?;
     rows.iter().map(|row| Ok(UserId(row.try_get("id")?))).collect()
 }

@@ -27,7 +27,7 @@ pub struct BillingAccount {
 }
 
 const COLUMNS: &str = "u.id AS user_id, u.subscription_tier, u.deleted_at IS NOT NULL AS is_deleted, s.customer_id,
-    s.subscription_id, s.status, s.begun_at, s.period_start, s.period_end, s.cancel_at_period_end, s.checkout_opened_at,
+    s.subscription_id, s.status, s.begun_at, s.period_start, s.period_end, s.cancel_at_period_end, s.past_due_since, s.checkout_opened_at,
     s.checkout_expires_at";
 
 impl TryFrom<&Row> for BillingAccount {
@@ -55,6 +55,7 @@ fn subscription(row: &Row) -> Result<Option<Subscription>, StoreError> {
         period_start: row.try_get("period_start")?,
         period_end: row.try_get("period_end")?,
         cancel_at_period_end: row.try_get("cancel_at_period_end")?,
+        past_due_since: row.try_get("past_due_since")?,
     }))
 }
 
@@ -177,7 +178,7 @@ pub async fn update_standing(
 ) -> Result<(), StoreError> {
     const STANDING: &str = "
         UPDATE subscriptions SET subscription_id = $2, status = $3, begun_at = $4, period_start = $5, period_end = $6,
-            cancel_at_period_end = $7, review_at = $8, updated_at = $9
+            cancel_at_period_end = $7, past_due_since = $8, review_at = $9, updated_at = $10
         WHERE user_id = $1";
     const TIER: &str = "
         UPDATE users SET subscription_tier = $2, updated_at = $3 WHERE id = $1 AND subscription_tier <> $2";
@@ -194,6 +195,7 @@ pub async fn update_standing(
                 &one.and_then(|one| one.period_start),
                 &one.and_then(|one| one.period_end),
                 &one.is_some_and(|one| one.cancel_at_period_end),
+                &one.and_then(|one| one.past_due_since),
                 &standing.review_at,
                 &now,
             ],
@@ -232,6 +234,22 @@ pub async fn take_due(
     let statement = db.prepare_cached(SQL).await?;
     let rows = db.query(&statement, &[&now, &again_at, &limit]).await?;
     rows.iter().map(|row| Ok(UserId(row.try_get("user_id")?))).collect()
+}
+
+/// Has the account of `user` be looked at again at `at`, and not before.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn update_review(
+    db: &impl GenericClient,
+    user: UserId,
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    const SQL: &str = "UPDATE subscriptions SET review_at = $2, updated_at = $3 WHERE user_id = $1";
+    let statement = db.prepare_cached(SQL).await?;
+    db.execute(&statement, &[&user.0, &at, &now]).await?;
+    Ok(())
 }
 
 /// Up to `limit` accounts that Stripe knows, in the order of their ids, from behind `after` on.

@@ -122,10 +122,10 @@ async function send({ content }, form) {
 
 // Stripe tells the server of a payment a moment after the person is back.
 async function waitForPro() {
-  for (let tries = 0; tries < 20; tries += 1) {
-    await showStanding();
-    if ($("tier").textContent === "Pro") return;
-    await new Promise((resolve) => setTimeout(resolve, 500));
+  for (let wait = 250; wait < 10_000; wait *= 1.6) {
+    const { subscription } = await api("GET", "/api/subscription/status");
+    if (subscription.tier === "pro") return showStanding();
+    await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }
 

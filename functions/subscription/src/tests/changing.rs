@@ -83,3 +83,63 @@ async fn each_status_is_shown_and_counts_for_what_it_is() {
         assert_eq!((&now["status"], &now["tier"]), (&json!(shown), &json!(tier)), "{stripe}");
     }
 }
+
+#[tokio::test]
+async fn a_debt_is_the_same_debt_in_the_next_period() {
+    let app = start().await;
+    let person = app.person().await;
+    let id = app.subscribe(&person, GOOD_ONCE_CARD).await;
+    let renew = async || {
+        app.stripe("POST", &format!("/_control/subscriptions/{id}/renew"), Value::Null).await;
+        app.deliver(&app.stripe_events().await.pop().unwrap()).await.expect(200)
+    };
+    let _ = renew().await;
+    assert_eq!(app.tier(&person).await, "pro");
+    app.advance(std::time::Duration::from_hours(73));
+    let _ = sweeper::sweep(&app.app).await.unwrap();
+    assert_eq!(app.tier(&person).await, "basic");
+    // The clock of Stripe's signatures is not the test's.
+    app.stripe("POST", &format!("/_control/subscriptions/{id}/renew"), Value::Null).await;
+    let _ = sweeper::reconcile(&app.app).await.unwrap();
+    assert_eq!(app.tier(&person).await, "basic");
+}
+
+#[tokio::test]
+async fn cancelling_ends_all_that_somebody_pays_for() {
+    let app = start().await;
+    let person = app.person().await;
+    let _ = app.subscribe(&person, GOOD_CARD).await;
+    let customer: String = app.stored("SELECT customer_id FROM subscriptions").await;
+    // A second one, begun in the dashboard.
+    app.stripe("POST", "/_control/subscriptions", json!({ "customer": customer })).await;
+    let _ = post(&app, &person, "cancel", Value::Null).await.expect(200);
+    let all = app.stripe("GET", "/v1/subscriptions", Value::Null).await;
+    let all = all["data"].as_array().unwrap();
+    assert!(all.len() == 2 && all.iter().all(|one| one["cancel_at_period_end"] == true), "{all:?}");
+}
+
+#[tokio::test]
+async fn an_end_that_is_far_away_is_not_the_end_of_the_period() {
+    let app = start().await;
+    let person = app.person().await;
+    let id = app.subscribe(&person, GOOD_CARD).await;
+    app.stripe("POST", &format!("/_control/subscriptions/{id}"), json!({ "cancel_at": 4_000_000_000_u64 }))
+        .await;
+    let _ = sweeper::reconcile(&app.app).await.unwrap();
+    assert_eq!(status(&app, &person).await["cancel_at_period_end"], false);
+    let _ = post(&app, &person, "cancel", Value::Null).await.expect(200);
+    assert_eq!(status(&app, &person).await["cancel_at_period_end"], true);
+}
+
+#[tokio::test]
+async fn who_is_on_pro_by_hand_stays_there() {
+    let app = start().await;
+    let person = app.person().await;
+    app.set_tier(&person, domain::Tier::Pro).await;
+    for path in ["cancel", "reactivate"] {
+        let _ = post(&app, &person, path, Value::Null).await.expect_problem(404, "no_subscription");
+    }
+    let _ = post(&app, &person, "pro", super::page()).await.expect_problem(409, "already_subscribed");
+    let _ = sweeper::reconcile(&app.app).await.unwrap();
+    assert_eq!(app.tier(&person).await, "pro");
+}

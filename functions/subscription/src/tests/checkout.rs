@@ -147,6 +147,8 @@ async fn a_fault_of_stripes_leaves_one_customer_and_one_page() {
     app.stripe_faults(json!([down, down])).await;
     let answer = post(&app, &person, "pro", page()).await.expect_problem(503, "unavailable");
     assert!(answer.header("retry-after").is_some());
+    // Stripe keeps the fault under its key; in a minute there is another.
+    app.advance(Duration::from_mins(1));
     // The answers of a customer and of a page are lost; both were made.
     let (lost, none) = (json!({ "fault": "lost" }), json!({ "fault": "none" }));
     app.stripe_faults(json!([lost, none, none, none, lost])).await;
@@ -158,6 +160,66 @@ async fn a_fault_of_stripes_leaves_one_customer_and_one_page() {
     assert_eq!(customers.len(), 1);
     app.stripe_faults(json!([{ "fault": "status", "status": 400 }])).await;
     let _ = post(&app, &person, "pro", page()).await.expect_problem(500, "internal");
+}
+
+#[tokio::test]
+async fn a_first_payment_that_is_under_way_is_waited_for() {
+    let app = start().await;
+    let person = app.person().await;
+    let id = app.subscribe(&person, GOOD_CARD).await;
+    app.stripe("POST", &format!("/_control/subscriptions/{id}"), json!({ "status": "incomplete" })).await;
+    let _ = post(&app, &person, "pro", page()).await.expect_problem(409, "payment_pending");
+    for path in ["cancel", "reactivate"] {
+        let _ = post(&app, &person, path, Value::Null).await.expect_problem(409, "payment_pending");
+    }
+    assert_eq!(app.tier(&person).await, "basic");
+    assert!(sessions(&app, "open").await.is_empty());
+    app.stripe("POST", &format!("/_control/subscriptions/{id}"), json!({ "status": "incomplete_expired" }))
+        .await;
+    let _ = post(&app, &person, "pro", page()).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_account_whose_customer_is_gone_can_be_deleted() {
+    let app = start().await;
+    for pays in [false, true] {
+        let person = app.person().await;
+        if pays {
+            app.subscribe(&person, GOOD_CARD).await
+        } else {
+            app.checkout(&person).await
+        };
+        let sql = format!("SELECT customer_id FROM subscriptions WHERE user_id = '{}'", person.id);
+        let customer: String = app.stored(&sql).await;
+        app.stripe("DELETE", &format!("/_control/customers/{customer}"), Value::Null).await;
+        let portal = json!({ "return_url": "https://app.example.com/" });
+        let _ = post(&app, &person, "portal", portal).await.expect_problem(404, "no_customer");
+        let leave =
+            app.request("DELETE", "/api/user/me").by(&person).json(json!({ "password": testkit::PASSWORD }));
+        let _ = leave.send().await.expect(200);
+        assert_eq!(app.stored::<i64>("SELECT count(*) FROM users").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_a_deleted_account_wrote_goes_whatever_stripe_says() {
+    let app = start().await;
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    app.message(&person, &room, "hello").await;
+    let _ = app.subscribe(&person, GOOD_CARD).await;
+    app.execute("UPDATE subscriptions SET customer_id = 'cus_other', subscription_id = 'sub_other'").await;
+    let leave =
+        app.request("DELETE", "/api/user/me").by(&person).json(json!({ "password": testkit::PASSWORD }));
+    let _ = leave.send().await.expect(200);
+    app.advance(Duration::from_mins(2));
+    let _ = sweeper::sweep(&app.app).await.unwrap();
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages").await, 0);
+    assert_eq!(
+        app.stored::<i64>("SELECT count(*) FROM users").await,
+        1,
+        "what is paid for could not be ended"
+    );
 }
 
 #[tokio::test]

@@ -224,7 +224,8 @@ async fn reconciling_puts_everything_right_and_says_what_it_could_not() {
         app.pay(&session, GOOD_CARD).await;
     }
     let down = json!({ "fault": "status", "status": 500 });
-    app.stripe_faults(json!([down, down])).await;
+    // Two are asked about at once, each twice: one of them is never answered.
+    app.stripe_faults(json!([down, down, down])).await;
     let first = sweeper::reconcile(&app.app).await.unwrap();
     assert_eq!((first.compared, first.changed, first.failed), (1, 1, 1));
     let second = sweeper::reconcile(&app.app).await.unwrap();

@@ -86,6 +86,11 @@ impl StripeError {
         }
     }
 
+    /// Whether something went wrong at Stripe.
+    pub(super) fn is_fault(&self) -> bool {
+        matches!(self, Self::Refused { status: 500.., .. })
+    }
+
     /// Whether the thing itself, the one in the path, is not there.
     #[must_use]
     pub fn is_missing(&self) -> bool {

@@ -5,7 +5,7 @@
 //! them, and refuse an answer whole for a field that nobody asked for.
 //!
 //! Each request that changes something has an idempotency key and is sent a second time under the same one when its answer
-//! is lost. Waiting longer than that belongs to whoever calls, with the help of [`StripeError::is_passing`].
+//! is lost; under another one when it failed, for Stripe keeps failures too. Waiting longer than that belongs to whoever calls, with the help of [`StripeError::is_passing`].
 
 mod error;
 mod http;
@@ -32,7 +32,7 @@ use stripe_checkout::checkout_session::{
     ListCheckoutSession,
 };
 use stripe_checkout::{CheckoutSessionMode, CheckoutSessionStatus};
-use stripe_client_core::{RequestBuilder, RequestStrategy, StripeMethod, StripeRequest};
+use stripe_client_core::{IdempotencyKey, RequestBuilder, RequestStrategy, StripeMethod, StripeRequest};
 use stripe_core::customer::CreateCustomer;
 use stripe_product::price::RetrievePrice;
 use tokio::time::sleep;
@@ -257,27 +257,32 @@ impl Stripe {
         request: &(impl StripeRequest + Sync),
         key: &str,
     ) -> Result<T, StripeError> {
-        let key = key.to_owned().try_into().map_err(|_| StripeError::unusable_key())?;
-        self.attempt(request, Some(RequestStrategy::Idempotent(key))).await
+        self.attempt(request, Some(key)).await
     }
 
     async fn attempt<T: Deserialize>(
         &self,
         request: &(impl StripeRequest + Sync),
-        strategy: Option<RequestStrategy>,
+        key: Option<&str>,
     ) -> Result<T, StripeError> {
-        let mut attempt = 1;
+        let (mut attempt, mut key) = (1, key.map(str::to_owned));
         loop {
             let mut request = request.build().customize::<T>();
-            if let Some(strategy) = &strategy {
-                request = request.request_strategy(strategy.clone());
+            if let Some(key) = &key {
+                let key = IdempotencyKey::new(key).map_err(|_| StripeError::unusable_key())?;
+                request = request.request_strategy(RequestStrategy::Idempotent(key));
             }
             // In a box, for the futures of those who call this would be huge.
-            match Box::pin(request.send(&self.http)).await {
-                Err(error) if error.is_passing() && attempt < ATTEMPTS => sleep(PAUSE).await,
+            let error = match Box::pin(request.send(&self.http)).await {
+                Err(error) if error.is_passing() && attempt < ATTEMPTS => error,
                 outcome => return outcome,
-            }
+            };
             attempt += 1;
+            // A fault of Stripe's is kept under its key and answered again; only an answer that was lost is asked for by it.
+            if error.is_fault() {
+                key = key.map(|key| format!("{key}-{attempt}"));
+            }
+            sleep(PAUSE).await;
         }
     }
 }

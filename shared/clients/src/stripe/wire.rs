@@ -43,9 +43,10 @@ struct Item {
 }
 
 impl Subscription {
-    /// Whether an end is set.
+    /// Whether it ends with the period that runs: because that is set, or by a date, which is how the portal does it.
     pub(super) fn ends(&self) -> bool {
-        self.cancel_at_period_end || self.cancel_at.is_some()
+        let end = self.items.data.first().map(|item| item.current_period_end);
+        self.cancel_at_period_end || self.cancel_at.zip(end).is_some_and(|(at, end)| at <= end)
     }
 }
 
@@ -58,6 +59,7 @@ impl From<Subscription> for subscription::Subscription {
             period_end: item.map(|item| time(item.current_period_end)),
             status: wire.status.as_str().try_into().unwrap_or(SubscriptionStatus::Unknown),
             created_at: time(wire.created),
+            past_due_since: None,
             id: wire.id,
         }
     }
