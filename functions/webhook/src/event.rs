@@ -1,7 +1,9 @@
 //! What is read of an event of Stripe's: whose it is. What has happened is read from Stripe itself, so an event that comes
 //! twice, late, or before another does no harm.
 
+use domain::UserId;
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The events after which a customer's subscriptions may be others than before.
 const TELLING: [&str; 12] = [
@@ -38,6 +40,9 @@ struct Data {
 #[derive(Debug, Deserialize)]
 struct Object {
     customer: Option<Customer>,
+    /// What we have written on everything that Stripe keeps for somebody; others may have written anything.
+    #[serde(default)]
+    metadata: Value,
 }
 
 /// A reference, or where it is expanded the customer as a whole.
@@ -54,11 +59,17 @@ impl Event {
         TELLING.contains(&self.kind.as_str())
     }
 
-    /// Whose it is.
+    /// Whose it is: an id as Stripe makes them.
     pub(crate) fn customer(&self) -> Option<&str> {
-        self.data.object.customer.as_ref().map(|customer| match customer {
+        let id = self.data.object.customer.as_ref().map(|customer| match customer {
             Customer::Id(id) | Customer::Whole { id } => id.as_str(),
-        })
+        });
+        id.filter(|id| id.len() <= 255 && id.bytes().all(|byte| byte.is_ascii_graphic()))
+    }
+
+    /// Whose it was when we had it made.
+    pub(crate) fn user(&self) -> Option<UserId> {
+        self.data.object.metadata.get("user_id")?.as_str()?.parse().ok()
     }
 }
 
@@ -78,7 +89,17 @@ mod tests {
         };
         assert_eq!(event(json!("cus_1")).customer(), Some("cus_1"));
         assert_eq!(event(json!({ "id": "cus_2", "object": "customer" })).customer(), Some("cus_2"));
-        assert_eq!(event(json!(null)).customer(), None);
+        for nobody in [json!(null), json!("cus_\u{0}"), json!("x".repeat(300)), json!("ü")] {
+            assert_eq!(event(nobody).customer(), None);
+        }
         assert!(event(json!(null)).is_telling());
+        assert_eq!(event(json!(null)).user(), None);
+        let user = "018f0000-0000-7000-8000-000000000001";
+        for (metadata, expected) in
+            [(json!({ "user_id": user }), true), (json!({ "user_id": "u" }), false), (json!([]), false)]
+        {
+            let event = json!({ "id": "evt_1", "type": "x", "data": { "object": { "metadata": metadata } } });
+            assert_eq!(serde_json::from_value::<Event>(event).unwrap().user().is_some(), expected);
+        }
     }
 }

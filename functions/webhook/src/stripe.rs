@@ -9,7 +9,7 @@ use domain::webhook_signature::verify;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use store::subscriptions;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use web::{ApiError, RawBody, success};
 
 use crate::event::Event;
@@ -69,12 +69,12 @@ async fn see_to(app: &App, event: &Event) -> Result<(), BillingError> {
         return Ok(());
     };
     let Some(user) = subscriptions::find_user_of(&app.db().await?, customer).await? else {
-        warn!(
-            event.id,
-            event.kind,
-            stripe.customer = customer,
-            "an event of a customer that is not known here"
-        );
+        // Of an account that is gone, or of another deployment with the same account at Stripe.
+        if let Some(user) = event.user() {
+            error!(event.id, stripe.customer = customer, user.id = %user, "an event of a customer that is not known here, made for an account of ours");
+        } else {
+            warn!(event.id, stripe.customer = customer, "an event of a customer that is not known here");
+        }
         return Ok(());
     };
     let settled = app.sync_subscription(user).await?;

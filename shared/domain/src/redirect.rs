@@ -65,6 +65,10 @@ impl RedirectUrl {
         if !scheme {
             return Err("must begin with https://");
         }
+        // In that spelling it may be longer.
+        if url.as_str().len() > MAX {
+            return Err("must be at most 2048 bytes");
+        }
         if !url.username().is_empty() || url.password().is_some() {
             return Err("must not have a user name or password in it");
         }
@@ -189,8 +193,10 @@ mod tests {
             assert!(RedirectUrl::from(address).validate().is_err(), "{address}");
             assert!(RedirectUrl::from(address).leading_to(&hosts(&["app.example.com"]).unwrap()).is_err());
         }
-        let long = format!("https://app.example.com/{}", "x".repeat(MAX));
-        assert!(RedirectUrl::from(long.as_str()).validate().is_err());
+        for (long, times) in [("x", MAX), ("\"", 1_000)] {
+            let long = format!("https://app.example.com/?{}", long.repeat(times));
+            assert!(RedirectUrl::from(long.as_str()).validate().is_err());
+        }
     }
 
     #[test]

@@ -134,6 +134,11 @@ async fn what_does_not_concern_us_is_taken_note_of() {
             json!({ "id": "sub_1", "customer": { "id": "cus_2", "object": "customer" } }),
         ),
         ("invoice.paid", json!({ "id": "in_1", "customer": null })),
+        ("invoice.paid", json!({ "id": "in_1", "customer": "cus_\u{0}" })),
+        (
+            "invoice.paid",
+            json!({ "customer": "cus_gone", "metadata": { "user_id": "018f0000-0000-7000-8000-000000000001" } }),
+        ),
         ("radar.early_fraud_warning.created", json!({})),
         ("something.that.does.not.exist", json!({ "customer": 7 })),
     ] {
