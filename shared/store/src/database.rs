@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    Client, ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts,
+};
 use rustls::ClientConfig;
+use tokio::time::timeout;
 use tokio_postgres::NoTls;
 use tokio_postgres::config::{Config, Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -15,6 +18,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may take to prove that it still lives before another takes its place. The pool's own default
 /// waits for ever on a connection that was cut while the execution environment was frozen.
 const RECYCLE_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long after it was last asked for a connection is taken for living without that proof, which is a trip of its own. An
+/// environment that was frozen comes back later than that.
+const FRESH: Duration = Duration::from_secs(1);
 /// How long sent bytes may stay unacknowledged before the connection counts as dead.
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -43,7 +49,7 @@ impl Database {
     pub fn new(config: DatabaseConfig<'_>) -> Result<Self, StoreError> {
         let setup = |error: &dyn std::fmt::Display| StoreError::Setup(format!("DATABASE_URL: {error}"));
         let pg = parse(config.url)?;
-        let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Verified };
+        let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = match pg.get_ssl_mode() {
             SslMode::Disable => Manager::from_config(pg, NoTls, manager_config),
             _ => Manager::from_config(pg, MakeRustlsConnect::new(config.tls), manager_config),
@@ -56,6 +62,10 @@ impl Database {
         let pool = Pool::builder(manager)
             .max_size(config.pool_size)
             .timeouts(timeouts)
+            .pre_recycle(Hook::async_fn(|client, metrics| {
+                let is_fresh = metrics.last_used() < FRESH;
+                Box::pin(async move { if is_fresh { Ok(()) } else { prove(client).await } })
+            }))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| setup(&error))?;
@@ -77,6 +87,14 @@ impl Database {
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.client().await?.simple_query("").await?;
         Ok(())
+    }
+}
+
+/// Sees that a connection still answers; one that does not is replaced.
+async fn prove(client: &ClientWrapper) -> Result<(), HookError> {
+    match timeout(RECYCLE_TIMEOUT, client.simple_query("")).await {
+        Ok(answer) => answer.map(drop).map_err(HookError::Backend),
+        Err(_) => Err(HookError::message("a connection did not answer in time")),
     }
 }
 

@@ -3,12 +3,16 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use tokio::time::sleep;
 
 use crate::faults::Suite;
 use crate::faults::api::Request;
 use crate::faults::figure::Figure;
 use crate::faults::person::{Person, unique};
 use crate::faults::world::World;
+
+/// How long the freeze lasts: a connection that was used a moment ago is not asked whether it lives.
+const FROZEN: Duration = Duration::from_millis(1_100);
 
 /// The next request must be answered in less.
 const GOAL: Duration = Duration::from_millis(1_500);
@@ -37,6 +41,7 @@ pub(super) async fn run(suite: &Suite) -> Result<Figure> {
                 if redis {
                     world.redis.silence_open();
                 }
+                sleep(FROZEN).await;
                 let took =
                     ask(&world, &request).await.with_context(|| format!("after the thaw of {what}"))?;
                 slowest = slowest.max(took);
