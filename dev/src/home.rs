@@ -35,6 +35,13 @@ impl Home {
         Self { dir: root.join(".dev/faults"), root }
     }
 
+    /// What `cargo dev bench` starts, in `.dev/bench`.
+    #[must_use]
+    pub fn of_bench() -> Self {
+        let root = checkout();
+        Self { dir: root.join(".dev/bench"), root }
+    }
+
     /// The stack with its files in `dir`.
     #[must_use]
     pub fn in_folder(dir: &Path) -> Self {

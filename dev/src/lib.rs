@@ -3,6 +3,7 @@
 // Stripe's objects have some hundred fields, and `json!` goes one level deeper for each.
 #![recursion_limit = "512"]
 
+pub mod bench;
 pub mod commands;
 #[cfg(test)]
 mod contract;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
-use dev::commands::{admin, down, env, faults, logs, openapi, status, stripe, test, up};
+use dev::commands::{admin, bench, down, env, faults, logs, openapi, status, stripe, test, up};
 use dev::functions::Reload;
 use dev::home::Home;
 use dev::services::gemini;
@@ -73,10 +73,13 @@ enum Command {
         #[arg(value_enum)]
         part: Part,
     },
-    /// Run all tests: those of the workspace, the end-to-end suite on a stack of its own, and a little of `faults`.
+    /// Run all tests: those of the workspace, the end-to-end suite on a stack of its own, a little of `faults`, and the counts
+    /// of `bench`.
     Test(test::Options),
     /// Break a running service on purpose and print what came of it.
     Faults(faults::Options),
+    /// Measure how fast the functions start and answer, and what that takes.
+    Bench(bench::Options),
     /// Write docs/openapi.json anew out of the code.
     Openapi,
     /// Serve the stand-in for Gemini.
@@ -135,6 +138,7 @@ async fn run(options: Options) -> Result<ExitCode> {
         }
         Command::Test(options) => return test::run(options).await,
         Command::Faults(options) => return faults::run(options).await,
+        Command::Bench(options) => return bench::run(options).await,
         Command::Openapi => return openapi::run(&home).await,
         Command::Gemini { port } => gemini::serve(port).await?,
         Command::Fleet { reload } => {

@@ -1,6 +1,7 @@
 //! What `cargo dev` can be told.
 
 pub mod admin;
+pub mod bench;
 pub mod down;
 pub mod env;
 pub mod faults;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use super::{faults, interrupted};
+use super::{bench, faults, interrupted};
+use crate::bench::Depth;
 use crate::faults::Scale;
 use crate::functions::{self, Port, Reload};
 use crate::home::Home;
@@ -70,7 +71,8 @@ impl Options {
     }
 }
 
-/// Runs the tests: the workspace's, the end-to-end suite, and a little of the fault suite. Whatever comes of them, nothing
+/// Runs the tests: the workspace's, the end-to-end suite, a little of the fault suite, and what each request takes against its
+/// budget. Whatever comes of them, nothing
 /// is left running.
 ///
 /// # Errors
@@ -85,8 +87,11 @@ pub async fn run(options: Options) -> Result<ExitCode> {
         signal = interrupted() => Err(anyhow::anyhow!("ended by {}", signal?)),
     };
     stack::clear(&home).await?;
-    let passed =
-        outcome? && (!options.is_all() || faults::all(&Home::of_faults(), Scale::Short, &[]).await?);
+    let mut passed = outcome?;
+    if options.is_all() {
+        passed &= faults::all(&Home::of_faults(), Scale::Short, &[]).await?;
+        passed &= bench::all(Depth::Counts).await?;
+    }
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

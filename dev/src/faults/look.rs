@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, NoTls, Row};
+use tokio_postgres::{Client, NoTls, Row, Statement};
 
 pub(crate) struct Look {
     url: String,
@@ -29,6 +29,26 @@ impl Look {
     /// Does `sql` and answers how many rows it was done to.
     pub(crate) async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64> {
         self.client().await?.execute(sql, params).await.with_context(|| sql.to_owned())
+    }
+
+    /// The statement of `GET /me` (`store::users::find_with_usage`), for anybody, prepared.
+    pub(crate) async fn prepare_me(&self) -> Result<Statement> {
+        const SQL: &str = "
+            SELECT u.id, u.mobile_number, u.name, u.subscription_tier, u.created_at, coalesce(d.messages, 0) AS used
+            FROM users u LEFT JOIN daily_usage d ON d.user_id = u.id AND d.day = current_date
+            WHERE u.id = $1 AND u.deleted_at IS NULL";
+        self.client().await?.prepare(SQL).await.context("preparing the statement of GET /me")
+    }
+
+    /// Executes it for somebody who is not there.
+    pub(crate) async fn me(&self, statement: &Statement) -> Result<()> {
+        let nobody = uuid::Uuid::nil();
+        self.client()
+            .await?
+            .query_opt(statement, &[&nobody])
+            .await
+            .context("the statement of GET /me")
+            .map(drop)
     }
 
     async fn client(&self) -> Result<MutexGuard<'_, Client>> {

@@ -4,16 +4,16 @@
 //! stand-in, and the functions' programs behind a Lambda of our own. What is killed is a process, by SIGKILL; what falls
 //! silent is a socket. What came of it is read off the database, and off what Gemini was asked.
 
-mod api;
+pub(crate) mod api;
 mod figure;
 mod look;
-mod person;
-mod proxy;
+pub(crate) mod person;
+pub(crate) mod proxy;
 mod routes;
 mod scenarios;
 mod verify;
 mod victim;
-mod world;
+pub(crate) mod world;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -49,9 +49,11 @@ impl Scale {
 
 /// What scenarios share.
 pub(crate) struct Suite {
-    home: Home,
-    scale: Scale,
-    programs: PathBuf,
+    /// Where worlds are.
+    pub(crate) home: Home,
+    pub(crate) scale: Scale,
+    /// Where the functions' programs are.
+    pub(crate) programs: PathBuf,
 }
 
 /// A promise, and how it is put to the test.

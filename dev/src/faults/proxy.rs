@@ -1,14 +1,18 @@
-//! A TCP proxy that can be told to fail: to cut, to fall silent, or to stop at an exact point of a conversation.
+//! A TCP proxy that counts what goes through it, and can be told to be slow or to fail: to cut, to fall silent, or to stop at
+//! an exact point of a conversation.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 
 /// What becomes of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +52,12 @@ struct Shared {
     /// Counts the times that open connections were told to fall silent.
     silenced: watch::Sender<u64>,
     trip: Mutex<Option<Trip>>,
+    /// How long each byte is on its way, in either direction.
+    delay: watch::Sender<Duration>,
+    /// How often a client has spoken on a connection on which it was not speaking already.
+    turns: AtomicU64,
+    /// How many statements of Postgres have gone through.
+    statements: AtomicU64,
 }
 
 impl Shared {
@@ -87,6 +97,9 @@ impl Proxy {
             mode: watch::Sender::new(Mode::Pass),
             silenced: watch::Sender::new(0),
             trip: Mutex::new(None),
+            delay: watch::Sender::new(Duration::ZERO),
+            turns: AtomicU64::new(0),
+            statements: AtomicU64::new(0),
         });
         let accepting = tokio::spawn(accept(listener, target, shared.clone()));
         Ok(Self { port, shared, accepting })
@@ -104,6 +117,23 @@ impl Proxy {
     /// From now on this becomes of connections, open ones included.
     pub fn set(&self, mode: Mode) {
         self.shared.mode.send_replace(mode);
+    }
+
+    /// From now on each byte is so long on its way, in either direction.
+    pub fn set_delay(&self, delay: Duration) {
+        self.shared.delay.send_replace(delay);
+    }
+
+    /// How many round trips have been made through it: questions for which somebody waited, however many bytes they had.
+    #[must_use]
+    pub fn round_trips(&self) -> u64 {
+        self.shared.turns.load(Ordering::Relaxed)
+    }
+
+    /// How many statements were executed through it, if there is Postgres behind it.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.shared.statements.load(Ordering::Relaxed)
     }
 
     /// Has the connections that are open now fall silent for good; new ones go through.
@@ -157,10 +187,11 @@ async fn serve(client: TcpStream, target: SocketAddr, shared: Arc<Shared>) {
     let Ok(server) = TcpStream::connect(target).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    let turn = Mutex::new(Side::Server);
     let talk = async {
         tokio::select! {
-            () = copy(from_client, to_server, Side::Client, &shared) => {}
-            () = copy(from_server, to_client, Side::Server, &shared) => {}
+            () = copy(from_client, to_server, Side::Client, &turn, &shared) => {}
+            () = copy(from_server, to_client, Side::Server, &turn, &shared) => {}
         }
     };
     tokio::select! { () = talk => {}, () = until(&mut mode, |mode| mode == Mode::Refuse) => {} }
@@ -170,32 +201,93 @@ async fn until(mode: &mut watch::Receiver<Mode>, reached: impl Fn(Mode) -> bool)
     drop(mode.wait_for(|mode| reached(*mode)).await);
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, side: Side, shared: &Shared) {
+async fn copy(mut from: OwnedReadHalf, to: OwnedWriteHalf, side: Side, turn: &Mutex<Side>, shared: &Shared) {
     let mut silenced = shared.silenced.subscribe();
     let mut mode = shared.mode.subscribe();
     silenced.mark_unchanged();
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let read = tokio::select! {
-            read = from.read(&mut buffer) => read,
-            _ = silenced.changed() => return std::future::pending().await,
-            () = until(&mut mode, |mode| mode == Mode::BlackHole) => return std::future::pending().await,
-        };
-        let Ok(length @ 1..) = read else { return };
-        let bytes = &buffer[..length];
-        if shared.trips(side, bytes) {
-            return std::future::pending().await;
+    let (under_way, arriving) = mpsc::unbounded_channel();
+    let mut messages = Messages::default();
+    let read = async move {
+        // Of this block's own, and gone with it: what was read before its end still arrives.
+        let under_way = under_way;
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let read = tokio::select! {
+                read = from.read(&mut buffer) => read,
+                _ = silenced.changed() => return std::future::pending().await,
+                () = until(&mut mode, |mode| mode == Mode::BlackHole) => return std::future::pending().await,
+            };
+            let Ok(length @ 1..) = read else { return };
+            let bytes = &buffer[..length];
+            if shared.trips(side, bytes) {
+                return std::future::pending().await;
+            }
+            let before = std::mem::replace(&mut *turn.lock().unwrap_or_else(PoisonError::into_inner), side);
+            if side == Side::Client {
+                shared.turns.fetch_add(u64::from(before != side), Ordering::Relaxed);
+                shared.statements.fetch_add(messages.statements_in(bytes), Ordering::Relaxed);
+            }
+            let due = Instant::now() + *shared.delay.borrow();
+            if under_way.send((due, bytes.to_vec())).is_err() {
+                return;
+            }
         }
-        if to.write_all(bytes).await.is_err() {
+    };
+    tokio::join!(read, deliver(to, arriving));
+}
+
+/// Writes what is `arriving` when it is due.
+async fn deliver(mut to: OwnedWriteHalf, mut arriving: mpsc::UnboundedReceiver<(Instant, Vec<u8>)>) {
+    while let Some((due, bytes)) = arriving.recv().await {
+        if due > Instant::now() {
+            sleep_until(due).await;
+        }
+        if to.write_all(&bytes).await.is_err() {
             return;
         }
     }
 }
 
+/// Finds the messages in what a client says to Postgres: a letter, a length, and so much more.
+///
+/// Source: <https://www.postgresql.org/docs/current/protocol-message-formats.html>. Without TLS; for other protocols what it
+/// counts has no meaning.
+#[derive(Default)]
+struct Messages {
+    /// What has come of a message's head: the letter and the four bytes of its length.
+    head: Vec<u8>,
+    /// How much of the message is still to come.
+    left: usize,
+    /// Whether the first message is over, which has no letter.
+    has_begun: bool,
+}
+
+impl Messages {
+    /// How many messages that execute a statement begin in `bytes`, the next that were sent.
+    fn statements_in(&mut self, bytes: &[u8]) -> u64 {
+        let mut statements = 0;
+        for &byte in bytes {
+            if self.left > 0 {
+                self.left -= 1;
+                continue;
+            }
+            self.head.push(byte);
+            let letters = usize::from(self.has_begun);
+            let Some(length) = self.head.get(letters..letters + 4) else { continue };
+            let length = length.iter().fold(0, |length, &byte| length << 8 | usize::from(byte));
+            self.left = length.saturating_sub(4);
+            if self.has_begun && matches!(self.head[0], b'E' | b'Q') {
+                statements += 1;
+            }
+            self.has_begun = true;
+            self.head.clear();
+        }
+        statements
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::timeout;
 
     use super::*;
@@ -261,6 +353,42 @@ mod tests {
         assert_eq!(say(&mut open, "COMMIT").await.as_deref(), Some("COMMIT"));
         assert_eq!(say(&mut open, "it is done").await, None);
         held.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn round_trips_are_counted_and_take_their_time() {
+        let proxy = echo().await;
+        let mut open = connect(&proxy).await;
+        for _ in 0..3 {
+            assert_eq!(say(&mut open, "a").await.as_deref(), Some("a"));
+        }
+        assert_eq!(proxy.round_trips(), 3);
+        proxy.set_delay(Duration::from_millis(20));
+        let begun = Instant::now();
+        assert_eq!(say(&mut open, "b").await.as_deref(), Some("b"));
+        assert!(begun.elapsed() >= Duration::from_millis(40));
+    }
+
+    #[test]
+    fn statements_are_counted_however_they_are_cut() {
+        let message = |letter: u8, body: &[u8]| {
+            let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+            [&[letter], length.as_slice(), body].concat()
+        };
+        let startup = [8_u32.to_be_bytes(), 196_608_u32.to_be_bytes()].concat();
+        let talk = [
+            startup,
+            message(b'Q', b"BEGIN\0"),
+            message(b'B', b"EEEE"),
+            message(b'E', b"\0\0\0\0\0"),
+            message(b'S', b""),
+        ];
+        let talk = talk.concat();
+        for cut in 1..talk.len() {
+            let mut messages = Messages::default();
+            let (first, second) = talk.split_at(cut);
+            assert_eq!(messages.statements_in(first) + messages.statements_in(second), 2, "cut at {cut}");
+        }
     }
 
     #[test]

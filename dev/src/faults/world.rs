@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::Suite;
 use super::look::Look;
-use super::person::Sent;
+use super::person::{Person, Sent};
 use super::proxy::{Proxy, address_of};
 use crate::functions::{self, Reload};
 use crate::gemini::StandIn;
@@ -51,6 +51,8 @@ pub(crate) struct World {
     /// A look at the database that no fault gets in the way of.
     pub(crate) db: Look,
     servers: [JoinHandle<Result<()>>; 2],
+    /// What is behind each proxy's address.
+    beyond: BTreeMap<String, String>,
 }
 
 impl World {
@@ -75,7 +77,9 @@ impl World {
         }
         functions::run_migrations(&home, &env).await?;
         let (database_url, postgres) = proxied(&mut env, "DATABASE_URL").await?;
-        let (_, redis) = proxied(&mut env, "REDIS_URL").await?;
+        let (redis_url, redis) = proxied(&mut env, "REDIS_URL").await?;
+        let beyond = [("DATABASE_URL", &database_url), ("REDIS_URL", &redis_url)]
+            .map(|(name, url)| (env.get(name).cloned().unwrap_or_default(), url.clone()));
         env.extend(MANY.map(|name| (name.to_owned(), "1000000".to_owned())));
         env.extend(overrides.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let lambda = Lambda::start(Setup {
@@ -95,9 +99,31 @@ impl World {
         let url = format!("{}/api/webhook/stripe", lambda.base_url());
         stripe.set_endpoint(STRIPE_KEY, Endpoint { url, secret: STRIPE_WEBHOOK_SECRET.to_owned() });
         let servers = [gemini_server, stripe_server];
-        let world = Self { home, env, lambda, gemini, aws, postgres, redis, db, servers };
+        let world =
+            Self { home, env, lambda, gemini, aws, postgres, redis, db, servers, beyond: beyond.into() };
         world.set_visibility_timeout(VISIBILITY_TIMEOUT).await?;
         Ok(world)
+    }
+
+    /// The address beyond the world's own proxy, where `url` is one of them.
+    pub(crate) fn beyond<'a>(&'a self, url: &'a str) -> &'a str {
+        self.beyond.get(url).map_or(url, String::as_str)
+    }
+
+    /// The header for a webhook with this body.
+    pub(crate) fn sign_webhook(body: &str) -> String {
+        stripe::sign(body, STRIPE_WEBHOOK_SECRET)
+    }
+
+    /// Waits until `person` is on Pro.
+    pub(crate) async fn wait_until_pro(&self, person: &Person) -> Result<()> {
+        const SQL: &str = "SELECT subscription_tier FROM users WHERE mobile_number = $1";
+        let begun = Instant::now();
+        while self.db.query_one(SQL, &[&person.number]).await?.get::<_, &str>(0) != "pro" {
+            ensure!(begun.elapsed() < Duration::from_secs(30), "{} is not on Pro after 30 s", person.number);
+            sleep(GLANCE).await;
+        }
+        Ok(())
     }
 
     /// A variable of the functions.

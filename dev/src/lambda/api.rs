@@ -7,6 +7,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{get, post};
+use tokio::time::Instant;
 
 use super::instance::{Answer, Desk};
 use super::{Desks, Inner, Lambda, gateway, lock};
@@ -45,6 +46,7 @@ impl Service {
 
 async fn next(State(service): State<Service>, Path(instance): Path<String>) -> Response {
     let Some(desk) = service.desk(&instance) else { return StatusCode::FORBIDDEN.into_response() };
+    desk.ready.send_if_modified(|ready| ready.replace(ready.unwrap_or_else(Instant::now)).is_none());
     let Some(invocation) = desk.waiting.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{Desks, Setup, lock, variables};
 use crate::process::{Handle, Launch};
@@ -20,6 +20,8 @@ use crate::settings::CONTRACT;
 pub(super) struct Desk {
     pub(super) waiting: Mutex<mpsc::UnboundedReceiver<Invocation>>,
     pub(super) open: std::sync::Mutex<HashMap<String, oneshot::Sender<Answer>>>,
+    /// When its process first asked for something to do.
+    pub(super) ready: watch::Sender<Option<Instant>>,
 }
 
 /// What a function answered, or its own words on why it failed.
@@ -43,6 +45,8 @@ pub struct Instance {
     handle: Handle,
     kill: mpsc::UnboundedSender<()>,
     dead: watch::Receiver<bool>,
+    started: Instant,
+    ready: watch::Receiver<Option<Instant>>,
     timeout: Duration,
 }
 
@@ -71,8 +75,10 @@ impl Instance {
         command.stdout(log.try_clone().context("sharing a log")?).stderr(log);
 
         let (invocations, waiting) = mpsc::unbounded_channel();
-        let desk = Desk { waiting: Mutex::new(waiting), open: std::sync::Mutex::default() };
+        let (is_ready, ready) = watch::channel(None);
+        let desk = Desk { waiting: Mutex::new(waiting), open: std::sync::Mutex::default(), ready: is_ready };
         lock(desks).insert(name.clone(), Arc::new(desk));
+        let started = Instant::now();
         let mut child = Command::from(command)
             .kill_on_drop(true)
             .spawn()
@@ -97,6 +103,8 @@ impl Instance {
             handle,
             kill,
             dead,
+            started,
+            ready,
             timeout: setup.timeout,
         })
     }
@@ -105,6 +113,27 @@ impl Instance {
     #[must_use]
     pub fn handle(&self) -> &Handle {
         &self.handle
+    }
+
+    /// How long it took from its start until it first asked for something to do.
+    ///
+    /// # Errors
+    /// When it ends before that.
+    pub async fn ready(&self) -> Result<Duration> {
+        let (mut ready, mut dead) = (self.ready.clone(), self.dead.clone());
+        tokio::select! {
+            at = ready.wait_for(Option::is_some) => {
+                let at = at.map_err(|_| anyhow!("{} has no desk", self.name))?;
+                Ok(at.map_or(Duration::ZERO, |at| at - self.started))
+            }
+            _ = dead.wait_for(|dead| *dead) => bail!("{} died", self.name),
+        }
+    }
+
+    /// When its process was started.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
     }
 
     /// Whether it still runs.

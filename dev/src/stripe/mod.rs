@@ -172,6 +172,12 @@ impl StandIn {
     }
 }
 
+/// The header `Stripe-Signature` for `payload`, made now with `secret`.
+#[must_use]
+pub fn sign(payload: &str, secret: &str) -> String {
+    webhooks::sign(payload, secret, now().timestamp())
+}
+
 /// Now.
 #[expect(clippy::disallowed_methods, reason = "a program of its own, whose time nobody moves")]
 fn now() -> DateTime<Utc> {

@@ -1,0 +1,78 @@
+//! What each request may take, of what can be counted: `dev/bench/budgets.json`. A change that takes more has to say so there.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use super::Depth;
+use super::guest::Counts;
+use super::report::Report;
+use crate::home::Home;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Budgets {
+    /// By the name of the request.
+    routes: BTreeMap<String, Budget>,
+    /// The largest that a program may be, in bytes, as it is deployed.
+    program_bytes: u64,
+}
+
+/// What a request may take: statements, and round trips.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Budget {
+    statements: f64,
+    postgres: f64,
+    redis: f64,
+    aws: f64,
+    stripe: f64,
+    /// Trips that it may wait for, one after the other.
+    hops: f64,
+}
+
+/// How far a count may be over: one of many requests that had to look a session up again is none of its kind.
+const NOW_AND_THEN: f64 = 0.25;
+
+/// How far the trips that are waited for may seem more than they are: they are read off a clock.
+const BLUR: f64 = 0.5;
+
+/// Compares the figures with the budgets, and answers what is over.
+///
+/// # Errors
+/// When the budgets cannot be read, or a request has none.
+pub(super) fn check(home: &Home, report: &Report, depth: Depth) -> Result<Vec<String>> {
+    let path = home.root().join("dev/bench/budgets.json");
+    let text = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    let budgets: Budgets =
+        serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?;
+    let mut over = Vec::new();
+    for route in &report.routes {
+        let budget =
+            budgets.routes.get(route.name).with_context(|| format!("{} has no budget", route.name))?;
+        let Counts { statements, postgres, redis, aws, stripe } = route.counts;
+        for (what, count, most) in [
+            ("statements", statements, budget.statements),
+            ("trips to Postgres", postgres, budget.postgres),
+            ("trips to Redis", redis, budget.redis),
+            ("trips to AWS", aws, budget.aws),
+            ("trips to Stripe", stripe, budget.stripe),
+        ] {
+            if count > most + NOW_AND_THEN {
+                over.push(format!("{}: {count} {what}, not {most}", route.name));
+            }
+        }
+        let hops = report.floors.as_ref().and_then(|floors| route.hops(floors));
+        if let Some(hops) = hops.filter(|hops| *hops > budget.hops + BLUR) {
+            over.push(format!("{}: {hops:.1} trips one after the other, not {}", route.name, budget.hops));
+        }
+    }
+    if depth == Depth::All {
+        for (name, size) in report.sizes.iter().filter(|(_, size)| **size > budgets.program_bytes) {
+            over.push(format!("{name}: a program of {size} bytes, not {}", budgets.program_bytes));
+        }
+    }
+    Ok(over)
+}

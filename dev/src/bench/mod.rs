@@ -1,0 +1,172 @@
+//! `cargo dev bench`: how fast the functions start and answer, what that takes, and what it should take at the least.
+//!
+//! Processes of the functions run behind a Lambda of our own ([`crate::lambda`]), one at a time, fed with events as API
+//! Gateway makes them. Between each and what it asks stands a proxy that counts. Floors are measured in the same run, in turn
+//! with what they are compared with. Times differ from one machine and run to the next and are only shown; counts do not, and
+//! have budgets (`dev/bench/budgets.json`).
+
+mod budgets;
+mod chart;
+mod floors;
+mod guest;
+mod machine;
+mod probes;
+mod report;
+mod sample;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use self::guest::Guest;
+use self::probes::Probe;
+use self::report::{Report, RouteFigures, StartFigures};
+use self::sample::Sample;
+use crate::faults::world::World;
+use crate::faults::{Scale, Suite};
+use crate::functions::{self, Reload};
+use crate::home::Home;
+use crate::process::{Launch, run as process};
+use crate::progress::{be_quiet, say};
+
+/// How long each byte is on its way, in either direction, where the network is not the loopback.
+const NETWORK: Duration = Duration::from_millis(2);
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Counts alone, on functions as tests build them: what a change may not make worse unseen.
+    Counts,
+    /// Times too, on functions as they are deployed.
+    All,
+}
+
+impl Depth {
+    fn of<T>(self, counts: T, all: T) -> T {
+        match self {
+            Self::Counts => counts,
+            Self::All => all,
+        }
+    }
+}
+
+/// Measures, prints the table, writes the file and the chart, and answers whether every budget is kept. To be followed by
+/// [`clear`].
+///
+/// # Errors
+/// When it cannot be measured.
+pub async fn run(home: &Home, depth: Depth) -> Result<bool> {
+    be_quiet();
+    let programs = programs(home, depth).await?;
+    let suite = Suite { home: home.clone(), scale: Scale::Full, programs: programs.clone() };
+    let world = World::start(&suite, WORLD, &[]).await?;
+    world.start_worker().await?;
+    let mut report = Report { sizes: machine::sizes(&programs)?, ..Report::default() };
+    if depth == Depth::All {
+        report.starts = starts(&world).await?;
+        report.floors = floors::measure(&world).await?;
+    }
+    for probe in probes::all(&world).await? {
+        say(format_args!("  {}\n", probe.name));
+        report.routes.push(route(&world, &probe, depth).await?);
+    }
+    say(report.table());
+    if depth == Depth::All {
+        report.write(home)?;
+    }
+    let broken = budgets::check(home, &report, depth)?;
+    for line in &broken {
+        say(format_args!("  over budget: {line}\n"));
+    }
+    Ok(broken.is_empty())
+}
+
+/// Ends whatever a run has left.
+///
+/// # Errors
+/// When that cannot be found out.
+pub async fn clear(home: &Home) -> Result<()> {
+    crate::stack::clear(&Home::in_folder(&home.dir().join(WORLD))).await
+}
+
+/// What the world is called, in which all is measured.
+const WORLD: &str = "bench";
+
+/// Builds the programs and answers where they are.
+async fn programs(home: &Home, depth: Depth) -> Result<PathBuf> {
+    let debug = functions::programs(home).await?;
+    if depth == Depth::Counts {
+        functions::build(home, Reload::Never).await?;
+        return Ok(debug);
+    }
+    let cargo = Launch::new("cargo")
+        .args(["build", "--release", "--bins", "--workspace", "--exclude", "dev"])
+        .folder(home.root());
+    let what = || cargo.line();
+    anyhow::ensure!(
+        process::shown(&cargo).await?,
+        "the functions do not build: `{}` says why, above",
+        what()
+    );
+    Ok(debug.with_file_name("release"))
+}
+
+/// How long each function takes from its start until it asks for something to do, in turn with the floor.
+async fn starts(world: &World) -> Result<Vec<StartFigures>> {
+    const TIMES: usize = 20;
+    let mut figures: Vec<StartFigures> =
+        machine::FUNCTIONS.iter().map(|&function| StartFigures::of(function)).collect();
+    for _ in 0..TIMES {
+        for one in &mut figures {
+            let instance = world.lambda.instance(one.function, &[])?;
+            one.ready.push(instance.ready().await.with_context(|| one.function.to_owned())?);
+            one.memory = one.memory.max(machine::resident(instance.handle().pid)?);
+            instance.kill().await;
+        }
+    }
+    Ok(figures)
+}
+
+/// What a request of one kind takes.
+async fn route(world: &World, probe: &Probe, depth: Depth) -> Result<RouteFigures> {
+    let first = match depth {
+        Depth::Counts => Sample::default(),
+        Depth::All => first_answers(world, probe).await?,
+    };
+    let guest = Guest::of(world, probe.function).await?;
+    // Connections, statements and caches are there from then on.
+    for _ in 0..depth.of(3, 20) {
+        probe.ask(&guest).await?;
+    }
+    let times = depth.of(20, 300);
+    let before = guest.counts();
+    let (cpu, mut warm) = (machine::cpu(guest.pid())?, Sample::default());
+    for _ in 0..times {
+        warm.push(probe.ask(&guest).await?);
+    }
+    let counts = guest.counts().since(&before).per(times);
+    let cpu = machine::cpu(guest.pid())?.saturating_sub(cpu) / u32::try_from(times)?;
+    let memory = machine::resident(guest.pid())?;
+    let mut far = Sample::default();
+    if depth == Depth::All {
+        guest.set_delay(NETWORK);
+        for _ in 0..40 {
+            far.push(probe.ask(&guest).await?);
+        }
+    }
+    let name = probe.name;
+    Ok(RouteFigures { name, function: probe.function, first, warm, far, counts, cpu, memory })
+}
+
+/// From a process's start to its first answer.
+async fn first_answers(world: &World, probe: &Probe) -> Result<Sample> {
+    let mut sample = Sample::default();
+    for _ in 0..10 {
+        let guest = Guest::of(world, probe.function).await?;
+        let started = guest.started();
+        probe.ask(&guest).await?;
+        sample.push(started.elapsed());
+    }
+    Ok(sample)
+}

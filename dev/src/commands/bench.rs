@@ -1,0 +1,40 @@
+//! `cargo dev bench`
+
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
+use clap::Args;
+
+use super::interrupted;
+use crate::bench::{self, Depth};
+use crate::home::Home;
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Only what can be counted, on functions as tests build them.
+    #[arg(long)]
+    counts: bool,
+}
+
+/// Measures and prints what came of it; whatever comes of it, nothing is left running. Fails when a budget is not kept.
+///
+/// # Errors
+/// When it cannot be done.
+pub async fn run(options: Options) -> Result<ExitCode> {
+    let depth = if options.counts { Depth::Counts } else { Depth::All };
+    Ok(if all(depth).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Measures, and ends all that it started.
+pub(super) async fn all(depth: Depth) -> Result<bool> {
+    let home = Home::of_bench();
+    let _lock = home.lock_for_tests()?;
+    bench::clear(&home).await?;
+    let outcome = tokio::select! {
+        outcome = bench::run(&home, depth) => outcome,
+        signal = interrupted() => Err(anyhow!("ended by {}", signal?)),
+    };
+    bench::clear(&home).await?;
+    outcome
+}
