@@ -11,6 +11,7 @@ pub(crate) mod person;
 pub(crate) mod proxy;
 mod routes;
 mod scenarios;
+mod statements;
 mod verify;
 mod victim;
 pub(crate) mod world;

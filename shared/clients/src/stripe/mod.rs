@@ -1,7 +1,7 @@
 //! Stripe: customers, checkout pages, subscriptions, the customer portal.
 //!
-//! Requests are built by async-stripe's crates, which pin the API's version. They travel over [`http`], and what is read of
-//! an answer is what [`wire`] says: async-stripe's own client and types have every object of Stripe's in the program, 8 MB of
+//! Requests are built by async-stripe's crates, which pin the API's version. They travel over `http`, and what is read of
+//! an answer is what `wire` says: async-stripe's own client and types have every object of Stripe's in the program, 8 MB of
 //! them, and refuse an answer whole for a field that nobody asked for.
 //!
 //! Each request that changes something has an idempotency key and is sent a second time under the same one when its answer
