@@ -11,7 +11,7 @@ use crate::home::Home;
 use crate::process::{Launch, run};
 use crate::services::{eventually, start_until};
 use crate::settings::CONTRACT;
-use crate::state::Service;
+use crate::state::{Service, State};
 use crate::{ports, progress, web};
 
 /// What the service that routes requests is called.
@@ -71,11 +71,15 @@ pub async fn build(home: &Home, reload: Reload) -> Result<()> {
     Ok(())
 }
 
-/// Builds one function, without a word unless it does not build.
+/// Builds one function, without a word unless it does not build. Where a stack runs it is built already, as that needed it: with
+/// other features of its dependencies, as tests have them, all of these would be built once more.
 ///
 /// # Errors
-/// When it does not.
+/// When it does not build.
 pub async fn build_one(home: &Home, function: &str) -> Result<()> {
+    if State::load(home)?.is_some() {
+        return Ok(());
+    }
     let cargo = Launch::new("cargo").args(["build", "--quiet", "--bin", function]).folder(home.root());
     run::output(&cargo).await.map(|_| ())
 }
