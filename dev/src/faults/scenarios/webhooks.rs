@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use futures::future::try_join_all;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -41,10 +41,10 @@ pub(super) async fn run(suite: &Suite) -> Result<Figure> {
         waits.len(),
         p99.as_secs_f64() * 1e3
     ));
-    let lives = suite.scale.of(40, 6);
+    let lives = suite.scale.of(40, 12);
     live_lives(&world, lives, &mut figure).await?;
     figure.seen.push(format!(
-        "{lives} lives at once whose events came as they happened, and all of them once more at the end"
+        "{lives} lives whose events came as they happened, Stripe's answers late, and all of them once more at the end"
     ));
     Ok(figure)
 }
@@ -123,32 +123,47 @@ async fn standing(world: &World, person: &Person) -> Result<(String, String)> {
     Ok((row.get(0), row.get(1)))
 }
 
+/// Whether that is `expected`.
+async fn stands(world: &World, person: &Person, expected: (&str, &str)) -> Result<bool> {
+    let (tier, status) = standing(world, person).await?;
+    Ok((tier.as_str(), status.as_str()) == expected)
+}
+
 /// Lives whose events come when they happen: two of one subscription are read and written at once, and the later wins.
 async fn live_lives(world: &World, lives: usize, figure: &mut Figure) -> Result<()> {
     // What was held is not to come now.
     let before = world.stripe("GET", "/_control/events", &Value::Null).await?;
     let before = before.as_array().map_or(0, Vec::len);
     world.stripe("POST", "/_control/delivery", &json!({ "hold": false })).await?;
+    // What Stripe says is old by the time that it arrives: who writes it down must not do so behind somebody who asked later.
+    let slow: Vec<Value> =
+        (0..lives * 60).map(|number| json!({ "fault": "slow", "ms": number * 97 % 250 })).collect();
+    world.stripe("POST", "/_control/faults", &json!(slow)).await?;
     let live = async |number: usize| -> Result<_> {
         let (person, subscription) = payer(world).await?;
         for status in ["past_due", "active", "unpaid", "active"] {
             let path = format!("/_control/subscriptions/{subscription}");
             world.stripe("POST", &path, &json!({ "status": status })).await?;
+            // So that each is read while it lasts.
+            sleep(Duration::from_millis(60)).await;
         }
         Ok((person, turn(world, number, &subscription).await?))
     };
-    let people = try_join_all((0..lives).map(live)).await?;
+    // Few at a time, or their events would all come when they are over.
+    let people: Vec<_> = stream::iter(0..lives).map(live).buffer_unordered(3).try_collect().await?;
     let begun = Instant::now();
     for (person, expected) in &people {
-        let mut seen = standing(world, person).await?;
-        while (seen.0.as_str(), seen.1.as_str()) != *expected && begun.elapsed() < PATIENCE {
+        while !stands(world, person, *expected).await? && begun.elapsed() < PATIENCE {
             sleep(Duration::from_millis(50)).await;
-            seen = standing(world, person).await?;
         }
-        figure.check((seen.0.as_str(), seen.1.as_str()) == *expected, || {
-            format!("live: {seen:?}, not {expected:?}")
-        });
     }
+    // Whoever comes behind has come by now.
+    sleep(Duration::from_secs(2)).await;
+    for (person, expected) in &people {
+        let seen = standing(world, person).await?;
+        figure.check(stands(world, person, *expected).await?, || format!("live: {seen:?}, not {expected:?}"));
+    }
+    world.stripe("POST", "/_control/faults", &json!([])).await?;
     // All of it once more, the latest first.
     let events = world.stripe("GET", "/_control/events", &Value::Null).await?;
     let events = events.as_array().context("no events")?.iter().skip(before).rev();
