@@ -82,7 +82,8 @@ fn welcome(home: &Home, state: &State, detach: bool) {
     let number = r#"{"mobile_number": "+491701234567"}"#;
     let mut lines = vec![
         format!("address   {url}"),
-        format!("try it    curl {url}/health"),
+        format!("try it    {url}/ in a browser"),
+        format!("          curl {url}/health"),
         format!("          curl {url}/api/auth/send-signup-otp --json '{number}'"),
     ];
     if state.service(gemini::NAME).is_some() {
