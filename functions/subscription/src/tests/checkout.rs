@@ -7,7 +7,7 @@ use domain::Tier;
 use serde_json::{Value, json};
 use testkit::{GOOD_CARD, GOOD_ONCE_CARD, Person, TestApp};
 
-use super::{page, post, start, status};
+use super::{page, post, start, starting, status};
 
 async fn sessions(app: &TestApp, state: &str) -> Vec<Value> {
     let path = format!("/v1/checkout/sessions?status={state}&limit=100");
@@ -48,7 +48,11 @@ async fn who_pays_is_on_pro_with_the_next_request() {
 
 #[tokio::test]
 async fn the_limits_are_those_of_the_plan_from_one_request_to_the_next() {
-    let app = start().await;
+    let app = starting()
+        .var("RATE_LIMIT_USER_MAX_REQUESTS", "50000")
+        .var("RATE_LIMIT_PRO_MAX_REQUESTS", "70000")
+        .start()
+        .await;
     let person = app.person().await;
     let room = app.room(&person).await;
     for _ in 0..5 {
@@ -59,12 +63,17 @@ async fn the_limits_are_those_of_the_plan_from_one_request_to_the_next() {
         app.request("POST", &path).by(&person).json(json!({ "content": "one more" })).send().await
     };
     let _ = send().await.expect_problem(429, "daily_quota_exhausted");
+    let limit = async || {
+        let answer = app.request("GET", "/api/user/me").by(&person).send().await.expect(200);
+        answer.header("x-ratelimit-limit").unwrap().to_owned()
+    };
+    assert_eq!(limit().await, "50000");
     let id = app.subscribe(&person, GOOD_CARD).await;
-    let limit = "x-ratelimit-limit";
+    assert_eq!(limit().await, "70000");
     assert_eq!(send().await.expect(201).header("x-quota-limit"), Some("1000"));
-    assert!(app.request("GET", "/api/user/me").by(&person).send().await.header(limit).is_some());
     app.stripe("POST", &format!("/_control/subscriptions/{id}/give_up"), Value::Null).await;
     app.deliver_all().await;
+    assert_eq!(limit().await, "50000");
     let _ = send().await.expect_problem(429, "daily_quota_exhausted");
     let me = app.request("GET", "/api/user/me").by(&person).send().await.expect(200);
     assert_eq!(

@@ -3,12 +3,16 @@ mod checkout;
 mod plans;
 
 use serde_json::{Value, json};
-use testkit::{Answer, Person, TestApp};
+use testkit::{Answer, Person, TestApp, TestAppBuilder};
 
 /// What a person does around their plan.
-async fn start() -> TestApp {
+fn starting() -> TestAppBuilder {
     let routes = crate::routes().merge(webhook::routes()).merge(user::routes()).merge(chatroom::routes());
-    TestApp::serving(routes).start().await
+    TestApp::serving(routes)
+}
+
+async fn start() -> TestApp {
+    starting().start().await
 }
 
 async fn post(app: &TestApp, person: &Person, path: &str, body: Value) -> Answer {

@@ -13,7 +13,7 @@ async fn written(app: &TestApp) -> String {
     app.stored("SELECT coalesce(string_agg(s::text || u.subscription_tier, ','), '') FROM subscriptions s JOIN users u ON u.id = s.user_id").await
 }
 
-/// A life that is over: paid for, cancelled, taken back, cancelled again, ended; its telling events.
+/// A life that is over: paid for, owing, paid for again, ended; its telling events.
 async fn life(app: &TestApp) -> (Person, Vec<StripeEvent>) {
     let person = app.person().await;
     let session = app.checkout(&person).await;
