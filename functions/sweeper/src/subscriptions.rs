@@ -9,7 +9,7 @@ use domain::UserId;
 use futures::{StreamExt, stream};
 use serde::Serialize;
 use store::subscriptions;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::error;
 
 use crate::SweepError;
@@ -36,7 +36,8 @@ pub(crate) async fn review(app: &App) -> Result<usize, SweepError> {
         if due.is_empty() {
             break;
         }
-        compared.all(app, due).await;
+        // Those that are cut off are due again in ten minutes.
+        let _ = timeout_at(deadline, compared.all(app, due)).await;
     }
     Ok(compared.changed)
 }
