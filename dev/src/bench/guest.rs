@@ -32,33 +32,21 @@ pub(super) struct Counts {
 
 impl Guest {
     pub(super) async fn of(world: &World, function: &str) -> Result<Self> {
-        let urls =
-            ["DATABASE_URL", "REDIS_URL", "AWS_ENDPOINT_URL", "STRIPE_BASE_URL"].map(|name| world.var(name));
-        let [database, redis, aws, stripe] = urls;
-        let (database, redis, aws, stripe) = (database?, redis?, aws?, stripe?);
-        // Past the world's own proxies, for each takes its time.
-        let proxy = async |url: &str| Proxy::start(address_of(url)?).await;
-        let proxies = (proxy(world.beyond(database)).await?, proxy(world.beyond(redis)).await?);
-        let ((postgres_proxy, redis_proxy), aws_proxy) = (proxies, proxy(aws).await?);
-        let stripe_proxy = proxy(stripe).await?;
-        let mut env = vec![
-            ("DATABASE_URL", postgres_proxy.in_place_of(database)?),
-            ("REDIS_URL", redis_proxy.in_place_of(redis)?),
-            ("AWS_ENDPOINT_URL", aws_proxy.in_place_of(aws)?),
-            ("STRIPE_BASE_URL", stripe_proxy.in_place_of(stripe)?),
-        ];
+        let mut env = Vec::new();
+        let mut behind = async |name: &'static str| -> Result<Proxy> {
+            let url = world.var(name)?;
+            // Past the world's own proxy, for each takes its time.
+            let proxy = Proxy::start(address_of(world.beyond(url))?).await?;
+            env.push((name, proxy.in_place_of(url)?));
+            Ok(proxy)
+        };
+        let (postgres, redis) = (behind("DATABASE_URL").await?, behind("REDIS_URL").await?);
+        let (aws, stripe) = (behind("AWS_ENDPOINT_URL").await?, behind("STRIPE_BASE_URL").await?);
         for name in ["MESSAGE_QUEUE_URL", "MESSAGE_DEAD_LETTER_QUEUE_URL"] {
-            env.push((name, aws_proxy.in_place_of(world.var(name)?)?));
+            env.push((name, aws.in_place_of(world.var(name)?)?));
         }
         let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let instance = world.lambda.instance(function, &env)?;
-        Ok(Self {
-            instance,
-            postgres: postgres_proxy,
-            redis: redis_proxy,
-            aws: aws_proxy,
-            stripe: stripe_proxy,
-        })
+        Ok(Self { instance: world.lambda.instance(function, &env)?, postgres, redis, aws, stripe })
     }
 
     pub(super) fn pid(&self) -> u32 {

@@ -17,7 +17,7 @@ mod sample;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use self::guest::Guest;
 use self::probes::Probe;
@@ -103,12 +103,8 @@ async fn programs(home: &Home, depth: Depth) -> Result<PathBuf> {
     let cargo = Launch::new("cargo")
         .args(["build", "--release", "--bins", "--workspace", "--exclude", "dev"])
         .folder(home.root());
-    let what = || cargo.line();
-    anyhow::ensure!(
-        process::shown(&cargo).await?,
-        "the functions do not build: `{}` says why, above",
-        what()
-    );
+    let built = process::shown(&cargo).await?;
+    ensure!(built, "the functions do not build: `{}` says why, above", cargo.line());
     Ok(debug.with_file_name("release"))
 }
 

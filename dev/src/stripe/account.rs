@@ -93,6 +93,11 @@ impl Account {
         }
     }
 
+    /// Has the pages that are opened from now on be at `address`.
+    pub(super) fn move_to(&mut self, address: &str) {
+        address.clone_into(&mut self.address);
+    }
+
     /// The object `id` of the kind that a path calls `kind`.
     pub(super) fn find(&self, kind: &str, id: &str) -> Result<&Value, VendorError> {
         let (what, objects) = match kind {

@@ -95,11 +95,15 @@ impl StandIn {
     /// When the file is there and cannot be read.
     pub fn kept_in(self, file: PathBuf) -> Result<Self> {
         let reading = || format!("reading {}", file.display());
-        let accounts = match fs::read(&file) {
+        let mut accounts: HashMap<String, Account> = match fs::read(&file) {
             Ok(text) => serde_json::from_slice(&text).with_context(reading)?,
             Err(error) if error.kind() == ErrorKind::NotFound => HashMap::new(),
             Err(error) => return Err(error).with_context(reading),
         };
+        // It may be found elsewhere than before.
+        for account in accounts.values_mut() {
+            account.move_to(&self.address);
+        }
         *self.memory() = Memory { accounts, file: Some(file), ..Memory::default() };
         Ok(self)
     }
