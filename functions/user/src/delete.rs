@@ -27,8 +27,9 @@ pub(crate) struct DeleteAccount {
     password: Password,
 }
 
-/// Deletes the account of whoever knows its password, with all that it owns, and ends its subscription at once. The number is free and every session has ended
-/// once this is answered; of an account with very many messages the last of them are gone within minutes.
+/// Deletes the account of whoever knows its password, with all that it owns, and ends its subscription at once. The number is
+/// free and every session has ended once this is answered; of an account with very many messages the last of them are gone
+/// within minutes.
 #[utoipa::path(
     delete, path = "/api/user/me", operation_id = "delete_account", tag = "User",
     security(("token" = [])),

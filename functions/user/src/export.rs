@@ -68,9 +68,9 @@ impl<'de> Deserialize<'de> for Cursor {
     }
 }
 
-/// Everything that is held on the caller, one JSON object a line: `account`, `subscription`, `session`, `usage`,
-/// and each `chatroom` with its
-/// `message`s in their order. It is read and sent in pages, so that neither we nor the client ever hold all of it.
+/// Everything that is held on the caller, one JSON object a line: `account`, `subscription`, `session`, `usage`, and each
+/// `chatroom` with its `message`s in their order. It is read and sent in pages, so that neither we nor the client ever hold
+/// all of it.
 ///
 /// The last line says how it ended: `end`; `continue`, where as much was sent as one answer takes, with the `cursor` to ask
 /// for the rest by; or `error`, with the cursor to go on from. An answer without one of these was cut off.
