@@ -109,11 +109,16 @@ async fn become_customer(
     if known.tier == Tier::Pro && known.customer_id.is_none() {
         return Err(already_subscribed());
     }
+    let is_there = |customer: &String| gone != Some(customer.as_str());
+    if let Some(customer) = known.customer_id.filter(is_there) {
+        return Ok(customer);
+    }
     subscriptions::insert(db, user, app.clock.now()).await?;
     let transaction = db.transaction().await.map_err(StoreError::from)?;
     let account = lock(&transaction, user).await?;
-    if let Some(customer) = account.customer_id.as_deref().filter(|customer| gone != Some(*customer)) {
-        return Ok(customer.to_owned());
+    // Somebody else may have been faster.
+    if let Some(customer) = account.customer_id.clone().filter(is_there) {
+        return Ok(customer);
     }
     // Should this be killed before it commits, the next request gets the same customer by the same key: for a minute, for a
     // fault of Stripe's is kept under its key too. After that it is another one, and the first is nobody's.
