@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use clap::ValueEnum;
 
 use self::guest::Guest;
 use self::probes::Probe;
@@ -51,18 +52,36 @@ impl Depth {
     }
 }
 
-/// Measures, prints the table, writes the file and the chart, and answers whether every budget is kept. To be followed by
-/// [`clear`].
+/// Something that is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Subject {
+    /// How fast functions start, what each request takes, and floors for both.
+    Requests,
+}
+
+/// Measures `subjects`, prints what came of it, and answers whether every budget is kept. To be followed by [`clear`].
 ///
 /// # Errors
 /// When it cannot be measured.
-pub async fn run(home: &Home, depth: Depth) -> Result<bool> {
+pub async fn run(home: &Home, depth: Depth, subjects: &[Subject]) -> Result<bool> {
     be_quiet();
     let programs = programs(home, depth).await?;
-    let suite = Suite { home: home.clone(), scale: Scale::Full, programs: programs.clone() };
-    let world = World::start(&suite, WORLD, &[]).await?;
+    let suite = Suite { home: home.clone(), scale: Scale::Full, programs };
+    let mut kept = true;
+    for subject in subjects {
+        kept &= match subject {
+            Subject::Requests => requests(&suite, depth).await?,
+        };
+    }
+    Ok(kept)
+}
+
+/// Measures starts and requests: a table, a file and a chart.
+async fn requests(suite: &Suite, depth: Depth) -> Result<bool> {
+    let home = &suite.home;
+    let world = World::start(suite, WORLD, &[]).await?;
     world.start_worker().await?;
-    let mut report = Report { sizes: machine::sizes(&programs)?, ..Report::default() };
+    let mut report = Report { sizes: machine::sizes(&suite.programs)?, ..Report::default() };
     if depth == Depth::All {
         report.starts = starts(&world).await?;
         report.floors = floors::measure(&world).await?;

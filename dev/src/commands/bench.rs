@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 
 use super::interrupted;
-use crate::bench::{self, Depth};
+use crate::bench::{self, Depth, Subject};
 use crate::home::Home;
 
 /// What to measure.
@@ -15,6 +15,9 @@ pub struct Options {
     /// Only what can be counted, on functions as tests build them.
     #[arg(long)]
     counts: bool,
+    /// What is measured; all requests, if nothing is said.
+    #[arg(value_enum)]
+    subjects: Vec<Subject>,
 }
 
 /// Measures and prints what came of it; whatever comes of it, nothing is left running. Fails when a budget is not kept.
@@ -23,16 +26,17 @@ pub struct Options {
 /// When it cannot be done.
 pub async fn run(options: Options) -> Result<ExitCode> {
     let depth = if options.counts { Depth::Counts } else { Depth::All };
-    Ok(if all(depth).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let subjects = if options.subjects.is_empty() { vec![Subject::Requests] } else { options.subjects };
+    Ok(if all(depth, &subjects).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Measures, and ends all that it started.
-pub(super) async fn all(depth: Depth) -> Result<bool> {
+pub(super) async fn all(depth: Depth, subjects: &[Subject]) -> Result<bool> {
     let home = Home::of_bench();
     let _lock = home.lock_for_tests()?;
     bench::clear(&home).await?;
     let outcome = tokio::select! {
-        outcome = bench::run(&home, depth) => outcome,
+        outcome = bench::run(&home, depth, subjects) => outcome,
         signal = interrupted() => Err(anyhow!("ended by {}", signal?)),
     };
     bench::clear(&home).await?;
