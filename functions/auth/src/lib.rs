@@ -21,7 +21,7 @@ use web::Routes;
 use web::openapi::Part;
 
 /// What this function cannot do without.
-pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens, Need::Codes];
+pub const NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::CODES];
 
 /// The routes below `/api/auth`.
 pub fn routes() -> Routes {

@@ -12,11 +12,11 @@ async fn main() -> Result<(), Error> {
         Box::pin(async {
             if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
                 // A configuration that does not do is CloudFormation's to hear of, so it is read with each request.
-                let handler = |event| migrate::handle(Config::from_env(&[Need::Database]), event);
+                let handler = |event| migrate::handle(Config::from_env(&[Need::DATABASE]), event);
                 return lambda_runtime::run(service_fn(handler)).await;
             }
             let config =
-                Config::from_env(&[Need::Database]).inspect_err(|error| error!("cannot start: {error}"))?;
+                Config::from_env(&[Need::DATABASE]).inspect_err(|error| error!("cannot start: {error}"))?;
             let args: Vec<String> = std::env::args().skip(1).collect();
             let done = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
                 [] => migrate::run(&config).await.map(|_| ()),

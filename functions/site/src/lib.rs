@@ -15,7 +15,7 @@ use web::openapi::Part;
 
 /// What this function cannot do without: all that the deep health check looks at.
 pub const NEEDS: &[Need] =
-    &[Need::Database, Need::Redis, Need::Tokens, Need::Queue, Need::Table, Need::Gemini, Need::Stripe];
+    &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::QUEUE, Need::TABLE, Need::GEMINI, Need::STRIPE];
 
 /// The routes outside `/api`.
 pub fn routes() -> Routes {

@@ -20,10 +20,10 @@ pub use crate::subscriptions::{Compared, reconcile};
 
 /// What this function cannot do without.
 pub const NEEDS: &[Need] =
-    &[Need::Database, Need::Redis, Need::Queue, Need::DeadLetters, Need::Table, Need::Stripe];
+    &[Need::DATABASE, Need::REDIS, Need::QUEUE, Need::DEAD_LETTERS, Need::TABLE, Need::STRIPE];
 
 /// What comparing all subscriptions cannot do without.
-pub const RECONCILE_NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Stripe];
+pub const RECONCILE_NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::STRIPE];
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

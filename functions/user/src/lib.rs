@@ -15,7 +15,7 @@ use web::Routes;
 use web::openapi::Part;
 
 /// What this function cannot do without.
-pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Tokens, Need::Stripe];
+pub const NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::STRIPE];
 
 /// The routes below `/api/user`.
 pub fn routes() -> Routes {

@@ -13,7 +13,7 @@ use web::openapi::Part;
 
 /// What this function cannot do without.
 pub const NEEDS: &[Need] =
-    &[Need::Database, Need::Redis, Need::Tokens, Need::Table, Need::Stripe, Need::StripeWebhooks];
+    &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::TABLE, Need::STRIPE, Need::STRIPE_WEBHOOKS];
 
 /// The routes below `/api/webhook`. Both are for everybody: the first is proven by its signature.
 pub fn routes() -> Routes {

@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 use lambda_runtime::LambdaEvent;
 
 /// What this function cannot do without.
-pub const NEEDS: &[Need] = &[Need::Database, Need::Redis, Need::Queue, Need::Table, Need::Gemini];
+pub const NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::QUEUE, Need::TABLE, Need::GEMINI];
 
 /// Answers the messages of a batch and names those that are to come back.
 pub async fn handle(app: &App, event: LambdaEvent<SqsEvent>) -> SqsBatchResponse {

@@ -7,6 +7,7 @@ mod config;
 mod duration;
 mod env;
 mod jobs;
+mod need;
 mod parts;
 mod price;
 mod sessions;
@@ -16,10 +17,11 @@ mod tokens;
 pub use billing::{BillingError, Settled};
 pub use clock::{Clock, rng};
 pub use config::{
-    BillingSettings, CodeSettings, Config, Environment, GeminiSettings, Need, OtpDelivery, RateLimits,
-    TestNumber, WorkerSettings,
+    BillingSettings, CodeSettings, Config, Environment, GeminiSettings, OtpDelivery, RateLimits, TestNumber,
+    WorkerSettings,
 };
 pub use env::ConfigError;
+pub use need::Need;
 pub use parts::{App, NotConfigured, Parts, SetupError};
 pub use price::PlanPrice;
 pub use tokens::{Claims, TokenError, Tokens};

@@ -3,23 +3,26 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use clients::aws::SdkConfig;
 use clients::gemini::{Gemini, GeminiConfig, LanguageModel};
 use clients::queue::{DeadLetterQueue, JobQueue, SqsQueue};
 use clients::redis::Redis;
 use clients::sms::{SmsSender, SnsSender};
 use clients::stripe::{Stripe, StripeConfig};
 use clients::table::Table;
+use clients::table::idempotency::IdempotencyKeys;
 use clients::tls::client_config;
 use secrecy::ExposeSecret;
 use store::{Client, Database, DatabaseConfig, StoreError};
 use thiserror::Error;
 
+use crate::need::Kind;
 use crate::{BillingSettings, Clock, Config, Need, OtpDelivery, Tokens};
 
 /// A handler uses what its function's list of [`Need`]s does not name: a mistake of ours.
 #[derive(Debug, Error)]
 #[error("this function is not set up for {0:?}")]
-pub struct NotConfigured(Need);
+pub struct NotConfigured(Kind);
 
 /// A part cannot be made out of the configuration.
 #[derive(Debug, Error)]
@@ -48,6 +51,8 @@ pub struct Parts {
     pub dead_letters: Option<Arc<dyn DeadLetterQueue>>,
     /// Text messages, where codes are sent by them.
     pub sms: Option<Arc<dyn SmsSender>>,
+    /// The records of requests with an `Idempotency-Key`.
+    pub keys: Option<Arc<dyn IdempotencyKeys>>,
     /// The DynamoDB table.
     pub table: Option<Table>,
     /// Gemini.
@@ -77,52 +82,110 @@ impl Parts {
     /// # Errors
     /// When an address cannot be read.
     pub fn new(config: Config, needs: &[Need]) -> Result<Self, SetupError> {
-        let needs = |need| needs.contains(&need);
-        let sends_text = needs(Need::Codes) && config.codes.delivery == OtpDelivery::Sns;
-        let calls_aws = sends_text || [Need::Queue, Need::DeadLetters, Need::Table].into_iter().any(needs);
-        let aws = calls_aws.then(|| config.aws.load());
-        let with_aws = |need| aws.as_ref().filter(|_| needs(need));
-        Ok(Self {
+        let parts = Self {
             clock: Clock::default(),
             database: database(&config)?,
             redis: Redis::new(config.redis_url.expose_secret()).map_err(setup)?,
-            tokens: needs(Need::Tokens).then(|| Tokens::of(&config)),
-            dead_letters: with_aws(Need::DeadLetters)
-                .map(|aws| Arc::new(SqsQueue::new(aws, &config.dead_letter_queue_url)) as _),
-            queue: with_aws(Need::Queue)
-                .map(|aws| Arc::new(SqsQueue::new(aws, &config.message_queue_url)) as _),
-            sms: aws
-                .as_ref()
-                .filter(|_| sends_text)
-                .map(|aws| Arc::new(SnsSender::new(aws, config.codes.sender_id.clone())) as _),
-            table: with_aws(Need::Table).map(|aws| Table::new(aws, &config.table_name)),
-            model: needs(Need::Gemini).then(|| gemini(&config)).transpose()?,
-            stripe: needs(Need::Stripe).then(|| stripe(&config)).transpose()?,
+            tokens: None,
+            queue: None,
+            dead_letters: None,
+            sms: None,
+            keys: None,
+            table: None,
+            model: None,
+            stripe: None,
             config,
-        })
+        };
+        let mut setup = Setup { parts, aws: None };
+        for need in needs {
+            (need.make)(&mut setup)?;
+        }
+        Ok(setup.parts)
     }
+}
+
+/// Parts in the making.
+pub(crate) struct Setup {
+    parts: Parts,
+    /// What the clients for AWS share.
+    aws: Option<SdkConfig>,
+}
+
+impl Setup {
+    fn aws(&mut self) -> Result<SdkConfig, SetupError> {
+        if let Some(aws) = &self.aws {
+            return Ok(aws.clone());
+        }
+        let aws = self.parts.config.aws.load().map_err(setup)?;
+        Ok(self.aws.insert(aws).clone())
+    }
+}
+
+/// What is always made, or is no part.
+#[expect(clippy::unnecessary_wraps, reason = "one of many that make something")]
+pub(crate) fn nothing(_: &mut Setup) -> Result<(), SetupError> {
+    Ok(())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one of many that make something")]
+pub(crate) fn tokens(setup: &mut Setup) -> Result<(), SetupError> {
+    setup.parts.tokens = Some(Tokens::of(&setup.parts.config));
+    Ok(())
+}
+
+pub(crate) fn sms(setup: &mut Setup) -> Result<(), SetupError> {
+    if setup.parts.config.codes.delivery == OtpDelivery::Sns {
+        let sender = SnsSender::new(&setup.aws()?, setup.parts.config.codes.sender_id.clone());
+        setup.parts.sms = Some(Arc::new(sender));
+    }
+    Ok(())
+}
+
+pub(crate) fn queue(setup: &mut Setup) -> Result<(), SetupError> {
+    let queue = SqsQueue::new(&setup.aws()?, &setup.parts.config.message_queue_url);
+    setup.parts.queue = Some(Arc::new(queue));
+    Ok(())
+}
+
+pub(crate) fn dead_letters(setup: &mut Setup) -> Result<(), SetupError> {
+    let queue = SqsQueue::new(&setup.aws()?, &setup.parts.config.dead_letter_queue_url);
+    setup.parts.dead_letters = Some(Arc::new(queue));
+    Ok(())
+}
+
+pub(crate) fn keys(setup: &mut Setup) -> Result<(), SetupError> {
+    let table = Table::new(&setup.aws()?, &setup.parts.config.table_name);
+    setup.parts.keys = Some(Arc::new(table));
+    Ok(())
+}
+
+pub(crate) fn table(setup: &mut Setup) -> Result<(), SetupError> {
+    setup.parts.table = Some(Table::new(&setup.aws()?, &setup.parts.config.table_name));
+    Ok(())
+}
+
+pub(crate) fn gemini(setup: &mut Setup) -> Result<(), SetupError> {
+    let settings = &setup.parts.config.gemini;
+    let client = Gemini::new(GeminiConfig {
+        base_url: settings.base_url.clone(),
+        api_key: settings.api_key.clone(),
+        timeout: settings.timeout,
+    });
+    setup.parts.model = Some(Arc::new(client.map_err(self::setup)?));
+    Ok(())
+}
+
+pub(crate) fn stripe(setup: &mut Setup) -> Result<(), SetupError> {
+    let BillingSettings { base_url, secret_key, .. } = &setup.parts.config.billing;
+    let config = StripeConfig { base_url: base_url.clone(), secret_key: secret_key.clone() };
+    setup.parts.stripe = Some(Stripe::new(&config).map_err(self::setup)?);
+    Ok(())
 }
 
 fn database(config: &Config) -> Result<Database, SetupError> {
     let url = config.database_url.expose_secret();
     Database::new(DatabaseConfig { url, pool_size: config.database_pool_size, tls: client_config() })
         .map_err(setup)
-}
-
-fn gemini(config: &Config) -> Result<Arc<dyn LanguageModel>, SetupError> {
-    let settings = &config.gemini;
-    let client = Gemini::new(GeminiConfig {
-        base_url: settings.base_url.clone(),
-        api_key: settings.api_key.clone(),
-        timeout: settings.timeout,
-    });
-    Ok(Arc::new(client.map_err(setup)?))
-}
-
-fn stripe(config: &Config) -> Result<Stripe, SetupError> {
-    let BillingSettings { base_url, secret_key, .. } = &config.billing;
-    let config = StripeConfig { base_url: base_url.clone(), secret_key: secret_key.clone() };
-    Stripe::new(&config).map_err(setup)
 }
 
 fn setup(error: impl std::fmt::Display) -> SetupError {
@@ -143,7 +206,7 @@ impl App {
     /// # Errors
     /// When this function was not set up for it.
     pub fn tokens(&self) -> Result<&Tokens, NotConfigured> {
-        self.tokens.as_ref().ok_or(NotConfigured(Need::Tokens))
+        self.tokens.as_ref().ok_or(NotConfigured(Kind::Tokens))
     }
 
     /// The queue.
@@ -151,7 +214,7 @@ impl App {
     /// # Errors
     /// When this function was not set up for it.
     pub fn queue(&self) -> Result<&dyn JobQueue, NotConfigured> {
-        self.queue.as_deref().ok_or(NotConfigured(Need::Queue))
+        self.queue.as_deref().ok_or(NotConfigured(Kind::Queue))
     }
 
     /// The dead-letter queue.
@@ -159,7 +222,7 @@ impl App {
     /// # Errors
     /// When this function was not set up for it.
     pub fn dead_letters(&self) -> Result<&dyn DeadLetterQueue, NotConfigured> {
-        self.dead_letters.as_deref().ok_or(NotConfigured(Need::DeadLetters))
+        self.dead_letters.as_deref().ok_or(NotConfigured(Kind::DeadLetters))
     }
 
     /// Text messages.
@@ -167,7 +230,15 @@ impl App {
     /// # Errors
     /// When this function was not set up for them.
     pub fn sms(&self) -> Result<&dyn SmsSender, NotConfigured> {
-        self.sms.as_deref().ok_or(NotConfigured(Need::Codes))
+        self.sms.as_deref().ok_or(NotConfigured(Kind::Codes))
+    }
+
+    /// The records of requests with an `Idempotency-Key`.
+    ///
+    /// # Errors
+    /// When this function was not set up for them.
+    pub fn keys(&self) -> Result<&dyn IdempotencyKeys, NotConfigured> {
+        self.keys.as_deref().ok_or(NotConfigured(Kind::Keys))
     }
 
     /// The table.
@@ -175,7 +246,7 @@ impl App {
     /// # Errors
     /// When this function was not set up for it.
     pub fn table(&self) -> Result<&Table, NotConfigured> {
-        self.table.as_ref().ok_or(NotConfigured(Need::Table))
+        self.table.as_ref().ok_or(NotConfigured(Kind::Table))
     }
 
     /// Gemini.
@@ -183,7 +254,7 @@ impl App {
     /// # Errors
     /// When this function was not set up for it.
     pub fn model(&self) -> Result<&dyn LanguageModel, NotConfigured> {
-        self.model.as_deref().ok_or(NotConfigured(Need::Gemini))
+        self.model.as_deref().ok_or(NotConfigured(Kind::Gemini))
     }
 
     /// Stripe.
@@ -191,6 +262,6 @@ impl App {
     /// # Errors
     /// When this function was not set up for it.
     pub fn stripe(&self) -> Result<&Stripe, NotConfigured> {
-        self.stripe.as_ref().ok_or(NotConfigured(Need::Stripe))
+        self.stripe.as_ref().ok_or(NotConfigured(Kind::Stripe))
     }
 }

@@ -1,7 +1,7 @@
 //! Logs: one JSON object a line, to standard output, where Lambda collects them.
 
 use tracing::{Instrument, Level, Metadata, Span, info_span};
-use tracing_subscriber::filter::{EnvFilter, FilterExt as _, filter_fn};
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -32,7 +32,8 @@ const OURS: [&str; 15] = [
 ///
 /// The span it answers names the function; what runs [`Instrument`]ed with it logs under that name.
 pub fn init(service: &'static str) -> Span {
-    let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let chosen = std::env::var("RUST_LOG").ok().and_then(|chosen| chosen.parse().ok());
+    let chosen: Targets = chosen.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(true);
     tracing_subscriber::registry().with(lines.with_filter(chosen.and(filter_fn(is_safe)))).init();
     // An error means that another is chosen already, which is as well.

@@ -57,13 +57,13 @@ impl TestAppBuilder {
     pub async fn start(self) -> TestApp {
         let config = Config::from_lookup(
             &[
-                Need::Database,
-                Need::Redis,
-                Need::Tokens,
-                Need::Codes,
-                Need::Table,
-                Need::Stripe,
-                Need::StripeWebhooks,
+                Need::DATABASE,
+                Need::REDIS,
+                Need::TOKENS,
+                Need::CODES,
+                Need::TABLE,
+                Need::STRIPE,
+                Need::STRIPE_WEBHOOKS,
             ],
             &|name| self.vars.get(name).cloned(),
         )
@@ -86,6 +86,8 @@ impl TestAppBuilder {
             secret_key: config.billing.secret_key.clone(),
         });
         let stripe = stripe.expect("the address of Stripe is usable");
+        let aws = config.aws.load().expect("the client for AWS can be made");
+        let table = Table::new(&aws, &config.table_name);
         let app = App::from(Parts {
             clock: Clock::default(),
             database,
@@ -94,7 +96,8 @@ impl TestAppBuilder {
             queue: Some(queue.clone()),
             dead_letters: Some(dead_letters.clone()),
             sms: Some(sms.clone()),
-            table: Some(Table::new(&config.aws.load(), &config.table_name)),
+            keys: Some(Arc::new(table.clone())),
+            table: Some(table),
             model: Some(model.clone()),
             stripe: Some(stripe),
             config,
@@ -155,7 +158,7 @@ impl TestApp {
     pub async fn break_off_operation(&self, key: &str) {
         let until = (self.app.clock.now() + Duration::from_secs(35)).timestamp_millis();
         let config = self.app.config.aws.load();
-        aws_sdk_dynamodb::Client::new(&config)
+        aws_sdk_dynamodb::Client::new(&config.expect("the client for AWS can be made"))
             .update_item()
             .table_name(&self.app.config.table_name)
             .key("pk", AttributeValue::S(format!("idempotency#{key}")))

@@ -103,12 +103,9 @@ impl Operation {
 /// Gives the key of a request free that has failed: for good if its first execution was refused, and so did nothing; for the
 /// next execution, which creates the same, if nobody knows how far one before it got.
 async fn give_free(app: &App, lease: &Lease, status: StatusCode, again: bool) {
-    let Ok(table) = app.table() else { return };
-    let given = if status.is_client_error() && !again {
-        Box::pin(table.forget(lease)).await
-    } else {
-        Box::pin(table.release(lease)).await
-    };
+    let Ok(keys) = app.keys() else { return };
+    let given =
+        if status.is_client_error() && !again { keys.forget(lease).await } else { keys.release(lease).await };
     if let Err(error) = given {
         warn!(error = chain(&error), "a key stays taken until its lease is over");
     }
@@ -116,8 +113,8 @@ async fn give_free(app: &App, lease: &Lease, status: StatusCode, again: bool) {
 
 /// A receipt that cannot be kept is no reason to say that the work was not done: the next execution will find it done.
 async fn keep(app: &App, lease: &Lease, receipt: &str) {
-    let kept = match app.table() {
-        Ok(table) => Box::pin(table.complete(lease, receipt)).await.map_err(|error| chain(&error)),
+    let kept = match app.keys() {
+        Ok(keys) => keys.complete(lease, receipt).await.map_err(|error| chain(&error)),
         Err(error) => Err(chain(&error)),
     };
     match kept {
@@ -179,8 +176,7 @@ pub(crate) async fn begin(
         operation_id: uuid_at(now),
         now,
     };
-    // The SDK's futures are large; requests without a key need not carry one.
-    match Box::pin(app.table()?.begin(claim)).await.map_err(ApiError::unavailable)? {
+    match app.keys()?.begin(claim).await.map_err(ApiError::unavailable)? {
         Begun::Execute { lease, operation_id, again } => {
             Ok(Operation(State::Execute { lease, operation_id, again }))
         }

@@ -79,7 +79,7 @@ async fn a_test_number_has_its_code_and_is_sent_none() {
 async fn sns_takes_what_is_sent() {
     let (app, number) = (by_text().await, random_number());
     let aws = &app.app.config.aws;
-    let sender = SnsSender::new(&aws.load(), Some("CHAT".to_owned()));
+    let sender = SnsSender::new(&aws.load().unwrap(), Some("CHAT".to_owned()));
     sender.send(&number, "123456 is your code").await.unwrap();
 
     let url = format!("{}/_ministack/sns/sms-messages", aws.endpoint_url.as_deref().unwrap());

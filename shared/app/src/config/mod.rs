@@ -16,33 +16,9 @@ use secrecy::SecretString;
 pub use self::answering::{GeminiSettings, WorkerSettings};
 pub use self::billing::BillingSettings;
 pub use self::codes::{CodeSettings, OtpDelivery, TestNumber};
-use crate::duration;
 use crate::env::{ConfigError, Env};
-
-/// Something that a function cannot do without, and with it the variables that must be set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// `DATABASE_URL`.
-    Database,
-    /// `REDIS_URL`.
-    Redis,
-    /// `JWT_SECRET`.
-    Tokens,
-    /// `OTP_DELIVERY`, and where that is `sns` `AWS_REGION`.
-    Codes,
-    /// `MESSAGE_QUEUE_URL` and `AWS_REGION`.
-    Queue,
-    /// `MESSAGE_DEAD_LETTER_QUEUE_URL` and `AWS_REGION`.
-    DeadLetters,
-    /// `TABLE_NAME` and `AWS_REGION`.
-    Table,
-    /// `GEMINI_API_KEY`.
-    Gemini,
-    /// `STRIPE_SECRET_KEY` and `STRIPE_PRICE_ID`.
-    Stripe,
-    /// `STRIPE_WEBHOOK_SECRET`.
-    StripeWebhooks,
-}
+use crate::need::Kind;
+use crate::{Need, duration};
 
 /// What kind of deployment this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,22 +105,22 @@ impl Config {
     /// # Errors
     /// Naming every variable that is missing or wrong.
     pub fn from_lookup(needs: &[Need], lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let needs = |need| needs.contains(&need);
+        let needs = |kind| needs.iter().any(|need| need.kind == kind);
         let env = &mut Env::new(lookup);
         let environment = env.parsed("ENVIRONMENT", Environment::Production, environment);
-        let (jwt_secret, jwt_previous_secret) = jwt_secrets(env, needs(Need::Tokens));
-        let codes = CodeSettings::read(env, needs(Need::Codes), environment);
-        let sends_text = needs(Need::Codes) && codes.delivery == OtpDelivery::Sns;
+        let (jwt_secret, jwt_previous_secret) = jwt_secrets(env, needs(Kind::Tokens));
+        let codes = CodeSettings::read(env, needs(Kind::Codes), environment);
+        let sends_text = needs(Kind::Codes) && codes.delivery == OtpDelivery::Sns;
         let config = Self {
             environment,
             database_url: env.secret(
                 "DATABASE_URL",
-                needs(Need::Database),
+                needs(Kind::Database),
                 "postgres://user:password@host/database",
             ),
             migration_database_url: env.get("MIGRATION_DATABASE_URL").map(Into::into),
             database_pool_size: env.number("DATABASE_POOL_SIZE", 2, 1),
-            redis_url: env.secret("REDIS_URL", needs(Need::Redis), "redis://host:6379, or rediss:// for TLS"),
+            redis_url: env.secret("REDIS_URL", needs(Kind::Redis), "redis://host:6379, or rediss:// for TLS"),
             jwt_secret,
             jwt_previous_secret,
             jwt_lifetime: env.parsed("JWT_EXPIRES_IN", Duration::from_hours(7 * 24), duration::parse),
@@ -164,25 +140,30 @@ impl Config {
             aws: AwsConfig {
                 region: env.required(
                     "AWS_REGION",
-                    sends_text || [Need::Queue, Need::DeadLetters, Need::Table].into_iter().any(needs),
+                    sends_text
+                        || [Kind::Queue, Kind::DeadLetters, Kind::Keys, Kind::Table].into_iter().any(needs),
                     "for example eu-central-1",
                 ),
                 endpoint_url: env.get("AWS_ENDPOINT_URL"),
             },
             dead_letter_queue_url: env.required(
                 "MESSAGE_DEAD_LETTER_QUEUE_URL",
-                needs(Need::DeadLetters),
+                needs(Kind::DeadLetters),
                 "the address of the SQS dead-letter queue",
             ),
             message_queue_url: env.required(
                 "MESSAGE_QUEUE_URL",
-                needs(Need::Queue),
+                needs(Kind::Queue),
                 "the address of the SQS queue",
             ),
-            table_name: env.required("TABLE_NAME", needs(Need::Table), "the name of the DynamoDB table"),
-            gemini: GeminiSettings::read(env, needs(Need::Gemini)),
+            table_name: env.required(
+                "TABLE_NAME",
+                needs(Kind::Keys) || needs(Kind::Table),
+                "the name of the DynamoDB table",
+            ),
+            gemini: GeminiSettings::read(env, needs(Kind::Gemini)),
             worker: WorkerSettings::read(env),
-            billing: BillingSettings::read(env, needs(Need::Stripe), needs(Need::StripeWebhooks)),
+            billing: BillingSettings::read(env, needs(Kind::Stripe), needs(Kind::StripeWebhooks)),
         };
         std::mem::replace(env, Env::new(lookup)).finish(config)
     }

@@ -30,8 +30,8 @@ const API_KEY_HEADER: &str = "x-goog-api-key";
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
 /// How often a connection is asked whether it is alive while an answer is awaited, and how long it may take to say so.
-const PING_INTERVAL: Duration = Duration::from_secs(10);
-const PING_TIMEOUT: Duration = Duration::from_secs(5);
+const PROBE_INTERVAL: Duration = Duration::from_secs(10);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A model that answers a conversation.
 #[async_trait]
@@ -156,16 +156,13 @@ impl std::fmt::Debug for GeminiConfig {
 }
 
 fn http_client(timeout: Duration) -> reqwest::Result<Client> {
-    let mut tls = crate::tls::client_config();
-    // A configuration of one's own is taken as it is, and without these names HTTP/2 is never spoken.
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    crate::http::builder(tls)
+    crate::http::builder(crate::tls::client_config())
         .timeout(timeout)
-        // A silent half-open connection is noticed by the pings (HTTP/2) or by unacknowledged bytes (HTTP/1.1), long
-        // before the call's own time-out.
-        .http2_keep_alive_interval(PING_INTERVAL)
-        .http2_keep_alive_timeout(PING_TIMEOUT)
-        .tcp_user_timeout(PING_INTERVAL + PING_TIMEOUT)
+        // A connection that is dead while an answer is waited for is noticed by probes, or by bytes that nobody
+        // acknowledges, long before the call's own time-out.
+        .tcp_keepalive(PROBE_INTERVAL)
+        .tcp_keepalive_interval(PROBE_INTERVAL)
+        .tcp_user_timeout(PROBE_INTERVAL + PROBE_TIMEOUT)
         .build()
 }
 

@@ -4,6 +4,7 @@
 //! kept in the record from the first execution on: one that takes over after a crash creates the same thing, and the
 //! primary key in Postgres is the last guard. No text of a person is in a record.
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -61,12 +62,26 @@ pub struct Lease {
     owner: String,
 }
 
-impl Table {
+/// The records, as those who execute requests see them. A trait, so that a function whose requests take no keys is not linked
+/// with what they are kept in.
+#[async_trait]
+pub trait IdempotencyKeys: Send + Sync {
     /// Begins the execution of a request, unless it was, or is being, executed.
-    ///
-    /// # Errors
-    /// When DynamoDB does not answer.
-    pub async fn begin(&self, claim: Claim<'_>) -> Result<Begun, TableError> {
+    async fn begin(&self, claim: Claim<'_>) -> Result<Begun, TableError>;
+
+    /// Keeps the receipt of an execution that succeeded. Answers whether it was still its lease.
+    async fn complete(&self, lease: &Lease, receipt: &str) -> Result<bool, TableError>;
+
+    /// Lets another execution take over at once: this one broke off, having done who knows what.
+    async fn release(&self, lease: &Lease) -> Result<(), TableError>;
+
+    /// Forgets the key: the request was refused, and no execution of it can have done anything.
+    async fn forget(&self, lease: &Lease) -> Result<(), TableError>;
+}
+
+#[async_trait]
+impl IdempotencyKeys for Table {
+    async fn begin(&self, claim: Claim<'_>) -> Result<Begun, TableError> {
         let lease = Lease { key: format!("idempotency#{}", claim.key), owner: Uuid::new_v4().to_string() };
         let put = self
             .client
@@ -93,6 +108,42 @@ impl Table {
         self.meet(&old, claim, lease).await
     }
 
+    async fn complete(&self, lease: &Lease, receipt: &str) -> Result<bool, TableError> {
+        let update = self
+            .update(&lease.key, &lease.owner)
+            .update_expression("SET #status = :completed, receipt = :receipt REMOVE in_progress_until")
+            .expression_attribute_values(":completed", text("COMPLETED"))
+            .expression_attribute_values(":receipt", text(receipt));
+        applied(update).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), TableError> {
+        let update = self
+            .update(&lease.key, &lease.owner)
+            .update_expression("SET in_progress_until = :ended")
+            .expression_attribute_values(":ended", number(0));
+        applied(update).await.map(|_| ())
+    }
+
+    async fn forget(&self, lease: &Lease) -> Result<(), TableError> {
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(&self.name)
+            .key("pk", text(&lease.key))
+            .condition_expression("#owner = :owner AND #status = :in_progress")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":owner", text(&lease.owner))
+            .expression_attribute_values(":in_progress", text("INPROGRESS"));
+        match delete.send().await.map_err(SdkError::into_service_error) {
+            Ok(_) | Err(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            Err(error) => Err(TableError::new("DeleteItem")(error)),
+        }
+    }
+}
+
+impl Table {
     /// What the record `old`, which stands in the way, comes to.
     async fn meet(&self, old: &Item, claim: Claim<'_>, lease: Lease) -> Result<Begun, TableError> {
         let unreadable = || TableError::unreadable("PutItem", "the idempotency record");
@@ -124,52 +175,6 @@ impl Table {
             return Ok(Begun::InFlight);
         }
         Ok(Begun::Execute { lease, operation_id, again: true })
-    }
-
-    /// Keeps the receipt of an execution that succeeded. Answers whether it was still its lease.
-    ///
-    /// # Errors
-    /// When DynamoDB does not answer.
-    pub async fn complete(&self, lease: &Lease, receipt: &str) -> Result<bool, TableError> {
-        let update = self
-            .update(&lease.key, &lease.owner)
-            .update_expression("SET #status = :completed, receipt = :receipt REMOVE in_progress_until")
-            .expression_attribute_values(":completed", text("COMPLETED"))
-            .expression_attribute_values(":receipt", text(receipt));
-        applied(update).await
-    }
-
-    /// Lets another execution take over at once: this one broke off, having done who knows what.
-    ///
-    /// # Errors
-    /// When DynamoDB does not answer.
-    pub async fn release(&self, lease: &Lease) -> Result<(), TableError> {
-        let update = self
-            .update(&lease.key, &lease.owner)
-            .update_expression("SET in_progress_until = :ended")
-            .expression_attribute_values(":ended", number(0));
-        applied(update).await.map(|_| ())
-    }
-
-    /// Forgets the key: the request was refused, and no execution of it can have done anything.
-    ///
-    /// # Errors
-    /// When DynamoDB does not answer.
-    pub async fn forget(&self, lease: &Lease) -> Result<(), TableError> {
-        let delete = self
-            .client
-            .delete_item()
-            .table_name(&self.name)
-            .key("pk", text(&lease.key))
-            .condition_expression("#owner = :owner AND #status = :in_progress")
-            .expression_attribute_names("#owner", "owner")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":owner", text(&lease.owner))
-            .expression_attribute_values(":in_progress", text("INPROGRESS"));
-        match delete.send().await.map_err(SdkError::into_service_error) {
-            Ok(_) | Err(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(()),
-            Err(error) => Err(TableError::new("DeleteItem")(error)),
-        }
     }
 
     /// A change to a record in progress, provided that it is `owner`'s.

@@ -1,5 +1,7 @@
 //! Access tokens: JSON Web Tokens (RFC 7519) signed with HS256.
 
+mod hs256;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -60,6 +62,7 @@ impl Tokens {
     }
 
     fn new(secret: &SecretString, previous: Option<&SecretString>, lifetime: Duration) -> Self {
+        hs256::install();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
@@ -136,7 +139,11 @@ fn key_id(secret: &SecretString) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use hmac::{Hmac, KeyInit as _, Mac as _};
     use serde_json::json;
+    use sha2::Sha384;
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -161,6 +168,16 @@ mod tests {
         claims[change.0] = change.1;
         let header = Header { kid: Some(key_id(&SECRET.into())), ..Header::new(algorithm) };
         encode(&header, &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
+    }
+
+    /// `token`, signed by HS384 with the same secret.
+    fn another_algorithm(token: &str) -> String {
+        let header = json!({ "typ": "JWT", "alg": "HS384", "kid": key_id(&SECRET.into()) }).to_string();
+        let claims = token.split('.').nth(1).unwrap();
+        let message = format!("{}.{claims}", URL_SAFE_NO_PAD.encode(header));
+        let signer = Hmac::<Sha384>::new_from_slice(SECRET.as_bytes()).unwrap();
+        let signature = signer.chain_update(&message).finalize().into_bytes();
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
     #[test]
@@ -194,7 +211,7 @@ mod tests {
         let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.";
         for token in [
             forged(Algorithm::HS256, "another secret of 32 characters!!", same.clone()),
-            forged(Algorithm::HS384, SECRET, same),
+            another_algorithm(&forged(Algorithm::HS256, SECRET, same)),
             forged(Algorithm::HS256, SECRET, ("iss", json!("somebody else"))),
             forged(Algorithm::HS256, SECRET, ("aud", json!("another api"))),
             forged(Algorithm::HS256, SECRET, ("aud", json!(null))),
