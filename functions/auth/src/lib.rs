@@ -34,7 +34,7 @@ pub fn routes() -> Routes {
         .post("/api/auth/change-password", change_password::handle)
         .post("/api/auth/refresh", refresh::handle)
         .post("/api/auth/logout", logout::handle)
-        .get("/api/auth/sessions", sessions::handle)
+        .read("/api/auth/sessions", sessions::handle)
         .delete("/api/auth/sessions/{id}", end_session::handle)
 }
 

@@ -28,13 +28,13 @@ pub const NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::QU
 pub fn routes() -> Routes {
     Routes::new()
         .idempotent_post("/api/chatroom", create::handle)
-        .get("/api/chatroom", list::handle)
+        .read("/api/chatroom", list::handle)
         .get("/api/chatroom/search", search::handle)
-        .get("/api/chatroom/{id}", get::handle)
+        .read("/api/chatroom/{id}", get::handle)
         .patch("/api/chatroom/{id}", update::handle)
         .delete("/api/chatroom/{id}", delete::handle)
         .idempotent_post("/api/chatroom/{id}/message", send_message::handle)
-        .get("/api/chatroom/message/{id}/status", message_status::handle)
+        .read("/api/chatroom/message/{id}/status", message_status::handle)
         .post("/api/chatroom/message/{id}/cancel", cancel_message::handle)
         .idempotent_post("/api/chatroom/message/{id}/retry", retry_message::handle)
 }

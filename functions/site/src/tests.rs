@@ -1,9 +1,14 @@
 //! Health, and what the middleware does for every function.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use app::App;
+use axum::extract::State;
 use serde_json::json;
 use testkit::TestApp;
+use web::{ApiError, Caller, Routes};
 
 fn serving() -> testkit::TestAppBuilder {
     TestApp::serving(crate::routes())
@@ -154,6 +159,49 @@ async fn a_token_whose_session_has_ended_uses_up_nobodys_requests() {
     let answer = app.request("GET", "/x").by(&person).send().await.expect(404);
     assert_eq!(answer.header("x-ratelimit-remaining"), Some("0"));
     let _ = app.request("GET", "/x").by(&person).send().await.expect_problem(429, "rate_limited");
+}
+
+/// A read that is over once somebody is let in, and never where they are not; and how often it has begun.
+fn reading() -> (Routes, Arc<AtomicUsize>) {
+    let begun = Arc::<AtomicUsize>::default();
+    let counter = begun.clone();
+    let read = move |State(app): State<App>, caller: Caller| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        async move {
+            let sql = "SELECT FROM sessions WHERE id = $1 AND user_agent IS DISTINCT FROM 'turned away'";
+            let db = app.db().await?;
+            while db.query_opt(sql, &[&caller.session_id.0]).await.map_err(ApiError::internal)?.is_none() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Ok::<_, ApiError>("what was read")
+        }
+    };
+    (Routes::new().read("/page", read), begun)
+}
+
+#[tokio::test]
+async fn what_is_read_in_advance_is_seen_by_those_alone_who_are_let_in() {
+    let (routes, begun) = reading();
+    let app = TestApp::serving(routes).var("RATE_LIMIT_USER_MAX_REQUESTS", "2").start().await;
+    let (person, gone) = (app.person().await, app.person().await);
+    for remaining in ["1", "0"] {
+        let answer = app.request("GET", "/page").by(&person).send().await.expect(200);
+        assert_eq!(answer.header("x-ratelimit-remaining"), Some(remaining));
+    }
+    // From here on reading never ends, and nobody waits for that.
+    app.execute("UPDATE sessions SET user_agent = 'turned away'").await;
+    let answer = app.request("GET", "/page").by(&person).send().await.expect_problem(429, "rate_limited");
+    assert_eq!(answer.header("x-ratelimit-remaining"), Some("0"));
+    app.execute(&format!("DELETE FROM sessions WHERE user_id = '{}'", gone.id)).await;
+    let _ = app.request("GET", "/page").by(&gone).send().await.expect_problem(401, "not_authenticated");
+    // Who was turned away a moment ago has nothing read for them again.
+    let begun_before = begun.load(Ordering::SeqCst);
+    for _ in 0..3 {
+        let _ = app.request("GET", "/page").by(&person).send().await.expect_problem(429, "rate_limited");
+        let _ = app.request("GET", "/page").by(&gone).send().await.expect_problem(401, "not_authenticated");
+        let _ = app.request("GET", "/page").send().await.expect_problem(401, "not_authenticated");
+    }
+    assert_eq!(begun.load(Ordering::SeqCst), begun_before);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub const NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::TA
 pub fn routes() -> Routes {
     Routes::new()
         .idempotent_post("/api/subscription/pro", pro::handle)
-        .get("/api/subscription/status", status::handle)
+        .read("/api/subscription/status", status::handle)
         .get("/api/subscription/plans", plans::handle)
         .post("/api/subscription/cancel", cancel::handle)
         .post("/api/subscription/reactivate", reactivate::handle)

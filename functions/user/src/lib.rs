@@ -20,11 +20,11 @@ pub const NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::ST
 /// The routes below `/api/user`.
 pub fn routes() -> Routes {
     Routes::new()
-        .get("/api/user/me", me::handle)
+        .read("/api/user/me", me::handle)
         .put("/api/user/me", rename::handle)
         .delete("/api/user/me", delete::handle)
-        .get("/api/user/stats", stats::handle)
-        .get("/api/user/usage", usage::handle)
+        .read("/api/user/stats", stats::handle)
+        .read("/api/user/usage", usage::handle)
         .get("/api/user/export", export::handle)
 }
 

@@ -50,6 +50,21 @@ pub(crate) enum Authentication {
 impl Authentication {
     /// A token whose session is over.
     pub(crate) const ENDED: Self = Self::Refused("the session has ended");
+
+    /// Who it is.
+    ///
+    /// # Errors
+    /// 401 where there is nobody, 503 where that is not known.
+    pub(crate) fn caller(&self) -> Result<Caller, ApiError> {
+        match self {
+            Self::Known(caller) => Ok(*caller),
+            Self::Refused(why) => Err(ApiError::unauthenticated(why)),
+            Self::Absent => {
+                Err(ApiError::unauthenticated("a token is needed: Authorization: Bearer <token>"))
+            }
+            Self::Unknown => Err(ApiError::unavailable("the session could not be checked")),
+        }
+    }
 }
 
 /// What the token in `headers` claims: checked by signature and time alone.
@@ -85,16 +100,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        match parts.extensions.get::<Authentication>() {
-            Some(Authentication::Known(caller)) => Ok(*caller),
-            Some(Authentication::Refused(why)) => Err(ApiError::unauthenticated(why)),
-            Some(Authentication::Absent) => {
-                Err(ApiError::unauthenticated("a token is needed: Authorization: Bearer <token>"))
-            }
-            Some(Authentication::Unknown) | None => {
-                Err(ApiError::unavailable("the session could not be checked"))
-            }
-        }
+        parts.extensions.get::<Authentication>().unwrap_or(&Authentication::Unknown).caller()
     }
 }
 

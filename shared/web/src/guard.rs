@@ -1,6 +1,7 @@
 //! The guard at the door: sessions, idempotency keys, rate limits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use app::App;
 use app::telemetry::chain;
@@ -11,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use clients::redis::RedisUnavailable;
 use clients::redis::limits::{Bucket, Limit, Verdict};
-use clients::redis::sessions::{CachedSession, Claim, Lookup};
+use clients::redis::sessions::{CachedSession, Claim, LIFETIME, Lookup};
 use domain::Tier;
 use store::StoreError;
 use store::sessions::{self, Lasting};
@@ -22,6 +23,7 @@ use crate::caller::{Authentication, Caller, claimed};
 use crate::idempotency::{self, Operation};
 use crate::local_limits;
 use crate::problem::whole_seconds;
+use crate::refusals::Refusals;
 use crate::{ApiError, ClientInfo, Route, Routes};
 
 /// How many times as often as a request may be made it may be asked what became of it.
@@ -38,6 +40,9 @@ pub(crate) struct Door {
     idempotent: Arc<[&'static str]>,
     /// The paths whose callers are known by a signature.
     signed: Arc<[&'static str]>,
+    /// The paths whose GET only reads.
+    reads: Arc<[&'static str]>,
+    refusals: Arc<Refusals>,
 }
 
 impl Door {
@@ -45,37 +50,84 @@ impl Door {
         let paths = |which: fn(&Route) -> bool| {
             routes.table().iter().filter(|route| which(route)).map(|route| route.path).collect()
         };
-        let (idempotent, signed) = (paths(|route| route.idempotent), paths(|route| route.signed));
-        Self { app: app.clone(), idempotent, signed }
+        Self {
+            app: app.clone(),
+            idempotent: paths(|route| route.idempotent),
+            signed: paths(|route| route.signed),
+            reads: paths(|route| route.reads),
+            refusals: Arc::default(),
+        }
     }
 }
 
 /// Lets a request in that keeps within its limits, with what was found out about its token and its key.
 pub(crate) async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
-    if is_liveness_probe(&request) || is_signed(&request, &door.signed) {
+    if is_liveness_probe(&request) || is_one_of(&request, &Method::POST, &door.signed) {
         return next.run(request).await;
     }
-    admit(&door, request, next).await
-}
-
-async fn admit(door: &Door, mut request: Request, next: Next) -> Response {
-    let Door { app, idempotent, .. } = door;
-    let (now, limits) = (app.clock.now(), app.config.rate_limits);
+    let (app, now) = (&door.app, door.app.clock.now());
+    let limits = app.config.rate_limits;
     let address = request.extensions().get::<ClientInfo>().map_or_else(String::new, ClientInfo::network);
     let shared = [Bucket::new(GLOBAL, limits.global), Bucket::new(address, limits.address)];
-    let claim = claimed(app, request.headers(), now);
+    let (mut response, verdicts) = match claimed(app, request.headers(), now) {
+        Ok(claim) if is_one_of(&request, &Method::GET, &door.reads) && !door.refusals.hold(claim.session) => {
+            read(&door, &shared, claim, request, next).await
+        }
+        claim => admit(&door, &shared, claim, request, next).await,
+    };
+    // What everybody together has left is nobody's business.
+    let own = verdicts.iter().filter(|verdict| verdict.limit != limits.global);
+    if let Some(tightest) = own.min_by_key(|verdict| verdict.remaining) {
+        add_headers(response.headers_mut(), tightest, now);
+    }
+    response
+}
 
-    let (authentication, begun, verdicts) = match idempotency::key_of(&request, idempotent) {
+/// Has a request read what it asks for while it is found out whether it is let in; where it is not, nobody sees what was read.
+async fn read(
+    door: &Door,
+    shared: &[Bucket],
+    claim: Claim,
+    mut request: Request,
+    next: Next,
+) -> (Response, Vec<Verdict>) {
+    request.extensions_mut().insert(Authentication::Known(Caller::from(&claim)));
+    let admitted = async {
+        let (authentication, verdicts) = charge(&door.app, shared, Ok(claim)).await;
+        match refusal(&verdicts).map(ApiError::rate_limited).or_else(|| authentication.caller().err()) {
+            None => Ok(verdicts),
+            Some(error) => Err((error, verdicts)),
+        }
+    };
+    match tokio::try_join!(admitted, async { Ok(next.run(request).await) }) {
+        Ok((verdicts, response)) => (response, verdicts),
+        Err((error, verdicts)) => {
+            door.refusals.remember(claim.session, refusal(&verdicts).unwrap_or(LIFETIME));
+            (error.into_response(), verdicts)
+        }
+    }
+}
+
+/// Answers a request once it is let in.
+async fn admit(
+    door: &Door,
+    shared: &[Bucket],
+    claim: Result<Claim, Authentication>,
+    mut request: Request,
+    next: Next,
+) -> (Response, Vec<Verdict>) {
+    let app = &door.app;
+    let (authentication, begun, verdicts) = match idempotency::key_of(&request, &door.idempotent) {
         Ok(None) => {
-            let (known, verdicts) = charge(app, &shared, claim).await;
+            let (known, verdicts) = charge(app, shared, claim).await;
             (known, Ok(idempotency::single()), verdicts)
         }
-        Ok(Some(key)) => begin(app, &shared, claim, &key, &mut request).await,
-        Err(error) => (Authentication::Absent, Err(error), take(app, &shared).await),
+        Ok(Some(key)) => begin(app, shared, claim, &key, &mut request).await,
+        Err(error) => (Authentication::Absent, Err(error), take(app, shared).await),
     };
 
-    let refused = verdicts.iter().filter_map(|verdict| verdict.retry_after).max();
-    let mut response = match begun {
+    let refused = refusal(&verdicts);
+    let response = match begun {
         Ok(operation) => {
             let response = if let Some(wait) = refused {
                 ApiError::rate_limited(wait).into_response()
@@ -88,12 +140,12 @@ async fn admit(door: &Door, mut request: Request, next: Next) -> Response {
         }
         Err(error) => refused.map_or(error, ApiError::rate_limited).into_response(),
     };
-    // What everybody together has left is nobody's business.
-    let own = verdicts.iter().filter(|verdict| verdict.limit != limits.global);
-    if let Some(tightest) = own.min_by_key(|verdict| verdict.remaining) {
-        add_headers(response.headers_mut(), tightest, now);
-    }
-    response
+    (response, verdicts)
+}
+
+/// How long a request that is refused has to wait.
+fn refusal(verdicts: &[Verdict]) -> Option<Duration> {
+    verdicts.iter().filter_map(|verdict| verdict.retry_after).max()
 }
 
 /// Charges a request to the `shared` buckets and to the person's, and finds out whether its session lasts: in one trip where
@@ -193,10 +245,10 @@ fn is_liveness_probe(request: &Request) -> bool {
     request.uri().path() == "/health" && request.uri().query().is_none_or(str::is_empty)
 }
 
-/// What brings a signature is looked at whoever sends it: by the handler, before anything else.
-fn is_signed(request: &Request, signed: &[&str]) -> bool {
+/// Whether it goes to one of `paths`. What brings a signature is looked at whoever sends it: by the handler, before anything else.
+fn is_one_of(request: &Request, method: &Method, paths: &[&str]) -> bool {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    request.method() == Method::POST && path.is_some_and(|path| signed.contains(&path))
+    request.method() == method && path.is_some_and(|path| paths.contains(&path))
 }
 
 /// Takes one request from each of `buckets`. Without Redis each process counts for itself, and the log says so.

@@ -12,6 +12,7 @@ pub mod openapi;
 pub mod page;
 pub mod passwords;
 mod problem;
+mod refusals;
 mod routes;
 mod serve;
 mod stack;

@@ -17,6 +17,8 @@ pub struct Route {
     pub idempotent: bool,
     /// Whether its caller is known by a signature on the body.
     pub signed: bool,
+    /// Whether its handler only reads, and may begin before it is known whether the caller is let in.
+    pub reads: bool,
 }
 
 /// The routes of a function.
@@ -37,6 +39,17 @@ impl Routes {
     #[must_use]
     pub fn get<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
         self.with(Method::GET, MethodFilter::GET, path, handler)
+    }
+
+    /// With `handler` for GET at `path`, which reads something of its caller's and changes nothing. It runs while the guard asks
+    /// whether the caller is let in, and nobody sees what it read where they are not: two trips take the time of one.
+    #[must_use]
+    pub fn read<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        let mut routes = self.get(path, handler);
+        if let Some(route) = routes.table.last_mut() {
+            route.reads = true;
+        }
+        routes
     }
 
     /// With `handler` for POST at `path`.
@@ -107,7 +120,7 @@ impl Routes {
         handler: H,
     ) -> Self {
         self.router = self.router.route(path, on(filter, handler));
-        self.table.push(Route { method, path, idempotent: false, signed: false });
+        self.table.push(Route { method, path, idempotent: false, signed: false, reads: false });
         self
     }
 }
