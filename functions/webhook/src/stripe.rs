@@ -5,10 +5,11 @@ use app::{App, BillingError};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
+use domain::UserId;
 use domain::webhook_signature::verify;
 use secrecy::ExposeSecret;
 use serde::Serialize;
-use store::subscriptions;
+use store::{StoreError, subscriptions};
 use tracing::{error, info, warn};
 use web::{ApiError, RawBody, success};
 
@@ -41,13 +42,10 @@ pub(crate) async fn handle(
     authenticate(&app, &headers, &body)?;
     let event: Event = serde_json::from_slice(&body)
         .map_err(|error| ApiError::malformed(format!("the body is not an event of Stripe's: {error}")))?;
-    if !event.is_telling() {
-        info!(event.id, event.kind, "an event of no interest");
-    } else if is_on_record(&app, &event).await {
-        info!(event.id, event.kind, "an event that was seen to before");
-    } else {
+    if event.is_telling() {
         see_to(&app, &event).await?;
-        record(&app, &event).await;
+    } else {
+        info!(event.id, event.kind, "an event of no interest");
     }
     Ok(success(Received { received: true }))
 }
@@ -63,12 +61,32 @@ fn authenticate(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<(), ApiEr
     })
 }
 
+/// Sees to an event, unless that was done before.
 async fn see_to(app: &App, event: &Event) -> Result<(), BillingError> {
+    let (is_on_record, owner) = tokio::join!(is_on_record(app, event), find_owner(app, event));
+    if is_on_record {
+        info!(event.id, event.kind, "an event that was seen to before");
+        return Ok(());
+    }
+    settle(app, event, owner?).await?;
+    record(app, event).await;
+    Ok(())
+}
+
+/// Whose payments it tells of, as far as that is known here.
+async fn find_owner(app: &App, event: &Event) -> Result<Option<UserId>, StoreError> {
+    match event.customer() {
+        Some(customer) => subscriptions::find_user_of(&app.db().await?, customer).await,
+        None => Ok(None),
+    }
+}
+
+async fn settle(app: &App, event: &Event, owner: Option<UserId>) -> Result<(), BillingError> {
     let Some(customer) = event.customer() else {
         warn!(event.id, event.kind, "an event that is nobody's");
         return Ok(());
     };
-    let Some(user) = subscriptions::find_user_of(&app.db().await?, customer).await? else {
+    let Some(user) = owner else {
         // Of an account that is gone, or of another deployment with the same account at Stripe.
         if let Some(user) = event.user() {
             error!(event.id, stripe.customer = customer, user.id = %user, "an event of a customer that is not known here, made for an account of ours");

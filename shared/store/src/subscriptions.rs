@@ -5,7 +5,9 @@ use chrono::{DateTime, Utc};
 use deadpool_postgres::{GenericClient, Transaction};
 use domain::subscription::Subscription;
 use domain::{Tier, UserId};
+use tokio::try_join;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use crate::StoreError;
 
@@ -104,17 +106,17 @@ pub async fn insert(db: &impl GenericClient, user: UserId, now: DateTime<Utc>) -
 /// When Postgres does not answer, or somebody else has it for too long.
 pub async fn lock(transaction: &Transaction<'_>, user: UserId) -> Result<Option<BillingAccount>, StoreError> {
     const LOCK: &str = "SELECT FROM subscriptions WHERE user_id = $1 FOR NO KEY UPDATE";
-    transaction.batch_execute("SET LOCAL lock_timeout = '8s'").await?;
-    let statement = transaction.prepare_cached(LOCK).await?;
-    if transaction.query_opt(&statement, &[&user.0]).await?.is_none() {
-        return Ok(None);
-    }
-    // A statement of its own: the one before may have waited for somebody, and only the next one sees what they did.
-    let sql = format!(
+    let read = format!(
         "SELECT {COLUMNS} FROM subscriptions s JOIN users u ON u.id = s.user_id WHERE s.user_id = $1"
     );
-    let statement = transaction.prepare_cached(&sql).await?;
-    let row = transaction.query_opt(&statement, &[&user.0]).await?;
+    let (lock, read) = (transaction.prepare_cached(LOCK).await?, transaction.prepare_cached(&read).await?);
+    let whose: [&(dyn ToSql + Sync); 1] = [&user.0];
+    // Sent together, done one after the other: the lock may wait for somebody, and what is read then sees what they did.
+    let ((), _, row) = try_join!(
+        transaction.batch_execute("SET LOCAL lock_timeout = '8s'"),
+        transaction.execute(&lock, &whose),
+        transaction.query_opt(&read, &whose),
+    )?;
     row.as_ref().map(TryInto::try_into).transpose()
 }
 
@@ -176,19 +178,21 @@ pub async fn update_standing(
     standing: Standing<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    const STANDING: &str = "
-        UPDATE subscriptions SET subscription_id = $2, status = $3, begun_at = $4, period_start = $5, period_end = $6,
-            cancel_at_period_end = $7, past_due_since = $8, review_at = $9, updated_at = $10
-        WHERE user_id = $1";
-    const TIER: &str = "
-        UPDATE users SET subscription_tier = $2, updated_at = $3 WHERE id = $1 AND subscription_tier <> $2";
+    const SQL: &str = "
+        WITH standing AS (
+            UPDATE subscriptions SET subscription_id = $3, status = $4, begun_at = $5, period_start = $6, period_end = $7,
+                cancel_at_period_end = $8, past_due_since = $9, review_at = $10, updated_at = $11
+            WHERE user_id = $1
+        )
+        UPDATE users SET subscription_tier = $2, updated_at = $11 WHERE id = $1 AND subscription_tier <> $2";
     let one = standing.subscription;
-    let statement = transaction.prepare_cached(STANDING).await?;
+    let statement = transaction.prepare_cached(SQL).await?;
     transaction
         .execute(
             &statement,
             &[
                 &account.user_id.0,
+                &standing.tier.as_str(),
                 &one.map(|one| &one.id),
                 &one.map(|one| one.status.as_str()),
                 &one.map(|one| one.created_at),
@@ -201,8 +205,6 @@ pub async fn update_standing(
             ],
         )
         .await?;
-    let statement = transaction.prepare_cached(TIER).await?;
-    transaction.execute(&statement, &[&account.user_id.0, &standing.tier.as_str(), &now]).await?;
     Ok(())
 }
 
