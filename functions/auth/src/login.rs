@@ -8,7 +8,7 @@ use domain::password::Password;
 use garde::Validate;
 use serde::Deserialize;
 use store::users::Credentials;
-use store::{sessions, users};
+use store::{StoreError, sessions, users};
 use web::passwords::{self, Right};
 use web::{ApiError, ClientInfo, Valid, success};
 
@@ -44,9 +44,11 @@ pub(crate) async fn handle(
     let Login { mobile_number: number, password } = input;
     // Once more where the hash was changed while it was looked at, as it is by the login beside this one which upgrades it.
     for _ in 0..2 {
-        let found = users::find_credentials_by_number(&app.db().await?, &number).await?;
+        let (guess, found) =
+            tokio::join!(passwords::guess(&app, &client, number.as_str()), find(&app, &number));
+        let (guess, found) = (guess?, found?);
         let hash = found.as_ref().map(|found| found.password_hash.clone());
-        let right = passwords::check(&app, &client, number.as_str(), password.clone(), hash).await?;
+        let right = guess.look(&client, password.clone(), hash).await?;
         let (Some(Right { upgrade }), Some(Credentials { user, password_hash })) = (right, found) else {
             break;
         };
@@ -56,9 +58,18 @@ pub(crate) async fn handle(
             _ => password_hash,
         };
         let sign_in = SignIn::new(&app, client.clone(), app.clock.now());
-        if sessions::insert(&db, user.id, &hash, &sign_in.session()).await? {
+        let session = sign_in.session();
+        let (inserted, ()) = tokio::join!(
+            sessions::insert(&db, user.id, &hash, &session),
+            passwords::forgive(&app, &client, number.as_str()),
+        );
+        if inserted? {
             return Ok(success(sign_in.answer(&app, user, "Logged in")?));
         }
     }
     Err(ApiError::wrong_credentials("mobile number and password do not go together"))
+}
+
+async fn find(app: &App, number: &MobileNumber) -> Result<Option<Credentials>, StoreError> {
+    users::find_credentials_by_number(&app.db().await?, number).await
 }

@@ -58,29 +58,64 @@ pub async fn check(
     password: Password,
     hash: Option<String>,
 ) -> Result<Option<Right>, ApiError> {
+    let right = guess(app, client, account).await?.look(client, password, hash).await?;
+    if right.is_some() {
+        forgive(app, client, account).await;
+    }
+    Ok(right)
+}
+
+/// The right to look once at whether a password is right.
+#[derive(Debug)]
+pub struct Guess {
+    begun: Instant,
+}
+
+/// Counts a guess at the password of the account known as `account`. Whoever turns out to be right is to be
+/// [forgiven](forgive).
+///
+/// # Errors
+/// 429 when it was guessed at too often.
+pub async fn guess(app: &App, client: &ClientInfo, account: &str) -> Result<Guess, ApiError> {
     let begun = Instant::now();
     let network = client.network();
-    let attempt = Attempt { account, network: &network };
-    if let Some(wait) = count(app, attempt).await {
-        warn!(client.address, "passwords are guessed at too often");
-        let detail = "too many wrong passwords; wait for as long as Retry-After says, or reset the password";
-        let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", detail);
-        return Err(error.retry_after(wait));
+    match count(app, Attempt { account, network: &network }).await {
+        None => Ok(Guess { begun }),
+        Some(wait) => {
+            warn!(client.address, "passwords are guessed at too often");
+            let detail =
+                "too many wrong passwords; wait for as long as Retry-After says, or reset the password";
+            let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", detail);
+            Err(error.retry_after(wait))
+        }
     }
-    let looked_at = spawn_blocking(move || {
-        let verdict = password.check(hash.as_deref().unwrap_or(NOBODYS_HASH));
-        let upgrade = (verdict == Verdict::RightButOutdated).then(|| password.rehash()).transpose();
-        (verdict, upgrade)
-    });
-    let (verdict, upgrade) = looked_at.await.map_err(ApiError::internal)?;
-    if verdict == Verdict::Wrong {
-        info!(client.address, "a password was wrong");
-        sleep_until(begun + WRONG_TAKES).await;
-        return Ok(None);
+}
+
+impl Guess {
+    /// Sees whether `password` is the one behind `hash`, as [`check`] does.
+    ///
+    /// # Errors
+    /// 500 when there is no randomness.
+    pub async fn look(
+        self,
+        client: &ClientInfo,
+        password: Password,
+        hash: Option<String>,
+    ) -> Result<Option<Right>, ApiError> {
+        let looked_at = spawn_blocking(move || {
+            let verdict = password.check(hash.as_deref().unwrap_or(NOBODYS_HASH));
+            let upgrade = (verdict == Verdict::RightButOutdated).then(|| password.rehash()).transpose();
+            (verdict, upgrade)
+        });
+        let (verdict, upgrade) = looked_at.await.map_err(ApiError::internal)?;
+        if verdict == Verdict::Wrong {
+            info!(client.address, "a password was wrong");
+            sleep_until(self.begun + WRONG_TAKES).await;
+            return Ok(None);
+        }
+        info!(client.address, "a password was right");
+        Ok(Some(Right { upgrade: upgrade.map_err(ApiError::internal)? }))
     }
-    info!(client.address, "a password was right");
-    forgive(app, client, account).await;
-    Ok(Some(Right { upgrade: upgrade.map_err(ApiError::internal)? }))
 }
 
 /// Forgets the wrong passwords for `account` once its owner is known, and remembers from where that is.
