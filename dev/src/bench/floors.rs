@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
+use argon2::{Argon2, Block, Params};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -31,23 +33,26 @@ pub(super) struct Floors {
     pub(super) far_ping: Sample,
     /// A message put on the queue, by plain HTTP without a signature.
     pub(super) send: Sample,
+    /// A password hashed, in memory that is there.
+    pub(super) hash: Sample,
 }
 
 impl Floors {
-    pub(super) fn all(&self) -> [(&'static str, &Sample); 5] {
+    pub(super) fn all(&self) -> [(&'static str, &Sample); 6] {
         [
             ("a constant Lambda, warm", &self.constant),
             ("the statement of GET /me", &self.statement),
             ("a PING", &self.ping),
             ("a PING, far", &self.far_ping),
             ("an SQS send", &self.send),
+            ("a password's hash", &self.hash),
         ]
     }
 }
 
 /// Measures them, in turn.
 pub(super) async fn measure(world: &World) -> Result<Option<Floors>> {
-    let [mut constant, mut statement, mut ping, mut far_ping, mut send] =
+    let [mut constant, mut statement, mut ping, mut far_ping, mut send, mut hash] =
         std::array::from_fn(|_| Sample::default());
     let floor = world.lambda.instance(FLOOR, &[])?;
     let event = Request::new("GET", "/api/user/me").event();
@@ -57,6 +62,7 @@ pub(super) async fn measure(world: &World) -> Result<Option<Floors>> {
     let mut near = TcpStream::connect(redis).await.context("connecting to Redis")?;
     let mut away = TcpStream::connect(address_of(&far.in_place_of(&format!("redis://{redis}"))?)?).await?;
     let me = world.db.prepare_me().await?;
+    let mut memory = vec![Block::default(); Params::DEFAULT.block_count()];
     for number in 0..TIMES {
         timed(&mut constant, async { floor.invoke(event.clone()).await.map(drop) }).await?;
         timed(&mut statement, async { world.db.me(&me).await }).await?;
@@ -65,9 +71,14 @@ pub(super) async fn measure(world: &World) -> Result<Option<Floors>> {
         if number < 60 {
             timed(&mut far_ping, pong(&mut away)).await?;
             timed(&mut send, put(world)).await?;
+            timed(&mut hash, async {
+                memory = hashed(std::mem::take(&mut memory)).await?;
+                Ok(())
+            })
+            .await?;
         }
     }
-    Ok(Some(Floors { constant, statement, ping, far_ping, send }))
+    Ok(Some(Floors { constant, statement, ping, far_ping, send, hash }))
 }
 
 async fn timed(sample: &mut Sample, act: impl Future<Output = Result<()>>) -> Result<()> {
@@ -83,6 +94,18 @@ async fn pong(stream: &mut TcpStream) -> Result<()> {
     tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut answer)).await??;
     ensure!(&answer == b"+PONG\r\n", "Redis answers something else to a PING");
     Ok(())
+}
+
+/// With the parameters that are the crate's own and ours. Answers the memory, for the next.
+async fn hashed(mut memory: Vec<Block>) -> Result<Vec<Block>> {
+    spawn_blocking(move || {
+        let mut hash = [0; Params::DEFAULT_OUTPUT_LEN];
+        Argon2::default()
+            .hash_password_into_with_memory(b"a password", b"of whatever salt", &mut hash, &mut memory)
+            .map_err(|error| anyhow!("hashing: {error}"))?;
+        Ok(memory)
+    })
+    .await?
 }
 
 /// Into the dead-letter queue, from which no worker is driven.
