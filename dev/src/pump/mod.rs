@@ -27,6 +27,9 @@ pub const NAME: &str = "pump";
 /// The function that it drives.
 pub const FUNCTION: &str = "worker";
 
+/// The variable that has the most messages in one invocation, where that is not to be as in the template.
+pub const BATCH_SIZE: &str = "WORKER_BATCH_SIZE";
+
 /// What the pump needs to end beyond its last invocation.
 const MARGIN: Duration = Duration::from_secs(5);
 
@@ -88,16 +91,20 @@ fn running(home: &Home) -> Result<(State, Service)> {
     Ok((state, service))
 }
 
-/// How the worker is driven: as the template says, with `WORKER_CONCURRENCY` in the place of its parameter.
+/// How the worker is driven: as the template says, with `WORKER_CONCURRENCY` in the place of its parameter, and
+/// [`BATCH_SIZE`] in that of its batch size.
 ///
 /// # Errors
-/// When the template does not say that it is, or the variable is no number above 0.
+/// When the template does not say that it is, or a variable is no number above 0.
 pub fn events(template: &Template, settings: &Settings) -> Result<EventSource> {
     let mut events = template.event_source(FUNCTION)?;
-    if let Some(wanted) = settings.get("WORKER_CONCURRENCY") {
-        let number = wanted.parse().ok().filter(|number| *number > 0);
-        events.concurrency =
-            number.with_context(|| format!("WORKER_CONCURRENCY is {wanted}, not a number above 0"))?;
+    for (name, number) in
+        [("WORKER_CONCURRENCY", &mut events.concurrency), (BATCH_SIZE, &mut events.batch_size)]
+    {
+        if let Some(wanted) = settings.get(name) {
+            let wanted_number = wanted.parse().ok().filter(|number| *number > 0);
+            *number = wanted_number.with_context(|| format!("{name} is {wanted}, not a number above 0"))?;
+        }
     }
     Ok(events)
 }
@@ -133,4 +140,25 @@ pub async fn run(home: &Home) -> Result<()> {
     let _ = stop.send(true);
     while pollers.join_next().await.is_some() {}
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_stand_in_for_what_the_template_says() {
+        let template = Template::read(&Template::root()).unwrap();
+        let with = |name: &str, value: &str| {
+            let mut settings = Settings::none();
+            settings.set_default(name, value);
+            events(&template, &settings)
+        };
+        let usual = events(&template, &Settings::none()).unwrap();
+        assert_eq!(with("WORKER_CONCURRENCY", "7").unwrap(), EventSource { concurrency: 7, ..usual });
+        assert_eq!(with(BATCH_SIZE, "1").unwrap(), EventSource { batch_size: 1, ..usual });
+        for wrong in ["0", "-1", "many"] {
+            assert!(with(BATCH_SIZE, wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -1,10 +1,11 @@
-//! One poller: receive, invoke, delete.
+//! One poller: receive, invoke, and delete while the next batch is received.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::{event, outcome};
@@ -33,17 +34,25 @@ impl Source {
         Self { aws, queue_url: queue_url.to_owned(), invoke_url, events }
     }
 
-    /// Works until `stopped`.
+    /// Works until `stopped`, and then until what was done is deleted.
     pub(super) async fn poll(self, stopped: watch::Receiver<bool>) {
+        let mut deleting = JoinSet::new();
         while !*stopped.borrow() {
-            if let Err(error) = self.take_batch().await {
-                println!("{error:#}");
-                sleep(PAUSE).await;
+            while deleting.try_join_next().is_some() {}
+            match self.take_batch().await {
+                Ok(done) if done.is_empty() => {}
+                Ok(done) => drop(deleting.spawn(self.clone().delete_or_tell(done))),
+                Err(error) => {
+                    println!("{error:#}");
+                    sleep(PAUSE).await;
+                }
             }
         }
+        while deleting.join_next().await.is_some() {}
     }
 
-    async fn take_batch(&self) -> Result<()> {
+    /// Has the function do a batch, if one comes, and answers what of it was done, by its receipts.
+    async fn take_batch(&self) -> Result<Vec<Value>> {
         let receive = json!({
             "QueueUrl": self.queue_url,
             "MaxNumberOfMessages": self.events.batch_size.min(10),
@@ -52,9 +61,9 @@ impl Source {
             "MessageAttributeNames": ["All"],
         });
         let mut received = self.aws.sqs("ReceiveMessage", &receive).await?;
-        let Value::Array(messages) = received["Messages"].take() else { return Ok(()) };
+        let Value::Array(messages) = received["Messages"].take() else { return Ok(Vec::new()) };
         if messages.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let begun = Instant::now();
         let ids: Vec<&str> = messages.iter().filter_map(|message| message["MessageId"].as_str()).collect();
@@ -62,16 +71,17 @@ impl Source {
             Ok(answer) => outcome::failed(&answer, &ids),
             Err(error) => Err(format!("{error:#}")),
         };
-        let done: Vec<&Value> = match &failed {
+        let done: Vec<Value> = match &failed {
             Ok(failed) => messages
                 .iter()
                 .filter(|m| !m["MessageId"].as_str().is_some_and(|id| failed.contains(id)))
+                .map(|m| m["ReceiptHandle"].clone())
                 .collect(),
             Err(_) => Vec::new(),
         };
         let why = failed.err().map(|why| format!(": {why}")).unwrap_or_default();
         println!("{} of {} done in {} ms{why}", done.len(), messages.len(), begun.elapsed().as_millis());
-        self.delete(&done).await
+        Ok(done)
     }
 
     /// Invokes the function with the messages and answers its answer.
@@ -94,14 +104,17 @@ impl Source {
         Ok(text)
     }
 
-    async fn delete(&self, messages: &[&Value]) -> Result<()> {
-        if messages.is_empty() {
-            return Ok(());
+    async fn delete_or_tell(self, receipts: Vec<Value>) {
+        if let Err(error) = self.delete(&receipts).await {
+            println!("{error:#}");
         }
-        let entries: Vec<Value> = messages
+    }
+
+    async fn delete(&self, receipts: &[Value]) -> Result<()> {
+        let entries: Vec<Value> = receipts
             .iter()
             .enumerate()
-            .map(|(number, message)| json!({"Id": number.to_string(), "ReceiptHandle": message["ReceiptHandle"]}))
+            .map(|(number, receipt)| json!({"Id": number.to_string(), "ReceiptHandle": receipt}))
             .collect();
         let answer = self
             .aws
