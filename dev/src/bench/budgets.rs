@@ -29,6 +29,7 @@ struct Budget {
     redis: f64,
     aws: f64,
     stripe: f64,
+    gemini: f64,
     /// Trips that it may wait for, one after the other.
     hops: f64,
 }
@@ -52,13 +53,14 @@ pub(super) fn check(home: &Home, report: &Report, depth: Depth) -> Result<Vec<St
     for route in &report.routes {
         let budget =
             budgets.routes.get(route.name).with_context(|| format!("{} has no budget", route.name))?;
-        let Counts { statements, postgres, redis, aws, stripe } = route.counts;
+        let Counts { statements, postgres, redis, aws, stripe, gemini } = route.counts;
         for (what, count, most) in [
             ("statements", statements, budget.statements),
             ("trips to Postgres", postgres, budget.postgres),
             ("trips to Redis", redis, budget.redis),
             ("trips to AWS", aws, budget.aws),
             ("trips to Stripe", stripe, budget.stripe),
+            ("trips to Gemini", gemini, budget.gemini),
         ] {
             if count > most + NOW_AND_THEN {
                 over.push(format!("{}: {count} {what}, not {most}", route.name));

@@ -18,6 +18,7 @@ pub(super) struct Guest {
     redis: Proxy,
     aws: Proxy,
     stripe: Proxy,
+    gemini: Proxy,
 }
 
 /// What has gone out of a process: round trips by where they went, and statements of Postgres.
@@ -28,6 +29,7 @@ pub(super) struct Counts {
     pub(super) redis: f64,
     pub(super) aws: f64,
     pub(super) stripe: f64,
+    pub(super) gemini: f64,
 }
 
 impl Guest {
@@ -42,11 +44,12 @@ impl Guest {
         };
         let (postgres, redis) = (behind("DATABASE_URL").await?, behind("REDIS_URL").await?);
         let (aws, stripe) = (behind("AWS_ENDPOINT_URL").await?, behind("STRIPE_BASE_URL").await?);
+        let gemini = behind("GEMINI_BASE_URL").await?;
         for name in ["MESSAGE_QUEUE_URL", "MESSAGE_DEAD_LETTER_QUEUE_URL"] {
             env.push((name, aws.in_place_of(world.var(name)?)?));
         }
         let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        Ok(Self { instance: world.lambda.instance(function, &env)?, postgres, redis, aws, stripe })
+        Ok(Self { instance: world.lambda.instance(function, &env)?, postgres, redis, aws, stripe, gemini })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -61,7 +64,7 @@ impl Guest {
         self.instance.invoke(payload).await
     }
 
-    /// From now on everything is so far away.
+    /// From now on everything is so far away, but for Gemini: what it takes is its own, and not to be helped.
     pub(super) fn set_delay(&self, delay: Duration) {
         for proxy in [&self.postgres, &self.redis, &self.aws, &self.stripe] {
             proxy.set_delay(delay);
@@ -77,6 +80,7 @@ impl Guest {
             redis: count(self.redis.round_trips()),
             aws: count(self.aws.round_trips()),
             stripe: count(self.stripe.round_trips()),
+            gemini: count(self.gemini.round_trips()),
         }
     }
 }
@@ -89,6 +93,7 @@ impl Counts {
             redis: self.redis - before.redis,
             aws: self.aws - before.aws,
             stripe: self.stripe - before.stripe,
+            gemini: self.gemini - before.gemini,
         }
     }
 
@@ -102,6 +107,7 @@ impl Counts {
             redis: share(self.redis),
             aws: share(self.aws),
             stripe: share(self.stripe),
+            gemini: share(self.gemini),
         }
     }
 }

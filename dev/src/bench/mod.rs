@@ -13,6 +13,7 @@ mod machine;
 mod probes;
 mod report;
 mod sample;
+mod stock;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -52,6 +53,30 @@ impl Depth {
     }
 }
 
+/// How often a request of one kind is asked.
+#[derive(Clone, Copy)]
+struct Times {
+    /// As the first of its process.
+    first: usize,
+    /// Before anything is measured: connections, statements and caches are there from then on.
+    unmeasured: usize,
+    warm: usize,
+    far: usize,
+}
+
+impl Times {
+    fn of(depth: Depth) -> Self {
+        depth.of(
+            Self { first: 0, unmeasured: 3, warm: 20, far: 0 },
+            Self { first: 10, unmeasured: 20, warm: 300, far: 40 },
+        )
+    }
+
+    fn sum(self) -> usize {
+        self.first + self.unmeasured + self.warm + self.far
+    }
+}
+
 /// Something that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Subject {
@@ -86,7 +111,7 @@ async fn requests(suite: &Suite, depth: Depth) -> Result<bool> {
         report.starts = starts(&world).await?;
         report.floors = floors::measure(&world).await?;
     }
-    for probe in probes::all(&world).await? {
+    for probe in probes::all(&world, Times::of(depth).sum()).await? {
         say(format_args!("  {}\n", probe.name));
         report.routes.push(route(&world, &probe, depth).await?);
     }
@@ -145,39 +170,33 @@ async fn starts(world: &World) -> Result<Vec<StartFigures>> {
 
 /// What a request of one kind takes.
 async fn route(world: &World, probe: &Probe, depth: Depth) -> Result<RouteFigures> {
-    let first = match depth {
-        Depth::Counts => Sample::default(),
-        Depth::All => first_answers(world, probe).await?,
-    };
+    let times = Times::of(depth);
+    let first = first_answers(world, probe, times.first).await?;
     let guest = Guest::of(world, probe.function).await?;
-    // Connections, statements and caches are there from then on.
-    for _ in 0..depth.of(3, 20) {
+    for _ in 0..times.unmeasured {
         probe.ask(&guest).await?;
     }
-    let times = depth.of(20, 300);
     let before = guest.counts();
     let (cpu, mut warm) = (machine::cpu(guest.pid())?, Sample::default());
-    for _ in 0..times {
+    for _ in 0..times.warm {
         warm.push(probe.ask(&guest).await?);
     }
-    let counts = guest.counts().since(&before).per(times);
-    let cpu = machine::cpu(guest.pid())?.saturating_sub(cpu) / u32::try_from(times)?;
+    let counts = guest.counts().since(&before).per(times.warm);
+    let cpu = machine::cpu(guest.pid())?.saturating_sub(cpu) / u32::try_from(times.warm)?;
     let memory = machine::resident(guest.pid())?;
     let mut far = Sample::default();
-    if depth == Depth::All {
-        guest.set_delay(NETWORK);
-        for _ in 0..40 {
-            far.push(probe.ask(&guest).await?);
-        }
+    guest.set_delay(NETWORK);
+    for _ in 0..times.far {
+        far.push(probe.ask(&guest).await?);
     }
     let name = probe.name;
     Ok(RouteFigures { name, function: probe.function, first, warm, far, counts, cpu, memory })
 }
 
 /// From a process's start to its first answer.
-async fn first_answers(world: &World, probe: &Probe) -> Result<Sample> {
+async fn first_answers(world: &World, probe: &Probe, times: usize) -> Result<Sample> {
     let mut sample = Sample::default();
-    for _ in 0..10 {
+    for _ in 0..times {
         let guest = Guest::of(world, probe.function).await?;
         let started = guest.started();
         probe.ask(&guest).await?;

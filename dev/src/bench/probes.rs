@@ -8,20 +8,28 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::guest::Guest;
+use super::stock::Stock;
 use crate::faults::api::Request;
 use crate::faults::person::{PASSWORD, Person};
 use crate::faults::world::World;
 
 /// What makes an event, each time anew where it has to be another.
-type Make = Box<dyn Fn() -> Value>;
+type Make = Box<dyn Fn() -> Result<Value>>;
 
 /// A kind of request.
 pub(super) struct Probe {
     pub(super) name: &'static str,
     pub(super) function: &'static str,
     make: Make,
-    /// The status that is expected, or none where the answer is no HTTP.
-    expected: Option<u16>,
+    expected: Expected,
+}
+
+/// What the answer is to be.
+enum Expected {
+    /// One of HTTP, with this status.
+    Status(u16),
+    /// One to SQS, which is to bring nothing again.
+    AllDone,
 }
 
 impl Probe {
@@ -35,24 +43,36 @@ impl Probe {
             "queue" => "queue",
             _ => "site",
         };
-        Self { name, function, make: Box::new(move || make().event()), expected: Some(expected) }
+        Self {
+            name,
+            function,
+            make: Box::new(move || Ok(make().event())),
+            expected: Expected::Status(expected),
+        }
+    }
+
+    /// The worker, handed what `stock` has.
+    fn of_worker(name: &'static str, stock: Stock) -> Self {
+        Self { name, function: "worker", make: Box::new(move || stock.take()), expected: Expected::AllDone }
     }
 
     /// Asks once, and answers how long that took.
     pub(super) async fn ask(&self, guest: &Guest) -> Result<Duration> {
-        let event = (self.make)();
+        let event = (self.make)()?;
         let begun = Instant::now();
         let answer = guest.invoke(event).await.with_context(|| self.name.to_owned())?;
         let took = begun.elapsed();
-        if let Some(expected) = self.expected {
-            ensure!(answer["statusCode"] == expected, "{}: {answer}", self.name);
-        }
+        let is_expected = match self.expected {
+            Expected::Status(status) => answer["statusCode"] == status,
+            Expected::AllDone => answer["batchItemFailures"] == json!([]),
+        };
+        ensure!(is_expected, "{}: {answer}", self.name);
         Ok(took)
     }
 }
 
-/// All of them, for somebody on Pro with a room in which something was said.
-pub(super) async fn all(world: &World) -> Result<Vec<Probe>> {
+/// All of them, each to be asked up to `times` often, for somebody on Pro with a room in which something was said.
+pub(super) async fn all(world: &World, times: usize) -> Result<Vec<Probe>> {
     let person = Person::sign_up(world).await?;
     let subscription = person.pay(world).await?;
     world.wait_until_pro(&person).await?;
@@ -94,6 +114,8 @@ pub(super) async fn all(world: &World) -> Result<Vec<Probe>> {
         }),
     ];
     probes.push(webhook(event));
+    probes.push(Probe::of_worker("a message answered", Stock::lay_in(world, 1, times).await?));
+    probes.push(Probe::of_worker("ten messages answered", Stock::lay_in(world, 10, times).await?));
     Ok(probes)
 }
 

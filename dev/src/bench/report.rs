@@ -78,16 +78,16 @@ impl Report {
         }
         let _ = writeln!(
             text,
-            "\n| request | first ms | p50 ms | p99 ms | p50 far ms | hops | CPU ms | statements | Postgres | Redis | AWS | Stripe | MB |\n\
-             |---|---|---|---|---|---|---|---|---|---|---|---|---|"
+            "\n| request | first ms | p50 ms | p99 ms | p50 far ms | hops | CPU ms | statements | Postgres | Redis | AWS | Stripe | Gemini | MB |\n\
+             |---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
         );
         for route in &self.routes {
             let hops = self.floors.as_ref().and_then(|floors| route.hops(floors));
             let hops = hops.map_or("–".to_owned(), |hops| format!("{hops:.1}"));
-            let Counts { statements, postgres, redis, aws, stripe } = route.counts;
+            let Counts { statements, postgres, redis, aws, stripe, gemini } = route.counts;
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {} | {} | {hops} | {} | {statements} | {postgres} | {redis} | {aws} | {stripe} | {} |",
+                "| {} | {} | {} | {} | {} | {hops} | {} | {statements} | {postgres} | {redis} | {aws} | {stripe} | {gemini} | {} |",
                 route.name,
                 milliseconds(route.first.median()),
                 milliseconds(route.warm.median()),
@@ -126,14 +126,8 @@ impl Report {
     /// # Errors
     /// When they cannot be written.
     pub(super) fn write(&self, home: &Home) -> Result<()> {
-        let folder = home.folder("")?;
-        for (name, text) in [("bench.json", format!("{:#}\n", self.json())), ("bench.svg", chart::draw(self))]
-        {
-            let path = folder.join(name);
-            fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
-            crate::progress::say(format_args!("  {}\n", path.display()));
-        }
-        Ok(())
+        keep(home, "bench.json", &format!("{:#}\n", self.json()))?;
+        keep(home, "bench.svg", &chart::draw(self))
     }
 
     fn json(&self) -> Value {
@@ -162,6 +156,17 @@ impl Report {
             "routes": self.routes.iter().map(route).collect::<Vec<_>>(),
         })
     }
+}
+
+/// Writes a file to the bench's folder, and says where it is.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn keep(home: &Home, name: &str, text: &str) -> Result<()> {
+    let path = home.folder("")?.join(name);
+    fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+    crate::progress::say(format_args!("  {}\n", path.display()));
+    Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a program is not that large")]

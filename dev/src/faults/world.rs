@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::Suite;
 use super::look::Look;
-use super::person::{Person, Sent};
+use super::person::Person;
 use super::proxy::{Proxy, address_of};
 use crate::functions::{self, Reload};
 use crate::gemini::StandIn;
@@ -172,13 +172,17 @@ impl World {
         Ok(json!({ "Records": records }))
     }
 
-    /// The event by which the worker is handed `sent`, which stays on the queue.
-    pub(crate) fn delivery_of(&self, sent: &Sent) -> Result<Value> {
-        let body = json!({ "version": 1, "type": "answer_message", "message_id": sent.id });
-        let attributes = json!({ "ApproximateReceiveCount": "1", "MessageGroupId": sent.id });
-        self.delivery(&[json!({
-            "MessageId": Uuid::new_v4(), "ReceiptHandle": "none", "Body": body.to_string(), "Attributes": attributes,
-        })])
+    /// The event by which the worker is handed `messages`, each of another room. Nothing is taken off the queue.
+    pub(crate) fn delivery_of(&self, messages: &[Uuid]) -> Result<Value> {
+        let item = |id: &Uuid| {
+            let body = json!({ "version": 1, "type": "answer_message", "message_id": id });
+            let attributes = json!({ "ApproximateReceiveCount": "1", "MessageGroupId": id });
+            json!({
+                "MessageId": Uuid::new_v4(), "ReceiptHandle": "none", "Body": body.to_string(),
+                "Attributes": attributes,
+            })
+        };
+        self.delivery(&messages.iter().map(item).collect::<Vec<_>>())
     }
 
     /// From now on the queue drives workers.

@@ -46,7 +46,7 @@ async fn freeze_and_overtake(world: &World, person: &Person) -> Result<Sent> {
     ]);
     world.tell_gemini("script", &json!({"match": text, "steps": steps})).await?;
     let sent = person.send_text(world, &room, &text).await?;
-    let delivery = world.delivery_of(&sent)?;
+    let delivery = world.delivery_of(&[sent.id])?;
     let first = Victim::of(world, "worker").await?;
     let about_to_store = first.hold_postgres(&[COMPLETE]);
     let overtaking = async {
