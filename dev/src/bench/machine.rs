@@ -42,6 +42,32 @@ pub(super) fn cpu(pid: u32) -> Result<Duration> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
+/// How long process `pid` has been running on processors, threads that have ended included, to the hundredth of a second.
+/// Of a process that has ended, nothing.
+pub(super) fn cpu_in_all(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name may hold anything, brackets included; by itself and by the system for it are the 12th and 13th after it.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+    ticks(fields.skip(11).take(2))
+}
+
+/// How long the processors have been at work since the machine was started, and how long not; of all of them together.
+///
+/// # Errors
+/// Where there is no Linux.
+pub(super) fn work_and_rest() -> Result<(Duration, Duration)> {
+    let stat = fs::read_to_string("/proc/stat").context("reading /proc/stat")?;
+    let fields: Vec<&str> = stat.lines().next().unwrap_or_default().split_whitespace().skip(1).collect();
+    // user, nice, system, idle, waiting for disks, interrupts, soft interrupts, stolen by others of the host
+    let of = |places: &[usize]| ticks(places.iter().filter_map(|&place| fields.get(place).copied()));
+    Ok((of(&[0, 1, 2, 5, 6, 7]), of(&[3, 4])))
+}
+
+/// Linux tells programs times in hundredths of a second, whatever it counts in itself.
+fn ticks<'a>(fields: impl Iterator<Item = &'a str>) -> Duration {
+    Duration::from_millis(fields.filter_map(|field| field.parse::<u64>().ok()).sum::<u64>() * 10)
+}
+
 /// How much memory of process `pid` is resident, in bytes.
 ///
 /// # Errors
@@ -52,4 +78,23 @@ pub(super) fn resident(pid: u32) -> Result<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
     Ok(kilobytes.with_context(|| format!("{path} has no VmRSS"))? * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_process_does_is_seen() {
+        let own = || cpu_in_all(std::process::id());
+        let (before, (work, rest)) = (own(), work_and_rest().unwrap());
+        let mut number = 0_u64;
+        while own() < before + Duration::from_millis(30) {
+            number = std::hint::black_box(number + 1);
+        }
+        let (work_after, rest_after) = work_and_rest().unwrap();
+        // Processors tell their times one after the other, and each to the hundredth.
+        assert!(work_after >= work + Duration::from_millis(10) && rest_after >= rest);
+        assert_eq!(cpu_in_all(u32::MAX), Duration::ZERO, "there is no such process");
+    }
 }

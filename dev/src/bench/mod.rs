@@ -6,6 +6,7 @@
 //! have budgets (`dev/bench/budgets.json`).
 
 mod budgets;
+mod burst;
 mod chart;
 mod floors;
 mod guest;
@@ -82,6 +83,8 @@ impl Times {
 pub enum Subject {
     /// How fast functions start, what each request takes, and floors for both.
     Requests,
+    /// How long messages wait when very many come at once.
+    Burst,
 }
 
 /// Measures `subjects`, prints what came of it, and answers whether every budget is kept. To be followed by [`clear`].
@@ -96,6 +99,7 @@ pub async fn run(home: &Home, depth: Depth, subjects: &[Subject]) -> Result<bool
     for subject in subjects {
         kept &= match subject {
             Subject::Requests => requests(&suite, depth).await?,
+            Subject::Burst => burst::run(&suite, depth).await?,
         };
     }
     Ok(kept)

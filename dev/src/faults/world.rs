@@ -192,6 +192,14 @@ impl World {
         state.add(&self.home, service)
     }
 
+    /// The same, with up to so many messages at a time.
+    pub(crate) async fn start_worker_of(&self, batch_size: usize) -> Result<()> {
+        let mut state = State::load(&self.home)?.context("the world is not written down")?;
+        state.env.insert(pump::BATCH_SIZE.to_owned(), batch_size.to_string());
+        state.save(&self.home)?;
+        self.start_worker().await
+    }
+
     /// Sweeps once.
     pub(crate) async fn sweep(&self) -> Result<Value> {
         self.lambda.invoke("sweeper", json!({})).await.context("sweeping")

@@ -37,9 +37,9 @@ pub(super) struct Call {
 pub(super) struct CallLog {
     count: u64,
     calls: VecDeque<Call>,
-    /// How often each text was to be answered, of all calls.
+    /// When each text was to be answered, of all calls.
     #[serde(skip)]
-    wanted: HashMap<String, usize>,
+    wanted: HashMap<String, Vec<DateTime<Utc>>>,
     /// Grows with each clearing, so that a call from before is not mistaken for one after.
     #[serde(skip)]
     era: u64,
@@ -63,7 +63,7 @@ impl CallLog {
         step: Option<&'static str>,
     ) -> CallId {
         self.count += 1;
-        *self.wanted.entry(asked.last_user_text().to_owned()).or_default() += 1;
+        self.wanted.entry(asked.last_user_text().to_owned()).or_default().push(now);
         if self.calls.len() >= KEPT {
             self.calls.pop_front();
         }
@@ -89,9 +89,14 @@ impl CallLog {
         }
     }
 
-    /// How often `text` was to be answered.
-    pub(super) fn wanted(&self, text: &str) -> usize {
-        self.wanted.get(text).copied().unwrap_or_default()
+    /// When `text` was to be answered.
+    pub(super) fn wanted(&self, text: &str) -> &[DateTime<Utc>] {
+        self.wanted.get(text).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many calls have come.
+    pub(super) fn count(&self) -> u64 {
+        self.count
     }
 
     pub(super) fn clear(&mut self) {

@@ -41,6 +41,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 
 use self::calls::CallLog;
@@ -79,7 +80,19 @@ impl StandIn {
     /// How often an answer to the very text `asked` was wanted since the start, or since the calls were cleared.
     #[must_use]
     pub fn calls(&self, asked: &str) -> usize {
-        self.memory().calls.wanted(asked)
+        self.memory().calls.wanted(asked).len()
+    }
+
+    /// When an answer to the very text `asked` was first wanted, if it was.
+    #[must_use]
+    pub fn first_asked(&self, asked: &str) -> Option<DateTime<Utc>> {
+        self.memory().calls.wanted(asked).first().copied()
+    }
+
+    /// How many calls there were since the start, or since they were cleared.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.memory().calls.count()
     }
 
     /// How many calls were over the quota.

@@ -12,10 +12,11 @@ mod instance;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::mem;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -72,6 +73,8 @@ type Desks = Mutex<HashMap<String, Arc<Desk>>>;
 struct Pool {
     idle: Mutex<Vec<Arc<Instance>>>,
     busy: Mutex<Vec<Arc<Instance>>>,
+    /// How long each invocation took that succeeded.
+    took: Mutex<Vec<Duration>>,
     permits: Semaphore,
 }
 
@@ -138,7 +141,11 @@ impl Lambda {
             None => Arc::new(self.instance(function, &[])?),
         };
         let mut busy = Busy::new(&pool, instance);
+        let begun = Instant::now();
         let answer = busy.instance.invoke(payload).await;
+        if answer.is_ok() {
+            lock(&pool.took).push(begun.elapsed());
+        }
         busy.is_done = true;
         answer
     }
@@ -163,6 +170,12 @@ impl Lambda {
         }
     }
 
+    /// How long each invocation of `function` took that succeeded, of those since this was last asked.
+    #[must_use]
+    pub fn take_times(&self, function: &str) -> Vec<Duration> {
+        mem::take(&mut *lock(&self.pool(function).took))
+    }
+
     /// The numbers of `function`'s living processes.
     #[must_use]
     pub fn processes(&self, function: &str) -> BTreeSet<u32> {
@@ -175,7 +188,7 @@ impl Lambda {
         let mut pools = lock(&self.0.pools);
         let pool = pools.entry(function.to_owned()).or_insert_with(|| {
             let permits = Semaphore::new(self.0.setup.concurrency);
-            Arc::new(Pool { idle: Mutex::default(), busy: Mutex::default(), permits })
+            Arc::new(Pool { idle: Mutex::default(), busy: Mutex::default(), took: Mutex::default(), permits })
         });
         pool.clone()
     }
