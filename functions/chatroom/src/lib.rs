@@ -22,7 +22,7 @@ use web::Routes;
 use web::openapi::Part;
 
 /// What this function cannot do without.
-pub const NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::QUEUE, Need::KEYS, Need::TABLE];
+pub const NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::QUEUE, Need::KEYS];
 
 /// The routes below `/api/chatroom`.
 pub fn routes() -> Routes {

@@ -18,7 +18,7 @@ use web::Routes;
 use web::openapi::Part;
 
 /// What this function cannot do without.
-pub const NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::TABLE, Need::STRIPE];
+pub const NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::KEYS, Need::STRIPE];
 
 /// The routes below `/api/subscription`. The list of plans is for everybody.
 pub fn routes() -> Routes {
