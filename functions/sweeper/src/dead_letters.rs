@@ -51,7 +51,7 @@ async fn bury_one(app: &App, letter: &DeadLetter) -> Result<bool, SweepError> {
             .await?;
     if let Some(message) = &buried {
         warn!(message.id = %message_id, "dead letter: failed; the unit of quota is given back");
-        app.record_job(&record(message)).await;
+        app.record_jobs(&[record(message)]).await;
     }
     app.dead_letters()?.delete(&letter.receipt_handle).await?;
     Ok(buried.is_some())

@@ -14,6 +14,7 @@ use tracing::{error, info};
 use uuid::Uuid;
 
 use crate::attempt::Attempt;
+use crate::records::Records;
 
 /// What must be left of the function's time after Gemini's time-out, to store the answer.
 pub(crate) const STORE_MARGIN: Duration = Duration::from_secs(10);
@@ -46,7 +47,13 @@ pub(crate) enum Fault {
 
 /// Answers the message that `body` names, and before it what else waits in its room; nothing is begun that could not end
 /// before `deadline`.
-pub(crate) async fn answer(app: &App, body: &str, receive_count: i32, deadline: DateTime<Utc>) -> Outcome {
+pub(crate) async fn answer(
+    app: &App,
+    body: &str,
+    receive_count: i32,
+    deadline: DateTime<Utc>,
+    records: &Records,
+) -> Outcome {
     let envelope: Envelope = match serde_json::from_str(body) {
         Ok(envelope) => envelope,
         Err(error) => {
@@ -56,7 +63,7 @@ pub(crate) async fn answer(app: &App, body: &str, receive_count: i32, deadline: 
         }
     };
     let Job::AnswerMessage { message_id } = envelope.job;
-    catch_up(app, message_id, deadline).await.unwrap_or_else(|fault| {
+    catch_up(app, message_id, deadline, records).await.unwrap_or_else(|fault| {
         error!(error = chain(&fault), message.id = %message_id, receive_count, "an attempt broke off");
         // Ever longer: an outage must not use up the deliveries after which a job is a dead letter.
         Outcome::Later(Some(backoff::delay(receive_count, FAULT_DELAY, 0.0, None)))
@@ -64,7 +71,12 @@ pub(crate) async fn answer(app: &App, body: &str, receive_count: i32, deadline: 
 }
 
 /// Answers the unfinished messages of a room in their order, up to the one `delivered`.
-async fn catch_up(app: &App, delivered: MessageId, deadline: DateTime<Utc>) -> Result<Outcome, Fault> {
+async fn catch_up(
+    app: &App,
+    delivered: MessageId,
+    deadline: DateTime<Utc>,
+    records: &Records,
+) -> Result<Outcome, Fault> {
     loop {
         let (now, timeout) = (app.clock.now(), app.config.gemini.timeout);
         if now + timeout + STORE_MARGIN > deadline {
@@ -89,7 +101,7 @@ async fn catch_up(app: &App, delivered: MessageId, deadline: DateTime<Utc>) -> R
             }
         };
         let lease = Lease { message_id: work.message_id, owner };
-        let outcome = Attempt::new(app, lease, &work, deadline).run(work).await?;
+        let outcome = Attempt::new(app, lease, &work, deadline, records).run(work).await?;
         if outcome != Outcome::Done || lease.message_id == delivered {
             return Ok(outcome);
         }

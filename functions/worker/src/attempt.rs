@@ -21,6 +21,7 @@ use crate::answer::{Fault, Outcome, STATEMENT_TIMEOUT, STORE_MARGIN};
 use crate::answer_cache;
 use crate::asking::{Asked, Question, ask};
 use crate::prompt::prompt;
+use crate::records::Records;
 
 /// How long to wait before each further try to store an answer that is there.
 const STORE_PAUSES: [Duration; 3] =
@@ -39,10 +40,18 @@ pub(crate) struct Attempt<'a> {
     waiting_since: Option<DateTime<Utc>>,
     /// When the function is ended.
     deadline: DateTime<Utc>,
+    /// Where it is told how it ended.
+    records: &'a Records,
 }
 
 impl<'a> Attempt<'a> {
-    pub(crate) fn new(app: &'a App, lease: Lease, work: &Work, deadline: DateTime<Utc>) -> Self {
+    pub(crate) fn new(
+        app: &'a App,
+        lease: Lease,
+        work: &Work,
+        deadline: DateTime<Utc>,
+        records: &'a Records,
+    ) -> Self {
         Self {
             app,
             lease,
@@ -51,6 +60,7 @@ impl<'a> Attempt<'a> {
             started_at: app.clock.now(),
             waiting_since: work.waiting_since,
             deadline,
+            records,
         }
     }
 
@@ -131,11 +141,11 @@ impl<'a> Attempt<'a> {
             Ok(true) => {
                 let (prompt_tokens, response_tokens) = (answer.prompt_tokens, answer.response_tokens);
                 info!(message.id = %message_id, attempt, model = answer.model, prompt_tokens, response_tokens, "answered");
-                let record = JobRecord {
+                self.records.add(JobRecord {
                     model: Some(answer.model.clone()),
                     ..self.record(ProcessingStatus::Completed, attempt)
-                };
-                tokio::join!(self.app.record_job(&record), self.app.drop_chatroom_list(self.user_id));
+                });
+                self.app.drop_chatroom_list(self.user_id).await;
             }
             // Also what a second try finds when the first was stored and only word of it was lost.
             Ok(false) => {
@@ -176,12 +186,11 @@ impl<'a> Attempt<'a> {
         let (cause, attempt, delay_ms) = (chain(error), self.number, milliseconds(delay));
         warn!(error = cause, message.id = %self.lease.message_id, attempt, delay_ms, "put off: backing off");
         if is_ours {
-            let record = JobRecord {
+            self.records.add(JobRecord {
                 last_error: Some(cause),
                 model: Some(model.to_owned()),
                 ..self.record(ProcessingStatus::Pending, attempt)
-            };
-            self.app.record_job(&record).await;
+            });
         }
         Ok(Outcome::Later(Some(delay)))
     }
@@ -228,13 +237,12 @@ impl<'a> Attempt<'a> {
         if failed.await? {
             let (message_id, error_code) = (self.lease.message_id, code.as_str());
             warn!(message.id = %message_id, attempt = self.number, error_code, why, "failed; the unit of quota is given back");
-            let record = JobRecord {
+            self.records.add(JobRecord {
                 error_code: Some(code),
                 last_error: Some(why.to_owned()),
                 model: model.map(str::to_owned),
                 ..self.record(ProcessingStatus::Failed, self.number)
-            };
-            self.app.record_job(&record).await;
+            });
         }
         Ok(Outcome::Done)
     }

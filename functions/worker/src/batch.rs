@@ -15,14 +15,16 @@ use tokio::time::timeout;
 use tracing::{Instrument, info_span, warn};
 
 use crate::answer::{Outcome, answer};
+use crate::records::Records;
 
 /// How long setting a delay may take: less than is left of the function's time when the last answer is stored.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the batch; work that could not end before `deadline` is not begun.
 pub(crate) async fn run(app: &App, event: SqsEvent, deadline: DateTime<Utc>) -> SqsBatchResponse {
-    let rooms = rooms(event.records);
-    let returned = join_all(rooms.into_iter().map(|room| run_room(app, room, deadline))).await;
+    let (rooms, records) = (rooms(event.records), Records::default());
+    let returned = join_all(rooms.into_iter().map(|room| run_room(app, room, deadline, &records))).await;
+    records.write(app).await;
     let mut response = SqsBatchResponse::default();
     for id in returned.into_iter().flatten() {
         response.add_failure(id);
@@ -46,21 +48,28 @@ fn rooms(records: Vec<SqsMessage>) -> Vec<Vec<SqsMessage>> {
 }
 
 /// Answers the messages of one room and gives back the ids of those that are to come back.
-async fn run_room(app: &App, room: Vec<SqsMessage>, deadline: DateTime<Utc>) -> Vec<String> {
-    let mut records = room.into_iter();
-    while let Some(record) = records.next() {
-        if let Outcome::Later(delay) = process(app, &record, deadline).await {
-            return put_off(app, std::iter::once(record).chain(records), delay).await;
+async fn run_room(
+    app: &App,
+    room: Vec<SqsMessage>,
+    deadline: DateTime<Utc>,
+    records: &Records,
+) -> Vec<String> {
+    let mut deliveries = room.into_iter();
+    while let Some(delivery) = deliveries.next() {
+        if let Outcome::Later(delay) = process(app, &delivery, deadline, records).await {
+            return put_off(app, std::iter::once(delivery).chain(deliveries), delay).await;
         }
     }
     Vec::new()
 }
 
-async fn process(app: &App, record: &SqsMessage, deadline: DateTime<Utc>) -> Outcome {
+async fn process(app: &App, record: &SqsMessage, deadline: DateTime<Utc>, records: &Records) -> Outcome {
     let received =
         record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
     let span = info_span!("delivery", sqs.id = record.message_id, sqs.receive_count = received);
-    answer(app, record.body.as_deref().unwrap_or_default(), received, deadline).instrument(span).await
+    answer(app, record.body.as_deref().unwrap_or_default(), received, deadline, records)
+        .instrument(span)
+        .await
 }
 
 /// Has `records` come back after `delay`, where there is one, and gives back their ids. Where the delay cannot be set

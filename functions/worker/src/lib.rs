@@ -1,7 +1,7 @@
 //! Answers messages: SQS hands over a batch of ids, Gemini is asked, the answers are stored.
 //!
 //! `batch` keeps the order within a room and tells SQS what is to come back; `answer` is about one delivery,
-//! `attempt` about one message, `asking` about Gemini, `admission` about whose turn it is there.
+//! `attempt` about one message, `asking` about Gemini, `admission` about whose turn it is there, `records` about what the operator sees.
 
 mod admission;
 mod answer;
@@ -10,6 +10,7 @@ mod asking;
 mod attempt;
 mod batch;
 mod prompt;
+mod records;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,10 @@ use lambda_runtime::LambdaEvent;
 
 /// What this function cannot do without.
 pub const NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::QUEUE, Need::TABLE, Need::GEMINI];
+
+/// The most messages of a batch, as `template.yaml` has it. They are answered at once, so there are as many connections to Postgres: with
+/// fewer they would wait for each other.
+pub const BATCH: usize = 10;
 
 /// Answers the messages of a batch and names those that are to come back.
 pub async fn handle(app: &App, event: LambdaEvent<SqsEvent>) -> SqsBatchResponse {

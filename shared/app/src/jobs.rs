@@ -28,19 +28,24 @@ impl App {
         sent.is_ok()
     }
 
-    /// Keeps how an attempt at a message ended. That is for the operator's eyes: no message waits for it, and where it
-    /// cannot be written the log says so.
-    pub async fn record_job(&self, record: &JobRecord) {
+    /// Keeps how attempts at messages ended. That is for the operator's eyes: no message waits for it, and where it cannot be
+    /// written the log says so.
+    pub async fn record_jobs(&self, records: &[JobRecord]) {
+        if records.is_empty() {
+            return;
+        }
         let written = timeout(
             PATIENCE,
             Box::pin(async {
                 let table = self.table().map_err(|error| chain(&error))?;
-                table.record(record).await.map_err(|error| chain(&error))
+                table.record(records).await.map_err(|error| chain(&error))
             }),
         );
         let written = written.await.unwrap_or_else(|elapsed| Err(elapsed.to_string()));
         if let Err(error) = written {
-            warn!(error, message.id = %record.message_id, "how an attempt ended is not on record");
+            for record in records {
+                warn!(error, message.id = %record.message_id, "how an attempt ended is not on record");
+            }
         }
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! They are for the operator's eyes. Postgres has the state of each message; nothing is decided by these.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest};
 use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
 use domain::MessageId;
 use domain::message::{ErrorCode, ProcessingStatus};
@@ -20,12 +20,15 @@ const LIFETIME: TimeDelta = TimeDelta::hours(24);
 /// So many hours make up the totals, the one that has begun included.
 const HOURS: i32 = 24;
 
-/// So many items share the counting of one hour, each good for 1,000 messages a second. All of a day are one read: it
+/// So many items share the counting of one hour, each good for 1,000 batches a second. All of a day are one read: it
 /// takes 100 at the most.
 const SHARDS: u8 = 4;
 
 /// The most items of one `BatchGetItem`.
 const BATCH: usize = 100;
+
+/// The most of one `BatchWriteItem`.
+const WRITE_BATCH: usize = 25;
 
 /// How often what DynamoDB had no capacity for is asked for again.
 const TRIES: u32 = 4;
@@ -61,55 +64,77 @@ pub struct Totals {
 }
 
 impl Table {
-    /// Keeps `record` in the place of the one before, and counts its message where that has ended.
+    /// Keeps `records` in the place of those before, of one message the last, and counts the messages that have ended.
     ///
     /// # Errors
     /// When DynamoDB does not answer.
-    pub async fn record(&self, record: &JobRecord) -> Result<(), TableError> {
-        let (kept, counted) = tokio::join!(self.keep(record), self.count(record));
+    pub async fn record(&self, records: &[JobRecord]) -> Result<(), TableError> {
+        let (kept, counted) = tokio::join!(self.keep(records), self.count(records));
         kept.and(counted)
     }
 
-    async fn keep(&self, record: &JobRecord) -> Result<(), TableError> {
-        let JobRecord { message_id, status, attempts, started_at, finished_at, .. } = *record;
-        let mut item = Item::from([
-            ("pk".to_owned(), text(job_key(message_id))),
-            ("status".to_owned(), text(status.as_str())),
-            ("attempts".to_owned(), number(attempts)),
-            ("started_at".to_owned(), time(started_at)),
-            ("finished_at".to_owned(), time(finished_at)),
-            ("expires_at".to_owned(), seconds(finished_at + LIFETIME)),
-        ]);
-        let optional = [
-            ("error_code", record.error_code.map(ErrorCode::as_str)),
-            ("last_error", record.last_error.as_deref()),
-            ("model", record.model.as_deref()),
-        ];
-        item.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), text(value?)))));
-        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
-        put.send().await.map_err(TableError::new("PutItem"))?;
+    async fn keep(&self, records: &[JobRecord]) -> Result<(), TableError> {
+        // A batch may name a key but once.
+        let last: HashMap<MessageId, &JobRecord> =
+            records.iter().map(|record| (record.message_id, record)).collect();
+        let items: Vec<Item> = last.into_values().map(item).collect();
+        let batches = items.chunks(WRITE_BATCH).map(|items| self.put_batch(items));
+        try_join_all(batches).await?;
         Ok(())
     }
 
-    async fn count(&self, record: &JobRecord) -> Result<(), TableError> {
-        let counter = match record.status {
-            ProcessingStatus::Completed => "completed",
-            ProcessingStatus::Failed => "failed",
-            ProcessingStatus::Pending | ProcessingStatus::Processing | ProcessingStatus::Cancelled => {
+    async fn put_batch(&self, items: &[Item]) -> Result<(), TableError> {
+        const ACTION: &str = "BatchWriteItem";
+        let mut left = Vec::with_capacity(items.len());
+        for item in items {
+            let put = PutRequest::builder().set_item(Some(item.clone())).build();
+            let put = put.map_err(TableError::new(ACTION))?;
+            left.push(WriteRequest::builder().put_request(put).build());
+        }
+        for tries in 0..TRIES {
+            let request = self.client.batch_write_item().request_items(&self.name, left);
+            let answer = request.send().await.map_err(TableError::new(ACTION))?;
+            let Some(rest) = answer.unprocessed_items.unwrap_or_default().remove(&self.name) else {
                 return Ok(());
+            };
+            left = rest;
+            sleep(pause_after(tries)).await;
+        }
+        Err(TableError::unreadable(ACTION, "what there is no capacity for"))
+    }
+
+    /// Counts by the hour; one write for each hour in which messages have ended, which is one.
+    async fn count(&self, records: &[JobRecord]) -> Result<(), TableError> {
+        let mut hours: BTreeMap<String, Ended> = BTreeMap::new();
+        for record in records {
+            // The last byte of an id is random.
+            let shard = records.first().map_or(0, |first| first.message_id.0.as_bytes()[15] % SHARDS);
+            let hour = hours.entry(counter_key(record.finished_at, shard)).or_default();
+            match record.status {
+                ProcessingStatus::Completed => hour.completed += 1,
+                ProcessingStatus::Failed => hour.failed += 1,
+                ProcessingStatus::Pending | ProcessingStatus::Processing | ProcessingStatus::Cancelled => {}
             }
-        };
-        // The last byte of an id is random.
-        let shard = record.message_id.0.as_bytes()[15] % SHARDS;
+            hour.expires_at = hour.expires_at.max(Some(record.finished_at + LIFETIME * 2));
+        }
+        try_join_all(hours.iter().map(|(key, ended)| self.add(key, *ended))).await?;
+        Ok(())
+    }
+
+    async fn add(&self, key: &str, ended: Ended) -> Result<(), TableError> {
+        let Ended { completed, failed, expires_at: Some(expires_at) } = ended else { return Ok(()) };
+        if completed + failed == 0 {
+            return Ok(());
+        }
         let update = self
             .client
             .update_item()
             .table_name(&self.name)
-            .key("pk", text(counter_key(record.finished_at, shard)))
-            .update_expression("ADD #counter :one SET expires_at = :expires_at")
-            .expression_attribute_names("#counter", counter)
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":expires_at", seconds(record.finished_at + LIFETIME * 2));
+            .key("pk", text(key))
+            .update_expression("ADD completed :completed, failed :failed SET expires_at = :expires_at")
+            .expression_attribute_values(":completed", number(completed))
+            .expression_attribute_values(":failed", number(failed))
+            .expression_attribute_values(":expires_at", seconds(expires_at));
         update.send().await.map_err(TableError::new("UpdateItem"))?;
         Ok(())
     }
@@ -165,10 +190,45 @@ impl Table {
                 return Ok(found);
             };
             wanted = rest;
-            sleep(Duration::from_millis(50 << tries)).await;
+            sleep(pause_after(tries)).await;
         }
         Err(TableError::unreadable(ACTION, "what there is no capacity for"))
     }
+}
+
+/// How many messages ended how in one hour.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ended {
+    completed: i64,
+    failed: i64,
+    /// When that is of no more interest.
+    expires_at: Option<DateTime<Utc>>,
+}
+
+/// How long is waited before what there was no capacity for is tried again.
+fn pause_after(tries: u32) -> Duration {
+    Duration::from_millis(50 << tries)
+}
+
+fn item(record: &JobRecord) -> Item {
+    let JobRecord { message_id, status, attempts, started_at, finished_at, .. } = *record;
+    let optional = [
+        ("error_code", record.error_code.map(ErrorCode::as_str)),
+        ("last_error", record.last_error.as_deref()),
+        ("model", record.model.as_deref()),
+    ];
+    [
+        ("pk", text(job_key(message_id))),
+        ("status", text(status.as_str())),
+        ("attempts", number(attempts)),
+        ("started_at", time(started_at)),
+        ("finished_at", time(finished_at)),
+        ("expires_at", seconds(finished_at + LIFETIME)),
+    ]
+    .into_iter()
+    .chain(optional.into_iter().filter_map(|(name, value)| Some((name, text(value?)))))
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
 }
 
 fn job_key(message: MessageId) -> String {
