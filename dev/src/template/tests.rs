@@ -127,3 +127,9 @@ fn ours() -> Template {
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
+
+#[test]
+fn a_batch_of_the_worker_is_what_it_has_connections_for() {
+    let ours = Template::read(&root()).unwrap();
+    assert_eq!(ours.event_source("worker").unwrap().batch_size, worker::BATCH);
+}

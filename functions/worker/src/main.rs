@@ -20,5 +20,7 @@ async fn main() -> Result<(), Error> {
 }
 
 fn setup() -> Result<Parts, Error> {
-    Ok(Parts::new(Config::from_env(worker::NEEDS)?, worker::NEEDS)?)
+    let mut config = Config::from_env(worker::NEEDS)?;
+    config.database_pool_size = config.database_pool_size.max(worker::BATCH);
+    Ok(Parts::new(config, worker::NEEDS)?)
 }
