@@ -63,21 +63,21 @@ pub async fn stop_messages(
 /// When Postgres does not answer.
 pub async fn purge(db: &impl GenericClient, user: UserId, limit: i64) -> Result<bool, StoreError> {
     const MESSAGES: &str = "
-        DELETE FROM messages WHERE id IN (
+        DELETE FROM messages WHERE id = ANY (ARRAY(
             SELECT m.id FROM users u
             JOIN chatrooms c ON c.user_id = u.id
             CROSS JOIN LATERAL (
                 SELECT id FROM messages WHERE chatroom_id = c.id ORDER BY position LIMIT $2
             ) m
             WHERE u.id = $1 AND u.deleted_at IS NOT NULL LIMIT $2
-        )";
+        ))";
     const ROOMS: &str = "
-        DELETE FROM chatrooms WHERE id IN (
+        DELETE FROM chatrooms WHERE id = ANY (ARRAY(
             SELECT c.id FROM users u JOIN chatrooms c ON c.user_id = u.id
             WHERE u.id = $1 AND u.deleted_at IS NOT NULL
                 AND NOT EXISTS (SELECT FROM messages m WHERE m.chatroom_id = c.id)
             LIMIT $2 FOR UPDATE OF c SKIP LOCKED
-        )";
+        ))";
     const ACCOUNT: &str = "
         DELETE FROM users u WHERE u.id = $1 AND u.deleted_at IS NOT NULL
             AND NOT EXISTS (SELECT FROM chatrooms c WHERE c.user_id = u.id)

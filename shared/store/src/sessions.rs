@@ -278,9 +278,9 @@ pub async fn delete_expired(
     limit: i64,
 ) -> Result<u64, StoreError> {
     const SQL: &str = "
-        DELETE FROM sessions WHERE id IN (
+        DELETE FROM sessions WHERE id = ANY (ARRAY(
             SELECT id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
-        )";
+        ))";
     let statement = db.prepare_cached(SQL).await?;
     Ok(db.execute(&statement, &[&now, &limit]).await?)
 }

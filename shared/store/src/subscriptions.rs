@@ -230,9 +230,9 @@ pub async fn take_due(
     limit: i64,
 ) -> Result<Vec<UserId>, StoreError> {
     const SQL: &str = "
-        UPDATE subscriptions SET review_at = $2 WHERE user_id IN (
+        UPDATE subscriptions SET review_at = $2 WHERE user_id = ANY (ARRAY(
             SELECT user_id FROM subscriptions WHERE review_at <= $1 ORDER BY review_at LIMIT $3 FOR UPDATE SKIP LOCKED
-        ) RETURNING user_id";
+        )) RETURNING user_id";
     let statement = db.prepare_cached(SQL).await?;
     let rows = db.query(&statement, &[&now, &again_at, &limit]).await?;
     rows.iter().map(|row| Ok(UserId(row.try_get("user_id")?))).collect()

@@ -155,11 +155,11 @@ pub async fn revive_oldest(
     now: DateTime<Utc>,
 ) -> Result<Vec<Stranded>, StoreError> {
     let sql = format!(
-        "UPDATE messages SET {REVIVE} WHERE id IN (
+        "UPDATE messages SET {REVIVE} WHERE id = ANY (ARRAY(
             SELECT id FROM messages
             WHERE processing_status = 'failed' AND dismissed_at IS NULL AND error_code = ANY($2)
             ORDER BY updated_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
-        )
+        ))
         RETURNING id, chatroom_id, resends"
     );
     let statement = db.prepare_cached(&sql).await?;

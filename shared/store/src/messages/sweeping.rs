@@ -50,10 +50,10 @@ pub async fn take_stranded(
     const SQL: &str = "
         UPDATE messages SET resends = resends + 1,
             sweep_at = $1::timestamptz + interval '1 minute' * (1 << least(resends + 1, 6))
-        WHERE id IN (
+        WHERE id = ANY (ARRAY(
             SELECT id FROM messages WHERE sweep_at > '-infinity' AND sweep_at <= $1
             ORDER BY sweep_at LIMIT $2 FOR UPDATE SKIP LOCKED
-        )
+        ))
         RETURNING id, chatroom_id, resends";
     let statement = db.prepare_cached(SQL).await?;
     let rows = db.query(&statement, &[&now, &limit]).await?;
