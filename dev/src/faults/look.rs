@@ -2,9 +2,10 @@
 //! away.
 
 use anyhow::{Context as _, Result};
+use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, NoTls, Row, Statement};
+use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
 
 pub(crate) struct Look {
     url: String,
@@ -29,6 +30,21 @@ impl Look {
     /// Does `sql` and answers how many rows it was done to.
     pub(crate) async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64> {
         self.client().await?.execute(sql, params).await.with_context(|| sql.to_owned())
+    }
+
+    /// Does several statements, none of which takes or answers anything.
+    pub(crate) async fn batch(&self, sql: &str) -> Result<()> {
+        self.client().await?.batch_execute(sql).await.with_context(|| sql.to_owned())
+    }
+
+    /// How Postgres would execute `sql`: the answer of an `EXPLAIN (FORMAT JSON)`, which is what `sql` has to be.
+    pub(crate) async fn plan(&self, sql: &str) -> Result<Value> {
+        let said = self.client().await?.simple_query(sql).await.with_context(|| sql.to_owned())?;
+        let text = said.iter().find_map(|one| match one {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        serde_json::from_str(text.context("no plan")?).context("reading a plan")
     }
 
     /// The statement of `GET /me` (`store::users::find_with_usage`), for anybody, prepared.

@@ -6,14 +6,14 @@
 
 pub(crate) mod api;
 mod figure;
-mod look;
+pub(crate) mod look;
 pub(crate) mod person;
 pub(crate) mod proxy;
 mod routes;
 mod scenarios;
 mod statements;
 mod verify;
-mod victim;
+pub(crate) mod victim;
 pub(crate) mod world;
 
 use std::path::PathBuf;

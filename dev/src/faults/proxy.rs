@@ -1,6 +1,7 @@
 //! A TCP proxy that counts what goes through it, and can be told to be slow or to fail: to cut, to fall silent, or to stop at
 //! an exact point of a conversation.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::statements::Messages;
+use super::statements::{Found, Messages};
 
 /// What becomes of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,8 @@ struct Shared {
     turns: AtomicU64,
     /// How many statements of Postgres have gone through.
     statements: AtomicU64,
+    /// Those of them that were prepared, each once.
+    prepared: Mutex<BTreeSet<String>>,
 }
 
 impl Shared {
@@ -102,6 +105,7 @@ impl Proxy {
             delay: watch::Sender::new(Duration::ZERO),
             turns: AtomicU64::new(0),
             statements: AtomicU64::new(0),
+            prepared: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, target, shared.clone()));
         Ok(Self { port, shared, accepting })
@@ -136,6 +140,12 @@ impl Proxy {
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.shared.statements.load(Ordering::Relaxed)
+    }
+
+    /// The texts of all statements that were prepared through it, if there is Postgres behind it.
+    #[must_use]
+    pub fn prepared(&self) -> BTreeSet<String> {
+        self.shared.prepared.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Has the connections that are open now fall silent for good; new ones go through.
@@ -227,7 +237,9 @@ async fn copy(mut from: OwnedReadHalf, to: OwnedWriteHalf, side: Side, turn: &Mu
             let before = std::mem::replace(&mut *turn.lock().unwrap_or_else(PoisonError::into_inner), side);
             if side == Side::Client {
                 shared.turns.fetch_add(u64::from(before != side), Ordering::Relaxed);
-                shared.statements.fetch_add(messages.statements_in(bytes), Ordering::Relaxed);
+                let Found { executed, prepared } = messages.find(bytes);
+                shared.statements.fetch_add(executed, Ordering::Relaxed);
+                shared.prepared.lock().unwrap_or_else(PoisonError::into_inner).extend(prepared);
             }
             let due = Instant::now() + *shared.delay.borrow();
             if under_way.send((due, bytes.to_vec())).is_err() {

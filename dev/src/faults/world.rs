@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -40,6 +41,8 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// A scenario's own service.
 pub(crate) struct World {
     pub(crate) home: Home,
+    /// Where the functions' programs are.
+    pub(crate) programs: PathBuf,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) lambda: Lambda,
     pub(crate) gemini: StandIn,
@@ -99,8 +102,20 @@ impl World {
         let url = format!("{}/api/webhook/stripe", lambda.base_url());
         stripe.set_endpoint(STRIPE_KEY, Endpoint { url, secret: STRIPE_WEBHOOK_SECRET.to_owned() });
         let servers = [gemini_server, stripe_server];
-        let world =
-            Self { home, env, lambda, gemini, aws, postgres, redis, db, servers, beyond: beyond.into() };
+        let programs = suite.programs.clone();
+        let world = Self {
+            home,
+            programs,
+            env,
+            lambda,
+            gemini,
+            aws,
+            postgres,
+            redis,
+            db,
+            servers,
+            beyond: beyond.into(),
+        };
         world.set_visibility_timeout(VISIBILITY_TIMEOUT).await?;
         Ok(world)
     }
