@@ -9,6 +9,7 @@ mod budgets;
 mod burst;
 mod chart;
 mod floors;
+mod growth;
 mod guest;
 mod machine;
 mod probes;
@@ -85,6 +86,8 @@ pub enum Subject {
     Requests,
     /// How long messages wait when very many come at once.
     Burst,
+    /// Whether anything gets slower as there are more people, rooms and messages.
+    Growth,
 }
 
 /// Measures `subjects`, prints what came of it, and answers whether every budget is kept. To be followed by [`clear`].
@@ -100,6 +103,7 @@ pub async fn run(home: &Home, depth: Depth, subjects: &[Subject]) -> Result<bool
         kept &= match subject {
             Subject::Requests => requests(&suite, depth).await?,
             Subject::Burst => burst::run(&suite, depth).await?,
+            Subject::Growth => growth::run(&suite, depth).await?,
         };
     }
     Ok(kept)

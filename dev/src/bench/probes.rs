@@ -33,7 +33,7 @@ enum Expected {
 }
 
 impl Probe {
-    fn new(name: &'static str, expected: u16, make: impl Fn() -> Request + 'static) -> Self {
+    pub(super) fn new(name: &'static str, expected: u16, make: impl Fn() -> Request + 'static) -> Self {
         let function: &'static str = match make().function() {
             "auth" => "auth",
             "user" => "user",

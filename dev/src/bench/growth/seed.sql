@@ -1,0 +1,141 @@
+-- What `cargo dev bench growth` fills the database with. Each step begins with a line of two slashes and its name. In the place
+-- of `:name` comes a number of the seed's size, or an id.
+--
+-- Of messages there are pairs, a question and its answer. Every tenth pair is said in the great room, the others in the rooms of
+-- those who talk, five at a stretch in each; so what is in a room lies as far apart in the table as it does in life.
+
+//names
+-- The n-th id of a kind, and when it was made: three seconds after the one before, the last of them lately.
+CREATE FUNCTION pg_temp.id(kind integer, n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+    SELECT (lpad(to_hex(:begin_ms + n * 3000), 12, '0') || '7' || lpad(to_hex(kind), 3, '0') || '8' || lpad(to_hex(n), 15, '0'))::uuid
+$$;
+CREATE FUNCTION pg_temp.at(n bigint) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+    SELECT to_timestamp((:begin_ms + n * 3000) / 1000.0)
+$$;
+CREATE FUNCTION pg_temp.text(n bigint) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN n % 2 = 1
+        THEN 'What has lease ' || n % 997 || ' to do with topic ' || n % 100003 || ', and who takes it after ' || n % 61 || ' minutes?'
+        ELSE 'It is held for ' || n % 61 || ' minutes by worker ' || n % 499 || '; whoever asks for topic ' || n % 100003
+            || ' after that is answered by the next one, which finds what was said before in the room and goes on from there.'
+    END
+$$;
+SET synchronous_commit = off;
+SET maintenance_work_mem = '1GB';
+SET work_mem = '256MB';
+SET jit = off;
+
+//messages
+INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status, attempts, quota_day,
+    reply_to, model, prompt_tokens, response_tokens, created_at, updated_at)
+SELECT pg_temp.id(2, n),
+    CASE WHEN is_great THEN pg_temp.id(5, :great_room) ELSE pg_temp.id(1, owner) END,
+    CASE WHEN is_great THEN ':great'::uuid ELSE pg_temp.id(3, owner) END,
+    2 * turn + 2 - n % 2,
+    CASE WHEN n % 2 = 1 THEN 'user' ELSE 'ai' END,
+    CASE WHEN is_great AND (2 * turn + 2 - n % 2) % (:messages / 100) = 0 THEN 'A needle. ' ELSE '' END || pg_temp.text(n),
+    'completed', n % 2,
+    CASE WHEN n % 2 = 1 THEN (pg_temp.at(n) AT TIME ZONE 'utc')::date END,
+    CASE WHEN n % 2 = 0 THEN pg_temp.id(2, n - 1) END,
+    CASE WHEN n % 2 = 0 THEN 'gemini-2.5-flash' END,
+    CASE WHEN n % 2 = 0 THEN 20 END, CASE WHEN n % 2 = 0 THEN 40 END,
+    pg_temp.at(n), pg_temp.at(n)
+FROM generate_series(1, :messages::bigint) AS messages (n)
+CROSS JOIN LATERAL (SELECT (n - 1) / 2 AS pair) AS pairs
+CROSS JOIN LATERAL (SELECT pair % 10 = 0 AS is_great, pair - pair / 10 - 1 AS other) AS places
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN is_great THEN pair / 10 ELSE other / (5 * :talkers) * 5 + other % 5 END AS turn,
+        (other / 5 % :talkers) * 3 + 1 AS owner
+) AS turns;
+
+//the small room
+INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status, attempts, quota_day,
+    reply_to, model, prompt_tokens, response_tokens, created_at, updated_at)
+SELECT pg_temp.id(2, n), pg_temp.id(6, 5), ':small', place, CASE WHEN place % 2 = 1 THEN 'user' ELSE 'ai' END,
+    'A needle. ' || pg_temp.text(place), 'completed', place % 2,
+    CASE WHEN place % 2 = 1 THEN (pg_temp.at(n) AT TIME ZONE 'utc')::date END,
+    CASE WHEN place % 2 = 0 THEN pg_temp.id(2, n - 1) END,
+    CASE WHEN place % 2 = 0 THEN 'gemini-2.5-flash' END,
+    CASE WHEN place % 2 = 0 THEN 20 END, CASE WHEN place % 2 = 0 THEN 40 END,
+    pg_temp.at(n), pg_temp.at(n)
+FROM generate_series(1, 10::bigint) AS places (place), LATERAL (SELECT :messages + place AS n) AS numbers;
+
+//unfinished and failed messages
+INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status, error_code, attempts,
+    quota_day, lease_owner, lease_until, sweep_at, created_at, updated_at)
+SELECT pg_temp.id(2, n), pg_temp.id(1, owner), pg_temp.id(3, owner), 31, 'user', pg_temp.text(2 * k + 1), status,
+    CASE WHEN status = 'failed' THEN (ARRAY['gemini_overloaded', 'gemini_quota', 'internal', 'timeout'])[k % 4 + 1] END,
+    CASE status WHEN 'pending' THEN 0 WHEN 'processing' THEN 1 ELSE 3 END,
+    (pg_temp.at(n) AT TIME ZONE 'utc')::date,
+    CASE WHEN status = 'processing' THEN pg_temp.id(7, k) END,
+    CASE WHEN status = 'processing' THEN now() + interval '1 day' END,
+    CASE WHEN status <> 'failed' THEN now() + interval '1 day' + k * interval '1 second' END,
+    pg_temp.at(n), pg_temp.at(n)
+FROM generate_series(1, :unfinished + :failed::bigint) AS numbers (k)
+CROSS JOIN LATERAL (
+    SELECT :messages + 10 + k AS n, k * 3 - 2 AS owner,
+        CASE WHEN k > :unfinished THEN 'failed' WHEN k % 10 = 0 THEN 'processing' ELSE 'pending' END AS status
+) AS unfinished;
+
+//rooms
+INSERT INTO chatrooms (id, user_id, name, description, message_count, ai_response_count, last_position, last_message_at,
+    created_at, updated_at)
+SELECT r.id, r.user_id, 'Room ' || r.n, 'What is said of topic ' || r.n, coalesce(m.messages, 0), coalesce(m.answers, 0),
+    coalesce(m.last_position, 0), m.last_message_at, pg_temp.at(r.n), pg_temp.at(r.n)
+FROM (
+    SELECT n, pg_temp.id(1, n) AS id, pg_temp.id(3, n) AS user_id FROM generate_series(1, :users::bigint) AS users (n)
+    UNION ALL
+    SELECT n, pg_temp.id(5, n), ':great'::uuid FROM generate_series(1, :rooms::bigint) AS rooms (n)
+    UNION ALL
+    SELECT n, pg_temp.id(6, n), ':small'::uuid FROM generate_series(1, 10::bigint) AS rooms (n)
+) AS r
+LEFT JOIN (
+    SELECT chatroom_id, count(*) AS messages, count(reply_to) AS answers, max(position) AS last_position,
+        max(created_at) AS last_message_at
+    FROM messages GROUP BY chatroom_id
+) AS m ON m.chatroom_id = r.id;
+
+//users
+INSERT INTO users (id, mobile_number, name, password_hash, subscription_tier, chatroom_count, message_count, ai_response_count,
+    prompt_tokens, response_tokens, created_at, updated_at, deleted_at)
+SELECT pg_temp.id(3, n), CASE WHEN NOT is_deleted THEN '+49160' || lpad(n::text, 8, '0') END,
+    CASE WHEN is_deleted THEN '' ELSE 'Person ' || n END,
+    CASE WHEN is_deleted THEN '' ELSE '$argon2id$v=19$m=19456,t=2,p=1$' || left(encode(sha256(n::text::bytea), 'base64'), 22) || '$'
+        || left(encode(sha256((n + 1)::text::bytea), 'base64'), 43) END,
+    CASE WHEN n % 25 = 0 THEN 'pro' ELSE 'basic' END, r.rooms, r.messages, r.answers, r.answers * 20, r.answers * 40,
+    pg_temp.at(n), pg_temp.at(n), CASE WHEN is_deleted THEN now() - n * interval '1 millisecond' END
+FROM generate_series(1, :users::bigint) AS users (n)
+CROSS JOIN LATERAL (SELECT n % 5000 = 2500 AS is_deleted) AS deletions
+JOIN (
+    SELECT user_id, count(*) AS rooms, sum(message_count - ai_response_count)::bigint AS messages,
+        sum(ai_response_count)::bigint AS answers
+    FROM chatrooms GROUP BY user_id
+) AS r ON r.user_id = pg_temp.id(3, n);
+UPDATE users u SET chatroom_count = r.rooms, message_count = r.messages, ai_response_count = r.answers,
+    prompt_tokens = r.answers * 20, response_tokens = r.answers * 40
+FROM (
+    SELECT user_id, count(*) AS rooms, sum(message_count - ai_response_count)::bigint AS messages,
+        sum(ai_response_count)::bigint AS answers
+    FROM chatrooms WHERE user_id IN (':great', ':small') GROUP BY user_id
+) AS r WHERE r.user_id = u.id;
+
+//sessions
+INSERT INTO sessions (id, user_id, refresh_token_hash, address, user_agent, created_at, last_seen_at, expires_at)
+SELECT pg_temp.id(4, n), pg_temp.id(3, n), sha256(n::text::bytea), '203.0.113.' || n % 256, 'Mozilla/5.0 (X11; Linux x86_64)',
+    pg_temp.at(n), pg_temp.at(n), now() + interval '30 days' * ((n % 1000 - 2) / 1000.0)
+FROM generate_series(1, :users::bigint) AS users (n) WHERE n % 5000 <> 2500;
+
+//usage
+INSERT INTO daily_usage (user_id, day, messages, prompt_tokens, response_tokens)
+SELECT m.user_id, (m.created_at AT TIME ZONE 'utc')::date, count(quota_day) FILTER (WHERE processing_status <> 'failed'),
+    coalesce(sum(m.prompt_tokens), 0), coalesce(sum(m.response_tokens), 0)
+FROM messages m WHERE NOT EXISTS (SELECT FROM daily_usage d WHERE d.user_id = m.user_id) GROUP BY 1, 2;
+
+//subscriptions
+INSERT INTO subscriptions (user_id, customer_id, subscription_id, status, begun_at, period_start, period_end, checkout_opened_at,
+    checkout_expires_at, review_at, created_at, updated_at)
+SELECT pg_temp.id(3, n), 'cus_' || n, 'sub_' || n, CASE WHEN is_active THEN 'active' ELSE 'canceled' END, pg_temp.at(n),
+    ends_at - interval '30 days', ends_at, pg_temp.at(n), pg_temp.at(n) + interval '1 day',
+    CASE WHEN is_active THEN ends_at + interval '1 hour' END, pg_temp.at(n), ends_at - interval '30 days'
+FROM generate_series(1, :users::bigint) AS users (n)
+CROSS JOIN LATERAL (SELECT n % 25 = 0 AS is_active, now() + interval '30 days' * (n % 997 / 997.0) AS ends_at) AS periods
+WHERE n % 25 = 0 OR n % 100 = 1;
