@@ -90,7 +90,7 @@ pub async fn run(options: Options) -> Result<ExitCode> {
     let mut passed = outcome?;
     if options.is_all() {
         passed &= faults::all(&Home::of_faults(), Scale::Short, &[]).await?;
-        passed &= bench::all(Depth::Counts, &[Subject::Requests]).await?;
+        passed &= bench::all(Depth::Counts, &[Subject::Requests, Subject::Growth]).await?;
     }
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -54,7 +54,7 @@ async fn talk(world: &World, person: &Person) -> Result<String> {
     let sent = person.send_text(world, &room, &text).await?;
     world.wait_until_all_ended(PATIENCE).await?;
     // A delivery too many.
-    world.lambda.invoke("worker", world.delivery_of(&sent)?).await.context("delivering twice")?;
+    world.lambda.invoke("worker", world.delivery_of(&[sent.id])?).await.context("delivering twice")?;
     let emptied = person.room(world).await?;
     ask(world, person.request("DELETE", format!("/api/chatroom/{emptied}")), 200).await?;
     Ok(sent.id.to_string())
