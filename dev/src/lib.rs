@@ -7,6 +7,7 @@ pub mod bench;
 pub mod commands;
 #[cfg(test)]
 mod contract;
+pub mod cost;
 pub mod faults;
 pub mod fleet;
 pub mod functions;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
-use dev::commands::{admin, bench, down, env, faults, logs, openapi, status, stripe, test, up};
+use dev::commands::{admin, bench, cost, down, env, faults, logs, openapi, status, stripe, test, up};
 use dev::functions::Reload;
 use dev::home::Home;
 use dev::services::gemini;
@@ -80,6 +80,8 @@ enum Command {
     Faults(faults::Options),
     /// Measure how fast the functions start and answer, and what that takes.
     Bench(bench::Options),
+    /// Print what a million messages a month cost, by line of the bill.
+    Cost(cost::Options),
     /// Write docs/openapi.json anew out of the code.
     Openapi,
     /// Serve the stand-in for Gemini.
@@ -139,6 +141,7 @@ async fn run(options: Options) -> Result<ExitCode> {
         Command::Test(options) => return test::run(options).await,
         Command::Faults(options) => return faults::run(options).await,
         Command::Bench(options) => return bench::run(options).await,
+        Command::Cost(options) => cost::run(&home, &options)?,
         Command::Openapi => return openapi::run(&home).await,
         Command::Gemini { port } => gemini::serve(port).await?,
         Command::Fleet { reload } => {

@@ -34,6 +34,11 @@ pub(super) struct Counts {
 
 impl Guest {
     pub(super) async fn of(world: &World, function: &str) -> Result<Self> {
+        Self::under(world, function, &[]).await
+    }
+
+    /// The same, started by another program, which is given the words of `under`, then the function's program.
+    pub(super) async fn under(world: &World, function: &str, under: &[String]) -> Result<Self> {
         let mut env = Vec::new();
         let mut behind = async |name: &'static str| -> Result<Proxy> {
             let url = world.var(name)?;
@@ -49,7 +54,8 @@ impl Guest {
             env.push((name, aws.in_place_of(world.var(name)?)?));
         }
         let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        Ok(Self { instance: world.lambda.instance(function, &env)?, postgres, redis, aws, stripe, gemini })
+        let instance = world.lambda.instance_under(function, &env, under)?;
+        Ok(Self { instance, postgres, redis, aws, stripe, gemini })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -58,6 +64,16 @@ impl Guest {
 
     pub(super) fn started(&self) -> Instant {
         self.instance.started()
+    }
+
+    /// How long it took until it asked for something to do.
+    pub(super) async fn ready(&self) -> Result<Duration> {
+        self.instance.ready().await
+    }
+
+    /// Ends it, and waits for its end.
+    pub(super) async fn kill(self) {
+        self.instance.kill().await;
     }
 
     pub(super) async fn invoke(&self, payload: Value) -> Result<Value> {

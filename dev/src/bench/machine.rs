@@ -73,11 +73,23 @@ fn ticks<'a>(fields: impl Iterator<Item = &'a str>) -> Duration {
 /// # Errors
 /// As above.
 pub(super) fn resident(pid: u32) -> Result<u64> {
+    memory(pid, "VmRSS:")
+}
+
+/// How much memory of process `pid` was resident at the most, in bytes.
+///
+/// # Errors
+/// As above.
+pub(super) fn peak(pid: u32) -> Result<u64> {
+    memory(pid, "VmHWM:")
+}
+
+fn memory(pid: u32, name: &str) -> Result<u64> {
     let path = format!("/proc/{pid}/status");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
     let kilobytes = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
-    Ok(kilobytes.with_context(|| format!("{path} has no VmRSS"))? * 1024)
+    Ok(kilobytes.with_context(|| format!("{path} has no {name}"))? * 1024)
 }
 
 #[cfg(test)]

@@ -12,10 +12,13 @@ mod floors;
 mod growth;
 mod guest;
 mod machine;
+mod memory;
 mod probes;
 mod report;
 mod sample;
+mod share;
 mod stock;
+mod traffic;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -88,22 +91,51 @@ pub enum Subject {
     Burst,
     /// Whether anything gets slower as there are more people, rooms and messages.
     Growth,
+    /// How long requests take at each size of Lambda's memory, and what they cost there.
+    Memory,
 }
 
-/// Measures `subjects`, prints what came of it, and answers whether every budget is kept. To be followed by [`clear`].
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// How much is measured.
+    pub depth: Depth,
+    /// What is.
+    pub subjects: Vec<Subject>,
+    /// The folder of the programs, where they are not to be built.
+    pub programs: Option<PathBuf>,
+    /// Whether `dev/bench/figures.json` is written anew.
+    pub figures: bool,
+}
+
+impl Plan {
+    /// What `cargo dev test` has measured: counts of each request, and plans of each statement.
+    #[must_use]
+    pub fn of_tests() -> Self {
+        let subjects = vec![Subject::Requests, Subject::Growth];
+        Self { depth: Depth::Counts, subjects, programs: None, figures: false }
+    }
+}
+
+/// Does what `plan` says, prints what came of it, and answers whether every budget is kept. To be followed by [`clear`].
 ///
 /// # Errors
 /// When it cannot be measured.
-pub async fn run(home: &Home, depth: Depth, subjects: &[Subject]) -> Result<bool> {
+pub async fn run(home: &Home, plan: &Plan) -> Result<bool> {
     be_quiet();
-    let programs = programs(home, depth).await?;
+    let Plan { depth, subjects, programs: given, figures } = plan;
+    let programs = match given {
+        Some(given) => given.clone(),
+        None => programs(home, *depth).await?,
+    };
     let suite = Suite { home: home.clone(), scale: Scale::Full, programs };
     let mut kept = true;
     for subject in subjects {
         kept &= match subject {
-            Subject::Requests => requests(&suite, depth).await?,
-            Subject::Burst => burst::run(&suite, depth).await?,
-            Subject::Growth => growth::run(&suite, depth).await?,
+            Subject::Requests => requests(&suite, *depth).await?,
+            Subject::Burst => burst::run(&suite, *depth).await?,
+            Subject::Growth => growth::run(&suite, *depth).await?,
+            Subject::Memory => memory::run(&suite, *depth, *figures).await?,
         };
     }
     Ok(kept)
@@ -119,7 +151,8 @@ async fn requests(suite: &Suite, depth: Depth) -> Result<bool> {
         report.starts = starts(&world).await?;
         report.floors = floors::measure(&world).await?;
     }
-    for probe in probes::all(&world, Times::of(depth).sum()).await? {
+    let (person, subscription) = probes::somebody(&world).await?;
+    for probe in probes::all(&world, &person, &subscription, Times::of(depth).sum()).await? {
         say(format_args!("  {}\n", probe.name));
         report.routes.push(route(&world, &probe, depth).await?);
     }

@@ -58,24 +58,45 @@ impl Probe {
 
     /// Asks once, and answers how long that took.
     pub(super) async fn ask(&self, guest: &Guest) -> Result<Duration> {
-        let event = (self.make)()?;
+        let event = self.event()?;
         let begun = Instant::now();
         let answer = guest.invoke(event).await.with_context(|| self.name.to_owned())?;
         let took = begun.elapsed();
+        self.check(&answer)?;
+        Ok(took)
+    }
+
+    /// What is asked.
+    pub(super) fn event(&self) -> Result<Value> {
+        (self.make)()
+    }
+
+    /// Fails where `answer` is none that is expected.
+    pub(super) fn check(&self, answer: &Value) -> Result<()> {
         let is_expected = match self.expected {
             Expected::Status(status) => answer["statusCode"] == status,
             Expected::AllDone => answer["batchItemFailures"] == json!([]),
         };
         ensure!(is_expected, "{}: {answer}", self.name);
-        Ok(took)
+        Ok(())
     }
 }
 
-/// All of them, each to be asked up to `times` often, for somebody on Pro with a room in which something was said.
-pub(super) async fn all(world: &World, times: usize) -> Result<Vec<Probe>> {
+/// Somebody on Pro, and what their subscription is called.
+pub(super) async fn somebody(world: &World) -> Result<(Person, String)> {
     let person = Person::sign_up(world).await?;
     let subscription = person.pay(world).await?;
     world.wait_until_pro(&person).await?;
+    Ok((person, subscription))
+}
+
+/// All of them, each to be asked up to `times` often, for somebody on Pro with a room in which something was said.
+pub(super) async fn all(
+    world: &World,
+    person: &Person,
+    subscription: &str,
+    times: usize,
+) -> Result<Vec<Probe>> {
     let (room, sent) = (person.room(world).await?, person.rooms(world, 9).await?);
     ensure!(sent.len() == 9, "there are not ten rooms");
     let mut message = String::new();
@@ -83,7 +104,7 @@ pub(super) async fn all(world: &World, times: usize) -> Result<Vec<Probe>> {
         message = person.send(world, &room).await?.id.to_string();
     }
     world.wait_until_all_ended(Duration::from_secs(30)).await?;
-    let event = last_event(world, &subscription).await?;
+    let event = last_event(world, subscription).await?;
     let get = |name, path: String| {
         let person = person.clone();
         Probe::new(name, 200, move || person.request("GET", path.clone()))

@@ -170,6 +170,6 @@ pub(super) fn keep(home: &Home, name: &str, text: &str) -> Result<()> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a program is not that large")]
-fn megabytes(bytes: u64) -> String {
+pub(super) fn megabytes(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / 1_048_576.0)
 }

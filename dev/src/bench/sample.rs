@@ -18,6 +18,12 @@ impl Sample {
         sorted.get((sorted.len().saturating_sub(1)) * percent / 100).copied()
     }
 
+    /// What Lambda bills for one of them on the average: each in milliseconds, begun ones counted.
+    pub(super) fn billed_ms(&self) -> f64 {
+        let billed = |time: &Duration| (time.as_secs_f64() * 1e3).ceil();
+        self.0.iter().map(billed).sum::<f64>() / u32::try_from(self.0.len().max(1)).map_or(1.0, f64::from)
+    }
+
     pub(super) fn median(&self) -> Option<Duration> {
         self.percentile(50)
     }
@@ -42,5 +48,14 @@ mod tests {
         assert_eq!(sample.median(), Some(Duration::from_millis(3)));
         assert_eq!(sample.percentile(99), Some(Duration::from_millis(4)));
         assert_eq!(milliseconds(sample.percentile(100)), "5.00");
+    }
+
+    #[test]
+    fn a_millisecond_that_has_begun_is_billed() {
+        let mut sample = Sample::default();
+        for micros in [900, 1_100, 3_000] {
+            sample.push(Duration::from_micros(micros));
+        }
+        assert!((sample.billed_ms() - 2.0).abs() < 1e-9);
     }
 }

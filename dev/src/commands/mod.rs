@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod bench;
+pub mod cost;
 pub mod down;
 pub mod env;
 pub mod faults;

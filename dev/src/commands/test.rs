@@ -6,7 +6,6 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 
 use super::{bench, faults, interrupted};
-use crate::bench::{Depth, Subject};
 use crate::faults::Scale;
 use crate::functions::{self, Port, Reload};
 use crate::home::Home;
@@ -90,7 +89,7 @@ pub async fn run(options: Options) -> Result<ExitCode> {
     let mut passed = outcome?;
     if options.is_all() {
         passed &= faults::all(&Home::of_faults(), Scale::Short, &[]).await?;
-        passed &= bench::all(Depth::Counts, &[Subject::Requests, Subject::Growth]).await?;
+        passed &= bench::all(&crate::bench::Plan::of_tests()).await?;
     }
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

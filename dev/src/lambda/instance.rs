@@ -57,6 +57,7 @@ impl Instance {
         desks: &Arc<Desks>,
         function: &str,
         env: &[(&str, &str)],
+        under: &[String],
     ) -> Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let name = format!("{function}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -67,6 +68,7 @@ impl Instance {
             .open(&log)
             .with_context(|| format!("opening {}", log.display()))?;
         let launch = Launch::new(setup.programs.join(function))
+            .under(under)
             .without(CONTRACT)
             .env(setup.env.clone())
             .env(env.iter().copied())

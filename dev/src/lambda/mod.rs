@@ -155,7 +155,15 @@ impl Lambda {
     /// # Errors
     /// When it cannot be started.
     pub fn instance(&self, function: &str, env: &[(&str, &str)]) -> Result<Instance> {
-        Instance::start(&self.0.setup, self.0.port, &self.0.desks, function, env)
+        self.instance_under(function, env, &[])
+    }
+
+    /// The same, started by another program, which is given the words of `under`, then the function's program.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn instance_under(&self, function: &str, env: &[(&str, &str)], under: &[String]) -> Result<Instance> {
+        Instance::start(&self.0.setup, self.0.port, &self.0.desks, function, env, under)
     }
 
     /// Kills a process of `function` that is at work, if one is. Answers whether one was.

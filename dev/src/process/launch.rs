@@ -53,6 +53,16 @@ impl Launch {
         self
     }
 
+    /// By another program, which is given `words` after its name, then this program and what that is given. None: as it is.
+    #[must_use]
+    pub fn under(mut self, words: &[String]) -> Self {
+        let Some((program, words)) = words.split_first() else { return self };
+        let this = std::mem::replace(&mut self.program, program.into());
+        let args = words.iter().map(OsString::from).chain([this.into_os_string()]);
+        self.args = args.chain(std::mem::take(&mut self.args)).collect();
+        self
+    }
+
     /// With these variables, over those of this process.
     #[must_use]
     pub fn env<K: Into<String>, V: Into<String>>(

@@ -54,6 +54,18 @@ pub async fn answers(port: u16) -> bool {
     is_answered(port, "PING", "+PONG").await.unwrap_or(false)
 }
 
+/// What the Redis on `port` has to say of itself.
+///
+/// # Errors
+/// When it says nothing.
+pub async fn info(port: u16) -> Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.context("connecting to Redis")?;
+    stream.write_all(b"INFO all\r\nQUIT\r\n").await.context("asking Redis")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.context("hearing Redis out")?;
+    Ok(text)
+}
+
 /// Empties the Redis on `port`.
 ///
 /// # Errors

@@ -142,6 +142,32 @@ impl Template {
         schedules
     }
 
+    /// The memory of the function whose binary is `binary`, in MB.
+    #[must_use]
+    pub fn memory(&self, binary: &str) -> Option<u64> {
+        let (_, function) =
+            self.functions().find(|(_, function)| self::binary(function).as_deref() == Some(binary))?;
+        let own = &function["Properties"]["MemorySize"];
+        self.number(own).or_else(|| self.number(&self.document["Globals"]["Function"]["MemorySize"]))
+    }
+
+    /// How many metrics alarms look at, each of which is paid for.
+    #[must_use]
+    pub fn alarm_metrics(&self) -> usize {
+        let alarms = self.resources().filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
+        let metrics = |alarm: &Value| {
+            let listed = alarm["Properties"]["Metrics"].as_array();
+            listed.map_or(1, |all| all.iter().filter(|one| one.get("MetricStat").is_some()).count())
+        };
+        alarms.map(|(_, alarm)| metrics(alarm)).sum()
+    }
+
+    /// A parameter's default, where that is a number.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<u64> {
+        self.number(&self.document["Parameters"][name]["Default"])
+    }
+
     /// A number that is written down, or is a parameter's default.
     fn number(&self, value: &Value) -> Option<u64> {
         match value {
