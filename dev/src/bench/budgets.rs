@@ -32,6 +32,9 @@ struct Budget {
     gemini: f64,
     /// Trips that it may wait for, one after the other.
     hops: f64,
+    /// Instructions, in thousands, on functions as they are deployed; where valgrind is not installed nobody looks.
+    #[serde(default)]
+    thousand_instructions: Option<f64>,
 }
 
 /// How far a count may be over: one of many requests that had to look a session up again is none of its kind.
@@ -39,6 +42,9 @@ const NOW_AND_THEN: f64 = 0.25;
 
 /// How far the trips that are waited for may seem more than they are: they are read off a clock.
 const BLUR: f64 = 0.5;
+
+/// How far instructions may be over, as a part of them: they differ by less from one run to the next.
+const DRIFT: f64 = 0.02;
 
 /// Compares the figures with the budgets, and answers what is over.
 ///
@@ -69,6 +75,13 @@ pub(super) fn check(home: &Home, report: &Report, depth: Depth) -> Result<Vec<St
         let hops = report.floors.as_ref().and_then(|floors| route.hops(floors));
         if let Some(hops) = hops.filter(|hops| *hops > budget.hops + BLUR) {
             over.push(format!("{}: {hops:.1} trips one after the other, not {}", route.name, budget.hops));
+        }
+        #[expect(clippy::cast_precision_loss, reason = "there are not that many")]
+        let counted = route.instructions.map(|count| count as f64 / 1e3);
+        if let Some((count, most)) = counted.zip(budget.thousand_instructions)
+            && count > most * (1.0 + DRIFT)
+        {
+            over.push(format!("{}: {count:.0} thousand instructions, not {most:.0}", route.name));
         }
     }
     if depth == Depth::All {

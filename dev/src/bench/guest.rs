@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::faults::proxy::{Proxy, address_of};
 use crate::faults::world::World;
 use crate::lambda::Instance;
+use crate::process::StopSignal;
 
 /// A process, and what is between it and the others.
 pub(super) struct Guest {
@@ -74,6 +75,11 @@ impl Guest {
     /// Ends it, and waits for its end.
     pub(super) async fn kill(self) {
         self.instance.kill().await;
+    }
+
+    /// Asks it to end, and answers whether it has within `patience`.
+    pub(super) async fn end(self, patience: Duration) -> bool {
+        self.instance.handle().stop(StopSignal::Terminate, patience).await
     }
 
     pub(super) async fn invoke(&self, payload: Value) -> Result<Value> {

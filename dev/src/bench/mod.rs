@@ -11,6 +11,7 @@ mod chart;
 mod floors;
 mod growth;
 mod guest;
+mod instructions;
 mod machine;
 mod memory;
 mod probes;
@@ -27,6 +28,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum;
 
 use self::guest::Guest;
+use self::instructions::Counter;
 use self::probes::Probe;
 use self::report::{Report, RouteFigures, StartFigures};
 use self::sample::Sample;
@@ -35,7 +37,7 @@ use crate::faults::{Scale, Suite};
 use crate::functions::{self, Reload};
 use crate::home::Home;
 use crate::process::{Launch, run as process};
-use crate::progress::{be_quiet, say};
+use crate::progress::{be_quiet, note, say};
 
 /// How long each byte is on its way, in either direction, where the network is not the loopback.
 const NETWORK: Duration = Duration::from_millis(2);
@@ -144,17 +146,21 @@ pub async fn run(home: &Home, plan: &Plan) -> Result<bool> {
 /// Measures starts and requests: a table, a file and a chart.
 async fn requests(suite: &Suite, depth: Depth) -> Result<bool> {
     let home = &suite.home;
-    let world = World::start(suite, WORLD, &[]).await?;
+    let world = World::start(suite, WORLD, &SETTINGS).await?;
     world.start_worker().await?;
     let mut report = Report { sizes: machine::sizes(&suite.programs)?, ..Report::default() };
+    let counter = if depth == Depth::All { Counter::find(&world)? } else { None };
     if depth == Depth::All {
-        report.starts = starts(&world).await?;
+        if counter.is_none() {
+            note("valgrind is not installed: no instructions are counted");
+        }
+        report.starts = starts(&world, counter.as_ref()).await?;
         report.floors = floors::measure(&world).await?;
     }
     let (person, subscription) = probes::somebody(&world).await?;
     for probe in probes::all(&world, &person, &subscription, Times::of(depth).sum()).await? {
         say(format_args!("  {}\n", probe.name));
-        report.routes.push(route(&world, &probe, depth).await?);
+        report.routes.push(route(&world, &probe, depth, counter.as_ref()).await?);
     }
     say(report.table());
     if depth == Depth::All {
@@ -178,6 +184,9 @@ pub async fn clear(home: &Home) -> Result<()> {
 /// What the world is called, in which all is measured.
 const WORLD: &str = "bench";
 
+/// What its functions have over their usual variables: no end to the messages of a day.
+const SETTINGS: [(&str, &str); 1] = [("PRO_DAILY_MESSAGE_LIMIT", "1000000")];
+
 /// Builds the programs and answers where they are.
 async fn programs(home: &Home, depth: Depth) -> Result<PathBuf> {
     let debug = functions::programs(home).await?;
@@ -194,7 +203,7 @@ async fn programs(home: &Home, depth: Depth) -> Result<PathBuf> {
 }
 
 /// How long each function takes from its start until it asks for something to do, in turn with the floor.
-async fn starts(world: &World) -> Result<Vec<StartFigures>> {
+async fn starts(world: &World, counter: Option<&Counter>) -> Result<Vec<StartFigures>> {
     const TIMES: usize = 20;
     let mut figures: Vec<StartFigures> =
         machine::FUNCTIONS.iter().map(|&function| StartFigures::of(function)).collect();
@@ -206,11 +215,21 @@ async fn starts(world: &World) -> Result<Vec<StartFigures>> {
             instance.kill().await;
         }
     }
+    if let Some(counter) = counter {
+        for one in &mut figures {
+            one.instructions = Some(counter.of_start(world, one.function).await?);
+        }
+    }
     Ok(figures)
 }
 
 /// What a request of one kind takes.
-async fn route(world: &World, probe: &Probe, depth: Depth) -> Result<RouteFigures> {
+async fn route(
+    world: &World,
+    probe: &Probe,
+    depth: Depth,
+    counter: Option<&Counter>,
+) -> Result<RouteFigures> {
     let times = Times::of(depth);
     let first = first_answers(world, probe, times.first).await?;
     let guest = Guest::of(world, probe.function).await?;
@@ -230,8 +249,12 @@ async fn route(world: &World, probe: &Probe, depth: Depth) -> Result<RouteFigure
     for _ in 0..times.far {
         far.push(probe.ask(&guest).await?);
     }
-    let name = probe.name;
-    Ok(RouteFigures { name, function: probe.function, first, warm, far, counts, cpu, memory })
+    let instructions = match counter {
+        Some(counter) => Some(counter.of_request(world, probe).await?),
+        None => None,
+    };
+    let (name, function) = (probe.name, probe.function);
+    Ok(RouteFigures { name, function, first, warm, far, counts, cpu, memory, instructions })
 }
 
 /// From a process's start to its first answer.

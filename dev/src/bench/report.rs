@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::chart;
 use super::floors::Floors;
 use super::guest::Counts;
+use super::instructions::thousands;
 use super::machine::FLOOR;
 use super::sample::{Sample, milliseconds};
 use crate::home::Home;
@@ -22,11 +23,13 @@ pub(super) struct StartFigures {
     pub(super) ready: Sample,
     /// The most memory that was resident then, in bytes.
     pub(super) memory: u64,
+    /// What that takes of instructions, where they could be counted.
+    pub(super) instructions: Option<u64>,
 }
 
 impl StartFigures {
     pub(super) fn of(function: &'static str) -> Self {
-        Self { function, ready: Sample::default(), memory: 0 }
+        Self { function, ready: Sample::default(), memory: 0, instructions: None }
     }
 }
 
@@ -45,6 +48,8 @@ pub(super) struct RouteFigures {
     pub(super) cpu: Duration,
     /// Resident after all of them, in bytes.
     pub(super) memory: u64,
+    /// Of one request, warm, where they could be counted.
+    pub(super) instructions: Option<u64>,
 }
 
 #[derive(Default)]
@@ -78,7 +83,7 @@ impl Report {
         }
         let _ = writeln!(
             text,
-            "\n| request | first ms | p50 ms | p99 ms | p50 far ms | hops | CPU ms | statements | Postgres | Redis | AWS | Stripe | Gemini | MB |\n\
+            "\n| request | first ms | p50 ms | p99 ms | p50 far ms | hops | CPU ms | k instructions | statements | Postgres | Redis | AWS | Stripe | Gemini | MB |\n\
              |---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
         );
         for route in &self.routes {
@@ -87,13 +92,14 @@ impl Report {
             let Counts { statements, postgres, redis, aws, stripe, gemini } = route.counts;
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {} | {} | {hops} | {} | {statements} | {postgres} | {redis} | {aws} | {stripe} | {gemini} | {} |",
+                "| {} | {} | {} | {} | {} | {hops} | {} | {} | {statements} | {postgres} | {redis} | {aws} | {stripe} | {gemini} | {} |",
                 route.name,
                 milliseconds(route.first.median()),
                 milliseconds(route.warm.median()),
                 milliseconds(route.warm.percentile(99)),
                 milliseconds(route.far.median()),
                 milliseconds(Some(route.cpu)),
+                thousands(route.instructions),
                 megabytes(route.memory),
             );
         }
@@ -103,7 +109,7 @@ impl Report {
     fn tell_starts(&self, text: &mut String) {
         let _ = writeln!(
             text,
-            "\n| function | ready ms | of the floor | MB at start | program MB |\n|---|---|---|---|---|"
+            "\n| function | ready ms | of the floor | k instructions | MB at start | program MB |\n|---|---|---|---|---|---|"
         );
         let floor = self.starts.iter().find(|one| one.function == FLOOR).and_then(|one| one.ready.median());
         for one in &self.starts {
@@ -111,10 +117,11 @@ impl Report {
                 one.ready.median().zip(floor).map(|(own, floor)| own.as_secs_f64() / floor.as_secs_f64());
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} |",
                 one.function,
                 milliseconds(one.ready.median()),
                 ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.1}")),
+                thousands(one.instructions),
                 megabytes(one.memory),
                 megabytes(self.sizes.get(one.function).copied().unwrap_or_default()),
             );
@@ -135,7 +142,7 @@ impl Report {
         let starts: Vec<Value> = self
             .starts
             .iter()
-            .map(|one| json!({ "function": one.function, "ready_ms": ms(one.ready.median()), "memory_bytes": one.memory }))
+            .map(|one| json!({ "function": one.function, "ready_ms": ms(one.ready.median()), "memory_bytes": one.memory, "instructions": one.instructions }))
             .collect();
         let route = |route: &RouteFigures| {
             json!({
@@ -143,7 +150,7 @@ impl Report {
                 "p50_ms": ms(route.warm.median()), "p90_ms": ms(route.warm.percentile(90)),
                 "p99_ms": ms(route.warm.percentile(99)), "far_p50_ms": ms(route.far.median()),
                 "hops": self.floors.as_ref().and_then(|floors| route.hops(floors)), "cpu_ms": ms(Some(route.cpu)),
-                "memory_bytes": route.memory, "counts": route.counts,
+                "memory_bytes": route.memory, "counts": route.counts, "instructions": route.instructions,
             })
         };
         let floors: BTreeMap<&str, Option<f64>> = self
