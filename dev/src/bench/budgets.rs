@@ -76,11 +76,7 @@ pub(super) fn check(home: &Home, report: &Report, depth: Depth) -> Result<Vec<St
         if let Some(hops) = hops.filter(|hops| *hops > budget.hops + BLUR) {
             over.push(format!("{}: {hops:.1} trips one after the other, not {}", route.name, budget.hops));
         }
-        #[expect(clippy::cast_precision_loss, reason = "there are not that many")]
-        let counted = route.instructions.map(|count| count as f64 / 1e3);
-        if let Some((count, most)) = counted.zip(budget.thousand_instructions)
-            && count > most * (1.0 + DRIFT)
-        {
+        if let Some((count, most)) = too_many(route.instructions, budget.thousand_instructions) {
             over.push(format!("{}: {count:.0} thousand instructions, not {most:.0}", route.name));
         }
     }
@@ -90,4 +86,24 @@ pub(super) fn check(home: &Home, report: &Report, depth: Depth) -> Result<Vec<St
         }
     }
     Ok(over)
+}
+
+/// The instructions counted, and the most there may be, both in thousands, where there are both and too many were counted.
+#[expect(clippy::cast_precision_loss, reason = "there are not that many")]
+fn too_many(counted: Option<u64>, most: Option<f64>) -> Option<(f64, f64)> {
+    let (count, most) = counted.map(|count| count as f64 / 1e3).zip(most)?;
+    (count > most * (1.0 + DRIFT)).then_some((count, most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instructions_are_compared_where_they_were_counted_and_have_a_budget() {
+        assert_eq!(too_many(Some(509_000), Some(500.0)), None);
+        assert_eq!(too_many(Some(511_000), Some(500.0)), Some((511.0, 500.0)));
+        assert_eq!(too_many(None, Some(500.0)), None);
+        assert_eq!(too_many(Some(511_000), None), None);
+    }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
+use super::machine;
 use crate::faults::proxy::{Proxy, address_of};
 use crate::faults::world::World;
 use crate::lambda::Instance;
@@ -70,6 +71,16 @@ impl Guest {
     /// How long it took until it asked for something to do.
     pub(super) async fn ready(&self) -> Result<Duration> {
         self.instance.ready().await
+    }
+
+    /// How long it takes until it asks for something to do, from now on, where it was started by a program that stands still.
+    pub(super) async fn ready_from_standstill(&self) -> Result<Duration> {
+        while !machine::stands_still(self.pid())? {
+            sleep(Duration::from_millis(1)).await;
+        }
+        let before = self.started().elapsed();
+        self.instance.handle().resume();
+        Ok(self.ready().await?.saturating_sub(before))
     }
 
     /// Ends it, and waits for its end.

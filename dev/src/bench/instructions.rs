@@ -22,6 +22,9 @@ const TIMES: [u32; 2] = [10, 60];
 /// How often that is done, of which the median counts: now and then a process has something else to do, a cache that is over.
 const PAIRS: usize = 3;
 
+/// How often each request is made in all.
+pub(super) const ASKED: usize = PAIRS * (TIMES[0] + TIMES[1]) as usize;
+
 /// How long a process may take to start, or to end: it runs some thirty times as slowly.
 const PATIENCE: Duration = Duration::from_mins(2);
 

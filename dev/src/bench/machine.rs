@@ -68,6 +68,17 @@ fn ticks<'a>(fields: impl Iterator<Item = &'a str>) -> Duration {
     Duration::from_millis(fields.filter_map(|field| field.parse::<u64>().ok()).sum::<u64>() * 10)
 }
 
+/// Whether process `pid` was told to stand still.
+///
+/// # Errors
+/// As above.
+pub(super) fn stands_still(pid: u32) -> Result<bool> {
+    let path = format!("/proc/{pid}/stat");
+    let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+    // The state comes after the name, which is in parentheses and may have any.
+    Ok(text.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+}
+
 /// How much memory of process `pid` is resident, in bytes.
 ///
 /// # Errors

@@ -84,7 +84,7 @@ impl Report {
         let _ = writeln!(
             text,
             "\n| request | first ms | p50 ms | p99 ms | p50 far ms | hops | CPU ms | k instructions | statements | Postgres | Redis | AWS | Stripe | Gemini | MB |\n\
-             |---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+             |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
         );
         for route in &self.routes {
             let hops = self.floors.as_ref().and_then(|floors| route.hops(floors));

@@ -46,7 +46,8 @@ impl Share {
             let files = [("cpu.cfs_period_us", period.to_string()), ("cpu.cfs_quota_us", quota.to_string())];
             return made(&first, &files);
         }
-        made(&second, &[("cpu.max", format!("{quota} {period}"))])
+        let is_second = Path::new(VERSION_2).join("cgroup.controllers").exists();
+        is_second.then(|| made(&second, &[("cpu.max", format!("{quota} {period}"))])).flatten()
     }
 
     /// From now on process `pid` has this share.
@@ -58,9 +59,10 @@ impl Share {
         fs::write(&file, pid.to_string()).with_context(|| format!("writing {}", file.display()))
     }
 
-    /// The words that start a program with this share from its first instruction on.
+    /// The words that start a program with this share from its first instruction on: once it is told to go on, for joining the
+    /// group takes longer than many a start.
     pub(super) fn words(&self) -> [String; 4] {
-        let script = format!("echo $$ > '{}/cgroup.procs' && exec \"$@\"", self.0.display());
+        let script = format!("echo $$ > '{}/cgroup.procs' && kill -STOP $$ && exec \"$@\"", self.0.display());
         ["sh", "-c", &script, "sh"].map(str::to_owned)
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Three things go in: what a request takes, measured (`dev/bench/figures.json`, which `cargo dev bench memory --figures` writes);
 //! what things cost (`dev/bench/prices.json`, each with its source); and how many requests of each kind there are
-//! ([`load::Load`]). All else is multiplication.
+//! (`load::Load`). All else is multiplication.
 
 mod bill;
 pub(crate) mod figures;

@@ -44,7 +44,7 @@ pub(super) async fn all(world: &World) -> Result<Vec<Ask>> {
     for room in &rooms {
         person.send(world, room).await?;
     }
-    let probes = probes::all(world, &person, &subscription).await?;
+    let probes = probes::all(world, &person, &subscription, 0).await?;
     world.wait_until_all_ended(Duration::from_secs(30)).await?;
     let mut asks = vec![Ask { name: "sweep", function: "sweeper", kind: Kind::Sweep }];
     let chosen = probes.into_iter().filter(|probe| REQUESTS.contains(&probe.name));
@@ -65,12 +65,12 @@ impl Ask {
     /// Makes ready for being asked once, and answers the event.
     pub(super) async fn event(&self, world: &World) -> Result<Value> {
         match &self.kind {
-            Kind::Request(probe) => Ok(probe.event()),
+            Kind::Request(probe) => probe.event(),
             Kind::Sweep => Ok(json!({})),
             Kind::Batch(person, rooms) => {
                 let mut records = Vec::new();
                 for room in rooms {
-                    let delivery = world.delivery_of(&person.send(world, room).await?)?;
+                    let delivery = world.delivery_of(&[person.send(world, room).await?.id])?;
                     records.extend(delivery["Records"].as_array().cloned().unwrap_or_default());
                 }
                 Ok(json!({ "Records": records }))

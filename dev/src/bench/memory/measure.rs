@@ -95,7 +95,7 @@ async fn starts(world: &World, ask: &Ask, size: u64, share: Option<&Share>, time
         guest.kill().await;
         if let Some(share) = share {
             let guest = Guest::under(world, ask.function, &share.words()).await?;
-            ready_limited.push(guest.ready().await?);
+            ready_limited.push(guest.ready_from_standstill().await?);
             guest.kill().await;
         }
     }
