@@ -13,8 +13,8 @@ use thiserror::Error;
 use tracing::{error, info};
 use uuid::Uuid;
 
+use crate::afterwards::Afterwards;
 use crate::attempt::Attempt;
-use crate::records::Records;
 
 /// What must be left of the function's time after Gemini's time-out, to store the answer.
 pub(crate) const STORE_MARGIN: Duration = Duration::from_secs(10);
@@ -52,7 +52,7 @@ pub(crate) async fn answer(
     body: &str,
     receive_count: i32,
     deadline: DateTime<Utc>,
-    records: &Records,
+    afterwards: &Afterwards,
 ) -> Outcome {
     let envelope: Envelope = match serde_json::from_str(body) {
         Ok(envelope) => envelope,
@@ -63,7 +63,7 @@ pub(crate) async fn answer(
         }
     };
     let Job::AnswerMessage { message_id } = envelope.job;
-    catch_up(app, message_id, deadline, records).await.unwrap_or_else(|fault| {
+    catch_up(app, message_id, deadline, afterwards).await.unwrap_or_else(|fault| {
         error!(error = chain(&fault), message.id = %message_id, receive_count, "an attempt broke off");
         // Ever longer: an outage must not use up the deliveries after which a job is a dead letter.
         Outcome::Later(Some(backoff::delay(receive_count, FAULT_DELAY, 0.0, None)))
@@ -75,7 +75,7 @@ async fn catch_up(
     app: &App,
     delivered: MessageId,
     deadline: DateTime<Utc>,
-    records: &Records,
+    afterwards: &Afterwards,
 ) -> Result<Outcome, Fault> {
     loop {
         let (now, timeout) = (app.clock.now(), app.config.gemini.timeout);
@@ -101,7 +101,7 @@ async fn catch_up(
             }
         };
         let lease = Lease { message_id: work.message_id, owner };
-        let outcome = Attempt::new(app, lease, &work, deadline, records).run(work).await?;
+        let outcome = Attempt::new(app, lease, &work, deadline, afterwards).run(work).await?;
         if outcome != Outcome::Done || lease.message_id == delivered {
             return Ok(outcome);
         }

@@ -17,11 +17,11 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::admission;
+use crate::afterwards::Afterwards;
 use crate::answer::{Fault, Outcome, STATEMENT_TIMEOUT, STORE_MARGIN};
 use crate::answer_cache;
 use crate::asking::{Asked, Question, ask};
 use crate::prompt::prompt;
-use crate::records::Records;
 
 /// How long to wait before each further try to store an answer that is there.
 const STORE_PAUSES: [Duration; 3] =
@@ -40,8 +40,8 @@ pub(crate) struct Attempt<'a> {
     waiting_since: Option<DateTime<Utc>>,
     /// When the function is ended.
     deadline: DateTime<Utc>,
-    /// Where it is told how it ended.
-    records: &'a Records,
+    /// Where is put what nobody waits for.
+    afterwards: &'a Afterwards,
 }
 
 impl<'a> Attempt<'a> {
@@ -50,7 +50,7 @@ impl<'a> Attempt<'a> {
         lease: Lease,
         work: &Work,
         deadline: DateTime<Utc>,
-        records: &'a Records,
+        afterwards: &'a Afterwards,
     ) -> Self {
         Self {
             app,
@@ -60,7 +60,7 @@ impl<'a> Attempt<'a> {
             started_at: app.clock.now(),
             waiting_since: work.waiting_since,
             deadline,
-            records,
+            afterwards,
         }
     }
 
@@ -141,16 +141,16 @@ impl<'a> Attempt<'a> {
             Ok(true) => {
                 let (prompt_tokens, response_tokens) = (answer.prompt_tokens, answer.response_tokens);
                 info!(message.id = %message_id, attempt, model = answer.model, prompt_tokens, response_tokens, "answered");
-                self.records.add(JobRecord {
+                self.afterwards.record(JobRecord {
                     model: Some(answer.model.clone()),
                     ..self.record(ProcessingStatus::Completed, attempt)
                 });
-                self.app.drop_chatroom_list(self.user_id).await;
+                self.afterwards.drop_list(self.app, self.user_id);
             }
             // Also what a second try finds when the first was stored and only word of it was lost.
             Ok(false) => {
                 warn!(message.id = %message_id, attempt, "overtaken, or stored already");
-                self.app.drop_chatroom_list(self.user_id).await;
+                self.afterwards.drop_list(self.app, self.user_id);
             }
             Err(error) if error.is_conflict_on("messages_reply_to_key") => {
                 warn!(message.id = %message_id, attempt, "answered already; the answer is thrown away");
@@ -186,7 +186,7 @@ impl<'a> Attempt<'a> {
         let (cause, attempt, delay_ms) = (chain(error), self.number, milliseconds(delay));
         warn!(error = cause, message.id = %self.lease.message_id, attempt, delay_ms, "put off: backing off");
         if is_ours {
-            self.records.add(JobRecord {
+            self.afterwards.record(JobRecord {
                 last_error: Some(cause),
                 model: Some(model.to_owned()),
                 ..self.record(ProcessingStatus::Pending, attempt)
@@ -237,7 +237,7 @@ impl<'a> Attempt<'a> {
         if failed.await? {
             let (message_id, error_code) = (self.lease.message_id, code.as_str());
             warn!(message.id = %message_id, attempt = self.number, error_code, why, "failed; the unit of quota is given back");
-            self.records.add(JobRecord {
+            self.afterwards.record(JobRecord {
                 error_code: Some(code),
                 last_error: Some(why.to_owned()),
                 model: model.map(str::to_owned),

@@ -14,17 +14,17 @@ use futures::future::join_all;
 use tokio::time::timeout;
 use tracing::{Instrument, info_span, warn};
 
+use crate::afterwards::Afterwards;
 use crate::answer::{Outcome, answer};
-use crate::records::Records;
 
 /// How long setting a delay may take: less than is left of the function's time when the last answer is stored.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the batch; work that could not end before `deadline` is not begun.
 pub(crate) async fn run(app: &App, event: SqsEvent, deadline: DateTime<Utc>) -> SqsBatchResponse {
-    let (rooms, records) = (rooms(event.records), Records::default());
-    let returned = join_all(rooms.into_iter().map(|room| run_room(app, room, deadline, &records))).await;
-    records.write(app).await;
+    let (rooms, afterwards) = (rooms(event.records), Afterwards::default());
+    let returned = join_all(rooms.into_iter().map(|room| run_room(app, room, deadline, &afterwards))).await;
+    afterwards.finish(app).await;
     let mut response = SqsBatchResponse::default();
     for id in returned.into_iter().flatten() {
         response.add_failure(id);
@@ -52,22 +52,27 @@ async fn run_room(
     app: &App,
     room: Vec<SqsMessage>,
     deadline: DateTime<Utc>,
-    records: &Records,
+    afterwards: &Afterwards,
 ) -> Vec<String> {
     let mut deliveries = room.into_iter();
     while let Some(delivery) = deliveries.next() {
-        if let Outcome::Later(delay) = process(app, &delivery, deadline, records).await {
+        if let Outcome::Later(delay) = process(app, &delivery, deadline, afterwards).await {
             return put_off(app, std::iter::once(delivery).chain(deliveries), delay).await;
         }
     }
     Vec::new()
 }
 
-async fn process(app: &App, record: &SqsMessage, deadline: DateTime<Utc>, records: &Records) -> Outcome {
+async fn process(
+    app: &App,
+    record: &SqsMessage,
+    deadline: DateTime<Utc>,
+    afterwards: &Afterwards,
+) -> Outcome {
     let received =
         record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
     let span = info_span!("delivery", sqs.id = record.message_id, sqs.receive_count = received);
-    answer(app, record.body.as_deref().unwrap_or_default(), received, deadline, records)
+    answer(app, record.body.as_deref().unwrap_or_default(), received, deadline, afterwards)
         .instrument(span)
         .await
 }

@@ -1,16 +1,16 @@
 //! Answers messages: SQS hands over a batch of ids, Gemini is asked, the answers are stored.
 //!
 //! `batch` keeps the order within a room and tells SQS what is to come back; `answer` is about one delivery,
-//! `attempt` about one message, `asking` about Gemini, `admission` about whose turn it is there, `records` about what the operator sees.
+//! `attempt` about one message, `asking` about Gemini, `admission` about whose turn it is there, `afterwards` about what no message waits for.
 
 mod admission;
+mod afterwards;
 mod answer;
 mod answer_cache;
 mod asking;
 mod attempt;
 mod batch;
 mod prompt;
-mod records;
 #[cfg(test)]
 mod tests;
 
