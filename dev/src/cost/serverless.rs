@@ -8,9 +8,11 @@ use super::load::{HOURS_A_MONTH, Load, STATUS, SWEEP, SWEEPS_A_MONTH, Wait};
 use super::prices::Prices;
 use crate::template::Template;
 
-/// The least that Neon runs, a quarter of a unit; all month long, for the sweep of every minute does not let it fall asleep, which
-/// it would after five.
+/// The least that Neon runs, a quarter of a unit.
 const NEON_UNITS: f64 = 0.25;
+/// For how much of the time Neon is awake while nobody asks for anything: it falls asleep after five minutes, and a sweep wakes it every
+/// 55 (`functions/sweeper/src/quiet.rs`), which takes some seconds more.
+const NEON_AWAKE_IDLE: f64 = 5.2 / 55.0;
 
 /// How often Lambda asks the queue while there is nothing in it: five pollers that wait for twenty seconds each. AWS says that
 /// much of queues without an order, and of ours nothing.
@@ -18,8 +20,9 @@ const EMPTY_RECEIVES_A_MONTH: f64 = HOURS_A_MONTH * 3_600.0 / 20.0 * 5.0;
 
 /// Writes of an execution with an `Idempotency-Key`: its record is begun and completed.
 const WRITES_OF_A_KEY: f64 = 2.0;
-/// Writes of an answered message: its job record, and the count of the hour.
-const WRITES_OF_AN_ANSWER: f64 = 2.0;
+/// Writes of an answered message, its job record; and of a batch, the count of the hour.
+const WRITES_OF_AN_ANSWER: f64 = 1.0;
+const WRITES_OF_A_BATCH: f64 = 1.0;
 /// The ledger of Stripe's events is asked and written.
 const READS_OF_AN_EVENT: f64 = 1.0;
 const WRITES_OF_AN_EVENT: f64 = 1.0;
@@ -103,7 +106,9 @@ pub(super) fn bill(load: &Load, figures: &Figures, prices: &Prices, deployed: &D
     bill.add(prices, "sqs_fifo_request", "", queue)?;
 
     let events = messages * load.webhooks;
-    let writes = messages * (WRITES_OF_A_KEY + WRITES_OF_AN_ANSWER) + events * WRITES_OF_AN_EVENT;
+    let writes = messages * (WRITES_OF_A_KEY + WRITES_OF_AN_ANSWER)
+        + batches * WRITES_OF_A_BATCH
+        + events * WRITES_OF_AN_EVENT;
     bill.add(prices, "dynamodb_write", "", writes)?;
     bill.add(prices, "dynamodb_read", "", events * READS_OF_AN_EVENT)?;
     let records = messages * 2.0 / 30.4 * RECORD_DAYS * RECORD_BYTES / GB;
@@ -122,7 +127,8 @@ pub(super) fn bill(load: &Load, figures: &Figures, prices: &Prices, deployed: &D
     let out = answers + status.response_bytes * load.waits() + messages * load.prompt_tokens * TOKEN_BYTES;
     bill.add(prices, "data_out_gb", "", out / GIB)?;
 
-    bill.add(prices, "neon_cu_hour", "", NEON_UNITS * HOURS_A_MONTH)?;
+    let awake = if messages > 0.0 { 1.0 } else { NEON_AWAKE_IDLE };
+    bill.add(prices, "neon_cu_hour", "", NEON_UNITS * HOURS_A_MONTH * awake)?;
     bill.add(prices, "neon_gb_month", "one month's messages", messages * load.stored_bytes / GB)?;
     let (commands, traffic) = (sum(&|figure| figure.redis_commands), sum(&|figure| figure.redis_bytes) / GB);
     let fixed = prices.get("redis_command")?.of(commands) > prices.get("redis_fixed")?.dollars

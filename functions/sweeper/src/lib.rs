@@ -1,9 +1,11 @@
 //! Sweeps up every minute: puts messages back on the queue that nobody works on, and gives up those that came to the
 //! dead-letter queue with nothing left to try; compares with Stripe who may be on another plan than they pay for; and deletes
-//! what is kept no longer. A sweep is bounded in work and does no harm beside another.
+//! what is kept no longer. A sweep is bounded in work and does no harm beside another. While nobody asks for anything and nothing is left to
+//! do there is one an hour.
 
 mod dead_letters;
 mod leftovers;
+mod quiet;
 mod stranded;
 mod subscriptions;
 #[cfg(test)]
@@ -50,6 +52,22 @@ pub enum SweepError {
     /// A mistake of ours.
     #[error(transparent)]
     Setup(#[from] NotConfigured),
+}
+
+/// Sweeps, unless there was nothing to do a while ago and nobody has asked for anything since.
+///
+/// # Errors
+/// As [`sweep`].
+pub async fn sweep_unless_quiet(app: &App) -> Result<Swept, SweepError> {
+    let activity = quiet::find(app).await;
+    if activity.as_ref().is_some_and(|activity| activity.is_quiet) {
+        return Ok(Swept::default());
+    }
+    let swept = sweep(app).await?;
+    if let Some(activity) = activity.filter(|_| swept == Swept::default()) {
+        quiet::keep(app, &activity).await?;
+    }
+    Ok(swept)
 }
 
 /// Sweeps once.

@@ -24,7 +24,7 @@ async fn serve() -> Result<(), Error> {
     let handler = |_: LambdaEvent<Value>| {
         let app = app.clone();
         async move {
-            let swept = sweeper::sweep(&app).await;
+            let swept = sweeper::sweep_unless_quiet(&app).await;
             swept.inspect_err(|error| error!("a sweep broke off: {error}")).map_err(Error::from)
         }
     };

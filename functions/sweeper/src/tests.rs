@@ -9,7 +9,7 @@ use store::messages::answering::{self, Claim, Lease};
 use testkit::{Person, TestApp};
 use uuid::Uuid;
 
-use crate::{Swept, sweep};
+use crate::{Swept, sweep, sweep_unless_quiet};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -157,4 +157,44 @@ async fn what_a_deletion_has_left_and_sessions_that_are_over_are_deleted() {
     app.advance(Duration::from_hours(30 * 24));
     let _ = sweep(&app.app).await.unwrap();
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 0);
+}
+
+/// Sweeps and answers whether the database was asked: where it is not there, a sweep that asks it fails.
+async fn asks_the_database(app: &TestApp) -> bool {
+    app.execute("ALTER TABLE messages RENAME TO hidden").await;
+    let swept = sweep_unless_quiet(&app.app).await;
+    app.execute("ALTER TABLE hidden RENAME TO messages").await;
+    swept.is_err()
+}
+
+/// A Redis that nobody else counts requests in.
+async fn alone() -> TestApp {
+    let url = std::env::var("TEST_REDIS_URL").unwrap();
+    let (server, _) = url.rsplit_once('/').unwrap();
+    let url = format!("{server}/9");
+    TestApp::serving(chatroom::routes()).var("REDIS_URL", &url).start().await
+}
+
+#[tokio::test]
+async fn the_database_is_let_sleep_while_nobody_asks_for_anything() {
+    let app = alone().await;
+    let (person, id) = sent(&app).await;
+    // While a message is unfinished nothing is quiet.
+    for _ in 0..3 {
+        let _ = sweep_unless_quiet(&app.app).await.unwrap();
+    }
+    assert!(asks_the_database(&app).await);
+    app.execute("UPDATE messages SET processing_status = 'failed', error_code = 'internal', sweep_at = NULL")
+        .await;
+    let _ = sweep_unless_quiet(&app.app).await.unwrap();
+    assert!(!asks_the_database(&app).await);
+    // Whatever is asked for, there is a sweep again; and another, until nothing is found twice.
+    let path = format!("/api/chatroom/message/{id}/status");
+    let _ = app.request("GET", &path).by(&person).send().await.expect(200);
+    for _ in 0..2 {
+        assert!(asks_the_database(&app).await);
+        let _ = sweep_unless_quiet(&app.app).await.unwrap();
+    }
+    let _ = sweep_unless_quiet(&app.app).await.unwrap();
+    assert!(!asks_the_database(&app).await);
 }

@@ -137,6 +137,10 @@ async fn leave_without_stripe(world: &World, person: &Person) -> Result<()> {
         world.db.execute(DUE, &[]).await?;
         world.sweep().await?;
     }
+    // With nothing left to do.
+    for _ in 0..3 {
+        world.sweep().await?;
+    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use super::activity::add_activity;
 use super::{Redis, RedisUnavailable};
 
 /// How many requests in how long.
@@ -122,6 +123,7 @@ impl Redis {
     pub async fn take(&self, buckets: &[Bucket]) -> Result<Vec<Verdict>, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
         add_take(&mut pipeline, buckets);
+        add_activity(&mut pipeline);
         let (told,): (Vec<Told>,) = self.run(&pipeline).await?;
         Ok(verdicts(buckets, told))
     }

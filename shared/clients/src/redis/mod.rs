@@ -3,6 +3,7 @@
 //! The crate's own `ConnectionManager` is not used: after a connection was cut while the execution environment was
 //! frozen it times out on every command and never opens another.
 
+pub mod activity;
 pub mod admission;
 pub mod answers;
 pub mod attempts;

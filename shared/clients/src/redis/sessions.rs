@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use domain::plan::Tier;
 use domain::{SessionId, UserId};
 
+use super::activity::add_activity;
 use super::limits::{Bucket, Limit, Told, Verdict, add_take, gcra, numbers, verdicts};
 use super::{Redis, RedisUnavailable};
 
@@ -130,6 +131,7 @@ impl Redis {
         pipeline.arg(claim.user.to_string()).arg(claim.now.timestamp_millis());
         pipeline.arg(&numbers(claim.basic)).arg(&numbers(claim.pro));
         pipeline.arg(shared.iter().flat_map(|bucket| numbers(bucket.limit)).collect::<Vec<_>>());
+        add_activity(&mut pipeline);
         let ((state, plan, told),): ((u8, u8, Vec<Told>),) = self.run(&pipeline).await?;
         let own = match plan {
             0 => None,

@@ -94,3 +94,26 @@ pub async fn bury(
         db.query_opt(&statement, &[&message.0, &code.as_str(), &now, &max_attempts, &max_resends]).await?;
     row.as_ref().map(TryInto::try_into).transpose()
 }
+
+/// What is left to do, now or later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pending {
+    /// Whether a message is unfinished, or a deletion.
+    pub is_anything: bool,
+    /// When a subscription is to be compared with Stripe next.
+    pub next_review_at: Option<DateTime<Utc>>,
+}
+
+/// Looks whether anything is left to do.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn find_pending(db: &impl GenericClient) -> Result<Pending, StoreError> {
+    const SQL: &str = "
+        SELECT EXISTS (SELECT FROM messages WHERE sweep_at > '-infinity')
+                OR EXISTS (SELECT FROM users WHERE deleted_at IS NOT NULL) AS is_anything,
+            (SELECT min(review_at) FROM subscriptions) AS next_review_at";
+    let statement = db.prepare_cached(SQL).await?;
+    let row = db.query_one(&statement, &[]).await?;
+    Ok(Pending { is_anything: row.try_get("is_anything")?, next_review_at: row.try_get("next_review_at")? })
+}

@@ -1,0 +1,42 @@
+//! Letting the database sleep: Neon does after five minutes in which nobody asks it anything, and costs nothing then.
+
+use std::time::Duration;
+
+use app::App;
+use app::telemetry::chain;
+use clients::redis::activity::Activity;
+use store::messages::sweeping::{self, Pending};
+use tracing::{info, warn};
+
+use crate::SweepError;
+
+/// The longest time in which nothing is looked at.
+const LONGEST: Duration = Duration::from_mins(55);
+
+/// What is known of it; `None` where Redis cannot be asked, and there is a sweep then.
+pub(crate) async fn find(app: &App) -> Option<Activity> {
+    let found = app.redis.find_activity().await;
+    found.inspect_err(|error| warn!(error = chain(error), "swept without knowing whether it is quiet")).ok()
+}
+
+/// Remembers that a sweep found nothing to do. After a second one, with nobody having asked for anything in between, there is none
+/// until somebody does, or until a time that is set for something.
+pub(crate) async fn keep(app: &App, activity: &Activity) -> Result<(), SweepError> {
+    let kept = if activity.was_seen {
+        let now = app.clock.now();
+        let Pending { is_anything, next_review_at } = sweeping::find_pending(&app.db().await?).await?;
+        let next = next_review_at.map(|next| (next - now).to_std().unwrap_or_default());
+        let rest = next.map_or(LONGEST, |next| next.min(LONGEST));
+        if is_anything || rest.is_zero() {
+            return Ok(());
+        }
+        info!(seconds = rest.as_secs(), "quiet");
+        app.redis.keep_quiet(activity, rest).await
+    } else {
+        app.redis.keep_seen(activity).await
+    };
+    if let Err(error) = kept {
+        warn!(error = chain(&error), "that there is nothing to do is not remembered");
+    }
+    Ok(())
+}
