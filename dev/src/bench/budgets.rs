@@ -16,8 +16,8 @@ use crate::home::Home;
 struct Budgets {
     /// By the name of the request.
     routes: BTreeMap<String, Budget>,
-    /// The largest that a program may be, in bytes, as it is deployed.
-    program_bytes: u64,
+    /// The largest that each program may be, in bytes, as it is deployed.
+    program_bytes: BTreeMap<String, u64>,
 }
 
 /// What a request may take: statements, and round trips.
@@ -81,8 +81,11 @@ pub(super) fn check(home: &Home, report: &Report, depth: Depth) -> Result<Vec<St
         }
     }
     if depth == Depth::All {
-        for (name, size) in report.sizes.iter().filter(|(_, size)| **size > budgets.program_bytes) {
-            over.push(format!("{name}: a program of {size} bytes, not {}", budgets.program_bytes));
+        for (name, size) in &report.sizes {
+            let most = budgets.program_bytes.get(*name).with_context(|| format!("{name} has no budget"))?;
+            if size > most {
+                over.push(format!("{name}: a program of {size} bytes, not {most}"));
+            }
         }
     }
     Ok(over)
