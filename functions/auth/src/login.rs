@@ -46,7 +46,11 @@ pub(crate) async fn handle(
     for _ in 0..2 {
         let (guess, found) =
             tokio::join!(passwords::guess(&app, &client, number.as_str()), find(&app, &number));
-        let (guess, found) = (guess?, found?);
+        let guess = guess?;
+        if found.is_err() {
+            passwords::give_back(&app, &client, number.as_str()).await;
+        }
+        let found = found?;
         let hash = found.as_ref().map(|found| found.password_hash.clone());
         let right = guess.look(&client, password.clone(), hash).await?;
         let (Some(Right { upgrade }), Some(Credentials { user, password_hash })) = (right, found) else {

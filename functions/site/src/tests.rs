@@ -205,6 +205,40 @@ async fn what_is_read_in_advance_is_seen_by_those_alone_who_are_let_in() {
 }
 
 #[tokio::test]
+async fn what_is_read_sooner_than_it_is_known_who_asks_waits_for_that() {
+    let read = || async { "what was read" };
+    let limited = |app: testkit::TestAppBuilder| app.var("RATE_LIMIT_USER_MAX_REQUESTS", "1");
+    // A pool of one, too: the session is looked up by the connection that the handler has had.
+    let app = limited(TestApp::serving(Routes::new().read("/page", read))).var("DATABASE_POOL_SIZE", "1");
+    let app = app.start().await;
+    let (person, gone) = (app.person().await, app.person().await);
+    let _ = app.request("GET", "/page").by(&person).send().await.expect(200);
+    for method in ["GET", "HEAD"] {
+        let answer = app.request(method, "/page").by(&person).send().await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.body.to_string().contains("what was read")),
+            (429, false),
+            "{method}"
+        );
+    }
+    app.execute(&format!("DELETE FROM sessions WHERE user_id = '{}'", gone.id)).await;
+    for method in ["GET", "HEAD"] {
+        let answer = app.request(method, "/page").by(&gone).send().await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.body.to_string().contains("what was read")),
+            (401, false),
+            "{method}"
+        );
+    }
+    let app = TestApp::serving(Routes::new().read("/page", read)).var("REDIS_URL", "redis://127.0.0.1:1");
+    let app = app.start().await;
+    let person = app.person().await;
+    let _ = app.request("GET", "/page").by(&person).send().await.expect(200);
+    app.execute("DELETE FROM sessions").await;
+    let _ = app.request("GET", "/page").by(&person).send().await.expect_problem(401, "not_authenticated");
+}
+
+#[tokio::test]
 async fn only_pages_of_listed_origins_may_call() {
     let app =
         serving().var("CORS_ALLOWED_ORIGINS", "https://chat.example, http://localhost:3000").start().await;

@@ -11,6 +11,8 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use app::{App, Need, NotConfigured};
 use clients::queue::QueueError;
 use serde::Serialize;
@@ -59,13 +61,18 @@ pub enum SweepError {
 /// # Errors
 /// As [`sweep`].
 pub async fn sweep_unless_quiet(app: &App) -> Result<Swept, SweepError> {
+    sweep_at_intervals(app, quiet::APART).await
+}
+
+/// As [`sweep_unless_quiet`], with two sweeps `apart` showing that it is quiet.
+async fn sweep_at_intervals(app: &App, apart: Duration) -> Result<Swept, SweepError> {
     let activity = quiet::find(app).await;
     if activity.as_ref().is_some_and(|activity| activity.is_quiet) {
         return Ok(Swept::default());
     }
     let swept = sweep(app).await?;
     if let Some(activity) = activity.filter(|_| swept == Swept::default()) {
-        quiet::keep(app, &activity).await?;
+        quiet::keep(app, &activity, apart).await?;
     }
     Ok(swept)
 }

@@ -12,6 +12,9 @@ use crate::SweepError;
 
 /// The longest time in which nothing is looked at.
 const LONGEST: Duration = Duration::from_mins(55);
+/// How far two sweeps are apart at the least that show that it is quiet: a request that was counted before the first has written
+/// what it writes by the second.
+pub(crate) const APART: Duration = Duration::from_secs(40);
 
 /// What is known of it; `None` where Redis cannot be asked, and there is a sweep then.
 pub(crate) async fn find(app: &App) -> Option<Activity> {
@@ -19,21 +22,23 @@ pub(crate) async fn find(app: &App) -> Option<Activity> {
     found.inspect_err(|error| warn!(error = chain(error), "swept without knowing whether it is quiet")).ok()
 }
 
-/// Remembers that a sweep found nothing to do. After a second one, with nobody having asked for anything in between, there is none
-/// until somebody does, or until a time that is set for something.
-pub(crate) async fn keep(app: &App, activity: &Activity) -> Result<(), SweepError> {
-    let kept = if activity.was_seen {
-        let now = app.clock.now();
-        let Pending { is_anything, next_review_at } = sweeping::find_pending(&app.db().await?).await?;
-        let next = next_review_at.map(|next| (next - now).to_std().unwrap_or_default());
-        let rest = next.map_or(LONGEST, |next| next.min(LONGEST));
-        if is_anything || rest.is_zero() {
-            return Ok(());
+/// Remembers that a sweep found nothing to do. Once that has been so for as long as `apart`, with nobody having asked for anything in
+/// between, there is no sweep until somebody does, or until a time that is set for something.
+pub(crate) async fn keep(app: &App, activity: &Activity, apart: Duration) -> Result<(), SweepError> {
+    let now = app.clock.now();
+    let Pending { is_anything, next_review_at } = sweeping::find_pending(&app.db().await?).await?;
+    let next = next_review_at.map(|next| (next - now).to_std().unwrap_or_default());
+    let rest = next.map_or(LONGEST, |next| next.min(LONGEST));
+    if is_anything || rest.is_zero() {
+        return Ok(());
+    }
+    let kept = match activity.seen_for {
+        None => app.redis.keep_seen(activity).await,
+        Some(time) if time < apart => Ok(()),
+        Some(_) => {
+            info!(seconds = rest.as_secs(), "quiet");
+            app.redis.keep_quiet(activity, rest).await
         }
-        info!(seconds = rest.as_secs(), "quiet");
-        app.redis.keep_quiet(activity, rest).await
-    } else {
-        app.redis.keep_seen(activity).await
     };
     if let Err(error) = kept {
         warn!(error = chain(&error), "that there is nothing to do is not remembered");

@@ -69,7 +69,11 @@ async fn see_to(app: &App, event: &Event) -> Result<(), BillingError> {
         return Ok(());
     }
     settle(app, event, owner?).await?;
-    record(app, event).await;
+    // The sweeper may have something to look at earlier than it thinks.
+    let (noted, ()) = tokio::join!(app.redis.note_activity(), record(app, event));
+    if let Err(error) = noted {
+        warn!(error = chain(&error), event.id, "the sweeper may be late");
+    }
     Ok(())
 }
 

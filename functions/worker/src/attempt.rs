@@ -27,6 +27,9 @@ use crate::prompt::prompt;
 const STORE_PAUSES: [Duration; 3] =
     [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(2)];
 
+/// What is left of the time for what is done after the last answer of a batch.
+const AFTERWARDS: Duration = Duration::from_secs(3);
+
 /// A message whose lease is ours.
 pub(crate) struct Attempt<'a> {
     app: &'a App,
@@ -128,7 +131,9 @@ impl<'a> Attempt<'a> {
         let stored = loop {
             match self.store(id, answer).await {
                 Err(error) if error.is_unavailable() => match pauses.next() {
-                    Some(pause) if self.app.clock.now() + pause + STATEMENT_TIMEOUT < self.deadline => {
+                    Some(pause)
+                        if self.app.clock.now() + pause + STATEMENT_TIMEOUT + AFTERWARDS < self.deadline =>
+                    {
                         sleep(pause).await;
                     }
                     _ => break Err(error),

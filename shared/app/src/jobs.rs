@@ -24,6 +24,10 @@ impl App {
         let sent = sent.await.unwrap_or_else(|elapsed| Err(elapsed.to_string()));
         if let Err(error) = &sent {
             error!(error, message.id = %message, resend, "a stored message could not be queued");
+            // The sweeper is to see to it, whether the request could be counted or not.
+            if let Err(error) = self.redis.note_activity().await {
+                warn!(error = chain(&error), "the sweeper may take up to an hour");
+            }
         }
         sent.is_ok()
     }

@@ -101,7 +101,8 @@ pub async fn find(
     row.as_ref().map(TryInto::try_into).transpose()
 }
 
-/// A page of `owner`'s conversations, the newest first: at most `limit`, all older than `before`.
+/// A page of `owner`'s conversations, the newest first: at most `limit`, all older than `before`. Of an account that is being deleted there
+/// are none: what is read may be cached.
 ///
 /// # Errors
 /// When Postgres does not answer.
@@ -114,6 +115,7 @@ pub async fn list(
     let sql = format!(
         "SELECT {COLUMNS} FROM chatrooms c
         WHERE c.user_id = $1 AND c.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+            AND EXISTS (SELECT FROM users WHERE id = $1 AND deleted_at IS NULL)
         ORDER BY c.id DESC LIMIT $3"
     );
     let statement = db.prepare_cached(&sql).await?;

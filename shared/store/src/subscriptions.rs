@@ -111,13 +111,16 @@ pub async fn lock(transaction: &Transaction<'_>, user: UserId) -> Result<Option<
     );
     let (lock, read) = (transaction.prepare_cached(LOCK).await?, transaction.prepare_cached(&read).await?);
     let whose: [&(dyn ToSql + Sync); 1] = [&user.0];
-    // Sent together, done one after the other: the lock may wait for somebody, and what is read then sees what they did.
-    let ((), _, row) = try_join!(
+    // Sent together, done one after the other: the lock may wait for somebody, and what is read then sees what they did. Each
+    // is sent when it is first polled, and they are prepared, so they are sent in this order.
+    let ((), locked, row) = try_join!(
+        biased;
         transaction.batch_execute("SET LOCAL lock_timeout = '8s'"),
         transaction.execute(&lock, &whose),
         transaction.query_opt(&read, &whose),
     )?;
-    row.as_ref().map(TryInto::try_into).transpose()
+    // A row that came in between is not locked.
+    row.as_ref().filter(|_| locked == 1).map(TryInto::try_into).transpose()
 }
 
 /// Notes who the owner of a locked account is to Stripe.

@@ -91,6 +91,14 @@ pub async fn guess(app: &App, client: &ClientInfo, account: &str) -> Result<Gues
     }
 }
 
+/// Gives a guess back that could not be looked at, for want of what it is compared with.
+pub async fn give_back(app: &App, client: &ClientInfo, account: &str) {
+    let network = client.network();
+    if let Err(error) = app.redis.give_guess_back(Attempt { account, network: &network }).await {
+        warn!(error = chain(&error), "a guess counts that was not looked at");
+    }
+}
+
 impl Guess {
     /// Sees whether `password` is the one behind `hash`, as [`check`] does.
     ///

@@ -41,7 +41,7 @@ impl Routes {
         self.with(Method::GET, MethodFilter::GET, path, handler)
     }
 
-    /// With `handler` for GET at `path`, which reads something of its caller's and changes nothing. It runs while the guard asks
+    /// With `handler` for GET at `path`, which reads something of its caller's and changes nothing but what is cached of that. It runs while the guard asks
     /// whether the caller is let in, and nobody sees what it read where they are not: two trips take the time of one.
     #[must_use]
     pub fn read<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {

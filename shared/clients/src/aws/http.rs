@@ -51,3 +51,90 @@ fn unusable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Conne
 fn failed(error: reqwest::Error) -> ConnectorError {
     if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_config::retry::RetryConfig;
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
+    use chrono::DateTime;
+    use domain::{ChatroomId, MessageId};
+    use serde_json::json;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use wiremock::matchers::{body_partial_json, header, header_exists};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use crate::aws::AwsConfig;
+    use crate::queue::{JobQueue as _, SqsQueue};
+
+    const QUEUE: &str = "https://sqs.example/1/messages.fifo";
+
+    /// The queue of an SQS at `address`, asked twice at the most.
+    fn queue_at(address: &str) -> SqsQueue {
+        let config = AwsConfig { region: "eu-central-1".to_owned(), endpoint_url: Some(address.to_owned()) };
+        let key = Credentials::from_keys("AKIA", "secret", None);
+        let retries =
+            RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(1));
+        let config = config.load().unwrap().into_builder();
+        let config = config.credentials_provider(SharedCredentialsProvider::new(key)).retry_config(retries);
+        SqsQueue::new(&config.build(), QUEUE)
+    }
+
+    async fn send(queue: &SqsQueue) -> bool {
+        let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+        queue.send_message(ChatroomId::new(now), MessageId::new(now), 0).await.is_ok()
+    }
+
+    fn taken() -> serde_json::Value {
+        // Without a digest of the body, which is compared where there is one.
+        json!({ "MessageId": "1" })
+    }
+
+    #[tokio::test]
+    async fn a_request_is_signed_and_tried_again_after_a_fault() {
+        let server = MockServer::start().await;
+        let fault = ResponseTemplate::new(500).set_body_json(json!({ "__type": "InternalFailure" }));
+        Mock::given(header("x-amz-target", "AmazonSQS.SendMessage"))
+            .respond_with(fault)
+            .up_to_n_times(1)
+            .mount(&server)
+            .await;
+        Mock::given(header_exists("authorization"))
+            .and(body_partial_json(json!({ "QueueUrl": QUEUE })))
+            .respond_with(ResponseTemplate::new(200).set_body_json(taken()))
+            .expect(1)
+            .mount(&server)
+            .await;
+        assert!(send(&queue_at(&server.uri())).await);
+        assert_eq!(server.received_requests().await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_cut_is_replaced() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let queue = queue_at(&format!("http://{}", listener.local_addr().unwrap()));
+        let served = tokio::spawn(async move {
+            let mut buffer = [0; 4096];
+            let (mut cut, _) = listener.accept().await.unwrap();
+            let _ = cut.read(&mut buffer).await.unwrap();
+            cut.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{").await.unwrap();
+            drop(cut);
+            let (mut good, _) = listener.accept().await.unwrap();
+            let _ = good.read(&mut buffer).await.unwrap();
+            let body = taken().to_string();
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            good.write_all(answer.as_bytes()).await.unwrap();
+            // Nobody asks a third time.
+            tokio::time::timeout(Duration::from_millis(50), listener.accept()).await.is_err()
+        });
+        assert!(send(&queue).await);
+        assert!(served.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn where_nobody_listens_it_is_given_up() {
+        assert!(!send(&queue_at("http://127.0.0.1:1")).await);
+    }
+}

@@ -20,8 +20,8 @@ const MEMORY: Duration = Duration::from_mins(10);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Activity {
     count: String,
-    /// Whether a sweep found nothing to do at just this number.
-    pub was_seen: bool,
+    /// For how long it has been known that a sweep found nothing to do at just this number.
+    pub seen_for: Option<Duration>,
     /// Whether a second one did, not long ago.
     pub is_quiet: bool,
 }
@@ -33,12 +33,23 @@ impl Redis {
     /// When Redis does not answer.
     pub async fn find_activity(&self) -> Result<Activity, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("MGET").arg(COUNT).arg(SEEN).arg(QUIET);
-        let ((count, seen, quiet),): ((Option<String>, Option<String>, Option<String>),) =
-            self.run(&pipeline).await?;
+        pipeline.cmd("MGET").arg(COUNT).arg(SEEN).arg(QUIET).cmd("PTTL").arg(SEEN);
+        let (kept, left): ([Option<String>; 3], i64) = self.run(&pipeline).await?;
+        let [count, seen, quiet] = kept;
         let count = count.unwrap_or_else(|| "0".to_owned());
-        let (was_seen, is_quiet) = (seen.as_ref() == Some(&count), quiet.as_ref() == Some(&count));
-        Ok(Activity { count, was_seen, is_quiet })
+        let left = Duration::from_millis(left.try_into().unwrap_or_default());
+        let seen_for = seen.filter(|seen| *seen == count).map(|_| MEMORY.saturating_sub(left));
+        Ok(Activity { is_quiet: quiet.as_ref() == Some(&count), seen_for, count })
+    }
+
+    /// Counts somebody who has asked for something past the guard, or whom it could not count.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn note_activity(&self) -> Result<(), RedisUnavailable> {
+        let mut pipeline = ::redis::pipe();
+        add_activity(&mut pipeline);
+        self.run(&pipeline).await
     }
 
     /// Remembers that a sweep found nothing to do.

@@ -51,6 +51,20 @@ for _, counter in ipairs(counters) do
 end
 return 0";
 
+/// Keys: the networks that are known, the guesses from this one, those from all that are not. Argument: the network. Takes back what
+/// [`COUNT`] has counted, and the wait that came of it.
+const GIVE_BACK: &str = "
+local counters = {KEYS[2]}
+if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
+    counters[2] = KEYS[3]
+end
+for _, counter in ipairs(counters) do
+    if (tonumber(redis.call('HGET', counter, 'guesses')) or 0) > 0 then
+        redis.call('HINCRBY', counter, 'guesses', -1)
+        redis.call('HDEL', counter, 'next_at')
+    end
+end";
+
 /// Key: the networks that are known. Arguments: the network, how many are remembered, for how long (s).
 const REMEMBER: &str = "
 redis.call('ZADD', KEYS[1], redis.call('TIME')[1], ARGV[1])
@@ -92,6 +106,17 @@ impl Redis {
         pipeline.arg(FREE).arg(FREE_SHARED).arg(&times).arg(attempt.network);
         let (wait,): (u64,) = self.run(&pipeline).await?;
         Ok((wait > 0).then(|| Duration::from_millis(wait)))
+    }
+
+    /// Takes a counted guess back that could not be looked at.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn give_guess_back(&self, attempt: Attempt<'_>) -> Result<(), RedisUnavailable> {
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("EVAL").arg(GIVE_BACK).arg(3);
+        pipeline.arg(attempt.known()).arg(attempt.own()).arg(attempt.shared()).arg(attempt.network);
+        self.run_once(pipeline.ignore()).await
     }
 
     /// Forgets the guesses after a right one, and remembers the network.

@@ -53,10 +53,24 @@ pub struct Redis {
     connection: Mutex<Connection>,
 }
 
-enum Connection {
+struct Connection {
+    state: State,
+    /// How often one was opened, which tells one from the next.
+    generation: u64,
+}
+
+enum State {
     Closed,
     Open(MultiplexedConnection),
     Down { until: Instant },
+}
+
+/// A connection as it is lent.
+struct Lent {
+    connection: MultiplexedConnection,
+    generation: u64,
+    /// Whether it was used before.
+    is_reused: bool,
 }
 
 impl Redis {
@@ -68,7 +82,8 @@ impl Redis {
         let bad = |error: RedisError| BadAddress(error.category().to_owned());
         let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(Duration::from_secs(2));
         let info = url.into_connection_info().map_err(bad)?.set_tcp_settings(tcp);
-        Ok(Self { client: Client::open(info).map_err(bad)?, connection: Mutex::new(Connection::Closed) })
+        let connection = Connection { state: State::Closed, generation: 0 };
+        Ok(Self { client: Client::open(info).map_err(bad)?, connection: Mutex::new(connection) })
     }
 
     /// Sees whether Redis answers.
@@ -84,21 +99,26 @@ impl Redis {
     /// Sends `pipeline` in one trip. A connection that turns out to be dead is replaced once: what is sent must do no
     /// harm when Redis did it and only the answer was lost.
     async fn run<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, RedisUnavailable> {
-        let (mut connection, reused) = self.connection().await?;
-        match pipeline.query_async(&mut connection).await {
-            Err(error) if is_dead(&error) && reused => {
-                *self.connection.lock().await = Connection::Closed;
-                let (mut fresh, _) = self.connection().await?;
-                self.judged(pipeline.query_async(&mut fresh).await).await
+        let mut lent = self.connection().await?;
+        match pipeline.query_async(&mut lent.connection).await {
+            Err(error) if is_dead(&error) && lent.is_reused => {
+                self.give_up(lent.generation, State::Closed).await;
+                let mut fresh = self.connection().await?;
+                let outcome = pipeline.query_async(&mut fresh.connection).await;
+                self.judged(fresh.generation, outcome).await
             }
-            outcome => self.judged(outcome).await,
+            outcome => self.judged(lent.generation, outcome).await,
         }
     }
 
     /// What came of a connection that had only just been opened: where it is dead too, Redis is left alone for a while.
-    async fn judged<T>(&self, outcome: Result<T, RedisError>) -> Result<T, RedisUnavailable> {
+    async fn judged<T>(
+        &self,
+        generation: u64,
+        outcome: Result<T, RedisError>,
+    ) -> Result<T, RedisUnavailable> {
         if outcome.as_ref().is_err_and(is_dead) {
-            *self.connection.lock().await = Connection::Down { until: Instant::now() + COOL_DOWN };
+            self.give_up(generation, State::Down { until: Instant::now() + COOL_DOWN }).await;
         }
         Ok(outcome?)
     }
@@ -107,34 +127,45 @@ impl Redis {
     /// which died in its sleep is replaced.
     async fn run_once<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, RedisUnavailable> {
         self.ping().await?;
-        let (mut connection, _) = self.connection().await?;
-        let outcome = pipeline.query_async(&mut connection).await;
+        let mut lent = self.connection().await?;
+        let outcome = pipeline.query_async(&mut lent.connection).await;
         if outcome.as_ref().is_err_and(is_dead) {
-            *self.connection.lock().await = Connection::Closed;
+            self.give_up(lent.generation, State::Closed).await;
         }
         Ok(outcome?)
     }
 
-    /// The connection, and whether it was used before.
-    async fn connection(&self) -> Result<(MultiplexedConnection, bool), RedisUnavailable> {
-        let mut state = self.connection.lock().await;
-        match &*state {
-            Connection::Open(connection) => return Ok((connection.clone(), true)),
-            Connection::Down { until } if Instant::now() < *until => {
-                return Err(RedisUnavailable::CoolingDown);
+    /// Has the connection of `generation` not be used again; one that is in its place already is left alone, and so is what was
+    /// found out by somebody who tried to open one.
+    async fn give_up(&self, generation: u64, state: State) {
+        let mut connection = self.connection.lock().await;
+        if connection.generation == generation && matches!(connection.state, State::Open(_)) {
+            connection.state = state;
+        }
+    }
+
+    async fn connection(&self) -> Result<Lent, RedisUnavailable> {
+        let mut connection = self.connection.lock().await;
+        match &connection.state {
+            State::Open(open) => {
+                let (open, generation) = (open.clone(), connection.generation);
+                return Ok(Lent { connection: open, generation, is_reused: true });
             }
-            Connection::Down { .. } | Connection::Closed => {}
+            State::Down { until } if Instant::now() < *until => return Err(RedisUnavailable::CoolingDown),
+            State::Down { .. } | State::Closed => {}
         }
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
         match self.client.get_multiplexed_async_connection_with_config(&config).await {
-            Ok(connection) => {
-                *state = Connection::Open(connection.clone());
-                Ok((connection, false))
+            Ok(open) => {
+                connection.state = State::Open(open.clone());
+                connection.generation += 1;
+                let generation = connection.generation;
+                Ok(Lent { connection: open, generation, is_reused: false })
             }
             Err(error) => {
-                *state = Connection::Down { until: Instant::now() + COOL_DOWN };
+                connection.state = State::Down { until: Instant::now() + COOL_DOWN };
                 Err(error.into())
             }
         }

@@ -233,6 +233,31 @@ mod tests {
     }
 
     #[test]
+    fn one_memory_serves_hashes_of_every_size_and_all_threads() {
+        let of_size = |memory, password: &[u8]| {
+            let params = Params::new(memory, 1, 1, None).unwrap();
+            Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+                .hash_password(password)
+                .unwrap()
+                .to_string()
+        };
+        let looks = std::thread::scope(|scope| {
+            let threads: Vec<_> = [8, 256, 32, 8, 512, 64]
+                .map(|memory| {
+                    scope.spawn(move || {
+                        let password = format!("the password of {memory}");
+                        let hash = of_size(memory, password.as_bytes());
+                        let right = Password::from(password.as_str()).check(&hash);
+                        (right, Password::from("another").check(&hash))
+                    })
+                })
+                .into();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(looks, [(Verdict::RightButOutdated, Verdict::Wrong); 6]);
+    }
+
+    #[test]
     fn the_hash_of_nobody_can_be_read_and_matches_nothing() {
         assert!(PasswordHash::new(NOBODYS_HASH).is_ok());
         assert_eq!(Password::from("").check(NOBODYS_HASH), Verdict::Wrong);
