@@ -128,11 +128,11 @@ fn what_is_given_is_given_once() {
 #[test]
 fn trips_to_aws_are_those_that_the_bill_knows_of() {
     let figures = figures();
-    // The queue, and a record that is begun and completed; a job record and a count for each message; the ledger twice.
+    // The queue, and a record that is begun and completed; the job records of a batch and a count; the ledger twice.
     for (name, trips) in [
         ("POST message, keyed", 3.0),
         ("worker, 1 message", 2.0),
-        ("worker, 10 messages", 20.0),
+        ("worker, 10 messages", 2.0),
         ("POST /api/webhook/stripe", 2.0),
     ] {
         let aws = figures.get(name).unwrap().aws;

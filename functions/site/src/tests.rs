@@ -206,7 +206,7 @@ async fn what_is_read_in_advance_is_seen_by_those_alone_who_are_let_in() {
 
 #[tokio::test]
 async fn what_is_read_sooner_than_it_is_known_who_asks_waits_for_that() {
-    let read = || async { "what was read" };
+    let read = |_: Caller| async { "what was read" };
     let limited = |app: testkit::TestAppBuilder| app.var("RATE_LIMIT_USER_MAX_REQUESTS", "1");
     // A pool of one, too: the session is looked up by the connection that the handler has had.
     let app = limited(TestApp::serving(Routes::new().read("/page", read))).var("DATABASE_POOL_SIZE", "1");
