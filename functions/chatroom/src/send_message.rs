@@ -66,7 +66,7 @@ async fn accept(
 ) -> Result<Receipt, ApiError> {
     let (now, limits, id) = (app.clock.now(), app.config.daily_limits, MessageId(execution.id));
     if execution.again
-        && let Some(stored) = messages::find_status(&app.db().await?, sender, id).await?
+        && let Some(stored) = find(app, sender, id).await?
     {
         return accepted_before(app, sender, stored).await;
     }
@@ -74,7 +74,7 @@ async fn accept(
     let sent = sending::insert(&app.db().await?, sender, message, limits).await;
     // An execution that was given up while its statement was waiting has stored it after all.
     if sent.as_ref().is_err_and(|error| error.is_conflict_on("messages_pkey"))
-        && let Some(stored) = messages::find_status(&app.db().await?, sender, id).await?
+        && let Some(stored) = find(app, sender, id).await?
     {
         return accepted_before(app, sender, stored).await;
     }
@@ -87,6 +87,11 @@ async fn accept(
     };
     let (queue_status, ()) = tokio::join!(enqueue(app, chatroom_id, id, 0), app.drop_chatroom_list(sender));
     Ok(Receipt { id, created_at: now, queue_status, usage })
+}
+
+/// The message, if it is stored. The connection is given back before anything else is done with it: a pool may have one.
+async fn find(app: &App, sender: UserId, id: MessageId) -> Result<Option<MessageStatus>, ApiError> {
+    Ok(messages::find_status(&app.db().await?, sender, id).await?)
 }
 
 /// What an execution answers that finds the message stored by one which broke off, perhaps before it told the worker.

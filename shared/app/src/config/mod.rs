@@ -119,7 +119,7 @@ impl Config {
                 "postgres://user:password@host/database",
             ),
             migration_database_url: env.get("MIGRATION_DATABASE_URL").map(Into::into),
-            database_pool_size: env.number("DATABASE_POOL_SIZE", 1, 1),
+            database_pool_size: env.number("DATABASE_POOL_SIZE", 2, 1),
             redis_url: env.secret("REDIS_URL", needs(Kind::Redis), "redis://host:6379, or rediss:// for TLS"),
             jwt_secret,
             jwt_previous_secret,
