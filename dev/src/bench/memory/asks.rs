@@ -68,12 +68,11 @@ impl Ask {
             Kind::Request(probe) => probe.event(),
             Kind::Sweep => Ok(json!({})),
             Kind::Batch(person, rooms) => {
-                let mut records = Vec::new();
+                let mut sent = Vec::new();
                 for room in rooms {
-                    let delivery = world.delivery_of(&[person.send(world, room).await?.id])?;
-                    records.extend(delivery["Records"].as_array().cloned().unwrap_or_default());
+                    sent.push(person.send(world, room).await?.id);
                 }
-                Ok(json!({ "Records": records }))
+                world.delivery_of(&sent)
             }
         }
     }

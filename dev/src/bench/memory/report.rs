@@ -1,19 +1,17 @@
 //! What came of it: tables for people, a file for programs, and what the bill is worked out from.
 
 use std::fmt::Write as _;
-use std::fs;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::super::report::megabytes;
+use super::super::report::{keep, megabytes};
 use super::super::sample::milliseconds;
 use super::measure::{Curve, Point};
 use crate::cost::figures::{Figure, Figures};
 use crate::cost::prices::Prices;
 use crate::faults::Suite;
 use crate::home::Home;
-use crate::progress::note;
 
 /// Asks whose function's start is shown: one without clients of AWS, one with, and those of other sizes.
 const STARTS: [&str; 4] = ["GET /api/user/me", "POST message", "POST /api/auth/login", "worker, 1 message"];
@@ -114,11 +112,7 @@ impl Report {
     /// # Errors
     /// When they cannot be written.
     pub(super) fn write(&self, home: &Home) -> Result<()> {
-        let path = home.folder("")?.join("memory.json");
-        fs::write(&path, format!("{:#}\n", self.json()))
-            .with_context(|| format!("writing {}", path.display()))?;
-        note(path.display());
-        Ok(())
+        keep(home, "memory.json", &format!("{:#}\n", self.json()))
     }
 
     fn json(&self) -> Value {
