@@ -55,8 +55,10 @@ impl Bill {
         why: &'static str,
         quantity: f64,
     ) -> Result<()> {
-        let price = prices.get(name)?.clone();
-        self.lines.push(Line { why, price, quantity, idle: quantity });
+        self.add(prices, name, why, quantity)?;
+        if let Some(line) = self.lines.last_mut() {
+            line.idle = quantity;
+        }
         Ok(())
     }
 

@@ -12,6 +12,13 @@ use super::table::amount;
 pub(super) const SECONDS_A_MONTH: f64 = HOURS_A_MONTH * 3_600.0;
 pub(super) const HOURS_A_MONTH: f64 = 730.0;
 
+/// A gigabyte as logs and storage are counted, and as traffic is.
+pub(super) const GB: f64 = 1e9;
+pub(super) const GIB: f64 = 1_073_741_824.0;
+
+/// Bytes of a token that goes to Gemini.
+pub(super) const TOKEN_BYTES: f64 = 4.0;
+
 /// A month's load.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Load {

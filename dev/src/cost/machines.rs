@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 
 use super::bill::Bill;
 use super::figures::Figures;
-use super::load::{HOURS_A_MONTH, Load, SECONDS_A_MONTH};
+use super::load::{GB, GIB, HOURS_A_MONTH, Load, SECONDS_A_MONTH, STATUS, TOKEN_BYTES};
 use super::prices::Prices;
 
 /// Processor time of a request, in seconds: the most of what was measured (2.4 to 4.6 ms). A message that is answered takes as
@@ -111,21 +111,21 @@ fn lines(parts: &Parts, load: &Load, figures: &Figures, prices: &Prices) -> Resu
     let addresses = if parts.machine.is_some() { 1.0 } else { ZONES + parts.count };
     bill.keep(prices, "address_hour", "", addresses * hours)?;
     bill.keep(prices, "rds_micro_hour", "", parts.count * hours)?;
-    let disk = DISK_GB.max(load.messages * load.stored_bytes / 1e9);
+    let disk = DISK_GB.max(load.messages * load.stored_bytes / GB);
     bill.keep(prices, "rds_gb_month", "", parts.count * disk)?;
     bill.keep(prices, "cache_micro_hour", "", parts.count * hours)?;
     bill.keep(prices, parts.machine.unwrap_or("t4g_nano_hour"), "all on it", (1.0 - balanced) * hours)?;
     bill.keep(prices, "disk_gb_month", "", (1.0 - balanced) * disk)?;
     // It is taken to answer as much, to ask Gemini as much, and to write as much into its log.
     let (mut answers, mut logs) = (0.0, 0.0);
-    for (name, count) in load.requests().into_iter().chain([(super::load::STATUS, load.waits())]) {
+    for (name, count) in load.requests().into_iter().chain([(STATUS, load.waits())]) {
         let figure = figures.get(name)?;
         answers += count * figure.response_bytes;
         logs += count * figure.log_bytes;
     }
     logs += load.messages * figures.get("worker, 1 message")?.log_bytes;
-    bill.add(prices, "log_gb", "", logs / 1e9)?;
-    let out = answers + load.messages * load.prompt_tokens * 4.0;
-    bill.add(prices, "data_out_gb", "", out / 1_073_741_824.0)?;
+    bill.add(prices, "log_gb", "", logs / GB)?;
+    let out = answers + load.messages * load.prompt_tokens * TOKEN_BYTES;
+    bill.add(prices, "data_out_gb", "", out / GIB)?;
     Ok(bill)
 }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 
 use super::bill::Bill;
 use super::figures::{Figure, Figures};
-use super::load::{HOURS_A_MONTH, Load, STATUS, SWEEP, SWEEPS_A_MONTH, Wait};
+use super::load::{GB, GIB, HOURS_A_MONTH, Load, STATUS, SWEEP, SWEEPS_A_MONTH, TOKEN_BYTES, Wait};
 use super::prices::Prices;
 use crate::template::Template;
 
@@ -45,12 +45,6 @@ const COMPRESSED: f64 = 0.15;
 
 /// What a fixed plan at Upstash carries a month, beyond which it is none.
 const FIXED_PLAN_GB: f64 = 50.0;
-/// Bytes of a token that goes to Gemini.
-const TOKEN_BYTES: f64 = 4.0;
-
-const GB: f64 = 1e9;
-const GIB: f64 = 1_073_741_824.0;
-
 /// What the template says that is paid for whether it is used or not.
 pub(super) struct Deployed {
     /// Metrics that alarms look at.
