@@ -86,6 +86,24 @@ async fn passwords_guessed_at_once_share_the_free_guesses() {
 }
 
 #[tokio::test]
+async fn guesses_that_could_not_be_looked_at_do_not_count() {
+    let app = start().await;
+    let person = app.person().await;
+    let _ = login(&app, &person.mobile_number, "guess number 1").await.expect(401);
+    app.execute("ALTER TABLE users RENAME TO hidden").await;
+    for _ in 0..7 {
+        let answer = login(&app, &person.mobile_number, PASSWORD).await;
+        assert!(answer.status.is_server_error(), "{}", answer.status);
+    }
+    app.execute("ALTER TABLE hidden RENAME TO users").await;
+    // The guess before still does: four are free and the next has to wait.
+    for _ in 0..4 {
+        let _ = login(&app, &person.mobile_number, "guess number 2").await.expect(401);
+    }
+    let _ = login(&app, &person.mobile_number, PASSWORD).await.expect_problem(429, "too_many_attempts");
+}
+
+#[tokio::test]
 async fn a_number_without_an_account_is_guessed_at_no_more_often() {
     let (app, number) = (start().await, random_number());
     for _ in 0..5 {
