@@ -1,13 +1,15 @@
 //! `POST /api/auth/change-password`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::password::{NewPassword, Password};
 use garde::Validate;
 use serde::Deserialize;
 use store::users;
-use web::{ApiError, Caller, ClientInfo, Said, Valid, passwords, success};
+use web::{ApiError, Caller, ClientInfo, MessageResponse, Valid, passwords, success};
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct ChangePassword {
@@ -27,13 +29,13 @@ pub(crate) struct ChangePassword {
     security(("token" = [])),
     request_body = ChangePassword,
     responses(
-        (status = 200, description = "The password is changed; every other session has ended.", body = Said),
+        (status = 200, description = "The password is changed; every other session has ended.", body = MessageResponse),
         (status = 401, description = "`invalid_credentials`, `not_authenticated`: The current password is another, or there is no token that opens anything."),
         (status = 429, description = "`too_many_attempts`, `rate_limited`: Too many wrong passwords, or requests."),
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     client: ClientInfo,
     Valid(input): Valid<ChangePassword>,
@@ -53,5 +55,5 @@ pub(crate) async fn handle(
     drop(db);
     // Not changed when another request has changed it meanwhile: then the current password was not the current one.
     app.forget_sessions(&changed.ok_or_else(wrong)?).await;
-    Ok(success(Said { message: "Password changed; other devices are signed out" }))
+    Ok(success(MessageResponse { message: "Password changed; other devices are signed out" }))
 }

@@ -1,7 +1,7 @@
 //! Sending and using one-time codes, the same for every purpose.
 
 use app::telemetry::chain;
-use app::{App, OtpDelivery, rng};
+use app::{AppState, OtpDelivery, rng};
 use axum::http::StatusCode;
 use clients::redis::codes::Kept;
 use clients::redis::limits::Bucket;
@@ -39,7 +39,7 @@ pub(crate) struct CodeSent {
 
 /// Makes a code for `purpose`, keeps it and sends it to `number`.
 pub(crate) async fn send(
-    app: &App,
+    app: &AppState,
     client: &ClientInfo,
     purpose: Purpose,
     number: &MobileNumber,
@@ -82,7 +82,7 @@ pub(crate) async fn send(
 }
 
 /// What a code is charged to. One that is not sent costs nothing, but is five guesses all the same.
-fn limits(app: &App, client: &ClientInfo, number: &MobileNumber, is_test: bool) -> Vec<Bucket> {
+fn limits(app: &AppState, client: &ClientInfo, number: &MobileNumber, is_test: bool) -> Vec<Bucket> {
     let codes = &app.config.codes;
     let mut buckets = vec![
         Bucket::new(format!("otp:{number}"), codes.per_number),
@@ -97,7 +97,12 @@ fn limits(app: &App, client: &ClientInfo, number: &MobileNumber, is_test: bool) 
 
 /// Sends the code by text message, where it does not go into the answer. Whoever has the telephone is told in each case, so
 /// that each costs the same time: a code where it will open something, else why there is none.
-async fn deliver(app: &App, purpose: Purpose, number: &MobileNumber, code: &Otp) -> Result<(), ApiError> {
+async fn deliver(
+    app: &AppState,
+    purpose: Purpose,
+    number: &MobileNumber,
+    code: &Otp,
+) -> Result<(), ApiError> {
     if app.config.codes.delivery == OtpDelivery::Response {
         return Ok(());
     }
@@ -129,7 +134,7 @@ async fn deliver(app: &App, purpose: Purpose, number: &MobileNumber, code: &Otp)
 /// # Errors
 /// [`refused`] when it is not the one that was sent.
 pub(crate) async fn redeem(
-    app: &App,
+    app: &AppState,
     purpose: Purpose,
     number: &MobileNumber,
     code: &Otp,
@@ -157,6 +162,6 @@ fn too_many(code: &'static str, detail: &'static str) -> ApiError {
     ApiError::new(StatusCode::TOO_MANY_REQUESTS, code, detail)
 }
 
-fn hash(app: &App, purpose: Purpose, number: &MobileNumber, code: &Otp) -> String {
+fn hash(app: &AppState, purpose: Purpose, number: &MobileNumber, code: &Otp) -> String {
     code.keyed_hash(app.config.jwt_secret.expose_secret().as_bytes(), purpose, number)
 }

@@ -1,11 +1,13 @@
 //! `DELETE /api/auth/sessions/{id}`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::SessionId;
 use store::sessions::{self, Ended};
-use web::{ApiError, Caller, Id, Said, success};
+use web::{ApiError, Caller, Id, MessageResponse, success};
 
 /// Signs one of the caller's devices out.
 #[utoipa::path(
@@ -13,11 +15,11 @@ use web::{ApiError, Caller, Id, Said, success};
     security(("token" = [])),
     params(("id" = SessionId, Path, description = "The session.")),
     responses(
-        (status = 200, description = "The session has ended.", body = Said),
+        (status = 200, description = "The session has ended.", body = MessageResponse),
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     Id(id): Id<SessionId>,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -26,5 +28,5 @@ pub(crate) async fn handle(
         return Err(ApiError::not_found("session"));
     }
     app.forget_sessions(&ended).await;
-    Ok(success(Said { message: "Signed out" }))
+    Ok(success(MessageResponse { message: "Signed out" }))
 }

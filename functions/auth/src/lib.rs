@@ -15,13 +15,14 @@ mod sign_in;
 mod tests;
 mod verify_signup_otp;
 
-use app::Need;
+use app::Dependency;
 use utoipa::OpenApi;
 use web::Routes;
 use web::openapi::Part;
 
 /// What this function cannot do without.
-pub const NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::CODES];
+pub const DEPENDENCIES: &[Dependency] =
+    &[Dependency::DATABASE, Dependency::REDIS, Dependency::TOKENS, Dependency::CODES];
 
 /// The routes below `/api/auth`.
 pub fn routes() -> Routes {

@@ -1,6 +1,8 @@
 //! `POST /api/auth/login`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::MobileNumber;
@@ -37,7 +39,7 @@ pub(crate) struct Login {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     client: ClientInfo,
     Valid(input): Valid<Login>,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -74,6 +76,6 @@ pub(crate) async fn handle(
     Err(ApiError::wrong_credentials("mobile number and password do not go together"))
 }
 
-async fn find(app: &App, number: &MobileNumber) -> Result<Option<Credentials>, StoreError> {
+async fn find(app: &AppState, number: &MobileNumber) -> Result<Option<Credentials>, StoreError> {
     users::find_credentials_by_number(&app.db().await?, number).await
 }

@@ -1,6 +1,8 @@
 //! `POST /api/auth/logout`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::SessionId;
@@ -34,7 +36,7 @@ struct LoggedOut {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     Valid(input): Valid<Logout>,
 ) -> Result<impl IntoResponse, ApiError> {

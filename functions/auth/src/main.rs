@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    web::serve("auth", auth::NEEDS, auth::routes()).await
+    web::serve("auth", auth::DEPENDENCIES, auth::routes()).await
 }

@@ -1,6 +1,8 @@
 //! `POST /api/auth/refresh`.
 
-use app::{App, rng};
+use std::sync::Arc;
+
+use app::{AppState, rng};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -46,7 +48,7 @@ struct Renewed {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     client: ClientInfo,
     Valid(input): Valid<RefreshSession>,
 ) -> Result<impl IntoResponse, ApiError> {

@@ -1,6 +1,8 @@
 //! `POST /api/auth/reset-password`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::MobileNumber;
@@ -9,7 +11,7 @@ use domain::password::NewPassword;
 use garde::Validate;
 use serde::Deserialize;
 use store::users;
-use web::{ApiError, ClientInfo, Said, Valid, passwords, success};
+use web::{ApiError, ClientInfo, MessageResponse, Valid, passwords, success};
 
 use crate::codes;
 
@@ -35,12 +37,12 @@ pub(crate) struct ResetPassword {
     post, path = "/api/auth/reset-password", operation_id = "reset_password", tag = "Auth",
     request_body = ResetPassword,
     responses(
-        (status = 200, description = "The password is set; every session has ended.", body = Said),
+        (status = 200, description = "The password is set; every session has ended.", body = MessageResponse),
         (status = 400, description = "`invalid_code`, `validation_failed`, `malformed_request`: The code does not do, or fields are wrong."),
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     client: ClientInfo,
     Valid(input): Valid<ResetPassword>,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -53,5 +55,5 @@ pub(crate) async fn handle(
     drop(db);
     app.forget_sessions(&ended.ok_or_else(codes::refused)?).await;
     passwords::forgive(&app, &client, input.mobile_number.as_str()).await;
-    Ok(success(Said { message: "Password set; sign in with it" }))
+    Ok(success(MessageResponse { message: "Password set; sign in with it" }))
 }

@@ -1,6 +1,8 @@
 //! `POST /api/auth/send-signup-otp`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::otp::Purpose;
@@ -18,7 +20,7 @@ use crate::codes::{self, CodeSent, SendCode};
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     client: ClientInfo,
     Valid(input): Valid<SendCode>,
 ) -> Result<impl IntoResponse, ApiError> {

@@ -1,6 +1,8 @@
 //! `GET /api/auth/sessions`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
@@ -33,7 +35,10 @@ struct SessionView {
         (status = 200, description = "Where the caller is signed in.", body = Sessions),
     ),
 )]
-pub(crate) async fn handle(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, ApiError> {
+pub(crate) async fn handle(
+    State(app): State<Arc<AppState>>,
+    caller: Caller,
+) -> Result<impl IntoResponse, ApiError> {
     let found = sessions::list(&app.db().await?, caller.user_id, app.clock.now()).await?;
     let view = |session: sessions::Session| SessionView {
         current: session.id == caller.session_id,

@@ -1,6 +1,6 @@
 //! Beginning a session, and what the client is told of it.
 
-use app::{App, rng};
+use app::{AppState, rng};
 use chrono::{DateTime, Utc};
 use domain::SessionId;
 use domain::refresh_token::RefreshToken;
@@ -33,7 +33,7 @@ pub(crate) struct SignIn {
 
 impl SignIn {
     /// A session of the person at `client`, from `now` on.
-    pub(crate) fn new(app: &App, client: ClientInfo, now: DateTime<Utc>) -> Self {
+    pub(crate) fn new(app: &AppState, client: ClientInfo, now: DateTime<Utc>) -> Self {
         let id = SessionId::new(now);
         let key = app.config.jwt_secret.expose_secret().as_bytes();
         let refresh_token = RefreshToken::generate(id, key, &mut rng());
@@ -65,7 +65,12 @@ impl SignIn {
     }
 
     /// The answer to `user`, whose session is stored.
-    pub(crate) fn answer(self, app: &App, user: User, message: &'static str) -> Result<SignedIn, ApiError> {
+    pub(crate) fn answer(
+        self,
+        app: &AppState,
+        user: User,
+        message: &'static str,
+    ) -> Result<SignedIn, ApiError> {
         let tokens = app.tokens()?;
         Ok(SignedIn {
             message,

@@ -1,6 +1,8 @@
 //! `POST /api/auth/verify-signup-otp`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -46,7 +48,7 @@ pub(crate) struct SignUp {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     client: ClientInfo,
     Valid(input): Valid<SignUp>,
 ) -> Result<impl IntoResponse, ApiError> {

@@ -1,6 +1,6 @@
 //! What sending a message and having one answered again share: the quota's answers, and telling the worker.
 
-use app::App;
+use app::AppState;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use chrono::{DateTime, Utc};
 use domain::quota::{self, Usage};
@@ -38,13 +38,18 @@ pub(crate) enum QueueStatus {
 }
 
 /// Tells the worker.
-pub(crate) async fn enqueue(app: &App, room: ChatroomId, message: MessageId, resend: i32) -> QueueStatus {
+pub(crate) async fn enqueue(
+    app: &AppState,
+    room: ChatroomId,
+    message: MessageId,
+    resend: i32,
+) -> QueueStatus {
     if app.enqueue(room, message, resend).await { QueueStatus::Queued } else { QueueStatus::Delayed }
 }
 
 /// What `owner` has used of today's messages, for an execution that finds its work done.
 pub(crate) async fn usage_today(
-    app: &App,
+    app: &AppState,
     db: &impl GenericClient,
     owner: UserId,
 ) -> Result<Usage, ApiError> {

@@ -1,11 +1,13 @@
 //! `POST /api/chatroom/message/{id}/cancel`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::MessageId;
 use serde::Serialize;
-use store::messages::steering;
+use store::messages::owner_actions;
 use web::{ApiError, Caller, Id, success};
 
 use crate::message_status::wrong_state;
@@ -27,12 +29,12 @@ struct Cancelled {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     Id(id): Id<MessageId>,
 ) -> Result<impl IntoResponse, ApiError> {
     let db = app.db().await?;
-    match steering::cancel(&db, caller.user_id, id, app.clock.now()).await? {
+    match owner_actions::cancel(&db, caller.user_id, id, app.clock.now()).await? {
         Some(message) => Ok(success(Cancelled { message: message.into() })),
         None => Err(wrong_state(
             &db,

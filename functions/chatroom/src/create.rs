@@ -1,6 +1,8 @@
 //! `POST /api/chatroom`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -54,7 +56,7 @@ struct Receipt {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     operation: Operation,
     Valid(input): Valid<CreateChatroom>,
@@ -70,7 +72,7 @@ pub(crate) async fn handle(
 }
 
 async fn open(
-    app: &App,
+    app: &AppState,
     owner: UserId,
     input: &CreateChatroom,
     execution: Execution,

@@ -1,11 +1,13 @@
 //! `DELETE /api/chatroom/{id}`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::ChatroomId;
 use store::chatrooms;
-use web::{ApiError, Caller, Id, Said, success};
+use web::{ApiError, Caller, Id, MessageResponse, success};
 
 /// Deletes a conversation with all its messages.
 #[utoipa::path(
@@ -13,11 +15,11 @@ use web::{ApiError, Caller, Id, Said, success};
     security(("token" = [])),
     params(("id" = ChatroomId, Path, description = "The conversation.")),
     responses(
-        (status = 200, description = "The conversation is gone.", body = Said),
+        (status = 200, description = "The conversation is gone.", body = MessageResponse),
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     Id(id): Id<ChatroomId>,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -25,5 +27,5 @@ pub(crate) async fn handle(
         return Err(ApiError::not_found("chatroom"));
     }
     app.drop_chatroom_list(caller.user_id).await;
-    Ok(success(Said { message: "Chatroom deleted" }))
+    Ok(success(MessageResponse { message: "Chatroom deleted" }))
 }

@@ -1,6 +1,8 @@
 //! `GET /api/chatroom/{id}`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::ChatroomId;
@@ -41,7 +43,7 @@ struct Room {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     Id(id): Id<ChatroomId>,
     ValidQuery(query): ValidQuery<Page>,

@@ -16,13 +16,19 @@ mod tests;
 mod update;
 mod views;
 
-use app::Need;
+use app::Dependency;
 use utoipa::OpenApi;
 use web::Routes;
 use web::openapi::Part;
 
 /// What this function cannot do without.
-pub const NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::QUEUE, Need::KEYS];
+pub const DEPENDENCIES: &[Dependency] = &[
+    Dependency::DATABASE,
+    Dependency::REDIS,
+    Dependency::TOKENS,
+    Dependency::QUEUE,
+    Dependency::IDEMPOTENCY_STORE,
+];
 
 /// The routes below `/api/chatroom`.
 pub fn routes() -> Routes {

@@ -1,6 +1,8 @@
 //! `GET /api/chatroom`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::{ChatroomId, UserId};
@@ -50,7 +52,7 @@ struct PageView {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     ValidQuery(query): ValidQuery<Page>,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -69,7 +71,7 @@ pub(crate) async fn handle(
     Ok(success(List { page, cached: false }))
 }
 
-async fn read(app: &App, owner: UserId, query: &Page) -> Result<PageView, ApiError> {
+async fn read(app: &AppState, owner: UserId, query: &Page) -> Result<PageView, ApiError> {
     let mut rooms = chatrooms::list(&app.db().await?, owner, query.cursor, query.limit + 1).await?;
     let more = page::cut(&mut rooms, query.limit);
     let next_cursor = rooms.last().filter(|_| more).map(|room| room.id);

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    web::serve("chatroom", chatroom::NEEDS, chatroom::routes()).await
+    web::serve("chatroom", chatroom::DEPENDENCIES, chatroom::routes()).await
 }

@@ -1,8 +1,10 @@
 //! `GET /api/chatroom/message/{id}/status`.
 
+use std::sync::Arc;
+
 use std::time::Duration;
 
-use app::App;
+use app::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -65,7 +67,7 @@ struct ReplyView {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     Id(id): Id<MessageId>,
     ValidQuery(query): ValidQuery<Wait>,
@@ -90,7 +92,7 @@ pub(crate) async fn handle(
 
 /// The state once it is final, or after `wait`. The connection goes back to the pool between two looks.
 async fn wait_for_end(
-    app: &App,
+    app: &AppState,
     owner: UserId,
     id: MessageId,
     wait: Duration,

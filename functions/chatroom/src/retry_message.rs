@@ -1,12 +1,14 @@
 //! `POST /api/chatroom/message/{id}/retry`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::message::{MessageType, ProcessingStatus};
 use domain::quota::{self, Usage};
 use domain::{MessageId, UserId};
-use store::messages::steering::{self, Revived};
+use store::messages::owner_actions::{self, Revived};
 use store::messages::{self, Message};
 use web::{ApiError, Caller, Execution, Id, Operation, success};
 
@@ -27,7 +29,7 @@ use crate::message_status::wrong_state;
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     Id(id): Id<MessageId>,
     operation: Operation,
@@ -41,10 +43,15 @@ pub(crate) async fn handle(
     Ok((quota_headers(&usage), success(Accepted { message: message.into(), queue_status })))
 }
 
-async fn revive(app: &App, owner: UserId, id: MessageId, execution: Execution) -> Result<Receipt, ApiError> {
+async fn revive(
+    app: &AppState,
+    owner: UserId,
+    id: MessageId,
+    execution: Execution,
+) -> Result<Receipt, ApiError> {
     let (now, limits) = (app.clock.now(), app.config.daily_limits);
     let db = app.db().await?;
-    match steering::revive(&db, owner, id, quota::day_of(now), now, limits).await? {
+    match owner_actions::revive(&db, owner, id, quota::day_of(now), now, limits).await? {
         Revived::Accepted { message, chatroom_id, resend, used, tier } => {
             drop(db);
             let queue_status = enqueue(app, chatroom_id, id, resend).await;

@@ -1,6 +1,8 @@
 //! `GET /api/chatroom/search`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
@@ -78,7 +80,7 @@ fn few_words(query: &Text<1, 200>, (): &()) -> garde::Result {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     ValidQuery(query): ValidQuery<Search>,
 ) -> Result<impl IntoResponse, ApiError> {

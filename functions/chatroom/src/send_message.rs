@@ -1,6 +1,8 @@
 //! `POST /api/chatroom/{id}/message`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -36,7 +38,7 @@ pub(crate) struct SendMessage {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     Id(chatroom_id): Id<ChatroomId>,
     operation: Operation,
@@ -58,7 +60,7 @@ pub(crate) async fn handle(
 }
 
 async fn accept(
-    app: &App,
+    app: &AppState,
     sender: UserId,
     chatroom_id: ChatroomId,
     content: &str,
@@ -90,12 +92,12 @@ async fn accept(
 }
 
 /// The message, if it is stored. The connection is given back before anything else is done with it: a pool may have one.
-async fn find(app: &App, sender: UserId, id: MessageId) -> Result<Option<MessageStatus>, ApiError> {
+async fn find(app: &AppState, sender: UserId, id: MessageId) -> Result<Option<MessageStatus>, ApiError> {
     Ok(messages::find_status(&app.db().await?, sender, id).await?)
 }
 
 /// What an execution answers that finds the message stored by one which broke off, perhaps before it told the worker.
-async fn accepted_before(app: &App, sender: UserId, stored: MessageStatus) -> Result<Receipt, ApiError> {
+async fn accepted_before(app: &AppState, sender: UserId, stored: MessageStatus) -> Result<Receipt, ApiError> {
     let usage = usage_today(app, &app.db().await?, sender).await?;
     let MessageStatus { message, chatroom_id, .. } = stored;
     let (queue_status, ()) =

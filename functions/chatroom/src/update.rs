@@ -1,6 +1,8 @@
 //! `PATCH /api/chatroom/{id}`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::{ChatroomId, Text};
@@ -51,7 +53,7 @@ struct Updated {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     Id(id): Id<ChatroomId>,
     Valid(input): Valid<UpdateChatroom>,

@@ -1,7 +1,7 @@
 //! The Lambda `migrate`; outside Lambda, a command: `migrate` migrates once, `migrate role NUMBER admin` (or `user`) says
 //! who operates the service.
 
-use app::{Config, Need, telemetry};
+use app::{Config, Dependency, telemetry};
 use lambda_runtime::{Error, service_fn};
 use tracing::error;
 
@@ -12,11 +12,11 @@ async fn main() -> Result<(), Error> {
         Box::pin(async {
             if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
                 // A configuration that does not do is CloudFormation's to hear of, so it is read with each request.
-                let handler = |event| migrate::handle(Config::from_env(&[Need::DATABASE]), event);
+                let handler = |event| migrate::handle(Config::from_env(&[Dependency::DATABASE]), event);
                 return lambda_runtime::run(service_fn(handler)).await;
             }
-            let config =
-                Config::from_env(&[Need::DATABASE]).inspect_err(|error| error!("cannot start: {error}"))?;
+            let config = Config::from_env(&[Dependency::DATABASE])
+                .inspect_err(|error| error!("cannot start: {error}"))?;
             let args: Vec<String> = std::env::args().skip(1).collect();
             let done = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
                 [] => migrate::run(&config).await.map(|_| ()),

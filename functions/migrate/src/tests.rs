@@ -1,6 +1,6 @@
 //! The custom resource, on a real database and a stand-in for CloudFormation's side.
 
-use app::{Config, Need};
+use app::{Config, Dependency};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use wiremock::matchers::method;
@@ -69,7 +69,7 @@ async fn a_database_that_cannot_be_reached_fails_the_deploy_but_not_a_removal() 
 
 #[tokio::test]
 async fn a_configuration_that_does_not_do_fails_the_deploy() {
-    let failed = told_with(Config::from_lookup(&[Need::DATABASE], &|_| None), "Create").await;
+    let failed = told_with(Config::from_lookup(&[Dependency::DATABASE], &|_| None), "Create").await;
     assert_eq!(failed["Status"], "FAILED");
     assert!(failed["Reason"].as_str().unwrap().contains("DATABASE_URL: is missing"), "{failed}");
 }

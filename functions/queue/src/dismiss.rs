@@ -1,11 +1,13 @@
 //! `DELETE /api/queue/failed/{id}`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::MessageId;
 use serde::Serialize;
-use store::messages::operating;
+use store::messages::admin;
 use tracing::info;
 use web::{Admin, ApiError, Id, success};
 
@@ -29,11 +31,11 @@ struct Dismissed {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     Admin(caller): Admin,
     Id(id): Id<MessageId>,
 ) -> Result<impl IntoResponse, ApiError> {
-    if !operating::dismiss(&app.db().await?, id, app.clock.now()).await? {
+    if !admin::dismiss(&app.db().await?, id, app.clock.now()).await? {
         return Err(absent_or_not_failed(&app, id).await);
     }
     info!(message.id = %id, operator.id = %caller.user_id, "struck off the list by an operator");

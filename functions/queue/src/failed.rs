@@ -1,16 +1,18 @@
 //! `GET /api/queue/failed`.
 
+use std::sync::Arc;
+
 use std::fmt;
 use std::str::FromStr;
 
-use app::App;
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use domain::MessageId;
 use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize, de};
-use store::messages::operating;
+use store::messages::admin;
 use web::{Admin, ApiError, ValidQuery, page, success};
 
 use crate::views::{JobView, views};
@@ -75,12 +77,12 @@ struct Failed {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     _: Admin,
     ValidQuery(query): ValidQuery<Page>,
 ) -> Result<impl IntoResponse, ApiError> {
     let before = query.cursor.map(|Cursor(at, id)| (at, id));
-    let mut messages = operating::list_failed(&app.db().await?, before, query.limit + 1).await?;
+    let mut messages = admin::list_failed(&app.db().await?, before, query.limit + 1).await?;
     let more = page::cut(&mut messages, query.limit);
     let last = messages.last().filter(|_| more);
     let next_cursor = last.map(|last| Cursor(last.updated_at, last.id).to_string());

@@ -1,11 +1,13 @@
 //! `GET /api/queue/jobs/{id}`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::MessageId;
 use serde::Serialize;
-use store::messages::operating;
+use store::messages::admin;
 use web::{Admin, ApiError, Id, success};
 
 use crate::views::{JobView, views};
@@ -26,11 +28,11 @@ struct Job {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     _: Admin,
     Id(id): Id<MessageId>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let message = operating::find_progress(&app.db().await?, id).await?;
+    let message = admin::find_progress(&app.db().await?, id).await?;
     let view = views(&app, message.into_iter().collect()).await.pop();
     Ok(success(Job { job: view.ok_or_else(|| ApiError::not_found("message"))? }))
 }

@@ -11,13 +11,14 @@ mod status;
 mod tests;
 mod views;
 
-use app::Need;
+use app::Dependency;
 use utoipa::OpenApi;
 use web::Routes;
 use web::openapi::Part;
 
 /// What this function cannot do without.
-pub const NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::QUEUE, Need::TABLE];
+pub const DEPENDENCIES: &[Dependency] =
+    &[Dependency::DATABASE, Dependency::REDIS, Dependency::TOKENS, Dependency::QUEUE, Dependency::TABLE];
 
 /// The routes below `/api/queue`. All but the first are closed to everybody but operators.
 pub fn routes() -> Routes {

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    web::serve("queue", queue::NEEDS, queue::routes()).await
+    web::serve("queue", queue::DEPENDENCIES, queue::routes()).await
 }

@@ -1,8 +1,10 @@
 //! `POST /api/queue/redrive`.
 
+use std::sync::Arc;
+
 use std::time::Duration;
 
-use app::App;
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::message::ErrorCode;
@@ -10,7 +12,7 @@ use futures::{StreamExt, stream};
 use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Number;
-use store::messages::operating;
+use store::messages::admin;
 use store::messages::sweeping::Stranded;
 use tokio::time::sleep;
 use tracing::info;
@@ -63,13 +65,13 @@ struct Answer {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     Admin(caller): Admin,
     Valid(input): Valid<Redrive>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (limit, now) = (input.limit.unwrap_or(100), app.clock.now());
     let codes = input.error_code.map_or(ErrorCode::CURABLE.to_vec(), |code| vec![code]);
-    let revived = operating::revive_oldest(&app.db().await?, &codes, limit, now).await?;
+    let revived = admin::revive_oldest(&app.db().await?, &codes, limit, now).await?;
     let redriven = revived.len();
     let sends = stream::iter(revived)
         .map(|Stranded { id, chatroom_id, resend }| app.enqueue(chatroom_id, id, resend));

@@ -1,11 +1,13 @@
 //! `POST /api/queue/failed/{id}/retry`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::MessageId;
 use serde::Serialize;
-use store::messages::operating;
+use store::messages::admin;
 use tracing::info;
 use web::{Admin, ApiError, Id, success};
 
@@ -31,11 +33,11 @@ struct Retried {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     Admin(caller): Admin,
     Id(id): Id<MessageId>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let revived = operating::revive(&app.db().await?, id, app.clock.now()).await?;
+    let revived = admin::revive(&app.db().await?, id, app.clock.now()).await?;
     let Some(message) = revived else { return Err(absent_or_not_failed(&app, id).await) };
     info!(message.id = %id, operator.id = %caller.user_id, "answered again by an operator");
     let queued = app.enqueue(message.chatroom_id, id, message.resend).await;

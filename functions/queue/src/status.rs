@@ -1,11 +1,13 @@
 //! `GET /api/queue/status`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use app::telemetry::chain;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
-use store::messages::operating;
+use store::messages::admin;
 use tracing::warn;
 use web::{ApiError, success};
 
@@ -26,7 +28,7 @@ struct Counts {
         (status = 200, description = "How many are in which state.", body = Counts),
     ),
 )]
-pub(crate) async fn handle(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+pub(crate) async fn handle(State(app): State<Arc<AppState>>) -> Result<impl IntoResponse, ApiError> {
     let kept = app.redis.find_queue_status().await;
     let kept =
         kept.inspect_err(|error| warn!(error = chain(error), "counted anew for each")).unwrap_or_default();
@@ -41,9 +43,9 @@ pub(crate) async fn handle(State(app): State<App>) -> Result<impl IntoResponse, 
     Ok(success(counts))
 }
 
-async fn count(app: &App) -> Result<Counts, ApiError> {
+async fn count(app: &AppState) -> Result<Counts, ApiError> {
     let now = app.clock.now();
-    let backlog = async { operating::count_backlog(&app.db().await?, now).await };
+    let backlog = async { admin::count_backlog(&app.db().await?, now).await };
     let totals = Box::pin(app.table()?.totals(now));
     let (backlog, totals) = tokio::join!(backlog, totals);
     let (backlog, totals) = (backlog?, totals.map_err(ApiError::unavailable)?);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use app::App;
+use app::AppState;
 use app::telemetry::chain;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
@@ -10,7 +10,7 @@ use clients::table::jobs::JobRecord;
 use domain::message::{ErrorCode, ProcessingStatus};
 use domain::{ChatroomId, MessageId, UserId};
 use serde::Serialize;
-use store::messages::operating::{self, Progress};
+use store::messages::admin::{self, Progress};
 use tracing::warn;
 use web::ApiError;
 
@@ -59,7 +59,7 @@ impl From<JobRecord> for AttemptView {
 
 /// The views of `messages`, with their last attempts where these are on record. Without the table the messages are shown
 /// all the same.
-pub(crate) async fn views(app: &App, messages: Vec<Progress>) -> Vec<JobView> {
+pub(crate) async fn views(app: &AppState, messages: Vec<Progress>) -> Vec<JobView> {
     let ids: Vec<MessageId> = messages.iter().map(|message| message.id).collect();
     let found = match app.table() {
         Ok(_) if ids.is_empty() => Ok(HashMap::new()),
@@ -87,8 +87,8 @@ pub(crate) async fn views(app: &App, messages: Vec<Progress>) -> Vec<JobView> {
 }
 
 /// The answer where a message is not failed: 409 saying what it is, or 404 where there is none.
-pub(crate) async fn absent_or_not_failed(app: &App, id: MessageId) -> ApiError {
-    let found = async { operating::find_progress(&app.db().await?, id).await };
+pub(crate) async fn absent_or_not_failed(app: &AppState, id: MessageId) -> ApiError {
+    let found = async { admin::find_progress(&app.db().await?, id).await };
     match found.await {
         Ok(Some(message)) => ApiError::new(
             StatusCode::CONFLICT,

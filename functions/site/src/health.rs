@@ -1,10 +1,12 @@
 //! `GET /health`.
 
+use std::sync::Arc;
+
 use std::fmt::Display;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use app::App;
+use app::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -66,7 +68,7 @@ struct Check {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     ValidQuery(depth): ValidQuery<Depth>,
 ) -> Result<Response, ApiError> {
     let checks = if depth.deep { Some(Box::pin(check_all(&app)).await) } else { None };
@@ -90,7 +92,7 @@ pub(crate) async fn handle(
     Ok(success(health).into_response())
 }
 
-async fn check_all(app: &App) -> Checks {
+async fn check_all(app: &AppState) -> Checks {
     let (postgres, redis, queue, table, gemini, stripe) = tokio::join!(
         check("postgres", app.database.ping()),
         check("redis", app.redis.ping()),

@@ -8,14 +8,21 @@ mod tests;
 
 use std::sync::LazyLock;
 
-use app::Need;
+use app::Dependency;
 use utoipa::OpenApi;
 use web::Routes;
 use web::openapi::Part;
 
 /// What this function cannot do without: all that the deep health check looks at.
-pub const NEEDS: &[Need] =
-    &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::QUEUE, Need::TABLE, Need::GEMINI, Need::STRIPE];
+pub const DEPENDENCIES: &[Dependency] = &[
+    Dependency::DATABASE,
+    Dependency::REDIS,
+    Dependency::TOKENS,
+    Dependency::QUEUE,
+    Dependency::TABLE,
+    Dependency::GEMINI,
+    Dependency::STRIPE,
+];
 
 /// The routes outside `/api`.
 pub fn routes() -> Routes {

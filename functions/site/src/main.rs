@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    web::serve("site", site::NEEDS, site::routes()).await
+    web::serve("site", site::DEPENDENCIES, site::routes()).await
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use app::App;
+use app::AppState;
 use axum::extract::State;
 use serde_json::json;
 use testkit::TestApp;
@@ -165,7 +165,7 @@ async fn a_token_whose_session_has_ended_uses_up_nobodys_requests() {
 fn reading() -> (Routes, Arc<AtomicUsize>) {
     let begun = Arc::<AtomicUsize>::default();
     let counter = begun.clone();
-    let read = move |State(app): State<App>, caller: Caller| {
+    let read = move |State(app): State<Arc<AppState>>, caller: Caller| {
         counter.fetch_add(1, Ordering::SeqCst);
         async move {
             let sql = "SELECT FROM sessions WHERE id = $1 AND user_agent IS DISTINCT FROM 'turned away'";

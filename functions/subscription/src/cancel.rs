@@ -1,6 +1,8 @@
 //! `POST /api/subscription/cancel`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use web::{ApiError, Caller, success};
@@ -18,7 +20,10 @@ use crate::views::Changed;
         (status = 409, description = "`payment_pending`: Its first payment is under way."),
     ),
 )]
-pub(crate) async fn handle(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, ApiError> {
+pub(crate) async fn handle(
+    State(app): State<Arc<AppState>>,
+    caller: Caller,
+) -> Result<impl IntoResponse, ApiError> {
     let subscription = set_cancel_at_period_end(&app, caller.user_id, true).await?;
     Ok(success(Changed::new("Subscription ends with its period", subscription)))
 }

@@ -1,6 +1,6 @@
 //! Whether a subscription ends with its period: the two ways of saying so.
 
-use app::App;
+use app::AppState;
 use axum::http::StatusCode;
 use domain::UserId;
 use domain::subscription::{Subscription, SubscriptionStatus};
@@ -10,7 +10,7 @@ use web::ApiError;
 /// Has all that `user` pays for end with the period that runs, or go on after all; answers the subscription that counts as it
 /// is then.
 pub(crate) async fn set_cancel_at_period_end(
-    app: &App,
+    app: &AppState,
     user: UserId,
     cancel: bool,
 ) -> Result<Subscription, ApiError> {

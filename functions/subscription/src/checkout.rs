@@ -3,7 +3,7 @@
 //! Two locks on the person's row: under the first they become a customer, which is committed before there is a page on which
 //! they could pay; under the second Stripe is asked what they have already.
 
-use app::App;
+use app::AppState;
 use axum::http::StatusCode;
 use clients::stripe::{CheckoutSession, NewCheckout, Stripe, StripeError};
 use domain::subscription::{self, Subscription, SubscriptionStatus};
@@ -31,7 +31,7 @@ pub(crate) struct OpenPage {
 }
 
 /// Opens a page for `user`, or finds the one that is.
-pub(crate) async fn open(app: &App, user: UserId, page: &Page) -> Result<OpenPage, ApiError> {
+pub(crate) async fn open(app: &AppState, user: UserId, page: &Page) -> Result<OpenPage, ApiError> {
     let mut db = app.db().await?;
     let customer = become_customer(app, &mut db, user, None).await?;
     if let Some(opened) = open_as(app, &mut db, user, &customer, page).await? {
@@ -46,7 +46,7 @@ pub(crate) async fn open(app: &App, user: UserId, page: &Page) -> Result<OpenPag
 /// Opens a page for `user`, whom Stripe knows as `customer`; `None` where it does not, and they have nothing there that could be
 /// lost.
 async fn open_as(
-    app: &App,
+    app: &AppState,
     db: &mut Client,
     user: UserId,
     customer: &str,
@@ -99,7 +99,7 @@ fn pays(account: &BillingAccount) -> bool {
 
 /// Who `user` is to Stripe: the customer of before, or a new one if that is `gone`.
 async fn become_customer(
-    app: &App,
+    app: &AppState,
     db: &mut Client,
     user: UserId,
     gone: Option<&str>,

@@ -12,13 +12,19 @@ mod status;
 mod tests;
 mod views;
 
-use app::Need;
+use app::Dependency;
 use utoipa::OpenApi;
 use web::Routes;
 use web::openapi::Part;
 
 /// What this function cannot do without.
-pub const NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::KEYS, Need::STRIPE];
+pub const DEPENDENCIES: &[Dependency] = &[
+    Dependency::DATABASE,
+    Dependency::REDIS,
+    Dependency::TOKENS,
+    Dependency::IDEMPOTENCY_STORE,
+    Dependency::STRIPE,
+];
 
 /// The routes below `/api/subscription`. The list of plans is for everybody.
 pub fn routes() -> Routes {

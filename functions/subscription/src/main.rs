@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    web::serve("subscription", subscription::NEEDS, subscription::routes()).await
+    web::serve("subscription", subscription::DEPENDENCIES, subscription::routes()).await
 }

@@ -1,6 +1,8 @@
 //! `GET /api/subscription/plans`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::Tier;
@@ -40,7 +42,7 @@ struct LimitsView {
         (status = 200, description = "The plans, the least first.", body = Plans),
     ),
 )]
-pub(crate) async fn handle(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+pub(crate) async fn handle(State(app): State<Arc<AppState>>) -> Result<impl IntoResponse, ApiError> {
     let price = app.price().await?;
     let view = |plan: Plan| {
         let (amount, interval) = match plan.tier {

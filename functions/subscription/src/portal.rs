@@ -1,6 +1,8 @@
 //! `POST /api/subscription/portal`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -38,7 +40,7 @@ struct Portal {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     Valid(input): Valid<OpenPortal>,
 ) -> Result<impl IntoResponse, ApiError> {

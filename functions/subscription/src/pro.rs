@@ -1,6 +1,8 @@
 //! `POST /api/subscription/pro`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -48,7 +50,7 @@ struct Opened {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     operation: Operation,
     Valid(input): Valid<GoPro>,
@@ -63,7 +65,7 @@ pub(crate) async fn handle(
 }
 
 impl GoPro {
-    fn page(&self, app: &App) -> Result<Page, ApiError> {
+    fn page(&self, app: &AppState) -> Result<Page, ApiError> {
         let billing = &app.config.billing;
         if self.price_id.as_ref().is_some_and(|price| *price != billing.price_id) {
             let detail = "price_id: is not the price of the plan; it may be left out";
@@ -80,7 +82,7 @@ impl GoPro {
 ///
 /// # Errors
 /// 422 that names the field.
-pub(crate) fn allowed(app: &App, field: &str, url: &RedirectUrl) -> Result<String, ApiError> {
+pub(crate) fn allowed(app: &AppState, field: &str, url: &RedirectUrl) -> Result<String, ApiError> {
     url.leading_to(&app.config.billing.redirect_hosts).map_err(|error| {
         let detail = format!("{field}: {error}");
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "redirect_not_allowed", detail)

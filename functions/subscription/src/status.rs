@@ -1,6 +1,8 @@
 //! `GET /api/subscription/status`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
@@ -34,7 +36,10 @@ struct StandingView {
         (status = 200, description = "The plan.", body = Standing),
     ),
 )]
-pub(crate) async fn handle(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, ApiError> {
+pub(crate) async fn handle(
+    State(app): State<Arc<AppState>>,
+    caller: Caller,
+) -> Result<impl IntoResponse, ApiError> {
     let found = subscriptions::find(&app.db().await?, caller.user_id).await?;
     let account = found.ok_or_else(|| ApiError::not_found("account"))?;
     let one = account.subscription.as_ref();

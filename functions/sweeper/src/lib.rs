@@ -4,8 +4,8 @@
 //! do there is one an hour.
 
 mod dead_letters;
-mod leftovers;
-mod quiet;
+mod idle;
+mod purge;
 mod stranded;
 mod subscriptions;
 #[cfg(test)]
@@ -13,7 +13,7 @@ mod tests;
 
 use std::time::Duration;
 
-use app::{App, Need, NotConfigured};
+use app::{AppState, Dependency, NotConfigured};
 use clients::queue::QueueError;
 use serde::Serialize;
 use store::StoreError;
@@ -23,11 +23,18 @@ use tracing::info;
 pub use crate::subscriptions::{Compared, reconcile};
 
 /// What this function cannot do without.
-pub const NEEDS: &[Need] =
-    &[Need::DATABASE, Need::REDIS, Need::QUEUE, Need::DEAD_LETTERS, Need::TABLE, Need::STRIPE];
+pub const DEPENDENCIES: &[Dependency] = &[
+    Dependency::DATABASE,
+    Dependency::REDIS,
+    Dependency::QUEUE,
+    Dependency::DEAD_LETTERS,
+    Dependency::TABLE,
+    Dependency::STRIPE,
+];
 
 /// What comparing all subscriptions cannot do without.
-pub const RECONCILE_NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::STRIPE];
+pub const RECONCILE_DEPENDENCIES: &[Dependency] =
+    &[Dependency::DATABASE, Dependency::REDIS, Dependency::STRIPE];
 
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -60,19 +67,19 @@ pub enum SweepError {
 ///
 /// # Errors
 /// As [`sweep`].
-pub async fn sweep_unless_quiet(app: &App) -> Result<Swept, SweepError> {
-    sweep_at_intervals(app, quiet::APART).await
+pub async fn sweep_unless_idle(app: &AppState) -> Result<Swept, SweepError> {
+    sweep_at_intervals(app, idle::APART).await
 }
 
-/// As [`sweep_unless_quiet`], with two sweeps `apart` showing that it is quiet.
-async fn sweep_at_intervals(app: &App, apart: Duration) -> Result<Swept, SweepError> {
-    let activity = quiet::find(app).await;
-    if activity.as_ref().is_some_and(|activity| activity.is_quiet) {
+/// As [`sweep_unless_idle`], with two sweeps `apart` showing that it is quiet.
+async fn sweep_at_intervals(app: &AppState, apart: Duration) -> Result<Swept, SweepError> {
+    let activity = idle::find(app).await;
+    if activity.as_ref().is_some_and(|activity| activity.is_idle) {
         return Ok(Swept::default());
     }
     let swept = sweep(app).await?;
     if let Some(activity) = activity.filter(|_| swept == Swept::default()) {
-        quiet::keep(app, &activity, apart).await?;
+        idle::keep(app, &activity, apart).await?;
     }
     Ok(swept)
 }
@@ -81,10 +88,10 @@ async fn sweep_at_intervals(app: &App, apart: Duration) -> Result<Swept, SweepEr
 ///
 /// # Errors
 /// When Postgres or SQS does not answer. Trouble with one part does not keep the others from being done.
-pub async fn sweep(app: &App) -> Result<Swept, SweepError> {
-    let (resent, buried) = tokio::join!(stranded::resend(app), dead_letters::bury(app));
+pub async fn sweep(app: &AppState) -> Result<Swept, SweepError> {
+    let (resent, buried) = tokio::join!(stranded::resend(app), dead_letters::fail_all(app));
     // One after the other, and after those: each holds a connection while Stripe is asked, and there are not many.
-    let purged = Box::pin(leftovers::purge(app)).await;
+    let purged = Box::pin(purge::purge(app)).await;
     let repaired = Box::pin(subscriptions::review(app)).await;
     let swept = Swept { resent: resent?, buried: buried?, purged: purged?, repaired: repaired? };
     if swept != Swept::default() {

@@ -1,6 +1,8 @@
 //! The Lambda `sweeper`; and, as `sweeper reconcile`, a command that compares every subscription with Stripe.
 
-use app::{App, Config, Need, Parts, telemetry};
+use std::sync::Arc;
+
+use app::{AppState, Config, Dependency, telemetry};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing::{error, info};
@@ -18,13 +20,13 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn serve() -> Result<(), Error> {
-    let app = setup(sweeper::NEEDS)?;
+    let app = setup(sweeper::DEPENDENCIES)?;
     info!("ready");
     // What the schedule sends says nothing that we need.
     let handler = |_: LambdaEvent<Value>| {
         let app = app.clone();
         async move {
-            let swept = sweeper::sweep_unless_quiet(&app).await;
+            let swept = sweeper::sweep_unless_idle(&app).await;
             swept.inspect_err(|error| error!("a sweep broke off: {error}")).map_err(Error::from)
         }
     };
@@ -32,7 +34,7 @@ async fn serve() -> Result<(), Error> {
 }
 
 async fn reconcile() -> Result<(), Error> {
-    let app = setup(sweeper::RECONCILE_NEEDS)?;
+    let app = setup(sweeper::RECONCILE_DEPENDENCIES)?;
     let compared = sweeper::reconcile(&app).await?;
     println!("{}", serde_json::to_string(&compared)?);
     if compared.failed > 0 {
@@ -41,7 +43,7 @@ async fn reconcile() -> Result<(), Error> {
     Ok(())
 }
 
-fn setup(needs: &[Need]) -> Result<App, Error> {
-    let parts = || -> Result<Parts, Error> { Ok(Parts::new(Config::from_env(needs)?, needs)?) };
-    Ok(App::from(parts().inspect_err(|error| error!("cannot start: {error}"))?))
+fn setup(needs: &[Dependency]) -> Result<Arc<AppState>, Error> {
+    let parts = || -> Result<AppState, Error> { Ok(AppState::new(Config::from_env(needs)?, needs)?) };
+    Ok(Arc::new(parts().inspect_err(|error| error!("cannot start: {error}"))?))
 }

@@ -1,6 +1,6 @@
 //! Messages that are stored but that no delivery will bring to a worker any more.
 
-use app::App;
+use app::AppState;
 use futures::{StreamExt, stream};
 use store::messages::sweeping::{self, Stranded};
 use tracing::info;
@@ -13,7 +13,7 @@ const LIMIT: i64 = 500;
 const AT_ONCE: usize = 10;
 
 /// Puts stranded messages on the queue again and answers how many. One that cannot be sent has its turn again later.
-pub(crate) async fn resend(app: &App) -> Result<usize, SweepError> {
+pub(crate) async fn resend(app: &AppState) -> Result<usize, SweepError> {
     let stranded = sweeping::take_stranded(&app.db().await?, app.clock.now(), LIMIT).await?;
     let sends = stream::iter(stranded).map(|Stranded { id, chatroom_id, resend }| async move {
         let sent = app.enqueue(chatroom_id, id, resend).await;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use app::telemetry::chain;
-use app::{App, BillingError};
+use app::{AppState, BillingError};
 use domain::UserId;
 use futures::{StreamExt, stream};
 use serde::Serialize;
@@ -28,7 +28,7 @@ const FAILURES: usize = 3;
 const PAGE: i64 = 500;
 
 /// Compares those that are due with Stripe, the longest due first, and answers how many had to be put on another plan.
-pub(crate) async fn review(app: &App) -> Result<usize, SweepError> {
+pub(crate) async fn review(app: &AppState) -> Result<usize, SweepError> {
     let (deadline, now) = (Instant::now() + PATIENCE, app.clock.now());
     let mut compared = Compared::default();
     while compared.failed < FAILURES && Instant::now() < deadline {
@@ -55,7 +55,7 @@ pub struct Compared {
 
 impl Compared {
     /// One that cannot be compared does not keep the others from it.
-    async fn all(&mut self, app: &App, users: Vec<UserId>) {
+    async fn all(&mut self, app: &AppState, users: Vec<UserId>) {
         let compare = |user| async move { (user, app.sync_subscription(user).await) };
         let mut outcomes = stream::iter(users).map(compare).buffer_unordered(AT_ONCE);
         while let Some((user, outcome)) = outcomes.next().await {
@@ -77,7 +77,7 @@ impl Compared {
 ///
 /// # Errors
 /// When Postgres does not answer.
-pub async fn reconcile(app: &App) -> Result<Compared, BillingError> {
+pub async fn reconcile(app: &AppState) -> Result<Compared, BillingError> {
     let (mut compared, mut after) = (Compared::default(), None);
     loop {
         let page = subscriptions::list_known(&app.db().await?, after, PAGE).await?;

@@ -9,7 +9,7 @@ use store::messages::answering::{self, Claim, Lease};
 use testkit::{Person, TestApp};
 use uuid::Uuid;
 
-use crate::{SweepError, Swept, sweep, sweep_at_intervals, sweep_unless_quiet};
+use crate::{SweepError, Swept, sweep, sweep_at_intervals, sweep_unless_idle};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -193,7 +193,7 @@ async fn the_database_is_let_sleep_while_nobody_asks_for_anything() {
         .await;
     // Two sweeps at once show nothing, nor does one.
     for _ in 0..3 {
-        let _ = sweep_unless_quiet(&app.app).await.unwrap();
+        let _ = sweep_unless_idle(&app.app).await.unwrap();
         assert!(asks_the_database(&app).await);
     }
     let _ = sweep_later(&app).await.unwrap();

@@ -1,8 +1,10 @@
 //! `DELETE /api/user/me`.
 
+use std::sync::Arc;
+
 use std::time::Duration;
 
-use app::App;
+use app::AppState;
 use app::telemetry::chain;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -12,7 +14,7 @@ use serde::Deserialize;
 use store::{StoreError, deletion, users};
 use tokio::time::timeout;
 use tracing::warn;
-use web::{ApiError, Caller, ClientInfo, Said, Valid, passwords, success};
+use web::{ApiError, Caller, ClientInfo, MessageResponse, Valid, passwords, success};
 
 /// How long the person waits for all of it to be gone; the sweeper does the rest.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,13 +37,13 @@ pub(crate) struct DeleteAccount {
     security(("token" = [])),
     request_body = DeleteAccount,
     responses(
-        (status = 200, description = "The account is gone.", body = Said),
+        (status = 200, description = "The account is gone.", body = MessageResponse),
         (status = 401, description = "`invalid_credentials`, `not_authenticated`: The password is another, or there is no token that opens anything."),
         (status = 429, description = "`too_many_attempts`, `rate_limited`: Too many wrong passwords, or requests."),
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     client: ClientInfo,
     Valid(input): Valid<DeleteAccount>,
@@ -65,11 +67,11 @@ pub(crate) async fn handle(
     }
     // A login beside this may have written it anew.
     passwords::forget(&app, &client, number).await;
-    Ok(success(Said { message: "Account deleted" }))
+    Ok(success(MessageResponse { message: "Account deleted" }))
 }
 
 /// Ends the subscription. Where that cannot be done now the account stays, closed to everybody, until the sweeper has done it.
-async fn stop_paying(app: &App, caller: Caller) {
+async fn stop_paying(app: &AppState, caller: Caller) {
     let stopped = timeout(PATIENCE_WITH_STRIPE, app.sync_subscription(caller.user_id)).await;
     let error = match stopped {
         Ok(Ok(_)) => return,
@@ -79,7 +81,7 @@ async fn stop_paying(app: &App, caller: Caller) {
     warn!(error, user.id = %caller.user_id, "what a deleted account pays is the sweeper's to end");
 }
 
-async fn purge(app: &App, caller: Caller) -> Result<(), StoreError> {
+async fn purge(app: &AppState, caller: Caller) -> Result<(), StoreError> {
     let db = app.db().await?;
     deletion::stop_messages(&db, caller.user_id, app.clock.now()).await?;
     while deletion::purge(&db, caller.user_id, deletion::BATCH).await? {}

@@ -1,10 +1,12 @@
 //! `GET /api/user/export`.
 
+use std::sync::Arc;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use app::App;
+use app::AppState;
 use app::telemetry::chain;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -83,7 +85,7 @@ impl<'de> Deserialize<'de> for Cursor {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     ValidQuery(from): ValidQuery<From>,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -113,7 +115,7 @@ pub(crate) async fn handle(
 
 /// An export under way.
 struct Export {
-    app: App,
+    app: Arc<AppState>,
     owner: UserId,
     next: Next,
     begun: Instant,

@@ -9,13 +9,14 @@ mod stats;
 mod tests;
 mod usage;
 
-use app::Need;
+use app::Dependency;
 use utoipa::OpenApi;
 use web::Routes;
 use web::openapi::Part;
 
 /// What this function cannot do without.
-pub const NEEDS: &[Need] = &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::STRIPE];
+pub const DEPENDENCIES: &[Dependency] =
+    &[Dependency::DATABASE, Dependency::REDIS, Dependency::TOKENS, Dependency::STRIPE];
 
 /// The routes below `/api/user`.
 pub fn routes() -> Routes {

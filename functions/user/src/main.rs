@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    web::serve("user", user::NEEDS, user::routes()).await
+    web::serve("user", user::DEPENDENCIES, user::routes()).await
 }

@@ -1,6 +1,8 @@
 //! `GET /api/user/me`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
@@ -30,7 +32,10 @@ struct Account {
         (status = 200, description = "The account.", body = Me),
     ),
 )]
-pub(crate) async fn handle(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, ApiError> {
+pub(crate) async fn handle(
+    State(app): State<Arc<AppState>>,
+    caller: Caller,
+) -> Result<impl IntoResponse, ApiError> {
     let now = app.clock.now();
     let found = users::find_with_usage(&app.db().await?, caller.user_id, quota::day_of(now)).await?;
     let (user, messages_used) = found.ok_or_else(|| ApiError::not_found("account"))?;

@@ -1,6 +1,8 @@
 //! `PUT /api/user/me`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::Text;
@@ -33,7 +35,7 @@ struct Renamed {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     Valid(input): Valid<Rename>,
 ) -> Result<impl IntoResponse, ApiError> {

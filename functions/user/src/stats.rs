@@ -1,6 +1,8 @@
 //! `GET /api/user/stats`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -29,7 +31,10 @@ struct StatsView {
         (status = 200, description = "What the account amounts to.", body = Stats),
     ),
 )]
-pub(crate) async fn handle(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, ApiError> {
+pub(crate) async fn handle(
+    State(app): State<Arc<AppState>>,
+    caller: Caller,
+) -> Result<impl IntoResponse, ApiError> {
     let found = users::find_stats(&app.db().await?, caller.user_id).await?;
     let stats = found.ok_or_else(|| ApiError::not_found("account"))?;
     Ok(success(Stats {

@@ -1,6 +1,8 @@
 //! `GET /api/user/usage`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{Days, NaiveDate};
@@ -47,7 +49,7 @@ struct DayView {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     caller: Caller,
     ValidQuery(period): ValidQuery<Period>,
 ) -> Result<impl IntoResponse, ApiError> {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// The events after which a customer's subscriptions may be others than before.
-const TELLING: [&str; 12] = [
+const AFFECTING_SUBSCRIPTIONS: [&str; 12] = [
     "checkout.session.async_payment_failed",
     "checkout.session.async_payment_succeeded",
     "checkout.session.completed",
@@ -55,8 +55,8 @@ enum Customer {
 
 impl Event {
     /// Whether it tells of subscriptions at all.
-    pub(crate) fn is_telling(&self) -> bool {
-        TELLING.contains(&self.kind.as_str())
+    pub(crate) fn affects_subscription(&self) -> bool {
+        AFFECTING_SUBSCRIPTIONS.contains(&self.kind.as_str())
     }
 
     /// Whose it is: an id as Stripe makes them.
@@ -92,7 +92,7 @@ mod tests {
         for nobody in [json!(null), json!("cus_\u{0}"), json!("x".repeat(300)), json!("ü")] {
             assert_eq!(event(nobody).customer(), None);
         }
-        assert!(event(json!(null)).is_telling());
+        assert!(event(json!(null)).affects_subscription());
         assert_eq!(event(json!(null)).user(), None);
         let user = "018f0000-0000-7000-8000-000000000001";
         for (metadata, expected) in

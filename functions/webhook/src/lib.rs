@@ -6,14 +6,20 @@ mod test;
 #[cfg(test)]
 mod tests;
 
-use app::Need;
+use app::Dependency;
 use utoipa::OpenApi;
 use web::Routes;
 use web::openapi::Part;
 
 /// What this function cannot do without.
-pub const NEEDS: &[Need] =
-    &[Need::DATABASE, Need::REDIS, Need::TOKENS, Need::TABLE, Need::STRIPE, Need::STRIPE_WEBHOOKS];
+pub const DEPENDENCIES: &[Dependency] = &[
+    Dependency::DATABASE,
+    Dependency::REDIS,
+    Dependency::TOKENS,
+    Dependency::TABLE,
+    Dependency::STRIPE,
+    Dependency::STRIPE_WEBHOOKS,
+];
 
 /// The routes below `/api/webhook`. Both are for everybody: the first is proven by its signature.
 pub fn routes() -> Routes {

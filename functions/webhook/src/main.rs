@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    web::serve("webhook", webhook::NEEDS, webhook::routes()).await
+    web::serve("webhook", webhook::DEPENDENCIES, webhook::routes()).await
 }

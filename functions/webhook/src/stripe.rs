@@ -1,7 +1,9 @@
 //! `POST /api/webhook/stripe`.
 
+use std::sync::Arc;
+
 use app::telemetry::chain;
-use app::{App, BillingError};
+use app::{AppState, BillingError};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
@@ -35,22 +37,22 @@ struct Received {
     ),
 )]
 pub(crate) async fn handle(
-    State(app): State<App>,
+    State(app): State<Arc<AppState>>,
     headers: HeaderMap,
     RawBody(body): RawBody,
 ) -> Result<impl IntoResponse, ApiError> {
     authenticate(&app, &headers, &body)?;
     let event: Event = serde_json::from_slice(&body)
         .map_err(|error| ApiError::malformed(format!("the body is not an event of Stripe's: {error}")))?;
-    if event.is_telling() {
-        see_to(&app, &event).await?;
+    if event.affects_subscription() {
+        process_event(&app, &event).await?;
     } else {
         info!(event.id, event.kind, "an event of no interest");
     }
     Ok(success(Received { received: true }))
 }
 
-fn authenticate(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
+fn authenticate(app: &AppState, headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
     let secrets = &app.config.billing.webhook_secrets;
     let secrets: Vec<&str> = secrets.iter().map(ExposeSecret::expose_secret).collect();
     let mut values = headers.get_all(SIGNATURE).iter();
@@ -62,7 +64,7 @@ fn authenticate(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<(), ApiEr
 }
 
 /// Sees to an event, unless that was done before.
-async fn see_to(app: &App, event: &Event) -> Result<(), BillingError> {
+async fn process_event(app: &AppState, event: &Event) -> Result<(), BillingError> {
     let (is_on_record, owner) = tokio::join!(is_on_record(app, event), find_owner(app, event));
     if is_on_record {
         info!(event.id, event.kind, "an event that was seen to before");
@@ -78,14 +80,14 @@ async fn see_to(app: &App, event: &Event) -> Result<(), BillingError> {
 }
 
 /// Whose payments it tells of, as far as that is known here.
-async fn find_owner(app: &App, event: &Event) -> Result<Option<UserId>, StoreError> {
+async fn find_owner(app: &AppState, event: &Event) -> Result<Option<UserId>, StoreError> {
     match event.customer() {
         Some(customer) => subscriptions::find_user_of(&app.db().await?, customer).await,
         None => Ok(None),
     }
 }
 
-async fn settle(app: &App, event: &Event, owner: Option<UserId>) -> Result<(), BillingError> {
+async fn settle(app: &AppState, event: &Event, owner: Option<UserId>) -> Result<(), BillingError> {
     let Some(customer) = event.customer() else {
         warn!(event.id, event.kind, "an event that is nobody's");
         return Ok(());
@@ -106,7 +108,7 @@ async fn settle(app: &App, event: &Event, owner: Option<UserId>) -> Result<(), B
 }
 
 /// Whether the event was seen to before. That only saves work: where the record cannot be read it is seen to again.
-async fn is_on_record(app: &App, event: &Event) -> bool {
+async fn is_on_record(app: &AppState, event: &Event) -> bool {
     let found = async {
         let table = app.table().map_err(|error| chain(&error))?;
         Box::pin(table.has_event(&event.id, app.clock.now())).await.map_err(|error| chain(&error))
@@ -117,7 +119,7 @@ async fn is_on_record(app: &App, event: &Event) -> bool {
     })
 }
 
-async fn record(app: &App, event: &Event) {
+async fn record(app: &AppState, event: &Event) {
     let written = async {
         let table = app.table().map_err(|error| chain(&error))?;
         Box::pin(table.record_event(&event.id, &event.kind, app.clock.now()))

@@ -1,6 +1,8 @@
 //! `GET /api/webhook/test`.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use secrecy::{ExposeSecret, SecretString};
@@ -27,7 +29,7 @@ struct Configured {
         (status = 200, description = "What is configured.", body = Tested),
     ),
 )]
-pub(crate) async fn handle(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+pub(crate) async fn handle(State(app): State<Arc<AppState>>) -> Result<impl IntoResponse, ApiError> {
     let billing = &app.config.billing;
     let is_set = |secret: &SecretString| !secret.expose_secret().is_empty();
     Ok(success(Tested {

@@ -1,13 +1,13 @@
 //! Answers kept for those who ask the very same again, where `RESPONSE_CACHE_TTL` says so. Without Redis there are none.
 
-use app::App;
+use app::AppState;
 use app::telemetry::chain;
 use clients::gemini::{Answer, FinishReason, Prompt};
 use domain::UserId;
 use tracing::warn;
 
 /// What `owner` was answered before to this prompt. It costs no tokens.
-pub(crate) async fn find(app: &App, owner: UserId, prompt: &Prompt) -> Option<Answer> {
+pub(crate) async fn find(app: &AppState, owner: UserId, prompt: &Prompt) -> Option<Answer> {
     app.config.worker.answer_cache?;
     let found = app.redis.find_answer(owner, prompt).await;
     let text = found
@@ -23,7 +23,7 @@ pub(crate) async fn find(app: &App, owner: UserId, prompt: &Prompt) -> Option<An
 }
 
 /// Keeps a whole answer, where answers are kept.
-pub(crate) async fn keep(app: &App, owner: UserId, prompt: &Prompt, answer: &Answer) {
+pub(crate) async fn keep(app: &AppState, owner: UserId, prompt: &Prompt, answer: &Answer) {
     let Some(lifetime) = app.config.worker.answer_cache else { return };
     if answer.finish_reason != FinishReason::Stop {
         return;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use app::telemetry::chain;
-use app::{App, rng};
+use app::{AppState, rng};
 use chrono::{DateTime, Utc};
 use clients::gemini::{Answer, GenerateError};
 use clients::table::jobs::JobRecord;
@@ -16,11 +16,11 @@ use store::{StoreError, within};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::admission;
-use crate::afterwards::Afterwards;
-use crate::answer::{Fault, Outcome, STATEMENT_TIMEOUT, STORE_MARGIN};
 use crate::answer_cache;
-use crate::asking::{Asked, Question, ask};
+use crate::deferred::Deferred;
+use crate::delivery::{Fault, Outcome, STATEMENT_TIMEOUT, STORE_MARGIN};
+use crate::generation::{Asked, Question, ask};
+use crate::model_rate_limit;
 use crate::prompt::prompt;
 
 /// How long to wait before each further try to store an answer that is there.
@@ -32,7 +32,7 @@ const AFTERWARDS: Duration = Duration::from_secs(3);
 
 /// A message whose lease is ours.
 pub(crate) struct Attempt<'a> {
-    app: &'a App,
+    app: &'a AppState,
     lease: Lease,
     user_id: UserId,
     /// The number of this attempt, from 1.
@@ -44,16 +44,16 @@ pub(crate) struct Attempt<'a> {
     /// When the function is ended.
     deadline: DateTime<Utc>,
     /// Where is put what nobody waits for.
-    afterwards: &'a Afterwards,
+    deferred: &'a Deferred,
 }
 
 impl<'a> Attempt<'a> {
     pub(crate) fn new(
-        app: &'a App,
+        app: &'a AppState,
         lease: Lease,
         work: &Work,
         deadline: DateTime<Utc>,
-        afterwards: &'a Afterwards,
+        deferred: &'a Deferred,
     ) -> Self {
         Self {
             app,
@@ -63,7 +63,7 @@ impl<'a> Attempt<'a> {
             started_at: app.clock.now(),
             waiting_since: work.waiting_since,
             deadline,
-            afterwards,
+            deferred,
         }
     }
 
@@ -86,7 +86,7 @@ impl<'a> Attempt<'a> {
             Asked::Made(model, result) => {
                 let (ended, ()) = tokio::join!(
                     self.end(&question, &model, &result),
-                    admission::settle(self.app, &model, question.call, &result),
+                    model_rate_limit::settle(self.app, &model, question.call, &result),
                 );
                 ended
             }
@@ -146,16 +146,16 @@ impl<'a> Attempt<'a> {
             Ok(true) => {
                 let (prompt_tokens, response_tokens) = (answer.prompt_tokens, answer.response_tokens);
                 info!(message.id = %message_id, attempt, model = answer.model, prompt_tokens, response_tokens, "answered");
-                self.afterwards.record(JobRecord {
+                self.deferred.record(JobRecord {
                     model: Some(answer.model.clone()),
                     ..self.record(ProcessingStatus::Completed, attempt)
                 });
-                self.afterwards.drop_list(self.app, self.user_id);
+                self.deferred.invalidate_chatroom_list(self.user_id);
             }
             // Also what a second try finds when the first was stored and only word of it was lost.
             Ok(false) => {
                 warn!(message.id = %message_id, attempt, "overtaken, or stored already");
-                self.afterwards.drop_list(self.app, self.user_id);
+                self.deferred.invalidate_chatroom_list(self.user_id);
             }
             Err(error) if error.is_conflict_on("messages_reply_to_key") => {
                 warn!(message.id = %message_id, attempt, "answered already; the answer is thrown away");
@@ -191,7 +191,7 @@ impl<'a> Attempt<'a> {
         let (cause, attempt, delay_ms) = (chain(error), self.number, milliseconds(delay));
         warn!(error = cause, message.id = %self.lease.message_id, attempt, delay_ms, "put off: backing off");
         if is_ours {
-            self.afterwards.record(JobRecord {
+            self.deferred.record(JobRecord {
                 last_error: Some(cause),
                 model: Some(model.to_owned()),
                 ..self.record(ProcessingStatus::Pending, attempt)
@@ -242,7 +242,7 @@ impl<'a> Attempt<'a> {
         if failed.await? {
             let (message_id, error_code) = (self.lease.message_id, code.as_str());
             warn!(message.id = %message_id, attempt = self.number, error_code, why, "failed; the unit of quota is given back");
-            self.afterwards.record(JobRecord {
+            self.deferred.record(JobRecord {
                 error_code: Some(code),
                 last_error: Some(why.to_owned()),
                 model: model.map(str::to_owned),

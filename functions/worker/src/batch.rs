@@ -4,9 +4,10 @@
 //! or answer them out of order.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use app::App;
+use app::AppState;
 use app::telemetry::chain;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use chrono::{DateTime, Utc};
@@ -14,17 +15,17 @@ use futures::future::join_all;
 use tokio::time::timeout;
 use tracing::{Instrument, info_span, warn};
 
-use crate::afterwards::Afterwards;
-use crate::answer::{Outcome, answer};
+use crate::deferred::Deferred;
+use crate::delivery::{Outcome, answer};
 
 /// How long setting a delay may take: less than is left of the function's time when the last answer is stored.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the batch; work that could not end before `deadline` is not begun.
-pub(crate) async fn run(app: &App, event: SqsEvent, deadline: DateTime<Utc>) -> SqsBatchResponse {
-    let (rooms, afterwards) = (rooms(event.records), Afterwards::default());
-    let returned = join_all(rooms.into_iter().map(|room| run_room(app, room, deadline, &afterwards))).await;
-    afterwards.finish(app).await;
+pub(crate) async fn run(app: &Arc<AppState>, event: SqsEvent, deadline: DateTime<Utc>) -> SqsBatchResponse {
+    let (rooms, deferred) = (rooms(event.records), Deferred::new(app));
+    let returned = join_all(rooms.into_iter().map(|room| run_room(app, room, deadline, &deferred))).await;
+    deferred.finish().await;
     let mut response = SqsBatchResponse::default();
     for id in returned.into_iter().flatten() {
         response.add_failure(id);
@@ -49,14 +50,14 @@ fn rooms(records: Vec<SqsMessage>) -> Vec<Vec<SqsMessage>> {
 
 /// Answers the messages of one room and gives back the ids of those that are to come back.
 async fn run_room(
-    app: &App,
+    app: &AppState,
     room: Vec<SqsMessage>,
     deadline: DateTime<Utc>,
-    afterwards: &Afterwards,
+    deferred: &Deferred,
 ) -> Vec<String> {
     let mut deliveries = room.into_iter();
     while let Some(delivery) = deliveries.next() {
-        if let Outcome::Later(delay) = process(app, &delivery, deadline, afterwards).await {
+        if let Outcome::Later(delay) = process(app, &delivery, deadline, deferred).await {
             return put_off(app, std::iter::once(delivery).chain(deliveries), delay).await;
         }
     }
@@ -64,15 +65,15 @@ async fn run_room(
 }
 
 async fn process(
-    app: &App,
+    app: &AppState,
     record: &SqsMessage,
     deadline: DateTime<Utc>,
-    afterwards: &Afterwards,
+    deferred: &Deferred,
 ) -> Outcome {
     let received =
         record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
     let span = info_span!("delivery", sqs.id = record.message_id, sqs.receive_count = received);
-    answer(app, record.body.as_deref().unwrap_or_default(), received, deadline, afterwards)
+    answer(app, record.body.as_deref().unwrap_or_default(), received, deadline, deferred)
         .instrument(span)
         .await
 }
@@ -80,7 +81,7 @@ async fn process(
 /// Has `records` come back after `delay`, where there is one, and gives back their ids. Where the delay cannot be set
 /// they come back when the queue's own time-out is over.
 async fn put_off(
-    app: &App,
+    app: &AppState,
     records: impl Iterator<Item = SqsMessage>,
     delay: Option<Duration>,
 ) -> Vec<String> {
@@ -95,7 +96,7 @@ async fn put_off(
     join_all(put_off).await
 }
 
-async fn set_delay(app: &App, record: &SqsMessage, delay: Duration) -> Result<(), String> {
+async fn set_delay(app: &AppState, record: &SqsMessage, delay: Duration) -> Result<(), String> {
     let queue = app.queue().map_err(|error| chain(&error))?;
     let receipt_handle = record.receipt_handle.as_deref().unwrap_or_default();
     let set =

@@ -1,6 +1,8 @@
 //! The Lambda `worker`.
 
-use app::{App, Config, Parts, telemetry};
+use std::sync::Arc;
+
+use app::{AppState, Config, telemetry};
 use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use tracing::{error, info};
@@ -8,7 +10,7 @@ use tracing::{error, info};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::run("worker", async {
-        let app = App::from(setup().inspect_err(|error| error!("cannot start: {error}"))?);
+        let app = Arc::new(setup().inspect_err(|error| error!("cannot start: {error}"))?);
         info!("ready");
         let handler = |event: LambdaEvent<SqsEvent>| {
             let app = app.clone();
@@ -19,8 +21,8 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
-fn setup() -> Result<Parts, Error> {
-    let mut config = Config::from_env(worker::NEEDS)?;
+fn setup() -> Result<AppState, Error> {
+    let mut config = Config::from_env(worker::DEPENDENCIES)?;
     config.database_pool_size = config.database_pool_size.max(worker::BATCH);
-    Ok(Parts::new(config, worker::NEEDS)?)
+    Ok(AppState::new(config, worker::DEPENDENCIES)?)
 }

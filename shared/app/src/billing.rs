@@ -10,7 +10,7 @@ use thiserror::Error;
 use tracing::{error, info, warn};
 
 use crate::telemetry::chain;
-use crate::{App, NotConfigured};
+use crate::{AppState, NotConfigured};
 
 /// How somebody stands could not be found out or written.
 #[derive(Debug, Error)]
@@ -56,7 +56,7 @@ pub struct Settled {
     pub is_new_tier: bool,
 }
 
-impl App {
+impl AppState {
     /// Compares what we have of `user`'s payments with what Stripe has, and puts it right. Of an account that is being
     /// deleted, ends what lives at Stripe, and forgets it. `None` where there is nothing to compare.
     ///

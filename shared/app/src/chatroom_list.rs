@@ -3,10 +3,10 @@
 use domain::UserId;
 use tracing::warn;
 
-use crate::App;
+use crate::AppState;
 use crate::telemetry::chain;
 
-impl App {
+impl AppState {
     /// Drops `owner`'s cached list after a write that changed it.
     pub async fn drop_chatroom_list(&self, owner: UserId) {
         if let Err(error) = self.redis.drop_chatroom_list(owner).await {

@@ -7,13 +7,13 @@ use domain::{ChatroomId, MessageId};
 use tokio::time::timeout;
 use tracing::{error, warn};
 
-use crate::App;
+use crate::AppState;
 use crate::telemetry::chain;
 
 /// How long telling the queue, or writing a record, may take: neither is worth more of a client's or a worker's time.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-impl App {
+impl AppState {
     /// Tells the worker of a message, for the `resend`th time. It is stored already, so a queue that does not answer loses
     /// nothing: the sweeper sends it again. Answers whether the queue has it.
     pub async fn enqueue(&self, room: ChatroomId, message: MessageId, resend: i32) -> bool {

@@ -1,16 +1,16 @@
-//! What the functions share: configuration, clock, tokens, telemetry, and [`App`], which holds it all.
+//! What the functions share: configuration, clock, tokens, telemetry, and [`AppState`], which holds it all.
 
 mod billing;
 mod chatroom_list;
 mod clock;
 mod config;
+mod dependency;
 mod duration;
 mod env;
 mod jobs;
-mod need;
-mod parts;
 mod price;
 mod sessions;
+mod state;
 pub mod telemetry;
 mod tokens;
 
@@ -20,8 +20,8 @@ pub use config::{
     BillingSettings, CodeSettings, Config, Environment, GeminiSettings, OtpDelivery, RateLimits, TestNumber,
     WorkerSettings,
 };
+pub use dependency::Dependency;
 pub use env::ConfigError;
-pub use need::Need;
-pub use parts::{App, NotConfigured, Parts, SetupError};
 pub use price::PlanPrice;
+pub use state::{AppState, NotConfigured, SetupError};
 pub use tokens::{Claims, TokenError, Tokens};

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use crate::telemetry::chain;
-use crate::{App, BillingError};
+use crate::{AppState, BillingError};
 
 /// How long a price is good before Stripe is asked again.
 const FRESH: Duration = Duration::from_mins(10);
@@ -29,7 +29,7 @@ pub struct PlanPrice {
     read_at: DateTime<Utc>,
 }
 
-impl App {
+impl AppState {
     /// What the Pro plan costs: up to ten minutes old, or where Stripe does not answer as old as it may be.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use domain::SessionId;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
-use crate::App;
+use crate::AppState;
 use crate::telemetry::chain;
 
 /// How long somebody may have been about to keep an entry when its session ended.
@@ -15,7 +15,7 @@ const ON_ITS_WAY: Duration = Duration::from_secs(2);
 /// How often a Redis that does not answer is told again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-impl App {
+impl AppState {
     /// Has nobody hold any more that `ended` last, which Postgres has forgotten already. Where Redis cannot be told this takes
     /// as long as an entry there can live: once it returns, the tokens of these sessions open nothing anywhere.
     pub async fn forget_sessions(&self, ended: &[SessionId]) {

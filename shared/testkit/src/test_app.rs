@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::{App, Clock, Config, Need, Parts, Tokens};
+use app::{AppState, Clock, Config, Dependency, Tokens};
 use aws_sdk_dynamodb::types::AttributeValue;
 use clients::redis::Redis;
 use clients::stripe::{Stripe, StripeConfig};
@@ -25,7 +25,7 @@ const PRICE: &str = "price_pro_monthly";
 /// An application with a database schema of its own, whose clock, queue and model are the test's.
 pub struct TestApp {
     /// What the handlers share.
-    pub app: App,
+    pub app: Arc<AppState>,
     /// What was put on the queue.
     pub queue: Arc<FakeQueue>,
     /// What was delivered too often.
@@ -57,13 +57,13 @@ impl TestAppBuilder {
     pub async fn start(self) -> TestApp {
         let config = Config::from_lookup(
             &[
-                Need::DATABASE,
-                Need::REDIS,
-                Need::TOKENS,
-                Need::CODES,
-                Need::TABLE,
-                Need::STRIPE,
-                Need::STRIPE_WEBHOOKS,
+                Dependency::DATABASE,
+                Dependency::REDIS,
+                Dependency::TOKENS,
+                Dependency::CODES,
+                Dependency::TABLE,
+                Dependency::STRIPE,
+                Dependency::STRIPE_WEBHOOKS,
             ],
             &|name| self.vars.get(name).cloned(),
         )
@@ -88,7 +88,7 @@ impl TestAppBuilder {
         let stripe = stripe.expect("the address of Stripe is usable");
         let aws = config.aws.load().expect("the client for AWS can be made");
         let table = Table::new(&aws, &config.table_name);
-        let app = App::from(Parts {
+        let app = Arc::new(AppState {
             clock: Clock::default(),
             database,
             redis: Redis::new(config.redis_url.expose_secret()).expect("the address of Redis is usable"),
@@ -96,7 +96,7 @@ impl TestAppBuilder {
             queue: Some(queue.clone()),
             dead_letters: Some(dead_letters.clone()),
             sms: Some(sms.clone()),
-            keys: Some(Arc::new(table.clone())),
+            idempotency_store: Some(Arc::new(table.clone())),
             table: Some(table),
             model: Some(model.clone()),
             stripe: Some(stripe),

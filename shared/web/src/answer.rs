@@ -13,7 +13,7 @@ pub struct Success<T> {
 
 /// An answer that says that it was done, and nothing else.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct Said {
+pub struct MessageResponse {
     /// What was done.
     pub message: &'static str,
 }

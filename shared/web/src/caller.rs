@@ -1,6 +1,8 @@
 //! [`Caller`]: who is asking, as an argument. A handler without one is public.
 
-use app::{App, TokenError};
+use std::sync::Arc;
+
+use app::{AppState, TokenError};
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -71,7 +73,11 @@ impl Authentication {
 ///
 /// # Errors
 /// What the token is, where there is nothing to look up.
-pub(crate) fn claimed(app: &App, headers: &HeaderMap, now: DateTime<Utc>) -> Result<Claim, Authentication> {
+pub(crate) fn claimed(
+    app: &AppState,
+    headers: &HeaderMap,
+    now: DateTime<Utc>,
+) -> Result<Claim, Authentication> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(header) = values.next() else { return Err(Authentication::Absent) };
     let token = header.to_str().ok().and_then(|text| text.split_once(' '));
@@ -104,10 +110,10 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-impl FromRequestParts<App> for Admin {
+impl FromRequestParts<Arc<AppState>> for Admin {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<AppState>) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, app).await?;
         let db = app.db().await?;
         match sessions::find_role(&db, caller.session_id, caller.user_id, app.clock.now()).await? {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::App;
+use app::AppState;
 use app::telemetry::chain;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use clients::redis::RedisUnavailable;
-use clients::redis::limits::{Bucket, Limit, Verdict};
+use clients::redis::limits::{Bucket, Limit, RateLimitDecision};
 use clients::redis::sessions::{CachedSession, Claim, LIFETIME, Lookup};
 use domain::Tier;
 use store::StoreError;
@@ -20,10 +20,10 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::caller::{Authentication, Caller, claimed};
+use crate::denied_sessions::DeniedSessions;
 use crate::idempotency::{self, Operation};
 use crate::local_limits;
 use crate::problem::whole_seconds;
-use crate::refusals::Refusals;
 use crate::{ApiError, ClientInfo, Route, Routes};
 
 /// How many times as often as a request may be made it may be asked what became of it.
@@ -34,19 +34,19 @@ const GLOBAL: &str = "global";
 
 /// What the guard knows of the function behind it.
 #[derive(Clone)]
-pub(crate) struct Door {
-    app: App,
+pub(crate) struct GuardState {
+    app: Arc<AppState>,
     /// The paths whose POST takes an `Idempotency-Key`.
     idempotent: Arc<[&'static str]>,
     /// The paths whose callers are known by a signature.
     signed: Arc<[&'static str]>,
     /// The paths whose GET only reads.
     reads: Arc<[&'static str]>,
-    refusals: Arc<Refusals>,
+    refusals: Arc<DeniedSessions>,
 }
 
-impl Door {
-    pub(crate) fn new(app: &App, routes: &Routes) -> Self {
+impl GuardState {
+    pub(crate) fn new(app: &Arc<AppState>, routes: &Routes) -> Self {
         let paths = |which: fn(&Route) -> bool| {
             routes.table().iter().filter(|route| which(route)).map(|route| route.path).collect()
         };
@@ -61,7 +61,7 @@ impl Door {
 }
 
 /// Lets a request in that keeps within its limits, with what was found out about its token and its key.
-pub(crate) async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(door): State<GuardState>, request: Request, next: Next) -> Response {
     if is_liveness_probe(&request) || is_one_of(&request, &Method::POST, &door.signed) {
         return next.run(request).await;
     }
@@ -69,15 +69,15 @@ pub(crate) async fn guard(State(door): State<Door>, request: Request, next: Next
     let limits = app.config.rate_limits;
     let address = request.extensions().get::<ClientInfo>().map_or_else(String::new, ClientInfo::network);
     let shared = [Bucket::new(GLOBAL, limits.global), Bucket::new(address, limits.address)];
-    let (mut response, verdicts) = match claimed(app, request.headers(), now) {
+    let (mut response, decisions) = match claimed(app, request.headers(), now) {
         Ok(claim) if is_one_of(&request, &Method::GET, &door.reads) && !door.refusals.hold(claim.session) => {
             read(&door, &shared, claim, request, next).await
         }
         claim => admit(&door, &shared, claim, request, next).await,
     };
     // What everybody together has left is nobody's business.
-    let own = verdicts.iter().filter(|verdict| verdict.limit != limits.global);
-    if let Some(tightest) = own.min_by_key(|verdict| verdict.remaining) {
+    let own = decisions.iter().filter(|decision| decision.limit != limits.global);
+    if let Some(tightest) = own.min_by_key(|decision| decision.remaining) {
         add_headers(response.headers_mut(), tightest, now);
     }
     response
@@ -85,48 +85,48 @@ pub(crate) async fn guard(State(door): State<Door>, request: Request, next: Next
 
 /// Has a request read what it asks for while it is found out whether it is let in; where it is not, nobody sees what was read.
 async fn read(
-    door: &Door,
+    door: &GuardState,
     shared: &[Bucket],
     claim: Claim,
     mut request: Request,
     next: Next,
-) -> (Response, Vec<Verdict>) {
+) -> (Response, Vec<RateLimitDecision>) {
     request.extensions_mut().insert(Authentication::Known(Caller::from(&claim)));
     let admitted = async {
-        let (authentication, verdicts) = charge(&door.app, shared, Ok(claim)).await;
-        match refusal(&verdicts).map(ApiError::rate_limited).or_else(|| authentication.caller().err()) {
-            None => Ok(verdicts),
-            Some(error) => Err((error, verdicts)),
+        let (authentication, decisions) = charge(&door.app, shared, Ok(claim)).await;
+        match refusal(&decisions).map(ApiError::rate_limited).or_else(|| authentication.caller().err()) {
+            None => Ok(decisions),
+            Some(error) => Err((error, decisions)),
         }
     };
     match tokio::try_join!(admitted, async { Ok(next.run(request).await) }) {
-        Ok((verdicts, response)) => (response, verdicts),
-        Err((error, verdicts)) => {
-            door.refusals.remember(claim.session, refusal(&verdicts).unwrap_or(LIFETIME));
-            (error.into_response(), verdicts)
+        Ok((decisions, response)) => (response, decisions),
+        Err((error, decisions)) => {
+            door.refusals.remember(claim.session, refusal(&decisions).unwrap_or(LIFETIME));
+            (error.into_response(), decisions)
         }
     }
 }
 
 /// Answers a request once it is let in.
 async fn admit(
-    door: &Door,
+    door: &GuardState,
     shared: &[Bucket],
     claim: Result<Claim, Authentication>,
     mut request: Request,
     next: Next,
-) -> (Response, Vec<Verdict>) {
+) -> (Response, Vec<RateLimitDecision>) {
     let app = &door.app;
-    let (authentication, begun, verdicts) = match idempotency::key_of(&request, &door.idempotent) {
+    let (authentication, begun, decisions) = match idempotency::key_of(&request, &door.idempotent) {
         Ok(None) => {
-            let (known, verdicts) = charge(app, shared, claim).await;
-            (known, Ok(idempotency::single()), verdicts)
+            let (known, decisions) = charge(app, shared, claim).await;
+            (known, Ok(idempotency::single()), decisions)
         }
         Ok(Some(key)) => begin(app, shared, claim, &key, &mut request).await,
         Err(error) => (Authentication::Absent, Err(error), take(app, shared).await),
     };
 
-    let refused = refusal(&verdicts);
+    let refused = refusal(&decisions);
     let response = match begun {
         Ok(operation) => {
             let response = if let Some(wait) = refused {
@@ -140,52 +140,52 @@ async fn admit(
         }
         Err(error) => refused.map_or(error, ApiError::rate_limited).into_response(),
     };
-    (response, verdicts)
+    (response, decisions)
 }
 
 /// How long a request that is refused has to wait.
-fn refusal(verdicts: &[Verdict]) -> Option<Duration> {
-    verdicts.iter().filter_map(|verdict| verdict.retry_after).max()
+fn refusal(decisions: &[RateLimitDecision]) -> Option<Duration> {
+    decisions.iter().filter_map(|decision| decision.retry_after).max()
 }
 
 /// Charges a request to the `shared` buckets and to the person's, and finds out whether its session lasts: in one trip where
 /// that is known. A person is charged only once the session has been seen to last: a token that opens nothing must not use
 /// up its owner's requests.
 async fn charge(
-    app: &App,
+    app: &AppState,
     shared: &[Bucket],
     claim: Result<Claim, Authentication>,
-) -> (Authentication, Vec<Verdict>) {
+) -> (Authentication, Vec<RateLimitDecision>) {
     let claim = match claim {
         Ok(claim) => claim,
         Err(known) => return (known, take(app, shared).await),
     };
-    let (lookup, mut verdicts) = match app.redis.take_for(shared, &claim).await {
+    let (lookup, mut decisions) = match app.redis.take_for(shared, &claim).await {
         Ok(found) => found,
         Err(error) => (Lookup::Unknown, take_locally(shared, &error)),
     };
     let known = match lookup {
         Lookup::Lasts => Authentication::Known(Caller::from(&claim)),
         Lookup::Ended => Authentication::ENDED,
-        Lookup::Unknown if verdicts.iter().any(|verdict| verdict.retry_after.is_some()) => {
+        Lookup::Unknown if decisions.iter().any(|decision| decision.retry_after.is_some()) => {
             Authentication::Unknown
         }
         Lookup::Unknown => {
             let (known, own) = look_up(app, &claim, |tier| vec![claim.bucket(tier)]).await;
-            verdicts.extend(own);
+            decisions.extend(own);
             known
         }
     };
-    (known, verdicts)
+    (known, decisions)
 }
 
 /// Asks Postgres whether the claimed session lasts, has Redis remember it, and charges the request to `buckets`, which depend
 /// on the person's plan.
 async fn look_up(
-    app: &App,
+    app: &AppState,
     claim: &Claim,
     buckets: impl Fn(Tier) -> Vec<Bucket>,
-) -> (Authentication, Vec<Verdict>) {
+) -> (Authentication, Vec<RateLimitDecision>) {
     let begun = Instant::now();
     let Lasting { tier, expires_at } = match find_lasting(app, claim).await {
         Ok(Some(lasting)) => lasting,
@@ -197,23 +197,23 @@ async fn look_up(
     };
     let (session, buckets) = (CachedSession { user: claim.user, tier, expires_at }, buckets(tier));
     let kept = app.redis.keep_session(claim.session, &session, begun.elapsed(), &buckets).await;
-    let verdicts = kept.unwrap_or_else(|error| take_locally(&buckets, &error));
-    (Authentication::Known(Caller::from(claim)), verdicts)
+    let decisions = kept.unwrap_or_else(|error| take_locally(&buckets, &error));
+    (Authentication::Known(Caller::from(claim)), decisions)
 }
 
-async fn find_lasting(app: &App, claim: &Claim) -> Result<Option<Lasting>, StoreError> {
+async fn find_lasting(app: &AppState, claim: &Claim) -> Result<Option<Lasting>, StoreError> {
     sessions::find_lasting(&app.db().await?, claim.session, claim.user, claim.now).await
 }
 
 /// Looks a key up before anything is charged, and charges then: nothing that a first request would use up for a client that
 /// only asks again what became of it, but not nothing at all.
 async fn begin(
-    app: &App,
+    app: &AppState,
     shared: &[Bucket],
     claim: Result<Claim, Authentication>,
     key: &str,
     request: &mut Request,
-) -> (Authentication, Result<Operation, ApiError>, Vec<Verdict>) {
+) -> (Authentication, Result<Operation, ApiError>, Vec<RateLimitDecision>) {
     let claim = match claim {
         Ok(claim) => claim,
         Err(known) => return (known, Ok(idempotency::single()), take(app, shared).await),
@@ -231,13 +231,13 @@ async fn begin(
         Ok(operation) => operation.is_replay(),
         Err(error) => error.is_conflict(),
     };
-    let verdicts = if asks_again {
+    let decisions = if asks_again {
         let replays = Limit { max: claim.basic.max.saturating_mul(REPLAYS), ..claim.basic };
         take(app, &[Bucket::new(format!("replay:{}", claim.user), replays)]).await
     } else {
         charge(app, shared, Ok(claim)).await.1
     };
-    (known, begun, verdicts)
+    (known, begun, decisions)
 }
 
 /// `GET /health` without parameters is free, for those who ask every few seconds whether we are there.
@@ -252,19 +252,19 @@ fn is_one_of(request: &Request, method: &Method, paths: &[&str]) -> bool {
 }
 
 /// Takes one request from each of `buckets`. Without Redis each process counts for itself, and the log says so.
-async fn take(app: &App, buckets: &[Bucket]) -> Vec<Verdict> {
+async fn take(app: &AppState, buckets: &[Bucket]) -> Vec<RateLimitDecision> {
     app.redis.take(buckets).await.unwrap_or_else(|error| take_locally(buckets, &error))
 }
 
-fn take_locally(buckets: &[Bucket], error: &RedisUnavailable) -> Vec<Verdict> {
+fn take_locally(buckets: &[Bucket], error: &RedisUnavailable) -> Vec<RateLimitDecision> {
     warn!(error = chain(error), "limits are counted in this process alone");
     buckets.iter().map(local_limits::take).collect()
 }
 
 /// The original's headers (the reset in seconds since 1970), and those of the IETF draft `draft-ietf-httpapi-ratelimit-headers`.
-fn add_headers(headers: &mut HeaderMap, verdict: &Verdict, now: DateTime<Utc>) {
-    let Limit { max, window } = verdict.limit;
-    let (remaining, reset) = (verdict.remaining, whole_seconds(verdict.resets_in));
+fn add_headers(headers: &mut HeaderMap, decision: &RateLimitDecision, now: DateTime<Utc>) {
+    let Limit { max, window } = decision.limit;
+    let (remaining, reset) = (decision.remaining, whole_seconds(decision.resets_in));
     for (name, value) in [
         ("x-ratelimit-limit", max.to_string()),
         ("x-ratelimit-remaining", remaining.to_string()),

@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use app::App;
+use app::AppState;
 use app::telemetry::chain;
 use axum::RequestExt;
 use axum::body::{Body, Bytes, to_bytes};
@@ -64,7 +64,11 @@ impl Operation {
     ///
     /// # Errors
     /// As `execute`, and when a kept receipt cannot be read.
-    pub async fn once<R, F>(&self, app: &App, execute: impl FnOnce(Execution) -> F) -> Result<R, ApiError>
+    pub async fn once<R, F>(
+        &self,
+        app: &AppState,
+        execute: impl FnOnce(Execution) -> F,
+    ) -> Result<R, ApiError>
     where
         R: Serialize + DeserializeOwned,
         F: Future<Output = Result<R, ApiError>>,
@@ -85,7 +89,7 @@ impl Operation {
     }
 
     /// Brings the operation to the end that `response` is, and says on it where it is the answer of before.
-    pub(crate) async fn conclude(&self, app: &App, mut response: Response) -> Response {
+    pub(crate) async fn conclude(&self, app: &AppState, mut response: Response) -> Response {
         let status = response.status();
         match &self.0 {
             State::Execute { lease, again, .. } if !status.is_success() => {
@@ -102,8 +106,8 @@ impl Operation {
 
 /// Gives the key of a request free that has failed: for good if its first execution was refused, and so did nothing; for the
 /// next execution, which creates the same, if nobody knows how far one before it got.
-async fn give_free(app: &App, lease: &Lease, status: StatusCode, again: bool) {
-    let Ok(keys) = app.keys() else { return };
+async fn give_free(app: &AppState, lease: &Lease, status: StatusCode, again: bool) {
+    let Ok(keys) = app.idempotency_store() else { return };
     let given =
         if status.is_client_error() && !again { keys.forget(lease).await } else { keys.release(lease).await };
     if let Err(error) = given {
@@ -112,8 +116,8 @@ async fn give_free(app: &App, lease: &Lease, status: StatusCode, again: bool) {
 }
 
 /// A receipt that cannot be kept is no reason to say that the work was not done: the next execution will find it done.
-async fn keep(app: &App, lease: &Lease, receipt: &str) {
-    let kept = match app.keys() {
+async fn keep(app: &AppState, lease: &Lease, receipt: &str) {
+    let kept = match app.idempotency_store() {
         Ok(keys) => keys.complete(lease, receipt).await.map_err(|error| chain(&error)),
         Err(error) => Err(chain(&error)),
     };
@@ -160,7 +164,7 @@ pub(crate) fn key_of(request: &Request, idempotent: &[&str]) -> Result<Option<St
 /// 409 while it is being executed, 422 when the key was another request's, 413 when the body is too large, 503 when the
 /// record cannot be looked up: nothing is done then, for the client relies on the key.
 pub(crate) async fn begin(
-    app: &App,
+    app: &AppState,
     caller: Caller,
     key: &str,
     request: &mut Request,
@@ -176,7 +180,7 @@ pub(crate) async fn begin(
         operation_id: uuid_at(now),
         now,
     };
-    match app.keys()?.begin(claim).await.map_err(ApiError::unavailable)? {
+    match app.idempotency_store()?.begin(claim).await.map_err(ApiError::unavailable)? {
         Begun::Execute { lease, operation_id, again } => {
             Ok(Operation(State::Execute { lease, operation_id, again }))
         }

@@ -3,6 +3,7 @@
 mod answer;
 mod caller;
 mod client;
+mod denied_sessions;
 mod error;
 mod extract;
 mod guard;
@@ -12,13 +13,12 @@ pub mod openapi;
 pub mod page;
 pub mod passwords;
 mod problem;
-mod refusals;
 mod routes;
 mod serve;
 mod stack;
 mod user_view;
 
-pub use answer::{Said, Success, success};
+pub use answer::{MessageResponse, Success, success};
 pub use caller::{Admin, Caller};
 pub use client::ClientInfo;
 pub use error::ApiError;

@@ -1,6 +1,6 @@
 //! Rate limits within this process, for when Redis is gone: the same buckets, each process with its own.
 
-use clients::redis::limits::{Bucket, Verdict};
+use clients::redis::limits::{Bucket, RateLimitDecision};
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use tokio::time::Instant;
@@ -12,7 +12,7 @@ const CAPACITY: usize = 10_000;
 static BUCKETS: LazyLock<Mutex<HashMap<String, Instant>>> = LazyLock::new(Mutex::default);
 
 /// Takes one request from `bucket`.
-pub fn take(bucket: &Bucket) -> Verdict {
+pub fn take(bucket: &Bucket) -> RateLimitDecision {
     let Bucket { name, limit } = bucket;
     let limit = *limit;
     let mut buckets = BUCKETS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -25,11 +25,16 @@ pub fn take(bucket: &Bucket) -> Verdict {
     let resets_in = missing + interval;
     let wait = resets_in.saturating_sub(limit.window);
     if !wait.is_zero() {
-        return Verdict { limit, remaining: 0, resets_in: missing, retry_after: Some(wait) };
+        return RateLimitDecision { limit, remaining: 0, resets_in: missing, retry_after: Some(wait) };
     }
     buckets.insert(name.clone(), now + resets_in);
     let left = limit.window.saturating_sub(resets_in).as_nanos() / interval.as_nanos().max(1);
-    Verdict { limit, remaining: u32::try_from(left).unwrap_or(u32::MAX), resets_in, retry_after: None }
+    RateLimitDecision {
+        limit,
+        remaining: u32::try_from(left).unwrap_or(u32::MAX),
+        resets_in,
+        retry_after: None,
+    }
 }
 
 #[cfg(test)]

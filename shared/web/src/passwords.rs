@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use app::App;
+use app::AppState;
 use app::telemetry::chain;
 use axum::http::StatusCode;
 use clients::redis::attempts::{Attempt, FREE};
@@ -52,7 +52,7 @@ pub fn refuse_number(field: &str, password: &NewPassword, number: &MobileNumber)
 /// # Errors
 /// 429 when it was guessed at too often.
 pub async fn check(
-    app: &App,
+    app: &AppState,
     client: &ClientInfo,
     account: &str,
     password: Password,
@@ -76,7 +76,7 @@ pub struct Guess {
 ///
 /// # Errors
 /// 429 when it was guessed at too often.
-pub async fn guess(app: &App, client: &ClientInfo, account: &str) -> Result<Guess, ApiError> {
+pub async fn guess(app: &AppState, client: &ClientInfo, account: &str) -> Result<Guess, ApiError> {
     let begun = Instant::now();
     let network = client.network();
     match count(app, Attempt { account, network: &network }).await {
@@ -92,7 +92,7 @@ pub async fn guess(app: &App, client: &ClientInfo, account: &str) -> Result<Gues
 }
 
 /// Gives a guess back that could not be looked at, for want of what it is compared with.
-pub async fn give_back(app: &App, client: &ClientInfo, account: &str) {
+pub async fn give_back(app: &AppState, client: &ClientInfo, account: &str) {
     let network = client.network();
     if let Err(error) = app.redis.give_guess_back(Attempt { account, network: &network }).await {
         warn!(error = chain(&error), "a guess counts that was not looked at");
@@ -127,7 +127,7 @@ impl Guess {
 }
 
 /// Forgets the wrong passwords for `account` once its owner is known, and remembers from where that is.
-pub async fn forgive(app: &App, client: &ClientInfo, account: &str) {
+pub async fn forgive(app: &AppState, client: &ClientInfo, account: &str) {
     let network = client.network();
     if let Err(error) = app.redis.forgive_guesses(Attempt { account, network: &network }).await {
         warn!(error = chain(&error), "wrong passwords before a right one still count");
@@ -135,7 +135,7 @@ pub async fn forgive(app: &App, client: &ClientInfo, account: &str) {
 }
 
 /// Remembers from where `account` is used, so that those who guess at it from elsewhere do not keep its owner out.
-pub async fn remember(app: &App, client: &ClientInfo, account: &str) {
+pub async fn remember(app: &AppState, client: &ClientInfo, account: &str) {
     let network = client.network();
     if let Err(error) = app.redis.remember_network(Attempt { account, network: &network }).await {
         warn!(error = chain(&error), "from where an account is used is not remembered");
@@ -143,7 +143,7 @@ pub async fn remember(app: &App, client: &ClientInfo, account: &str) {
 }
 
 /// Forgets all that is known of `account`, which is deleted.
-pub async fn forget(app: &App, client: &ClientInfo, account: &str) {
+pub async fn forget(app: &AppState, client: &ClientInfo, account: &str) {
     let network = client.network();
     if let Err(error) = app.redis.forget_guesses(Attempt { account, network: &network }).await {
         warn!(error = chain(&error), "from where an account was opened is forgotten only in its time");
@@ -151,7 +151,7 @@ pub async fn forget(app: &App, client: &ClientInfo, account: &str) {
 }
 
 /// How long a guess has to wait. Without Redis each process counts for itself.
-async fn count(app: &App, attempt: Attempt<'_>) -> Option<Duration> {
+async fn count(app: &AppState, attempt: Attempt<'_>) -> Option<Duration> {
     match app.redis.count_guess(attempt).await {
         Ok(wait) => wait,
         Err(error) => {

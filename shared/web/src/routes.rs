@@ -1,6 +1,8 @@
 //! The routes of a function, and what holds for each of them beside its handler.
 
-use app::App;
+use std::sync::Arc;
+
+use app::AppState;
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
@@ -24,7 +26,7 @@ pub struct Route {
 /// The routes of a function.
 #[derive(Debug, Clone, Default)]
 pub struct Routes {
-    pub(crate) router: Router<App>,
+    pub(crate) router: Router<Arc<AppState>>,
     table: Vec<Route>,
 }
 
@@ -37,14 +39,14 @@ impl Routes {
 
     /// With `handler` for GET at `path`.
     #[must_use]
-    pub fn get<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn get<H: Handler<T, Arc<AppState>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
         self.with(Method::GET, MethodFilter::GET, path, handler)
     }
 
     /// With `handler` for GET at `path`, which reads something of its caller's and changes nothing but what is cached of that. It runs while the guard asks
     /// whether the caller is let in, and nobody sees what it read where they are not: two trips take the time of one.
     #[must_use]
-    pub fn read<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn read<H: Handler<T, Arc<AppState>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
         let mut routes = self.get(path, handler);
         if let Some(route) = routes.table.last_mut() {
             route.reads = true;
@@ -54,14 +56,18 @@ impl Routes {
 
     /// With `handler` for POST at `path`.
     #[must_use]
-    pub fn post<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn post<H: Handler<T, Arc<AppState>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
         self.with(Method::POST, MethodFilter::POST, path, handler)
     }
 
     /// With `handler` for POST at `path`, which takes an `Idempotency-Key`: the handler takes an
     /// [`Operation`](crate::Operation) and does its work by [`once`](crate::Operation::once).
     #[must_use]
-    pub fn idempotent_post<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn idempotent_post<H: Handler<T, Arc<AppState>>, T: 'static>(
+        self,
+        path: &'static str,
+        handler: H,
+    ) -> Self {
         let mut routes = self.post(path, handler);
         if let Some(route) = routes.table.last_mut() {
             route.idempotent = true;
@@ -72,7 +78,11 @@ impl Routes {
     /// With `handler` for POST at `path`, whose caller proves by a signature on the [`RawBody`](crate::RawBody) who it is. It is
     /// charged to no limit: what one vendor sends comes from few addresses, and must not be turned away.
     #[must_use]
-    pub fn signed_post<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn signed_post<H: Handler<T, Arc<AppState>>, T: 'static>(
+        self,
+        path: &'static str,
+        handler: H,
+    ) -> Self {
         let mut routes = self.post(path, handler);
         if let Some(route) = routes.table.last_mut() {
             route.signed = true;
@@ -82,19 +92,19 @@ impl Routes {
 
     /// With `handler` for PUT at `path`.
     #[must_use]
-    pub fn put<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn put<H: Handler<T, Arc<AppState>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
         self.with(Method::PUT, MethodFilter::PUT, path, handler)
     }
 
     /// With `handler` for PATCH at `path`.
     #[must_use]
-    pub fn patch<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn patch<H: Handler<T, Arc<AppState>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
         self.with(Method::PATCH, MethodFilter::PATCH, path, handler)
     }
 
     /// With `handler` for DELETE at `path`.
     #[must_use]
-    pub fn delete<H: Handler<T, App>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub fn delete<H: Handler<T, Arc<AppState>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
         self.with(Method::DELETE, MethodFilter::DELETE, path, handler)
     }
 
@@ -112,7 +122,7 @@ impl Routes {
         &self.table
     }
 
-    fn with<H: Handler<T, App>, T: 'static>(
+    fn with<H: Handler<T, Arc<AppState>>, T: 'static>(
         mut self,
         method: Method,
         filter: MethodFilter,

@@ -1,9 +1,10 @@
 //! The one middleware stack, the same for every function.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
-use app::App;
+use app::AppState;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -17,7 +18,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 use tracing::{Instrument, info, info_span};
 
-use crate::guard::{Door, guard};
+use crate::guard::{GuardState, guard};
 use crate::problem::render;
 use crate::{ApiError, ClientInfo, Routes};
 
@@ -32,13 +33,13 @@ pub type Service = NormalizePath<Router>;
 
 /// Puts the stack around `routes`. From the outside in: the path without a trailing slash, request id and log line,
 /// problem documents, security headers, CORS, panics, body limit, the guard (session, idempotency keys, limits).
-pub fn stack(routes: Routes, app: &App) -> Service {
+pub fn stack(routes: Routes, app: &Arc<AppState>) -> Service {
     let layers = ServiceBuilder::new()
         .layer(from_fn(trace))
         .layer(cors(&app.config.cors_allowed_origins))
         .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| panicked(panic.as_ref())))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(from_fn_with_state(Door::new(app, &routes), guard));
+        .layer(from_fn_with_state(GuardState::new(app, &routes), guard));
     NormalizePathLayer::trim_trailing_slash().layer(routes.router.with_state(app.clone()).layer(layers))
 }
 

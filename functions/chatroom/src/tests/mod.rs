@@ -2,11 +2,11 @@
 
 mod idempotency;
 mod isolation;
+mod owner_actions;
 mod quota;
 mod rooms;
 mod search;
 mod sending;
-mod steering;
 
 use testkit::TestApp;
 

@@ -6,7 +6,7 @@ use clients::table::jobs::JobRecord;
 use domain::MessageId;
 use domain::message::{ErrorCode, ProcessingStatus};
 use serde_json::{Value, json};
-use store::messages::operating;
+use store::messages::admin;
 use testkit::{Person, TestApp};
 
 async fn start() -> (TestApp, Person) {
@@ -196,7 +196,7 @@ async fn anybody_sees_how_many_messages_are_in_which_state() {
     ))
     .await;
     let db = app.app.db().await.unwrap();
-    let counts = operating::count_backlog(&db, app.app.clock.now()).await.unwrap();
+    let counts = admin::count_backlog(&db, app.app.clock.now()).await.unwrap();
     assert_eq!((counts.waiting, counts.active, counts.delayed), (1, 1, 1));
 
     let table = app.app.table().unwrap();

@@ -1,8 +1,8 @@
 //! Answering, in this process: real Postgres and Redis, a queue and a model that do what the test says.
 
-mod admission;
 mod answering;
 mod deliveries;
+mod model_rate_limit;
 mod records;
 mod waiting;
 

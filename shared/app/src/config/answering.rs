@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clients::redis::admission::BreakerSettings;
+use clients::redis::model_rate_limit::BreakerSettings;
 use domain::model_quota::ModelQuota;
 use secrecy::SecretString;
 

@@ -16,9 +16,9 @@ use secrecy::SecretString;
 pub use self::answering::{GeminiSettings, WorkerSettings};
 pub use self::billing::BillingSettings;
 pub use self::codes::{CodeSettings, OtpDelivery, TestNumber};
+use crate::dependency::DependencyKind;
 use crate::env::{ConfigError, Env};
-use crate::need::Kind;
-use crate::{Need, duration};
+use crate::{Dependency, duration};
 
 /// What kind of deployment this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct RateLimits {
     pub pro: Limit,
 }
 
-/// The whole configuration. What a function does not [`Need`] is empty where it is not set.
+/// The whole configuration. What a function does not [`Dependency`] is empty where it is not set.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// What kind of deployment this is.
@@ -96,7 +96,7 @@ impl Config {
     ///
     /// # Errors
     /// Naming every variable that is missing or wrong.
-    pub fn from_env(needs: &[Need]) -> Result<Self, ConfigError> {
+    pub fn from_env(needs: &[Dependency]) -> Result<Self, ConfigError> {
         Self::from_lookup(needs, &|name| std::env::var(name).ok())
     }
 
@@ -104,23 +104,30 @@ impl Config {
     ///
     /// # Errors
     /// Naming every variable that is missing or wrong.
-    pub fn from_lookup(needs: &[Need], lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+    pub fn from_lookup(
+        needs: &[Dependency],
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
         let needs = |kind| needs.iter().any(|need| need.kind == kind);
         let env = &mut Env::new(lookup);
         let environment = env.parsed("ENVIRONMENT", Environment::Production, environment);
-        let (jwt_secret, jwt_previous_secret) = jwt_secrets(env, needs(Kind::Tokens));
-        let codes = CodeSettings::read(env, needs(Kind::Codes), environment);
-        let sends_text = needs(Kind::Codes) && codes.delivery == OtpDelivery::Sns;
+        let (jwt_secret, jwt_previous_secret) = jwt_secrets(env, needs(DependencyKind::Tokens));
+        let codes = CodeSettings::read(env, needs(DependencyKind::Codes), environment);
+        let sends_text = needs(DependencyKind::Codes) && codes.delivery == OtpDelivery::Sns;
         let config = Self {
             environment,
             database_url: env.secret(
                 "DATABASE_URL",
-                needs(Kind::Database),
+                needs(DependencyKind::Database),
                 "postgres://user:password@host/database",
             ),
             migration_database_url: env.get("MIGRATION_DATABASE_URL").map(Into::into),
             database_pool_size: env.number("DATABASE_POOL_SIZE", 2, 1),
-            redis_url: env.secret("REDIS_URL", needs(Kind::Redis), "redis://host:6379, or rediss:// for TLS"),
+            redis_url: env.secret(
+                "REDIS_URL",
+                needs(DependencyKind::Redis),
+                "redis://host:6379, or rediss:// for TLS",
+            ),
             jwt_secret,
             jwt_previous_secret,
             jwt_lifetime: env.parsed("JWT_EXPIRES_IN", Duration::from_hours(7 * 24), duration::parse),
@@ -141,29 +148,40 @@ impl Config {
                 region: env.required(
                     "AWS_REGION",
                     sends_text
-                        || [Kind::Queue, Kind::DeadLetters, Kind::Keys, Kind::Table].into_iter().any(needs),
+                        || [
+                            DependencyKind::Queue,
+                            DependencyKind::DeadLetters,
+                            DependencyKind::IdempotencyStore,
+                            DependencyKind::Table,
+                        ]
+                        .into_iter()
+                        .any(needs),
                     "for example eu-central-1",
                 ),
                 endpoint_url: env.get("AWS_ENDPOINT_URL"),
             },
             dead_letter_queue_url: env.required(
                 "MESSAGE_DEAD_LETTER_QUEUE_URL",
-                needs(Kind::DeadLetters),
+                needs(DependencyKind::DeadLetters),
                 "the address of the SQS dead-letter queue",
             ),
             message_queue_url: env.required(
                 "MESSAGE_QUEUE_URL",
-                needs(Kind::Queue),
+                needs(DependencyKind::Queue),
                 "the address of the SQS queue",
             ),
             table_name: env.required(
                 "TABLE_NAME",
-                needs(Kind::Keys) || needs(Kind::Table),
+                needs(DependencyKind::IdempotencyStore) || needs(DependencyKind::Table),
                 "the name of the DynamoDB table",
             ),
-            gemini: GeminiSettings::read(env, needs(Kind::Gemini)),
+            gemini: GeminiSettings::read(env, needs(DependencyKind::Gemini)),
             worker: WorkerSettings::read(env),
-            billing: BillingSettings::read(env, needs(Kind::Stripe), needs(Kind::StripeWebhooks)),
+            billing: BillingSettings::read(
+                env,
+                needs(DependencyKind::Stripe),
+                needs(DependencyKind::StripeWebhooks),
+            ),
         };
         std::mem::replace(env, Env::new(lookup)).finish(config)
     }

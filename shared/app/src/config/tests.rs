@@ -3,20 +3,20 @@
 use super::*;
 use secrecy::ExposeSecret;
 
-const ALL: [Need; 10] = [
-    Need::DATABASE,
-    Need::REDIS,
-    Need::TOKENS,
-    Need::CODES,
-    Need::QUEUE,
-    Need::DEAD_LETTERS,
-    Need::TABLE,
-    Need::GEMINI,
-    Need::STRIPE,
-    Need::STRIPE_WEBHOOKS,
+const ALL: [Dependency; 10] = [
+    Dependency::DATABASE,
+    Dependency::REDIS,
+    Dependency::TOKENS,
+    Dependency::CODES,
+    Dependency::QUEUE,
+    Dependency::DEAD_LETTERS,
+    Dependency::TABLE,
+    Dependency::GEMINI,
+    Dependency::STRIPE,
+    Dependency::STRIPE_WEBHOOKS,
 ];
 
-fn read(needs: &[Need], vars: &[(&str, &str)]) -> Result<Config, String> {
+fn read(needs: &[Dependency], vars: &[(&str, &str)]) -> Result<Config, String> {
     let lookup = |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
     Config::from_lookup(needs, &lookup).map_err(|error| error.to_string())
 }
@@ -44,7 +44,7 @@ fn a_refusal_names_everything_that_is_missing() {
 
 #[test]
 fn a_function_is_asked_only_for_what_it_needs() {
-    let config = read(&[Need::DATABASE], &[("DATABASE_URL", "postgres://h/d")]).unwrap();
+    let config = read(&[Dependency::DATABASE], &[("DATABASE_URL", "postgres://h/d")]).unwrap();
     assert_eq!(config.environment, Environment::Production);
     assert_eq!((config.daily_limits.basic, config.daily_limits.pro), (5, 1_000));
     assert_eq!(config.jwt_lifetime.as_secs(), 604_800);
@@ -60,7 +60,7 @@ fn wrong_values_are_refused_by_name_and_not_repeated() {
         ("BASIC_DAILY_MESSAGE_LIMIT", "-1"),
         ("DATABASE_POOL_SIZE", "0"),
     ];
-    let message = read(&[Need::TOKENS], &wrong).unwrap_err();
+    let message = read(&[Dependency::TOKENS], &wrong).unwrap_err();
     for (name, value) in wrong {
         assert!(message.contains(&format!("{name}: must")), "{name} in {message}");
         assert!(!message.contains(&format!(" {value} ")), "{value} in {message}");
@@ -71,7 +71,7 @@ fn wrong_values_are_refused_by_name_and_not_repeated() {
 fn two_secrets_for_tokens_are_read_while_one_is_replaced() {
     let (new, old) = ("n".repeat(32), "o".repeat(32));
     let secrets = |text: &str| {
-        read(&[Need::TOKENS], &[("JWT_SECRET", text)]).map(|config| {
+        read(&[Dependency::TOKENS], &[("JWT_SECRET", text)]).map(|config| {
             let previous = config.jwt_previous_secret.map(|secret| secret.expose_secret().to_owned());
             (config.jwt_secret.expose_secret().to_owned(), previous)
         })
@@ -87,7 +87,7 @@ fn two_secrets_for_tokens_are_read_while_one_is_replaced() {
 fn codes_in_answers_are_refused_in_production() {
     let delivery = |environment, delivery| {
         let vars = [("ENVIRONMENT", environment), ("OTP_DELIVERY", delivery), ("AWS_REGION", "eu-central-1")];
-        read(&[Need::CODES], &vars).map(|config| config.codes.delivery)
+        read(&[Dependency::CODES], &vars).map(|config| config.codes.delivery)
     };
     assert!(delivery("production", "response").unwrap_err().contains("OTP_DELIVERY"));
     assert!(delivery("production", "").unwrap_err().contains("OTP_DELIVERY"));
@@ -95,14 +95,14 @@ fn codes_in_answers_are_refused_in_production() {
     assert_eq!(delivery("staging", "response"), Ok(OtpDelivery::Response));
     assert_eq!(delivery("local", ""), Ok(OtpDelivery::Response));
     assert!(delivery("local", "pigeon").unwrap_err().contains("OTP_DELIVERY: must"));
-    let nowhere = read(&[Need::CODES], &[("OTP_DELIVERY", "sns")]).unwrap_err();
+    let nowhere = read(&[Dependency::CODES], &[("OTP_DELIVERY", "sns")]).unwrap_err();
     assert!(nowhere.contains("AWS_REGION: is missing"), "{nowhere}");
 }
 
 #[test]
 fn countries_and_test_numbers_are_read_or_refused_by_name() {
     let codes = |name, value| {
-        read(&[Need::CODES], &[("ENVIRONMENT", "local"), (name, value)]).map(|config| config.codes)
+        read(&[Dependency::CODES], &[("ENVIRONMENT", "local"), (name, value)]).map(|config| config.codes)
     };
     assert_eq!(codes("OTP_COUNTRIES", "DE, at").unwrap().countries, ["DE", "AT"]);
     assert!(codes("OTP_COUNTRIES", "Germany").unwrap_err().contains("OTP_COUNTRIES: must"));
@@ -118,7 +118,7 @@ fn countries_and_test_numbers_are_read_or_refused_by_name() {
 #[test]
 fn a_webhook_secret_that_verifies_anything_is_refused() {
     let secrets = |value| {
-        read(&[Need::STRIPE_WEBHOOKS], &[("STRIPE_WEBHOOK_SECRET", value)])
+        read(&[Dependency::STRIPE_WEBHOOKS], &[("STRIPE_WEBHOOK_SECRET", value)])
             .map(|config| config.billing.webhook_secrets.len())
     };
     for missing in ["", "   "] {
@@ -152,6 +152,6 @@ fn what_people_pay_by_is_read_or_refused_by_name() {
 
 #[test]
 fn secrets_stay_out_of_debug() {
-    let config = read(&[Need::GEMINI], &[("GEMINI_API_KEY", "AIza-secret")]).unwrap();
+    let config = read(&[Dependency::GEMINI], &[("GEMINI_API_KEY", "AIza-secret")]).unwrap();
     assert!(!format!("{config:?}").contains("AIza-secret"));
 }

@@ -23,7 +23,7 @@ pub struct Activity {
     /// For how long it has been known that a sweep found nothing to do at just this number.
     pub seen_for: Option<Duration>,
     /// Whether a second one did, not long ago.
-    pub is_quiet: bool,
+    pub is_idle: bool,
 }
 
 impl Redis {
@@ -39,7 +39,7 @@ impl Redis {
         let count = count.unwrap_or_else(|| "0".to_owned());
         let left = Duration::from_millis(left.try_into().unwrap_or_default());
         let seen_for = seen.filter(|seen| *seen == count).map(|_| MEMORY.saturating_sub(left));
-        Ok(Activity { is_quiet: quiet.as_ref() == Some(&count), seen_for, count })
+        Ok(Activity { is_idle: quiet.as_ref() == Some(&count), seen_for, count })
     }
 
     /// Counts somebody who has asked for something past the guard, or whom it could not count.
@@ -64,7 +64,7 @@ impl Redis {
     ///
     /// # Errors
     /// When Redis does not answer.
-    pub async fn keep_quiet(&self, activity: &Activity, rest: Duration) -> Result<(), RedisUnavailable> {
+    pub async fn keep_idle(&self, activity: &Activity, rest: Duration) -> Result<(), RedisUnavailable> {
         self.keep(QUIET, activity, rest).await
     }
 

@@ -41,7 +41,7 @@ impl Bucket {
 
 /// What a limit says of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict {
+pub struct RateLimitDecision {
     /// The limit.
     pub limit: Limit,
     /// Requests left after this one.
@@ -52,10 +52,10 @@ pub struct Verdict {
     pub retry_after: Option<Duration>,
 }
 
-/// A verdict as scripts answer it: requests left, ms until full, ms until the next is let through (0: it is).
+/// A decision as scripts answer it: requests left, ms until full, ms until the next is let through (0: it is).
 pub(super) type Told = (u32, u64, u64);
 
-impl Verdict {
+impl RateLimitDecision {
     pub(super) fn read(limit: Limit, (remaining, resets, wait): Told) -> Self {
         Self {
             limit,
@@ -120,12 +120,12 @@ impl Redis {
     ///
     /// # Errors
     /// When Redis does not answer.
-    pub async fn take(&self, buckets: &[Bucket]) -> Result<Vec<Verdict>, RedisUnavailable> {
+    pub async fn take(&self, buckets: &[Bucket]) -> Result<Vec<RateLimitDecision>, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
         add_take(&mut pipeline, buckets);
         add_activity(&mut pipeline);
         let (told,): (Vec<Told>,) = self.run(&pipeline).await?;
-        Ok(verdicts(buckets, told))
+        Ok(decisions(buckets, told))
     }
 }
 
@@ -137,6 +137,6 @@ pub(super) fn add_take(pipeline: &mut ::redis::Pipeline, buckets: &[Bucket]) {
 }
 
 /// What was told of each of `buckets`.
-pub(super) fn verdicts(buckets: &[Bucket], told: Vec<Told>) -> Vec<Verdict> {
-    buckets.iter().zip(told).map(|(bucket, told)| Verdict::read(bucket.limit, told)).collect()
+pub(super) fn decisions(buckets: &[Bucket], told: Vec<Told>) -> Vec<RateLimitDecision> {
+    buckets.iter().zip(told).map(|(bucket, told)| RateLimitDecision::read(bucket.limit, told)).collect()
 }

@@ -4,12 +4,12 @@
 //! frozen it times out on every command and never opens another.
 
 pub mod activity;
-pub mod admission;
 pub mod answers;
 pub mod attempts;
 pub mod chatroom_list;
 pub mod codes;
 pub mod limits;
+pub mod model_rate_limit;
 pub mod price;
 pub mod queue_status;
 pub mod sessions;

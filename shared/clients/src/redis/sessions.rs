@@ -11,7 +11,7 @@ use domain::plan::Tier;
 use domain::{SessionId, UserId};
 
 use super::activity::add_activity;
-use super::limits::{Bucket, Limit, Told, Verdict, add_take, gcra, numbers, verdicts};
+use super::limits::{Bucket, Limit, RateLimitDecision, Told, add_take, decisions, gcra, numbers};
 use super::{Redis, RedisUnavailable};
 
 /// How long a session that was seen to last is taken to last, counted from before it was looked at.
@@ -123,7 +123,7 @@ impl Redis {
         &self,
         shared: &[Bucket],
         claim: &Claim,
-    ) -> Result<(Lookup, Vec<Verdict>), RedisUnavailable> {
+    ) -> Result<(Lookup, Vec<RateLimitDecision>), RedisUnavailable> {
         let own = claim.bucket(Tier::Basic);
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("EVAL").arg(TAKE_FOR).arg(shared.len() + 2).arg(key(claim.session)).arg(own.key());
@@ -139,7 +139,7 @@ impl Redis {
             _ => Some(claim.bucket(Tier::Pro)),
         };
         let buckets: Vec<Bucket> = shared.iter().cloned().chain(own).collect();
-        Ok((read(state), verdicts(&buckets, told)))
+        Ok((read(state), decisions(&buckets, told)))
     }
 
     /// What is known of a claimed session, at no cost to any limit.
@@ -165,7 +165,7 @@ impl Redis {
         session: &CachedSession,
         age: Duration,
         buckets: &[Bucket],
-    ) -> Result<Vec<Verdict>, RedisUnavailable> {
+    ) -> Result<Vec<RateLimitDecision>, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
         let left = u64::try_from(LIFETIME.saturating_sub(age).as_millis()).unwrap_or(0);
         if left > 0 {
@@ -175,7 +175,7 @@ impl Redis {
         }
         add_take(&mut pipeline, buckets);
         let (told,): (Vec<Told>,) = self.run(&pipeline).await?;
-        Ok(verdicts(buckets, told))
+        Ok(decisions(buckets, told))
     }
 
     /// Forgets whatever is known of a session.

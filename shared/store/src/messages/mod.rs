@@ -1,13 +1,13 @@
 //! `messages`: what people wrote and what the model answered.
 //!
-//! [`sending`] and [`steering`] are the client's side of a message's life, [`answering`] the worker's, [`sweeping`] the
-//! sweeper's, [`operating`] the operator's; [`searching`] finds and reads what was written.
+//! [`sending`] and [`owner_actions`] are the client's side of a message's life, [`answering`] the worker's, [`sweeping`] the
+//! sweeper's, [`admin`] the operator's; [`searching`] finds and reads what was written.
 
+pub mod admin;
 pub mod answering;
-pub mod operating;
+pub mod owner_actions;
 pub mod searching;
 pub mod sending;
-pub mod steering;
 pub mod sweeping;
 
 use chrono::{DateTime, Utc};

@@ -11,7 +11,7 @@ use domain::{ChatroomId, MessageId};
 use tokio_postgres::Row;
 
 use crate::StoreError;
-use crate::messages::operating::{self, Progress};
+use crate::messages::admin::{self, Progress};
 
 /// A message to be put on the queue again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub async fn take_stranded(
 ///
 /// # Errors
 /// When Postgres does not answer.
-pub async fn bury(
+pub async fn fail_dead_letter(
     db: &impl GenericClient,
     message: MessageId,
     code: ErrorCode,
@@ -87,7 +87,7 @@ pub async fn bury(
             FROM buried WHERE d.user_id = buried.user_id AND d.day = buried.quota_day
         )
         SELECT {} FROM buried",
-        operating::COLUMNS
+        admin::COLUMNS
     );
     let statement = db.prepare_cached(&sql).await?;
     let row =

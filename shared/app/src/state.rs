@@ -1,6 +1,5 @@
-//! [`App`]: what handlers share. Making one connects to nothing.
+//! [`AppState`]: the connections that handlers share. Building one opens no connection.
 
-use std::ops::Deref;
 use std::sync::Arc;
 
 use clients::aws::SdkConfig;
@@ -16,25 +15,22 @@ use secrecy::ExposeSecret;
 use store::{Client, Database, DatabaseConfig, StoreError};
 use thiserror::Error;
 
-use crate::need::Kind;
-use crate::{BillingSettings, Clock, Config, Need, OtpDelivery, Tokens};
+use crate::dependency::DependencyKind;
+use crate::{BillingSettings, Clock, Config, Dependency, OtpDelivery, Tokens};
 
-/// A handler uses what its function's list of [`Need`]s does not name: a mistake of ours.
+/// A handler uses what its function's list of [`Dependency`]s does not name: a mistake of ours.
 #[derive(Debug, Error)]
 #[error("this function is not set up for {0:?}")]
-pub struct NotConfigured(Kind);
+pub struct NotConfigured(DependencyKind);
 
 /// A part cannot be made out of the configuration.
 #[derive(Debug, Error)]
 #[error("the configuration is not usable: {0}")]
 pub struct SetupError(String);
 
-/// What handlers share; cloning it is cheap.
-#[derive(Clone)]
-pub struct App(Arc<Parts>);
-
-/// The parts of an [`App`]. Those that not every function has are optional.
-pub struct Parts {
+/// The connections that handlers share, as an `Arc<AppState>`. A function has only those that its list of
+/// dependencies names.
+pub struct AppState {
     /// The configuration.
     pub config: Config,
     /// The time.
@@ -52,7 +48,7 @@ pub struct Parts {
     /// Text messages, where codes are sent by them.
     pub sms: Option<Arc<dyn SmsSender>>,
     /// The records of requests with an `Idempotency-Key`.
-    pub keys: Option<Arc<dyn IdempotencyKeys>>,
+    pub idempotency_store: Option<Arc<dyn IdempotencyKeys>>,
     /// The DynamoDB table.
     pub table: Option<Table>,
     /// Gemini.
@@ -61,28 +57,14 @@ pub struct Parts {
     pub stripe: Option<Stripe>,
 }
 
-impl Deref for App {
-    type Target = Parts;
-
-    fn deref(&self) -> &Parts {
-        &self.0
-    }
-}
-
-impl From<Parts> for App {
-    fn from(parts: Parts) -> Self {
-        Self(Arc::new(parts))
-    }
-}
-
-impl Parts {
+impl AppState {
     /// The parts that a function with these `needs` uses; the others are left out, for making a client costs time at
     /// every cold start.
     ///
     /// # Errors
     /// When an address cannot be read.
-    pub fn new(config: Config, needs: &[Need]) -> Result<Self, SetupError> {
-        let parts = Self {
+    pub fn new(config: Config, needs: &[Dependency]) -> Result<Self, SetupError> {
+        let state = Self {
             clock: Clock::default(),
             database: database(&config)?,
             redis: Redis::new(config.redis_url.expose_secret()).map_err(setup)?,
@@ -90,23 +72,23 @@ impl Parts {
             queue: None,
             dead_letters: None,
             sms: None,
-            keys: None,
+            idempotency_store: None,
             table: None,
             model: None,
             stripe: None,
             config,
         };
-        let mut setup = Setup { parts, aws: None };
+        let mut setup = Setup { state, aws: None };
         for need in needs {
             (need.make)(&mut setup)?;
         }
-        Ok(setup.parts)
+        Ok(setup.state)
     }
 }
 
-/// Parts in the making.
+/// An [`AppState`] being built.
 pub(crate) struct Setup {
-    parts: Parts,
+    state: AppState,
     /// What the clients for AWS share.
     aws: Option<SdkConfig>,
 }
@@ -116,7 +98,7 @@ impl Setup {
         if let Some(aws) = &self.aws {
             return Ok(aws.clone());
         }
-        let aws = self.parts.config.aws.load().map_err(setup)?;
+        let aws = self.state.config.aws.load().map_err(setup)?;
         Ok(self.aws.insert(aws).clone())
     }
 }
@@ -129,56 +111,56 @@ pub(crate) fn nothing(_: &mut Setup) -> Result<(), SetupError> {
 
 #[expect(clippy::unnecessary_wraps, reason = "one of many that make something")]
 pub(crate) fn tokens(setup: &mut Setup) -> Result<(), SetupError> {
-    setup.parts.tokens = Some(Tokens::of(&setup.parts.config));
+    setup.state.tokens = Some(Tokens::of(&setup.state.config));
     Ok(())
 }
 
 pub(crate) fn sms(setup: &mut Setup) -> Result<(), SetupError> {
-    if setup.parts.config.codes.delivery == OtpDelivery::Sns {
-        let sender = SnsSender::new(&setup.aws()?, setup.parts.config.codes.sender_id.clone());
-        setup.parts.sms = Some(Arc::new(sender));
+    if setup.state.config.codes.delivery == OtpDelivery::Sns {
+        let sender = SnsSender::new(&setup.aws()?, setup.state.config.codes.sender_id.clone());
+        setup.state.sms = Some(Arc::new(sender));
     }
     Ok(())
 }
 
 pub(crate) fn queue(setup: &mut Setup) -> Result<(), SetupError> {
-    let queue = SqsQueue::new(&setup.aws()?, &setup.parts.config.message_queue_url);
-    setup.parts.queue = Some(Arc::new(queue));
+    let queue = SqsQueue::new(&setup.aws()?, &setup.state.config.message_queue_url);
+    setup.state.queue = Some(Arc::new(queue));
     Ok(())
 }
 
 pub(crate) fn dead_letters(setup: &mut Setup) -> Result<(), SetupError> {
-    let queue = SqsQueue::new(&setup.aws()?, &setup.parts.config.dead_letter_queue_url);
-    setup.parts.dead_letters = Some(Arc::new(queue));
+    let queue = SqsQueue::new(&setup.aws()?, &setup.state.config.dead_letter_queue_url);
+    setup.state.dead_letters = Some(Arc::new(queue));
     Ok(())
 }
 
-pub(crate) fn keys(setup: &mut Setup) -> Result<(), SetupError> {
-    let table = Table::new(&setup.aws()?, &setup.parts.config.table_name);
-    setup.parts.keys = Some(Arc::new(table));
+pub(crate) fn idempotency_store(setup: &mut Setup) -> Result<(), SetupError> {
+    let table = Table::new(&setup.aws()?, &setup.state.config.table_name);
+    setup.state.idempotency_store = Some(Arc::new(table));
     Ok(())
 }
 
 pub(crate) fn table(setup: &mut Setup) -> Result<(), SetupError> {
-    setup.parts.table = Some(Table::new(&setup.aws()?, &setup.parts.config.table_name));
+    setup.state.table = Some(Table::new(&setup.aws()?, &setup.state.config.table_name));
     Ok(())
 }
 
 pub(crate) fn gemini(setup: &mut Setup) -> Result<(), SetupError> {
-    let settings = &setup.parts.config.gemini;
+    let settings = &setup.state.config.gemini;
     let client = Gemini::new(GeminiConfig {
         base_url: settings.base_url.clone(),
         api_key: settings.api_key.clone(),
         timeout: settings.timeout,
     });
-    setup.parts.model = Some(Arc::new(client.map_err(self::setup)?));
+    setup.state.model = Some(Arc::new(client.map_err(self::setup)?));
     Ok(())
 }
 
 pub(crate) fn stripe(setup: &mut Setup) -> Result<(), SetupError> {
-    let BillingSettings { base_url, secret_key, .. } = &setup.parts.config.billing;
+    let BillingSettings { base_url, secret_key, .. } = &setup.state.config.billing;
     let config = StripeConfig { base_url: base_url.clone(), secret_key: secret_key.clone() };
-    setup.parts.stripe = Some(Stripe::new(&config).map_err(self::setup)?);
+    setup.state.stripe = Some(Stripe::new(&config).map_err(self::setup)?);
     Ok(())
 }
 
@@ -192,7 +174,7 @@ fn setup(error: impl std::fmt::Display) -> SetupError {
     SetupError(error.to_string())
 }
 
-impl App {
+impl AppState {
     /// A connection to Postgres.
     ///
     /// # Errors
@@ -206,7 +188,7 @@ impl App {
     /// # Errors
     /// When this function was not set up for it.
     pub fn tokens(&self) -> Result<&Tokens, NotConfigured> {
-        self.tokens.as_ref().ok_or(NotConfigured(Kind::Tokens))
+        self.tokens.as_ref().ok_or(NotConfigured(DependencyKind::Tokens))
     }
 
     /// The queue.
@@ -214,7 +196,7 @@ impl App {
     /// # Errors
     /// When this function was not set up for it.
     pub fn queue(&self) -> Result<&dyn JobQueue, NotConfigured> {
-        self.queue.as_deref().ok_or(NotConfigured(Kind::Queue))
+        self.queue.as_deref().ok_or(NotConfigured(DependencyKind::Queue))
     }
 
     /// The dead-letter queue.
@@ -222,7 +204,7 @@ impl App {
     /// # Errors
     /// When this function was not set up for it.
     pub fn dead_letters(&self) -> Result<&dyn DeadLetterQueue, NotConfigured> {
-        self.dead_letters.as_deref().ok_or(NotConfigured(Kind::DeadLetters))
+        self.dead_letters.as_deref().ok_or(NotConfigured(DependencyKind::DeadLetters))
     }
 
     /// Text messages.
@@ -230,15 +212,15 @@ impl App {
     /// # Errors
     /// When this function was not set up for them.
     pub fn sms(&self) -> Result<&dyn SmsSender, NotConfigured> {
-        self.sms.as_deref().ok_or(NotConfigured(Kind::Codes))
+        self.sms.as_deref().ok_or(NotConfigured(DependencyKind::Codes))
     }
 
     /// The records of requests with an `Idempotency-Key`.
     ///
     /// # Errors
     /// When this function was not set up for them.
-    pub fn keys(&self) -> Result<&dyn IdempotencyKeys, NotConfigured> {
-        self.keys.as_deref().ok_or(NotConfigured(Kind::Keys))
+    pub fn idempotency_store(&self) -> Result<&dyn IdempotencyKeys, NotConfigured> {
+        self.idempotency_store.as_deref().ok_or(NotConfigured(DependencyKind::IdempotencyStore))
     }
 
     /// The table.
@@ -246,7 +228,7 @@ impl App {
     /// # Errors
     /// When this function was not set up for it.
     pub fn table(&self) -> Result<&Table, NotConfigured> {
-        self.table.as_ref().ok_or(NotConfigured(Kind::Table))
+        self.table.as_ref().ok_or(NotConfigured(DependencyKind::Table))
     }
 
     /// Gemini.
@@ -254,7 +236,7 @@ impl App {
     /// # Errors
     /// When this function was not set up for it.
     pub fn model(&self) -> Result<&dyn LanguageModel, NotConfigured> {
-        self.model.as_deref().ok_or(NotConfigured(Kind::Gemini))
+        self.model.as_deref().ok_or(NotConfigured(DependencyKind::Gemini))
     }
 
     /// Stripe.
@@ -262,6 +244,6 @@ impl App {
     /// # Errors
     /// When this function was not set up for it.
     pub fn stripe(&self) -> Result<&Stripe, NotConfigured> {
-        self.stripe.as_ref().ok_or(NotConfigured(Kind::Stripe))
+        self.stripe.as_ref().ok_or(NotConfigured(DependencyKind::Stripe))
     }
 }

@@ -1,9 +1,9 @@
-//! A delivery: which messages it is about, and what SQS is to do with it afterwards.
+//! A delivery: which messages it is about, and what SQS is to do with it deferred.
 
 use std::time::Duration;
 
 use app::telemetry::chain;
-use app::{App, NotConfigured};
+use app::{AppState, NotConfigured};
 use chrono::{DateTime, Utc};
 use domain::job::{Envelope, Job};
 use domain::{MessageId, backoff};
@@ -13,8 +13,8 @@ use thiserror::Error;
 use tracing::{error, info};
 use uuid::Uuid;
 
-use crate::afterwards::Afterwards;
 use crate::attempt::Attempt;
+use crate::deferred::Deferred;
 
 /// What must be left of the function's time after Gemini's time-out, to store the answer.
 pub(crate) const STORE_MARGIN: Duration = Duration::from_secs(10);
@@ -48,11 +48,11 @@ pub(crate) enum Fault {
 /// Answers the message that `body` names, and before it what else waits in its room; nothing is begun that could not end
 /// before `deadline`.
 pub(crate) async fn answer(
-    app: &App,
+    app: &AppState,
     body: &str,
     receive_count: i32,
     deadline: DateTime<Utc>,
-    afterwards: &Afterwards,
+    deferred: &Deferred,
 ) -> Outcome {
     let envelope: Envelope = match serde_json::from_str(body) {
         Ok(envelope) => envelope,
@@ -63,7 +63,7 @@ pub(crate) async fn answer(
         }
     };
     let Job::AnswerMessage { message_id } = envelope.job;
-    catch_up(app, message_id, deadline, afterwards).await.unwrap_or_else(|fault| {
+    catch_up(app, message_id, deadline, deferred).await.unwrap_or_else(|fault| {
         error!(error = chain(&fault), message.id = %message_id, receive_count, "an attempt broke off");
         // Ever longer: an outage must not use up the deliveries after which a job is a dead letter.
         Outcome::Later(Some(backoff::delay(receive_count, FAULT_DELAY, 0.0, None)))
@@ -72,10 +72,10 @@ pub(crate) async fn answer(
 
 /// Answers the unfinished messages of a room in their order, up to the one `delivered`.
 async fn catch_up(
-    app: &App,
+    app: &AppState,
     delivered: MessageId,
     deadline: DateTime<Utc>,
-    afterwards: &Afterwards,
+    deferred: &Deferred,
 ) -> Result<Outcome, Fault> {
     loop {
         let (now, timeout) = (app.clock.now(), app.config.gemini.timeout);
@@ -101,7 +101,7 @@ async fn catch_up(
             }
         };
         let lease = Lease { message_id: work.message_id, owner };
-        let outcome = Attempt::new(app, lease, &work, deadline, afterwards).run(work).await?;
+        let outcome = Attempt::new(app, lease, &work, deadline, deferred).run(work).await?;
         if outcome != Outcome::Done || lease.message_id == delivered {
             return Ok(outcome);
         }

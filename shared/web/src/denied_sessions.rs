@@ -12,9 +12,9 @@ const CAPACITY: usize = 1_000;
 
 /// Until when each of them need not come back.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<HashMap<SessionId, Instant>>);
+pub(crate) struct DeniedSessions(Mutex<HashMap<SessionId, Instant>>);
 
-impl Refusals {
+impl DeniedSessions {
     /// Remembers for as long as `wait` that `session` was turned away. Where too many are, the others are forgotten.
     pub(crate) fn remember(&self, session: SessionId, wait: Duration) {
         let mut refusals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,7 +43,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_refusal_is_remembered_until_its_wait_is_over() {
         let session = || SessionId(Uuid::new_v4());
-        let (refusals, one, another) = (Refusals::default(), session(), session());
+        let (refusals, one, another) = (DeniedSessions::default(), session(), session());
         refusals.remember(one, Duration::from_secs(2));
         assert!(refusals.hold(one) && !refusals.hold(another));
         tokio::time::advance(Duration::from_secs(2)).await;

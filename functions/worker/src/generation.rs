@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use app::{App, NotConfigured};
+use app::{AppState, NotConfigured};
 use chrono::{DateTime, Utc};
 use clients::gemini::{Answer, GenerateError, Prompt};
-use clients::redis::admission::Ask;
+use clients::redis::model_rate_limit::Ask;
 use domain::history::estimate_tokens;
 use domain::model_quota::{Admission, WaitReason};
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::admission;
+use crate::model_rate_limit;
 
 /// What a turn costs beyond its text, in tokens.
 const TURN_TOKENS: usize = 4;
@@ -42,7 +42,7 @@ pub(crate) enum Asked {
 }
 
 /// Asks the model in the prompt, or the fallback; all calls together take no longer than one may.
-pub(crate) async fn ask(app: &App, question: &mut Question) -> Result<Asked, NotConfigured> {
+pub(crate) async fn ask(app: &AppState, question: &mut Question) -> Result<Asked, NotConfigured> {
     let (model, settings) = (app.model()?, &app.config.gemini);
     let tokens = settings.quota.reservation(estimate(&question.prompt));
     let until_deadline = (question.deadline - app.clock.now()).to_std().unwrap_or_default();
@@ -60,7 +60,7 @@ pub(crate) async fn ask(app: &App, question: &mut Question) -> Result<Asked, Not
             has_waited: question.waiting_since.is_some(),
             patience: question.patience,
         };
-        match admission::admit(app, ask).await {
+        match model_rate_limit::admit(app, ask).await {
             Admission::Go => {}
             Admission::Wait(delay, reason) => return Ok(Asked::Wait(delay, reason)),
             Admission::Exhausted => {
@@ -78,7 +78,7 @@ pub(crate) async fn ask(app: &App, question: &mut Question) -> Result<Asked, Not
                 if next.is_some() =>
             {
                 warn!(error = app::telemetry::chain(error), "asking the fallback model instead");
-                admission::settle(app, name, question.call, &result).await;
+                model_rate_limit::settle(app, name, question.call, &result).await;
             }
             _ => return Ok(Asked::Made(name.clone(), result)),
         }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use app::App;
+use app::AppState;
 use app::telemetry::chain;
 use clients::gemini::{Answer, GenerateError};
-use clients::redis::admission::{Ask, Settlement};
+use clients::redis::model_rate_limit::{Ask, Settlement};
 use domain::model_quota::{Admission, CallLog};
 use tracing::warn;
 use uuid::Uuid;
@@ -19,7 +19,7 @@ fn logs() -> MutexGuard<'static, HashMap<String, CallLog>> {
 }
 
 /// Whether the call `ask` may be made.
-pub(crate) async fn admit(app: &App, ask: Ask<'_>) -> Admission {
+pub(crate) async fn admit(app: &AppState, ask: Ask<'_>) -> Admission {
     let (settings, now) = (&app.config.gemini, app.clock.now());
     let admission = match app.redis.admit(ask, settings.quota).await {
         Ok(admission) => admission,
@@ -36,7 +36,7 @@ pub(crate) async fn admit(app: &App, ask: Ask<'_>) -> Admission {
 }
 
 /// Tells the other workers how a call ended.
-pub(crate) async fn settle(app: &App, model: &str, call: Uuid, result: &Result<Answer, GenerateError>) {
+pub(crate) async fn settle(app: &AppState, model: &str, call: Uuid, result: &Result<Answer, GenerateError>) {
     let settled = app.redis.settle(model, call, settlement(result), app.config.gemini.breaker).await;
     if let Err(error) = settled {
         warn!(error = chain(&error), model, "how a call ended is not shared");

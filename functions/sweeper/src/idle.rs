@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::App;
+use app::AppState;
 use app::telemetry::chain;
 use clients::redis::activity::Activity;
 use store::messages::sweeping::{self, Pending};
@@ -17,14 +17,14 @@ const LONGEST: Duration = Duration::from_mins(55);
 pub(crate) const APART: Duration = Duration::from_secs(40);
 
 /// What is known of it; `None` where Redis cannot be asked, and there is a sweep then.
-pub(crate) async fn find(app: &App) -> Option<Activity> {
+pub(crate) async fn find(app: &AppState) -> Option<Activity> {
     let found = app.redis.find_activity().await;
     found.inspect_err(|error| warn!(error = chain(error), "swept without knowing whether it is quiet")).ok()
 }
 
 /// Remembers that a sweep found nothing to do. Once that has been so for as long as `apart`, with nobody having asked for anything in
 /// between, there is no sweep until somebody does, or until a time that is set for something.
-pub(crate) async fn keep(app: &App, activity: &Activity, apart: Duration) -> Result<(), SweepError> {
+pub(crate) async fn keep(app: &AppState, activity: &Activity, apart: Duration) -> Result<(), SweepError> {
     let now = app.clock.now();
     let Pending { is_anything, next_review_at } = sweeping::find_pending(&app.db().await?).await?;
     let next = next_review_at.map(|next| (next - now).to_std().unwrap_or_default());
@@ -37,7 +37,7 @@ pub(crate) async fn keep(app: &App, activity: &Activity, apart: Duration) -> Res
         Some(time) if time < apart => Ok(()),
         Some(_) => {
             info!(seconds = rest.as_secs(), "quiet");
-            app.redis.keep_quiet(activity, rest).await
+            app.redis.keep_idle(activity, rest).await
         }
     };
     if let Err(error) = kept {

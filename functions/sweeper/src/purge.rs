@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use app::telemetry::chain;
-use app::{App, BillingError};
+use app::{AppState, BillingError};
 use chrono::{DateTime, Utc};
 use domain::UserId;
 use store::{StoreError, deletion, sessions, subscriptions};
@@ -24,7 +24,7 @@ const ACCOUNTS: i64 = 50;
 const SESSIONS: i64 = 1_000;
 
 /// Deletes what it can in its time, and answers how many accounts are gone.
-pub(crate) async fn purge(app: &App) -> Result<usize, SweepError> {
+pub(crate) async fn purge(app: &AppState) -> Result<usize, SweepError> {
     let (deadline, mut purged) = (Instant::now() + PATIENCE, 0);
     if let Ok(outcome) = timeout_at(deadline, delete(app, &mut purged)).await {
         outcome?;
@@ -34,7 +34,7 @@ pub(crate) async fn purge(app: &App) -> Result<usize, SweepError> {
     Ok(purged)
 }
 
-async fn delete(app: &App, purged: &mut usize) -> Result<(), StoreError> {
+async fn delete(app: &AppState, purged: &mut usize) -> Result<(), StoreError> {
     let now = app.clock.now();
     let begun = {
         let db = app.db().await?;
@@ -55,7 +55,7 @@ async fn delete(app: &App, purged: &mut usize) -> Result<(), StoreError> {
 
 /// Deletes what somebody wrote whatever Stripe says; the account goes with what it pays. Holds no connection while another
 /// is asked for: a pool may have one.
-async fn delete_account(app: &App, user: UserId, now: DateTime<Utc>) -> Result<(), BillingError> {
+async fn delete_account(app: &AppState, user: UserId, now: DateTime<Utc>) -> Result<(), BillingError> {
     deletion::stop_messages(&app.db().await?, user, now).await?;
     let ended = app.sync_subscription(user).await;
     let db = app.db().await?;

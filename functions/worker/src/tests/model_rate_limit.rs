@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clients::redis::admission::{Ask, BreakerSettings, Settlement};
+use clients::redis::model_rate_limit::{Ask, BreakerSettings, Settlement};
 use domain::model_quota::{Admission, ModelQuota, WaitReason};
 use testkit::TestApp;
 use uuid::Uuid;
