@@ -33,11 +33,11 @@ pub(crate) async fn keep(app: &AppState, activity: &Activity, apart: Duration) -
         return Ok(());
     }
     let kept = match activity.seen_for {
-        None => app.redis.keep_seen(activity).await,
+        None => app.redis.record_empty_sweep(activity).await,
         Some(time) if time < apart => Ok(()),
         Some(_) => {
             info!(seconds = rest.as_secs(), "quiet");
-            app.redis.keep_idle(activity, rest).await
+            app.redis.mark_idle(activity, rest).await
         }
     };
     if let Err(error) = kept {

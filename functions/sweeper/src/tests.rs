@@ -206,6 +206,6 @@ async fn the_database_is_let_sleep_while_nobody_asks_for_anything() {
         let _ = sweep_later(&app).await.unwrap();
     }
     assert!(!asks_the_database(&app).await);
-    app.app.redis.note_activity().await.unwrap();
+    app.app.redis.record_activity().await.unwrap();
     assert!(asks_the_database(&app).await);
 }

@@ -7,8 +7,8 @@ use app::{AppState, BillingError};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
+use clients::stripe::webhook_signature::verify;
 use domain::UserId;
-use domain::webhook_signature::verify;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use store::{StoreError, subscriptions};
@@ -72,7 +72,7 @@ async fn process_event(app: &AppState, event: &Event) -> Result<(), BillingError
     }
     settle(app, event, owner?).await?;
     // The sweeper may have something to look at earlier than it thinks.
-    let (noted, ()) = tokio::join!(app.redis.note_activity(), record(app, event));
+    let (noted, ()) = tokio::join!(app.redis.record_activity(), record(app, event));
     if let Err(error) = noted {
         warn!(error = chain(&error), event.id, "the sweeper may be late");
     }

@@ -35,10 +35,10 @@ pub enum BillingError {
 impl BillingError {
     /// Whether the same may go through later.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Store(error) => error.is_unavailable(),
-            Self::Stripe(error) => error.is_passing(),
+            Self::Stripe(error) => error.is_transient(),
             Self::BeingPaid => true,
             Self::NoAmount | Self::Setup(_) => false,
         }
@@ -149,7 +149,7 @@ impl AppState {
         // Limits on requests are by plan, and what a session's plan is stays in Redis for some seconds.
         let forgotten = async {
             for session in sessions::list_ids(db, user).await.map_err(|error| chain(&error))? {
-                self.redis.forget_session(session).await.map_err(|error| chain(&error))?;
+                self.redis.invalidate_session(session).await.map_err(|error| chain(&error))?;
             }
             Ok::<_, String>(())
         };

@@ -9,7 +9,7 @@ use crate::telemetry::chain;
 impl AppState {
     /// Drops `owner`'s cached list after a write that changed it.
     pub async fn drop_chatroom_list(&self, owner: UserId) {
-        if let Err(error) = self.redis.drop_chatroom_list(owner).await {
+        if let Err(error) = self.redis.invalidate_chatroom_list(owner).await {
             warn!(error = chain(&error), user.id = %owner, "a cached list may be out of date until it expires");
         }
     }

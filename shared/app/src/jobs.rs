@@ -25,7 +25,7 @@ impl AppState {
         if let Err(error) = &sent {
             error!(error, message.id = %message, resend, "a stored message could not be queued");
             // The sweeper is to see to it, whether the request could be counted or not.
-            if let Err(error) = self.redis.note_activity().await {
+            if let Err(error) = self.redis.record_activity().await {
                 warn!(error = chain(&error), "the sweeper may take up to an hour");
             }
         }
@@ -42,7 +42,7 @@ impl AppState {
             PATIENCE,
             Box::pin(async {
                 let table = self.table().map_err(|error| chain(&error))?;
-                table.record(records).await.map_err(|error| chain(&error))
+                table.save_jobs(records).await.map_err(|error| chain(&error))
             }),
         );
         let written = written.await.unwrap_or_else(|elapsed| Err(elapsed.to_string()));

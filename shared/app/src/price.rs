@@ -79,7 +79,7 @@ impl AppState {
 
     async fn keep_price(&self, id: &str, price: &PlanPrice) {
         let Ok(text) = serde_json::to_string(price) else { return };
-        if let Err(error) = self.redis.keep_price(id, &text).await {
+        if let Err(error) = self.redis.cache_price(id, &text).await {
             warn!(error = chain(&error), "the price is not cached");
         }
     }

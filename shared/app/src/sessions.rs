@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clients::redis::sessions::LIFETIME;
+use clients::redis::sessions::SESSION_CACHE_TTL;
 use domain::SessionId;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
@@ -20,8 +20,8 @@ impl AppState {
     /// as long as an entry there can live: once it returns, the tokens of these sessions open nothing anywhere.
     pub async fn forget_sessions(&self, ended: &[SessionId]) {
         let begun = Instant::now();
-        while let Err(error) = self.redis.end_sessions(ended).await {
-            let left = (LIFETIME + ON_ITS_WAY).saturating_sub(begun.elapsed());
+        while let Err(error) = self.redis.mark_sessions_ended(ended).await {
+            let left = (SESSION_CACHE_TTL + ON_ITS_WAY).saturating_sub(begun.elapsed());
             if left.is_zero() {
                 warn!(error = chain(&error), sessions = ended.len(), "sessions were ended by waiting");
                 return;

@@ -6,10 +6,12 @@ use clients::aws::SdkConfig;
 use clients::gemini::{Gemini, GeminiConfig, LanguageModel};
 use clients::queue::{DeadLetterQueue, JobQueue, SqsQueue};
 use clients::redis::Redis;
+use clients::redis::model_rate_limiter::ModelRateLimiter;
+use clients::redis::rate_limiter::RateLimiter;
 use clients::sms::{SmsSender, SnsSender};
 use clients::stripe::{Stripe, StripeConfig};
 use clients::table::Table;
-use clients::table::idempotency::IdempotencyKeys;
+use clients::table::idempotency::IdempotencyStore;
 use clients::tls::client_config;
 use secrecy::ExposeSecret;
 use store::{Client, Database, DatabaseConfig, StoreError};
@@ -39,6 +41,10 @@ pub struct AppState {
     pub database: Database,
     /// Redis.
     pub redis: Redis,
+    /// The rate limits on requests and password attempts.
+    pub rate_limiter: RateLimiter,
+    /// The rate limits on calls to Gemini.
+    pub model_rate_limiter: ModelRateLimiter,
     /// The key to access tokens.
     pub tokens: Option<Tokens>,
     /// The queue of messages to be answered.
@@ -48,7 +54,7 @@ pub struct AppState {
     /// Text messages, where codes are sent by them.
     pub sms: Option<Arc<dyn SmsSender>>,
     /// The records of requests with an `Idempotency-Key`.
-    pub idempotency_store: Option<Arc<dyn IdempotencyKeys>>,
+    pub idempotency_store: Option<Arc<dyn IdempotencyStore>>,
     /// The DynamoDB table.
     pub table: Option<Table>,
     /// Gemini.
@@ -64,10 +70,13 @@ impl AppState {
     /// # Errors
     /// When an address cannot be read.
     pub fn new(config: Config, needs: &[Dependency]) -> Result<Self, SetupError> {
+        let redis = Redis::new(config.redis_url.expose_secret()).map_err(setup)?;
         let state = Self {
             clock: Clock::default(),
             database: database(&config)?,
-            redis: Redis::new(config.redis_url.expose_secret()).map_err(setup)?,
+            rate_limiter: RateLimiter::new(redis.clone()),
+            model_rate_limiter: ModelRateLimiter::new(redis.clone(), config.model_limits()),
+            redis,
             tokens: None,
             queue: None,
             dead_letters: None,
@@ -219,7 +228,7 @@ impl AppState {
     ///
     /// # Errors
     /// When this function was not set up for them.
-    pub fn idempotency_store(&self) -> Result<&dyn IdempotencyKeys, NotConfigured> {
+    pub fn idempotency_store(&self) -> Result<&dyn IdempotencyStore, NotConfigured> {
         self.idempotency_store.as_deref().ok_or(NotConfigured(DependencyKind::IdempotencyStore))
     }
 

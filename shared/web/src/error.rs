@@ -136,7 +136,7 @@ impl From<RedisUnavailable> for ApiError {
 
 impl From<BillingError> for ApiError {
     fn from(error: BillingError) -> Self {
-        if error.is_passing() { Self::unavailable(error) } else { Self::internal(error) }
+        if error.is_transient() { Self::unavailable(error) } else { Self::internal(error) }
     }
 }
 

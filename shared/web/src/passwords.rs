@@ -6,8 +6,8 @@ use std::time::Duration;
 use app::AppState;
 use app::telemetry::chain;
 use axum::http::StatusCode;
-use clients::redis::attempts::{Attempt, FREE};
-use clients::redis::limits::{Bucket, Limit};
+use clients::redis::password_attempts::{FREE_ATTEMPTS, PasswordAttempt};
+use clients::redis::token_bucket::{Bucket, Limit};
 use domain::MobileNumber;
 use domain::password::{NOBODYS_HASH, NewPassword, Password, Verdict};
 use tokio::task::spawn_blocking;
@@ -79,7 +79,7 @@ pub struct Guess {
 pub async fn guess(app: &AppState, client: &ClientInfo, account: &str) -> Result<Guess, ApiError> {
     let begun = Instant::now();
     let network = client.network();
-    match count(app, Attempt { account, network: &network }).await {
+    match count(app, PasswordAttempt { account, network: &network }).await {
         None => Ok(Guess { begun }),
         Some(wait) => {
             warn!(client.address, "passwords are guessed at too often");
@@ -94,7 +94,9 @@ pub async fn guess(app: &AppState, client: &ClientInfo, account: &str) -> Result
 /// Gives a guess back that could not be looked at, for want of what it is compared with.
 pub async fn give_back(app: &AppState, client: &ClientInfo, account: &str) {
     let network = client.network();
-    if let Err(error) = app.redis.give_guess_back(Attempt { account, network: &network }).await {
+    if let Err(error) =
+        app.redis.refund_password_attempt(PasswordAttempt { account, network: &network }).await
+    {
         warn!(error = chain(&error), "a guess counts that was not looked at");
     }
 }
@@ -129,7 +131,9 @@ impl Guess {
 /// Forgets the wrong passwords for `account` once its owner is known, and remembers from where that is.
 pub async fn forgive(app: &AppState, client: &ClientInfo, account: &str) {
     let network = client.network();
-    if let Err(error) = app.redis.forgive_guesses(Attempt { account, network: &network }).await {
+    if let Err(error) =
+        app.redis.reset_password_attempts(PasswordAttempt { account, network: &network }).await
+    {
         warn!(error = chain(&error), "wrong passwords before a right one still count");
     }
 }
@@ -137,7 +141,7 @@ pub async fn forgive(app: &AppState, client: &ClientInfo, account: &str) {
 /// Remembers from where `account` is used, so that those who guess at it from elsewhere do not keep its owner out.
 pub async fn remember(app: &AppState, client: &ClientInfo, account: &str) {
     let network = client.network();
-    if let Err(error) = app.redis.remember_network(Attempt { account, network: &network }).await {
+    if let Err(error) = app.redis.add_known_network(PasswordAttempt { account, network: &network }).await {
         warn!(error = chain(&error), "from where an account is used is not remembered");
     }
 }
@@ -145,18 +149,20 @@ pub async fn remember(app: &AppState, client: &ClientInfo, account: &str) {
 /// Forgets all that is known of `account`, which is deleted.
 pub async fn forget(app: &AppState, client: &ClientInfo, account: &str) {
     let network = client.network();
-    if let Err(error) = app.redis.forget_guesses(Attempt { account, network: &network }).await {
+    if let Err(error) =
+        app.redis.delete_password_attempts(PasswordAttempt { account, network: &network }).await
+    {
         warn!(error = chain(&error), "from where an account was opened is forgotten only in its time");
     }
 }
 
 /// How long a guess has to wait. Without Redis each process counts for itself.
-async fn count(app: &AppState, attempt: Attempt<'_>) -> Option<Duration> {
-    match app.redis.count_guess(attempt).await {
+async fn count(app: &AppState, attempt: PasswordAttempt<'_>) -> Option<Duration> {
+    match app.redis.count_password_attempt(attempt).await {
         Ok(wait) => wait,
         Err(error) => {
             warn!(error = chain(&error), "wrong passwords are counted in this process alone");
-            let limit = Limit { max: FREE, window: Duration::from_mins(15) };
+            let limit = Limit { max: FREE_ATTEMPTS, window: Duration::from_mins(15) };
             local_limits::take(&Bucket::new(format!("login:{}", attempt.account), limit)).retry_after
         }
     }

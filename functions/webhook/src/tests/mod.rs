@@ -119,7 +119,7 @@ fn signed(app: &TestApp, id: &str, kind: &str, object: &Value) -> (String, Strin
         json!({ "id": id, "object": "event", "type": kind, "data": { "object": object } }).to_string();
     let secret = app.app.config.billing.webhook_secrets[0].expose_secret();
     let signature =
-        domain::webhook_signature::sign(payload.as_bytes(), secret.as_bytes(), app.app.clock.now());
+        clients::stripe::webhook_signature::sign(payload.as_bytes(), secret.as_bytes(), app.app.clock.now());
     (payload, signature)
 }
 
@@ -150,8 +150,11 @@ async fn what_does_not_concern_us_is_taken_note_of() {
     for payload in ["", "{}", "[]", "null", "{\"id\": 1}", "\u{0}"] {
         use secrecy::ExposeSecret;
         let secret = app.app.config.billing.webhook_secrets[0].expose_secret().to_owned();
-        let header =
-            domain::webhook_signature::sign(payload.as_bytes(), secret.as_bytes(), app.app.clock.now());
+        let header = clients::stripe::webhook_signature::sign(
+            payload.as_bytes(),
+            secret.as_bytes(),
+            app.app.clock.now(),
+        );
         let _ = app.deliver_as(payload, Some(&header)).await.expect_problem(400, "malformed_request");
     }
 }

@@ -9,7 +9,8 @@ mod tests;
 use std::time::Duration;
 
 use clients::aws::AwsConfig;
-use clients::redis::limits::Limit;
+use clients::redis::model_rate_limiter::ModelLimits;
+use clients::redis::token_bucket::Limit;
 use domain::plan::DailyLimits;
 use secrecy::SecretString;
 
@@ -92,6 +93,13 @@ pub struct Config {
 }
 
 impl Config {
+    /// The limits on calls to Gemini, over all workers.
+    #[must_use]
+    pub fn model_limits(&self) -> ModelLimits {
+        let GeminiSettings { quota, breaker, .. } = self.gemini;
+        ModelLimits { quota, breaker, workers: self.worker.concurrency }
+    }
+
     /// Reads the process's environment for a function with these `needs`.
     ///
     /// # Errors
