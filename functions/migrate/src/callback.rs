@@ -7,8 +7,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use thiserror::Error;
 
-/// CloudFormation did not accept the response. The message leaves the URL out: while it is valid, it
-/// is a secret.
+/// CloudFormation did not accept the response. The message leaves the URL out: while it is valid,
+/// it is a secret.
 #[derive(Debug, Error)]
 #[error("CloudFormation did not accept the response: {0}")]
 pub(crate) struct CallbackError(#[source] reqwest::Error);

@@ -1,5 +1,6 @@
-//! Runs the database migrations: on each deploy, as a CloudFormation custom resource, before the new
-//! code serves; and from the command line, where `roles` also grants and revokes the operator's role.
+//! Runs the database migrations: on each deploy, as a CloudFormation custom resource, before the
+//! new code serves; and from the command line, where `roles` also grants and revokes the operator's
+//! role.
 
 mod callback;
 pub mod roles;
@@ -66,8 +67,8 @@ fn database(config: &Config) -> Result<Database, Error> {
 const MIGRATION_TIMEOUT: Duration = Duration::from_mins(4);
 
 /// Handles a request of CloudFormation: migrates on creation and update, does nothing on deletion.
-/// Without a response the deploy hangs until CloudFormation's timeout, so every result is sent, also
-/// an invalid configuration and a timeout.
+/// Without a response the deploy hangs until CloudFormation's timeout, so every result is sent,
+/// also an invalid configuration and a timeout.
 ///
 /// # Errors
 /// When the response cannot be delivered.

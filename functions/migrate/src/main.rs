@@ -1,5 +1,5 @@
-//! The Lambda `migrate`. Outside Lambda it is a command: `migrate` runs the migrations once, `migrate
-//! role NUMBER admin` (or `user`) sets the role of an account.
+//! The Lambda `migrate`. Outside Lambda it is a command: `migrate` runs the migrations once,
+//! `migrate role NUMBER admin` (or `user`) sets the role of an account.
 
 use app::{Config, Dependency, telemetry};
 use lambda_runtime::{Error, service_fn};
@@ -11,8 +11,8 @@ async fn main() -> Result<(), Error> {
         "migrate",
         Box::pin(async {
             if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
-                // The configuration is read with each request, so that CloudFormation learns of errors in
-                // it.
+                // The configuration is read with each request, so that CloudFormation learns of
+                // errors in it.
                 let handler = |event| migrate::handle(Config::from_env(&[Dependency::DATABASE]), event);
                 return lambda_runtime::run(service_fn(handler)).await;
             }

@@ -120,8 +120,8 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Stores the answer. While Postgres is unavailable it retries, as long as there is time, because
-    /// the answer has already been paid for.
+    /// Stores the answer. While Postgres is unavailable it retries, as long as there is time,
+    /// because the answer has already been paid for.
     async fn complete(&self, answer: &Answer) -> Result<Outcome, DeliveryError> {
         let id = MessageId::new(self.app.clock.now());
         let mut pauses = STORE_PAUSES.into_iter();
@@ -150,7 +150,8 @@ impl<'a> Attempt<'a> {
                 });
                 self.deferred.invalidate_chatroom_list(self.user_id);
             }
-            // A retry also gets here when the first attempt was stored and only its result was lost.
+            // A retry also gets here when the first attempt was stored and only its result was
+            // lost.
             Ok(false) => {
                 warn!(message.id = %message_id, attempt, "the lease was lost, or the answer is stored already");
                 self.deferred.invalidate_chatroom_list(self.user_id);
@@ -198,8 +199,8 @@ impl<'a> Attempt<'a> {
         Ok(Outcome::Redeliver(Some(delay)))
     }
 
-    /// Reschedules the message until the rate limit allows its call, which uses up no attempt. Fails
-    /// the message when that would take too long.
+    /// Reschedules the message until the rate limit allows its call, which uses up no attempt.
+    /// Fails the message when that would take too long.
     async fn wait(&self, delay: Duration, reason: WaitReason, why: &str) -> Result<Outcome, DeliveryError> {
         if delay > self.max_wait() {
             let code = match reason {

@@ -1,7 +1,7 @@
 //! A batch: chatrooms concurrently, the messages of one chatroom one after the other.
 //!
-//! When one message of a chatroom must be delivered again, so must all that follow it. Otherwise SQS
-//! would delete them, or deliver them out of order.
+//! When one message of a chatroom must be delivered again, so must all that follow it. Otherwise
+//! SQS would delete them, or deliver them out of order.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -76,8 +76,8 @@ async fn process(
     delivery::process(app, body, received, deadline, deferred).instrument(span).await
 }
 
-/// Sets the visibility timeout of `records` to `delay`, if there is one, and returns their ids. When
-/// that fails, the queue's own visibility timeout applies.
+/// Sets the visibility timeout of `records` to `delay`, if there is one, and returns their ids.
+/// When that fails, the queue's own visibility timeout applies.
 async fn redeliver(
     app: &AppState,
     records: impl Iterator<Item = SqsMessage>,

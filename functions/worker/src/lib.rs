@@ -1,8 +1,9 @@
-//! Answers messages: SQS delivers a batch of ids, Gemini generates the answers, Postgres stores them.
+//! Answers messages: SQS delivers a batch of ids, Gemini generates the answers, Postgres stores
+//! them.
 //!
-//! `batch` keeps the order within a chatroom and tells SQS what to deliver again. `delivery` handles
-//! one delivery, `attempt` one message, `generation` the calls to Gemini within its rate limits, and
-//! `deferred` the work that no message waits for.
+//! `batch` keeps the order within a chatroom and tells SQS what to deliver again. `delivery`
+//! handles one delivery, `attempt` one message, `generation` the calls to Gemini within its rate
+//! limits, and `deferred` the work that no message waits for.
 
 mod answer_cache;
 mod attempt;
@@ -33,8 +34,8 @@ pub const BATCH: usize = 10;
 /// Answers the messages of a batch and returns those that SQS must deliver again.
 pub async fn handle(app: &Arc<AppState>, event: LambdaEvent<SqsEvent>) -> SqsBatchResponse {
     let deadline = i64::try_from(event.context.deadline).ok().and_then(DateTime::from_timestamp_millis);
-    // `cargo lambda watch` sets every deadline to ten minutes after the start of 1970. A deadline in
-    // the past means that there is none.
+    // `cargo lambda watch` sets every deadline to ten minutes after the start of 1970. A deadline
+    // in the past means that there is none.
     let deadline = deadline.filter(|deadline| *deadline > app.clock.now());
     batch::run(app, event.payload, deadline.unwrap_or(DateTime::<Utc>::MAX_UTC)).await
 }

@@ -6,8 +6,8 @@ use domain::Tier;
 use domain::history::within_budget;
 use store::messages::answering::Work;
 
-/// The prompt for `work`: the chatroom's system prompt or the service's instruction, the history that
-/// fits into the token budget, and the message.
+/// The prompt for `work`: the chatroom's system prompt or the service's instruction, the history
+/// that fits into the token budget, and the message.
 pub(crate) fn prompt(settings: &GeminiSettings, work: Work) -> Prompt {
     let model = match work.tier {
         Tier::Basic => &settings.model_basic,

@@ -31,8 +31,8 @@ const MAX_VISIBILITY_TIMEOUT: Duration = Duration::from_hours(12);
 /// The queue, for its senders and its consumers.
 #[async_trait]
 pub trait JobQueue: Send + Sync {
-    /// Enqueues `message` behind the earlier messages of its chatroom. The queue carries only the id.
-    /// SQS ignores a duplicate with the same `resend` number (0 at first) within five minutes.
+    /// Enqueues `message` behind the earlier messages of its chatroom. The queue carries only the
+    /// id. SQS ignores a duplicate with the same `resend` number (0 at first) within five minutes.
     async fn send_message(
         &self,
         chatroom: ChatroomId,

@@ -1,9 +1,9 @@
 //! The vendor's quota for a model, and whether a call fits into it.
 //!
-//! Google counts requests and input tokens a minute, for each model of a project. A log of the calls
-//! of the last minute keeps the service below both. A token bucket would allow nearly twice the
-//! quota in the minute after it was full. All workers share the log in Redis; [`CallLog`] is each
-//! worker's own log, for when Redis is unavailable.
+//! Google counts requests and input tokens a minute, for each model of a project. A log of the
+//! calls of the last minute keeps the service below both. A token bucket would allow nearly twice
+//! the quota in the minute after it was full. All workers share the log in Redis; [`CallLog`] is
+//! each worker's own log, for when Redis is unavailable.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -23,8 +23,8 @@ pub struct ModelQuota {
 }
 
 impl ModelQuota {
-    /// The tokens to reserve for a prompt of about `estimate` tokens. At most a whole minute's quota,
-    /// because a larger prompt must still get its turn.
+    /// The tokens to reserve for a prompt of about `estimate` tokens. At most a whole minute's
+    /// quota, because a larger prompt must still get its turn.
     #[must_use]
     pub fn reservation(self, estimate: usize) -> u32 {
         u32::try_from(estimate).unwrap_or(u32::MAX).min(self.tokens)
@@ -38,8 +38,8 @@ pub enum Admission {
     Granted,
     /// The call must wait for this time.
     Wait(Duration, WaitReason),
-    /// The model is unavailable for longer than a message can wait: its daily quota is used up, or it
-    /// does not exist.
+    /// The model is unavailable for longer than a message can wait: its daily quota is used up, or
+    /// it does not exist.
     Exhausted,
 }
 

@@ -19,8 +19,8 @@ async fn start() -> TestApp {
     TestApp::serving(chatroom::routes()).start().await
 }
 
-/// Delivers messages of one chatroom in one batch, `time_left` before the function's deadline. Returns
-/// the ids that SQS must deliver again.
+/// Delivers messages of one chatroom in one batch, `time_left` before the function's deadline.
+/// Returns the ids that SQS must deliver again.
 async fn deliver_with_time_left(app: &TestApp, ids: &[&str], time_left: Duration) -> Vec<String> {
     let record = event("worker-answer-message")["Records"][0].clone();
     let records: Vec<Value> = ids

@@ -20,8 +20,8 @@ async fn start_with_quota(requests: &str) -> TestApp {
     TestApp::serving(chatroom::routes()).var("GEMINI_REQUESTS_PER_MINUTE", requests).start().await
 }
 
-/// Sends a message in a new chatroom and delivers it. Returns its id and whether SQS must deliver it
-/// again.
+/// Sends a message in a new chatroom and delivers it. Returns its id and whether SQS must deliver
+/// it again.
 async fn deliver_new(app: &TestApp, text: &str) -> (Person, String, bool) {
     let (person, _, id) = sent(app, text).await;
     let failures = deliver(app, &[&id]).await;

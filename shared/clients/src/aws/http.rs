@@ -13,8 +13,8 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use reqwest::{Client, Request};
 
-/// The SDK's connector. The SDK enforces its own timeouts around it; the client enforces the connect
-/// timeout.
+/// The SDK's connector. The SDK enforces its own timeouts around it; the client enforces the
+/// connect timeout.
 #[derive(Debug, Clone)]
 pub(super) struct Connector(pub(super) Client);
 

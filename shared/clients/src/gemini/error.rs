@@ -11,7 +11,8 @@ const MAX_LABEL: usize = 80;
 /// The model gave no answer.
 ///
 /// Only the vendor's labels (a status, a reason, the name of a quota) are kept, reduced to letters,
-/// digits and `-_.`. Google's own messages are dropped: they may quote the request and even the key.
+/// digits and `-_.`. Google's own messages are dropped: they may quote the request and even the
+/// key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum GenerateError {
     /// Gemini is overloaded or failing: a 5xx, or a 408, 409 or 499.
@@ -56,7 +57,8 @@ pub enum GenerateError {
         /// Gemini's name of the error, such as `INVALID_ARGUMENT`.
         reason: String,
     },
-    /// Gemini rejected the key, its project or its region: a 401, a 403, or a 400 about one of them.
+    /// Gemini rejected the key, its project or its region: a 401, a 403, or a 400 about one of
+    /// them.
     #[error("gemini rejected the key: HTTP {status} {reason}")]
     KeyRejected {
         /// The HTTP status.
@@ -109,7 +111,8 @@ impl GenerateError {
             Self::BlockedPrompt { .. } | Self::BlockedAnswer { .. } => ErrorCode::BlockedBySafety,
             Self::InvalidRequest { .. } => ErrorCode::InvalidRequest,
             Self::Timeout => ErrorCode::Timeout,
-            // The deployment's key, model or token limit is wrong; the user can do nothing about it.
+            // The deployment's key, model or token limit is wrong; the user can do nothing about
+            // it.
             Self::KeyRejected { .. } | Self::ModelNotFound { .. } | Self::OutputLimitReached => {
                 ErrorCode::Internal
             }
@@ -161,8 +164,8 @@ impl GenerateError {
     }
 }
 
-/// A label from the vendor in a form that is safe to log and store: short, with only letters, digits
-/// and `-_.`.
+/// A label from the vendor in a form that is safe to log and store: short, with only letters,
+/// digits and `-_.`.
 pub(super) fn safe_label(name: &str) -> String {
     let is_safe = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let label: String = name.chars().filter(is_safe).take(MAX_LABEL).collect();

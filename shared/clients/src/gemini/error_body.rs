@@ -1,8 +1,8 @@
 //! Classifies an error response by its status and its body,
 //! `{"error": {code, message, status, details}}`.
 //!
-//! Source: Google's error model, <https://google.aip.dev/193>, and observed bodies: the object may be
-//! in a one-element array, and `details` or single details may be missing.
+//! Source: Google's error model, <https://google.aip.dev/193>, and observed bodies: the object may
+//! be in a one-element array, and `details` or single details may be missing.
 
 use std::time::Duration;
 
@@ -113,7 +113,8 @@ fn is_daily(quota: &str) -> bool {
     quota.contains("PerDay")
 }
 
-/// A `google.protobuf.Duration` in JSON: seconds with up to nine decimals and an `s`, such as `22s` or `1.5s`.
+/// A `google.protobuf.Duration` in JSON: seconds with up to nine decimals and an `s`, such as `22s`
+/// or `1.5s`.
 fn duration(text: &str) -> Option<Duration> {
     let seconds: f64 = text.strip_suffix('s')?.parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()

@@ -1,9 +1,9 @@
 //! Google Gemini over its `v1beta` REST API.
 //!
 //! The client makes one call, `POST {base_url}/v1beta/models/{model}:generateContent`, and does not
-//! retry. The caller retries, by [`GenerateError::is_transient`] and [`GenerateError::retry_delay`].
-//! The key is sent in the header `x-goog-api-key` and nowhere else. No error, log or `Debug` output
-//! contains text of a user or of the model.
+//! retry. The caller retries, by [`GenerateError::is_transient`] and
+//! [`GenerateError::retry_delay`]. The key is sent in the header `x-goog-api-key` and nowhere else.
+//! No error, log or `Debug` output contains text of a user or of the model.
 
 mod error;
 mod error_body;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::error::{GenerateError, safe_label};
 use super::prompt::{Answer, FinishReason, Prompt, Role};
 
-/// Finish reasons with which Gemini withholds the answer, or with which its partial text must not be
-/// shown.
+/// Finish reasons with which Gemini withholds the answer, or with which its partial text must not
+/// be shown.
 const WITHHELD: [&str; 8] = [
     "SAFETY",
     "RECITATION",

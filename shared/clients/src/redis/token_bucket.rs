@@ -56,7 +56,8 @@ pub struct RateLimitDecision {
     pub retry_after: Option<Duration>,
 }
 
-/// A decision as scripts return it: tokens left, ms until full, ms until the next token (0: allowed).
+/// A decision as scripts return it: tokens left, ms until full, ms until the next token (0:
+/// allowed).
 pub(super) type RawDecision = (u32, u64, u64);
 
 /// The decisions over `buckets`, from what a script returned.

@@ -139,8 +139,8 @@ impl Stripe {
         self.send(&request, &random_key()).await
     }
 
-    /// Closes a checkout page. Returns false when the page was no longer open: the customer may have
-    /// paid on it.
+    /// Closes a checkout page. Returns false when the page was no longer open: the customer may
+    /// have paid on it.
     pub async fn expire_checkout(&self, id: &str) -> Result<bool, StripeError> {
         match self.send::<Object>(&ExpireCheckoutSession::new(id), &random_key()).await {
             Ok(_) => Ok(true),

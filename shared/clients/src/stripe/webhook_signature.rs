@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn signature_matches_openssl() {
-        // Made with `openssl dgst -sha256 -hmac whsec_of_the_tests` of `1800000000.{"id": "evt_1"}`.
+        // Made with `openssl dgst -sha256 -hmac whsec_of_the_tests` of `1800000000.{"id":
+        // "evt_1"}`.
         assert_eq!(
             sign(BODY, SECRET.as_bytes(), now()),
             "t=1800000000,v1=b1d89377e0909f6e4bcf194b34952fc5c160e6bfa38de2fb2c4c26bf4f6d58fe"

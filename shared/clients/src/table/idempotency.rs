@@ -2,8 +2,8 @@
 //!
 //! An execution claims a record under a lease, and only the lease's owner can complete it. The
 //! record keeps the id of what the request creates, from the first execution on. So an execution
-//! that takes over after a crash creates the same thing, and the primary key in Postgres is the last
-//! guard. A record contains no text of a user.
+//! that takes over after a crash creates the same thing, and the primary key in Postgres is the
+//! last guard. A record contains no text of a user.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::error::SdkError;
@@ -74,8 +74,8 @@ pub trait IdempotencyStore: Send + Sync {
     /// Stores the receipt of a successful execution. Returns false when the lease was lost.
     async fn complete(&self, lease: &Lease, receipt: &str) -> Result<bool, TableError>;
 
-    /// Ends the lease, so that a retry can take over at once: this execution was interrupted and may
-    /// have done part of the work.
+    /// Ends the lease, so that a retry can take over at once: this execution was interrupted and
+    /// may have done part of the work.
     async fn release(&self, lease: &Lease) -> Result<(), TableError>;
 
     /// Deletes the record: the request was refused, and no execution of it did any work.

@@ -24,7 +24,7 @@ elseif recovering and at('probe_until') > now then
     return {2, math.min(at('probe_until') - now, 20000)}
 end
 
--- Forget the calls that have left the window.
+-- Remove the calls that have left the window.
 local expired = redis.call('ZRANGEBYSCORE', calls, '-inf', now - window)
 for _, old in ipairs(expired) do
     redis.call('HINCRBY', tokens, 'sum', 0 - (redis.call('HGET', tokens, old) or 0))
