@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::{AppState, Clock, Config, Dependency, Tokens};
+use app::{AppState, Clock, Config, Dependency, LocalRateLimiter, Tokens};
 use aws_sdk_dynamodb::types::AttributeValue;
 use clients::redis::Redis;
 use clients::stripe::{Stripe, StripeConfig};
@@ -100,6 +100,7 @@ impl TestAppBuilder {
             table: Some(table),
             model: Some(model.clone()),
             stripe: Some(stripe),
+            local_limits: LocalRateLimiter::default(),
             config,
         });
         let service = web::stack(self.routes, &app);
