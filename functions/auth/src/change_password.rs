@@ -8,8 +8,9 @@ use axum::response::IntoResponse;
 use domain::password::{NewPassword, Password};
 use garde::Validate;
 use serde::Deserialize;
+use services::passwords;
 use store::users;
-use web::{ApiError, Caller, ClientInfo, MessageResponse, Valid, passwords, success};
+use web::{ApiError, Caller, ClientInfo, MessageResponse, Valid, success};
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct ChangePassword {
@@ -44,16 +45,22 @@ pub(crate) async fn handle(
     let found = users::find_credentials(&app.db().await?, caller.user_id).await?;
     let account = found.ok_or_else(wrong)?;
     let (number, old_hash) = (&account.user.mobile_number, account.password_hash);
-    passwords::refuse_number("new_password", &input.new_password, &number.as_str().into())?;
-    passwords::check(&app, &client, &caller.guesses(), input.current_password, Some(old_hash.clone()))
-        .await?
-        .ok_or_else(wrong)?;
+    passwords::reject_mobile_number("new_password", &input.new_password, &number.as_str().into())?;
+    passwords::verify(
+        &app,
+        &client.origin(),
+        &caller.guesses(),
+        input.current_password,
+        Some(old_hash.clone()),
+    )
+    .await?
+    .ok_or_else(wrong)?;
     let new_hash = passwords::hash(input.new_password).await?;
     let (mut db, now) = (app.db().await?, app.clock.now());
     let changed =
         users::change_password(&mut db, caller.user_id, caller.session_id, &old_hash, &new_hash, now).await?;
     drop(db);
     // Not changed when another request has changed it meanwhile: then the current password was not the current one.
-    app.forget_sessions(&changed.ok_or_else(wrong)?).await;
+    services::sessions::invalidate(&app, &changed.ok_or_else(wrong)?).await;
     Ok(success(MessageResponse { message: "Password changed; other devices are signed out" }))
 }

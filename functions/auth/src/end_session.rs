@@ -27,6 +27,6 @@ pub(crate) async fn handle(
     if ended.is_empty() {
         return Err(ApiError::not_found("session"));
     }
-    app.forget_sessions(&ended).await;
+    services::sessions::invalidate(&app, &ended).await;
     Ok(success(MessageResponse { message: "Signed out" }))
 }

@@ -9,9 +9,9 @@ use domain::MobileNumber;
 use domain::password::Password;
 use garde::Validate;
 use serde::Deserialize;
+use services::passwords::{self, Verified};
 use store::users::Credentials;
 use store::{StoreError, sessions, users};
-use web::passwords::{self, Right};
 use web::{ApiError, ClientInfo, Valid, success};
 
 use crate::sign_in::{SignIn, SignedIn};
@@ -44,22 +44,24 @@ pub(crate) async fn handle(
     Valid(input): Valid<Login>,
 ) -> Result<impl IntoResponse, ApiError> {
     let Login { mobile_number: number, password } = input;
+    let origin = client.origin();
     // Once more where the hash was changed while it was looked at, as it is by the login beside this one which upgrades it.
     for _ in 0..2 {
-        let (guess, found) =
-            tokio::join!(passwords::guess(&app, &client, number.as_str()), find(&app, &number));
-        let guess = guess?;
+        let (attempt, found) =
+            tokio::join!(passwords::count_attempt(&app, &origin, number.as_str()), find(&app, &number));
+        let attempt = attempt?;
         if found.is_err() {
-            passwords::give_back(&app, &client, number.as_str()).await;
+            passwords::refund_attempt(&app, &origin, number.as_str()).await;
         }
         let found = found?;
         let hash = found.as_ref().map(|found| found.password_hash.clone());
-        let right = guess.look(&client, password.clone(), hash).await?;
-        let (Some(Right { upgrade }), Some(Credentials { user, password_hash })) = (right, found) else {
+        let verified = attempt.verify(password.clone(), hash).await?;
+        let (Some(Verified { upgraded_hash }), Some(Credentials { user, password_hash })) = (verified, found)
+        else {
             break;
         };
         let db = app.db().await?;
-        let hash = match upgrade {
+        let hash = match upgraded_hash {
             Some(better) if users::replace_hash(&db, user.id, &password_hash, &better).await? => better,
             _ => password_hash,
         };
@@ -67,7 +69,7 @@ pub(crate) async fn handle(
         let session = sign_in.session();
         let (inserted, ()) = tokio::join!(
             sessions::insert(&db, user.id, &hash, &session),
-            passwords::forgive(&app, &client, number.as_str()),
+            passwords::clear_attempts(&app, &origin, number.as_str()),
         );
         if inserted? {
             return Ok(success(sign_in.answer(&app, user, "Logged in")?));

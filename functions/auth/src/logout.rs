@@ -49,6 +49,6 @@ pub(crate) async fn handle(
     // The session of this request in any case: one logout before this may have ended it and not have come to say so.
     let own = (input.scope != LogoutScope::Others).then_some(caller.session_id);
     let marked: Vec<SessionId> = ended.iter().copied().chain(own).collect();
-    app.forget_sessions(&marked).await;
+    services::sessions::invalidate(&app, &marked).await;
     Ok(success(LoggedOut { message: "Logged out", ended: ended.len() }))
 }

@@ -10,9 +10,10 @@ use domain::refresh_token::RefreshToken;
 use garde::Validate;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use services::passwords;
 use store::sessions::{self, Refresh, Refreshed};
 use tracing::warn;
-use web::{ApiError, ClientInfo, Valid, passwords, success};
+use web::{ApiError, ClientInfo, Valid, success};
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct RefreshSession {
@@ -70,12 +71,12 @@ pub(crate) async fn handle(
     let refreshed = sessions::refresh(&app.db().await?, refresh).await?;
     let user = match refreshed {
         Refreshed::Renewed { user, mobile_number } => {
-            passwords::remember(&app, &client, &mobile_number).await;
+            passwords::remember_network(&app, &client.origin(), &mobile_number).await;
             user
         }
         Refreshed::Replayed { user } => {
             warn!(user.id = %user, session.id = %session, "a refresh token came twice; its session is ended");
-            app.forget_sessions(&[session]).await;
+            services::sessions::invalidate(&app, &[session]).await;
             return Err(refused());
         }
         Refreshed::Unknown => return Err(refused()),

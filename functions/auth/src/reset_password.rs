@@ -10,8 +10,9 @@ use domain::otp::{Otp, Purpose};
 use domain::password::NewPassword;
 use garde::Validate;
 use serde::Deserialize;
+use services::passwords;
 use store::users;
-use web::{ApiError, ClientInfo, MessageResponse, Valid, passwords, success};
+use web::{ApiError, ClientInfo, MessageResponse, Valid, success};
 
 use crate::codes;
 
@@ -46,14 +47,14 @@ pub(crate) async fn handle(
     client: ClientInfo,
     Valid(input): Valid<ResetPassword>,
 ) -> Result<impl IntoResponse, ApiError> {
-    passwords::refuse_number("new_password", &input.new_password, &input.mobile_number)?;
+    passwords::reject_mobile_number("new_password", &input.new_password, &input.mobile_number)?;
     let hash = passwords::hash(input.new_password).await?;
     // A code is used up only when there is a connection to use it for.
     let mut db = app.db().await?;
     codes::redeem(&app, Purpose::ResetPassword, &input.mobile_number, &input.otp).await?;
     let ended = users::reset_password(&mut db, &input.mobile_number, &hash, app.clock.now()).await?;
     drop(db);
-    app.forget_sessions(&ended.ok_or_else(codes::refused)?).await;
-    passwords::forgive(&app, &client, input.mobile_number.as_str()).await;
+    services::sessions::invalidate(&app, &ended.ok_or_else(codes::refused)?).await;
+    passwords::clear_attempts(&app, &client.origin(), input.mobile_number.as_str()).await;
     Ok(success(MessageResponse { message: "Password set; sign in with it" }))
 }

@@ -11,8 +11,9 @@ use domain::password::NewPassword;
 use domain::{MobileNumber, Text, UserId};
 use garde::Validate;
 use serde::Deserialize;
+use services::passwords;
 use store::users::{self, NewUser};
-use web::{ApiError, ClientInfo, Valid, passwords, success};
+use web::{ApiError, ClientInfo, Valid, success};
 
 use crate::codes;
 use crate::sign_in::{SignIn, SignedIn};
@@ -52,7 +53,7 @@ pub(crate) async fn handle(
     client: ClientInfo,
     Valid(input): Valid<SignUp>,
 ) -> Result<impl IntoResponse, ApiError> {
-    passwords::refuse_number("password", &input.password, &input.mobile_number)?;
+    passwords::reject_mobile_number("password", &input.password, &input.mobile_number)?;
     let password_hash = passwords::hash(input.password).await?;
     // A code is used up only when there is a connection to use it for.
     let db = app.db().await?;
@@ -68,6 +69,6 @@ pub(crate) async fn handle(
     let user = users::insert_with_session(&db, user, &sign_in.session()).await.map_err(|error| {
         if error.is_conflict_on("users_mobile_number_key") { codes::refused() } else { error.into() }
     })?;
-    passwords::remember(&app, sign_in.client(), &user.mobile_number).await;
+    passwords::remember_network(&app, &sign_in.client().origin(), &user.mobile_number).await;
     Ok((StatusCode::CREATED, success(sign_in.answer(&app, user, "Account created")?)))
 }

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use domain::{ChatroomId, Text, UserId};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+use services::chatroom_list;
 use store::chatrooms::{self, NewChatroom};
 use web::{ApiError, Caller, Execution, Operation, Valid, success};
 
@@ -96,7 +97,7 @@ async fn open(
     };
     let room = room.ok_or_else(|| ApiError::not_found("account"))?;
     drop(db);
-    app.drop_chatroom_list(owner).await;
+    chatroom_list::invalidate(app, owner).await;
     Ok(Receipt { id: room.id, created_at: room.created_at })
 }
 

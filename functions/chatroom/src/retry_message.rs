@@ -8,13 +8,12 @@ use axum::response::IntoResponse;
 use domain::message::{MessageType, ProcessingStatus};
 use domain::quota::{self, Usage};
 use domain::{MessageId, UserId};
+use services::jobs::{self, QueueStatus};
 use store::messages::owner_actions::{self, Revived};
 use store::messages::{self, Message};
 use web::{ApiError, Caller, Execution, Id, Operation, success};
 
-use crate::accepting::{
-    Accepted, QueueStatus, Receipt, enqueue, quota_exhausted, quota_headers, usage_today,
-};
+use crate::accepting::{Accepted, Receipt, quota_exhausted, quota_headers, usage_today};
 use crate::message_status::wrong_state;
 
 /// Has a message that failed answered again. It costs a unit of quota: its own was given back when it failed.
@@ -54,7 +53,7 @@ async fn revive(
     match owner_actions::revive(&db, owner, id, quota::day_of(now), now, limits).await? {
         Revived::Accepted { message, chatroom_id, resend, used, tier } => {
             drop(db);
-            let queue_status = enqueue(app, chatroom_id, id, resend).await;
+            let queue_status = jobs::enqueue(app, chatroom_id, id, resend).await;
             let usage = Usage::new(used, limits.of(tier), now);
             Ok(Receipt { id, created_at: message.created_at, queue_status, usage })
         }

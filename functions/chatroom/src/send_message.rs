@@ -11,11 +11,12 @@ use domain::quota::{self, Usage};
 use domain::{ChatroomId, MessageId, Text, UserId};
 use garde::Validate;
 use serde::Deserialize;
+use services::{chatroom_list, jobs};
 use store::messages::sending::{self, NewMessage, Sent};
 use store::messages::{self, MessageStatus};
 use web::{ApiError, Caller, Execution, Id, Operation, Valid, success};
 
-use crate::accepting::{Accepted, Receipt, enqueue, quota_exhausted, quota_headers, usage_today};
+use crate::accepting::{Accepted, Receipt, quota_exhausted, quota_headers, usage_today};
 use crate::views::MessageView;
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
@@ -87,7 +88,8 @@ async fn accept(
         }
         Sent::NoSuchRoom => return Err(ApiError::not_found("chatroom")),
     };
-    let (queue_status, ()) = tokio::join!(enqueue(app, chatroom_id, id, 0), app.drop_chatroom_list(sender));
+    let (queue_status, ()) =
+        tokio::join!(jobs::enqueue(app, chatroom_id, id, 0), chatroom_list::invalidate(app, sender));
     Ok(Receipt { id, created_at: now, queue_status, usage })
 }
 
@@ -101,6 +103,6 @@ async fn accepted_before(app: &AppState, sender: UserId, stored: MessageStatus) 
     let usage = usage_today(app, &app.db().await?, sender).await?;
     let MessageStatus { message, chatroom_id, .. } = stored;
     let (queue_status, ()) =
-        tokio::join!(enqueue(app, chatroom_id, message.id, 0), app.drop_chatroom_list(sender));
+        tokio::join!(jobs::enqueue(app, chatroom_id, message.id, 0), chatroom_list::invalidate(app, sender));
     Ok(Receipt { id: message.id, created_at: message.created_at, queue_status, usage })
 }

@@ -8,6 +8,7 @@ use axum::response::IntoResponse;
 use domain::{ChatroomId, Text};
 use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize};
+use services::chatroom_list;
 use store::chatrooms::{self, Changes};
 use web::{ApiError, Caller, Id, Valid, success};
 
@@ -69,6 +70,6 @@ pub(crate) async fn handle(
     }
     let updated = chatrooms::update(&app.db().await?, caller.user_id, id, changes, app.clock.now()).await?;
     let room = updated.ok_or_else(|| ApiError::not_found("chatroom"))?;
-    app.drop_chatroom_list(caller.user_id).await;
+    chatroom_list::invalidate(&app, caller.user_id).await;
     Ok(success(Updated { message: "Chatroom updated", chatroom: room.into() }))
 }

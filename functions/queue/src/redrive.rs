@@ -12,6 +12,7 @@ use futures::{StreamExt, stream};
 use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Number;
+use services::jobs;
 use store::messages::admin;
 use store::messages::sweeping::Stranded;
 use tokio::time::sleep;
@@ -74,9 +75,9 @@ pub(crate) async fn handle(
     let revived = admin::revive_oldest(&app.db().await?, &codes, limit, now).await?;
     let redriven = revived.len();
     let sends = stream::iter(revived)
-        .map(|Stranded { id, chatroom_id, resend }| app.enqueue(chatroom_id, id, resend));
+        .map(|Stranded { id, chatroom_id, resend }| jobs::enqueue(&app, chatroom_id, id, resend));
     let sends = sends.buffer_unordered(AT_ONCE).take_until(sleep(PATIENCE));
-    let queued = sends.filter(|sent| std::future::ready(*sent)).count().await;
+    let queued = sends.filter(|status| std::future::ready(status.is_queued())).count().await;
     info!(redriven, queued, operator.id = %caller.user_id, "redriven by an operator");
     Ok(success(Answer { message: "The messages are answered again", redriven, queued }))
 }

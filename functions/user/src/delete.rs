@@ -11,10 +11,11 @@ use axum::response::IntoResponse;
 use domain::password::Password;
 use garde::Validate;
 use serde::Deserialize;
+use services::passwords;
 use store::{StoreError, deletion, users};
 use tokio::time::timeout;
 use tracing::warn;
-use web::{ApiError, Caller, ClientInfo, MessageResponse, Valid, passwords, success};
+use web::{ApiError, Caller, ClientInfo, MessageResponse, Valid, success};
 
 /// How long the person waits for all of it to be gone; the sweeper does the rest.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,27 +53,28 @@ pub(crate) async fn handle(
     let found = users::find_credentials(&app.db().await?, caller.user_id).await?;
     let account = found.ok_or_else(wrong)?;
     let (number, hash) = (&account.user.mobile_number, account.password_hash);
-    passwords::check(&app, &client, &caller.guesses(), input.password, Some(hash.clone()))
+    passwords::verify(&app, &client.origin(), &caller.guesses(), input.password, Some(hash.clone()))
         .await?
         .ok_or_else(wrong)?;
     let begun = deletion::begin(&mut app.db().await?, caller.user_id, &hash, app.clock.now()).await?;
     // Nobody else is let in from here on, and nothing that is left is looked at any more.
-    app.forget_sessions(&begun.ok_or_else(wrong)?).await;
-    app.drop_chatroom_list(caller.user_id).await;
-    passwords::forget(&app, &client, number).await;
+    services::sessions::invalidate(&app, &begun.ok_or_else(wrong)?).await;
+    services::chatroom_list::invalidate(&app, caller.user_id).await;
+    passwords::delete_attempts(&app, &client.origin(), number).await;
     stop_paying(&app, caller).await;
     let purged = timeout(PATIENCE, purge(&app, caller)).await.unwrap_or(Ok(()));
     if let Err(error) = purged {
         warn!(error = chain(&error), user.id = %caller.user_id, "what is left of an account is the sweeper's to delete");
     }
     // A login beside this may have written it anew.
-    passwords::forget(&app, &client, number).await;
+    passwords::delete_attempts(&app, &client.origin(), number).await;
     Ok(success(MessageResponse { message: "Account deleted" }))
 }
 
 /// Ends the subscription. Where that cannot be done now the account stays, closed to everybody, until the sweeper has done it.
 async fn stop_paying(app: &AppState, caller: Caller) {
-    let stopped = timeout(PATIENCE_WITH_STRIPE, app.sync_subscription(caller.user_id)).await;
+    let stopped =
+        timeout(PATIENCE_WITH_STRIPE, services::billing::sync_subscription(app, caller.user_id)).await;
     let error = match stopped {
         Ok(Ok(_)) => return,
         Ok(Err(error)) => chain(&error),

@@ -105,7 +105,7 @@ async fn the_failed_are_listed_page_by_page_the_latest_first_without_their_text(
 async fn a_job_shows_what_its_last_attempt_came_to_for_a_day() {
     let (app, admin) = start().await;
     let id = failed(&app, 1).await.remove(0);
-    app.app.record_jobs(&[record(&app, &id, ProcessingStatus::Failed)]).await;
+    services::jobs::record(&app.app, &[record(&app, &id, ProcessingStatus::Failed)]).await;
     let path = format!("/api/queue/jobs/{id}");
     let job = app.request("GET", &path).by(&admin).send().await.expect(200).body["job"].clone();
     assert_eq!((&job["processing_status"], &job["error_code"]), (&json!("failed"), &json!("timeout")));

@@ -1,4 +1,6 @@
-//! What is read, and what is refused.
+//! Values that are accepted or refused, and the agreement of all sources.
+
+mod sources;
 
 use super::*;
 use secrecy::ExposeSecret;
@@ -16,13 +18,13 @@ const ALL: [Dependency; 10] = [
     Dependency::STRIPE_WEBHOOKS,
 ];
 
-fn read(needs: &[Dependency], vars: &[(&str, &str)]) -> Result<Config, String> {
+fn read(dependencies: &[Dependency], vars: &[(&str, &str)]) -> Result<Config, String> {
     let lookup = |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-    Config::from_lookup(needs, &lookup).map_err(|error| error.to_string())
+    Config::from_lookup(dependencies, &lookup).map_err(|error| error.to_string())
 }
 
 #[test]
-fn a_refusal_names_everything_that_is_missing() {
+fn error_names_every_missing_variable() {
     let message = read(&ALL, &[]).unwrap_err();
     for name in [
         "DATABASE_URL",
@@ -43,7 +45,7 @@ fn a_refusal_names_everything_that_is_missing() {
 }
 
 #[test]
-fn a_function_is_asked_only_for_what_it_needs() {
+fn function_needs_only_the_variables_of_its_dependencies() {
     let config = read(&[Dependency::DATABASE], &[("DATABASE_URL", "postgres://h/d")]).unwrap();
     assert_eq!(config.environment, Environment::Production);
     assert_eq!((config.daily_limits.basic, config.daily_limits.pro), (5, 1_000));
@@ -52,7 +54,7 @@ fn a_function_is_asked_only_for_what_it_needs() {
 }
 
 #[test]
-fn wrong_values_are_refused_by_name_and_not_repeated() {
+fn error_names_invalid_variables_without_their_values() {
     let wrong = [
         ("ENVIRONMENT", "prod"),
         ("JWT_SECRET", "short"),
@@ -68,7 +70,7 @@ fn wrong_values_are_refused_by_name_and_not_repeated() {
 }
 
 #[test]
-fn two_secrets_for_tokens_are_read_while_one_is_replaced() {
+fn jwt_secret_may_be_followed_by_the_previous_one() {
     let (new, old) = ("n".repeat(32), "o".repeat(32));
     let secrets = |text: &str| {
         read(&[Dependency::TOKENS], &[("JWT_SECRET", text)]).map(|config| {
@@ -84,7 +86,7 @@ fn two_secrets_for_tokens_are_read_while_one_is_replaced() {
 }
 
 #[test]
-fn codes_in_answers_are_refused_in_production() {
+fn production_refuses_codes_in_responses() {
     let delivery = |environment, delivery| {
         let vars = [("ENVIRONMENT", environment), ("OTP_DELIVERY", delivery), ("AWS_REGION", "eu-central-1")];
         read(&[Dependency::CODES], &vars).map(|config| config.codes.delivery)
@@ -95,12 +97,12 @@ fn codes_in_answers_are_refused_in_production() {
     assert_eq!(delivery("staging", "response"), Ok(OtpDelivery::Response));
     assert_eq!(delivery("local", ""), Ok(OtpDelivery::Response));
     assert!(delivery("local", "pigeon").unwrap_err().contains("OTP_DELIVERY: must"));
-    let nowhere = read(&[Dependency::CODES], &[("OTP_DELIVERY", "sns")]).unwrap_err();
-    assert!(nowhere.contains("AWS_REGION: is missing"), "{nowhere}");
+    let without_region = read(&[Dependency::CODES], &[("OTP_DELIVERY", "sns")]).unwrap_err();
+    assert!(without_region.contains("AWS_REGION: is missing"), "{without_region}");
 }
 
 #[test]
-fn countries_and_test_numbers_are_read_or_refused_by_name() {
+fn countries_and_test_numbers_are_validated() {
     let codes = |name, value| {
         read(&[Dependency::CODES], &[("ENVIRONMENT", "local"), (name, value)]).map(|config| config.codes)
     };
@@ -116,7 +118,7 @@ fn countries_and_test_numbers_are_read_or_refused_by_name() {
 }
 
 #[test]
-fn a_webhook_secret_that_verifies_anything_is_refused() {
+fn empty_and_short_webhook_secrets_are_refused() {
     let secrets = |value| {
         read(&[Dependency::STRIPE_WEBHOOKS], &[("STRIPE_WEBHOOK_SECRET", value)])
             .map(|config| config.billing.webhook_secrets.len())
@@ -134,7 +136,7 @@ fn a_webhook_secret_that_verifies_anything_is_refused() {
 }
 
 #[test]
-fn what_people_pay_by_is_read_or_refused_by_name() {
+fn billing_settings_are_validated() {
     let billing = |name, value| read(&[], &[(name, value)]).map(|config| config.billing);
     assert_eq!(billing("STRIPE_PAST_DUE_GRACE", "0").unwrap().past_due_grace, Duration::ZERO);
     assert_eq!(billing("STRIPE_PAST_DUE_GRACE", "").unwrap().past_due_grace, Duration::from_hours(72));
@@ -151,7 +153,7 @@ fn what_people_pay_by_is_read_or_refused_by_name() {
 }
 
 #[test]
-fn secrets_stay_out_of_debug() {
+fn debug_output_hides_secrets() {
     let config = read(&[Dependency::GEMINI], &[("GEMINI_API_KEY", "AIza-secret")]).unwrap();
     assert!(!format!("{config:?}").contains("AIza-secret"));
 }

@@ -1,4 +1,4 @@
-//! Leaving, and coming back.
+//! Cancellation, reactivation, renewals and the plan that follows from each status.
 
 use serde_json::{Value, json};
 use testkit::{GOOD_CARD, GOOD_ONCE_CARD};
@@ -6,7 +6,7 @@ use testkit::{GOOD_CARD, GOOD_ONCE_CARD};
 use super::{post, start, status};
 
 #[tokio::test]
-async fn a_subscription_ends_with_its_period_unless_that_is_taken_back() {
+async fn cancelled_subscription_ends_with_its_period_unless_reactivated() {
     let app = start().await;
     let person = app.person().await;
     let id = app.subscribe(&person, GOOD_CARD).await;
@@ -33,7 +33,7 @@ async fn a_subscription_ends_with_its_period_unless_that_is_taken_back() {
 }
 
 #[tokio::test]
-async fn an_end_that_we_have_not_heard_of_is_seen_when_somebody_clicks() {
+async fn cancel_notices_a_subscription_that_ended_without_a_webhook() {
     let app = start().await;
     let person = app.person().await;
     let id = app.subscribe(&person, GOOD_CARD).await;
@@ -44,7 +44,7 @@ async fn an_end_that_we_have_not_heard_of_is_seen_when_somebody_clicks() {
 }
 
 #[tokio::test]
-async fn a_renewal_that_fails_ends_in_basic_once_its_grace_is_over() {
+async fn failed_renewal_ends_pro_after_the_grace_period() {
     let app = start().await;
     let person = app.person().await;
     let id = app.subscribe(&person, GOOD_ONCE_CARD).await;
@@ -52,7 +52,7 @@ async fn a_renewal_that_fails_ends_in_basic_once_its_grace_is_over() {
     app.deliver_all().await;
     let now = status(&app, &person).await;
     assert_eq!((&now["tier"], &now["status"]), (&json!("pro"), &json!("past_due")));
-    let sweep = async || sweeper::sweep(&app.app).await.unwrap().repaired;
+    let sweep = async || sweeper::sweep(&app.app).await.unwrap().plans_changed;
     app.advance(std::time::Duration::from_hours(71));
     assert_eq!((sweep().await, app.tier(&person).await.as_str()), (0, "pro"));
     app.advance(std::time::Duration::from_hours(2));
@@ -61,7 +61,7 @@ async fn a_renewal_that_fails_ends_in_basic_once_its_grace_is_over() {
 }
 
 #[tokio::test]
-async fn each_status_is_shown_and_counts_for_what_it_is() {
+async fn each_status_is_shown_and_gives_its_plan() {
     let app = start().await;
     let person = app.person().await;
     let id = app.subscribe(&person, GOOD_CARD).await;
@@ -85,7 +85,7 @@ async fn each_status_is_shown_and_counts_for_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_debt_is_the_same_debt_in_the_next_period() {
+async fn grace_period_does_not_restart_with_the_next_period() {
     let app = start().await;
     let person = app.person().await;
     let id = app.subscribe(&person, GOOD_ONCE_CARD).await;
@@ -98,19 +98,19 @@ async fn a_debt_is_the_same_debt_in_the_next_period() {
     app.advance(std::time::Duration::from_hours(73));
     let _ = sweeper::sweep(&app.app).await.unwrap();
     assert_eq!(app.tier(&person).await, "basic");
-    // The clock of Stripe's signatures is not the test's.
+    // No webhook: its signature would be too old by the test's clock.
     app.stripe("POST", &format!("/_control/subscriptions/{id}/renew"), Value::Null).await;
     let _ = sweeper::reconcile(&app.app).await.unwrap();
     assert_eq!(app.tier(&person).await, "basic");
 }
 
 #[tokio::test]
-async fn cancelling_ends_all_that_somebody_pays_for() {
+async fn cancel_ends_all_subscriptions_of_the_user() {
     let app = start().await;
     let person = app.person().await;
     let _ = app.subscribe(&person, GOOD_CARD).await;
     let customer: String = app.stored("SELECT customer_id FROM subscriptions").await;
-    // A second one, begun in the dashboard.
+    // A second subscription, created in the dashboard.
     app.stripe("POST", "/_control/subscriptions", json!({ "customer": customer })).await;
     let _ = post(&app, &person, "cancel", Value::Null).await.expect(200);
     let all = app.stripe("GET", "/v1/subscriptions", Value::Null).await;
@@ -119,7 +119,7 @@ async fn cancelling_ends_all_that_somebody_pays_for() {
 }
 
 #[tokio::test]
-async fn an_end_that_is_far_away_is_not_the_end_of_the_period() {
+async fn distant_cancel_date_is_not_the_end_of_the_period() {
     let app = start().await;
     let person = app.person().await;
     let id = app.subscribe(&person, GOOD_CARD).await;
@@ -132,7 +132,7 @@ async fn an_end_that_is_far_away_is_not_the_end_of_the_period() {
 }
 
 #[tokio::test]
-async fn who_is_on_pro_by_hand_stays_there() {
+async fn user_put_on_pro_by_an_operator_stays_there() {
     let app = start().await;
     let person = app.person().await;
     app.set_tier(&person, domain::Tier::Pro).await;
