@@ -45,7 +45,7 @@ pub(crate) async fn send(
     number: &MobileNumber,
 ) -> Result<CodeSent, ApiError> {
     let fixed = app.config.codes.test_numbers.iter().find(|test| test.number == *number);
-    number.reachable(&app.config.codes.countries).or_else(|why| match fixed {
+    number.check_reachable(&app.config.codes.countries).or_else(|why| match fixed {
         Some(_) => Ok(()),
         None => Err(not_reachable(why)),
     })?;

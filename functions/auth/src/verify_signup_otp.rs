@@ -62,7 +62,7 @@ pub(crate) async fn handle(
     let user = NewUser {
         id: UserId::new(now),
         mobile_number: &input.mobile_number,
-        name: input.name.trimmed(),
+        name: input.name.trim(),
         password_hash: &password_hash,
     };
     let user = users::insert_with_session(&db, user, &sign_in.session()).await.map_err(|error| {

@@ -59,9 +59,9 @@ pub(crate) async fn handle(
     Valid(input): Valid<UpdateChatroom>,
 ) -> Result<impl IntoResponse, ApiError> {
     let changes = Changes {
-        name: input.name.as_ref().map(Text::trimmed),
-        description: input.description.as_ref().map(Text::trimmed),
-        system_prompt: input.system_prompt.as_ref().map(Text::trimmed),
+        name: input.name.as_ref().map(Text::trim),
+        description: input.description.as_ref().map(Text::trim),
+        system_prompt: input.system_prompt.as_ref().map(Text::trim),
     };
     if changes == Changes::default() {
         let error = "body: must have at least one of name, description, system_prompt";

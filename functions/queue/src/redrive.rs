@@ -70,7 +70,7 @@ pub(crate) async fn handle(
     Valid(input): Valid<Redrive>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (limit, now) = (input.limit.unwrap_or(100), app.clock.now());
-    let codes = input.error_code.map_or(ErrorCode::CURABLE.to_vec(), |code| vec![code]);
+    let codes = input.error_code.map_or(ErrorCode::RETRYABLE.to_vec(), |code| vec![code]);
     let revived = admin::revive_oldest(&app.db().await?, &codes, limit, now).await?;
     let redriven = revived.len();
     let sends = stream::iter(revived)

@@ -21,7 +21,7 @@ pub(crate) async fn set_cancel_at_period_end(
     let (now, mut found) = (app.clock.now(), app.ask(&account, customer).await?);
     for one in found.iter_mut().filter(|one| can_change(one) && one.cancel_at_period_end != cancel) {
         let changed = app.stripe()?.set_cancel_at_period_end(&one.id, cancel).await?;
-        *one = changed.seen(account.subscription.as_ref(), now);
+        *one = changed.with_past_due_since(account.subscription.as_ref(), now);
     }
     let settled = app.settle(&transaction, &account, found).await?;
     transaction.commit().await.map_err(StoreError::from)?;

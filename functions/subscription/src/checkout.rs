@@ -85,7 +85,7 @@ async fn open_as(
     // Only now is anything written: whoever signs in meanwhile is not to wait for Stripe.
     let settled = app.settle(&transaction, &account, found).await?;
     let (now, expires_at) = (app.clock.now(), session.expires_at());
-    let review_at = subscription::review_checkout_at(now, now, expires_at);
+    let review_at = subscription::next_checkout_review_at(now, now, expires_at);
     subscriptions::update_checkout(&transaction, &account, expires_at, review_at, now).await?;
     transaction.commit().await.map_err(StoreError::from)?;
     app.announce(db, user, &settled).await;

@@ -40,7 +40,7 @@ pub(crate) async fn handle(
     Valid(input): Valid<Rename>,
 ) -> Result<impl IntoResponse, ApiError> {
     let renamed =
-        users::update_name(&app.db().await?, caller.user_id, input.name.trimmed(), app.clock.now()).await?;
+        users::update_name(&app.db().await?, caller.user_id, input.name.trim(), app.clock.now()).await?;
     let user = renamed.ok_or_else(|| ApiError::not_found("account"))?;
     Ok(success(Renamed { message: "Profile updated", user: user.into() }))
 }

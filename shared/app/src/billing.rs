@@ -104,7 +104,7 @@ impl AppState {
             found => found?,
         };
         let now = self.clock.now();
-        let found: Vec<_> = found.into_iter().map(|one| one.seen(before, now)).collect();
+        let found: Vec<_> = found.into_iter().map(|one| one.with_past_due_since(before, now)).collect();
         let paid =
             |one: &&Subscription| !one.status.is_over() && one.status != SubscriptionStatus::Incomplete;
         let lasting = found.iter().filter(paid).count();
@@ -125,7 +125,7 @@ impl AppState {
         found: Vec<Subscription>,
     ) -> Result<Settled, BillingError> {
         let (now, grace) = (self.clock.now(), self.config.billing.past_due_grace);
-        let subscription = subscription::that_counts(found);
+        let subscription = subscription::effective_subscription(found);
         let one = subscription.as_ref();
         if let Some(unknown) = one.filter(|one| one.status == SubscriptionStatus::Unknown) {
             error!(user.id = %account.user_id, stripe.id = unknown.id, "a subscription has a status that is not known here");
@@ -133,8 +133,9 @@ impl AppState {
         let tier = one.map_or(Tier::Basic, |one| one.tier(now, grace));
         // Who is on Pro is not looked for among those who may just be paying.
         let page = account.checkout.filter(|_| tier == Tier::Basic);
-        let page = page.and_then(|(opened, expires)| subscription::review_checkout_at(now, opened, expires));
-        let review_at = one.and_then(|one| one.review_at(now, grace)).into_iter().chain(page).min();
+        let page =
+            page.and_then(|(opened, expires)| subscription::next_checkout_review_at(now, opened, expires));
+        let review_at = one.and_then(|one| one.next_review_at(now, grace)).into_iter().chain(page).min();
         let standing = Standing { subscription: one, tier, review_at };
         subscriptions::update_standing(transaction, account, standing, now).await?;
         Ok(Settled { is_new_tier: tier != account.tier, subscription, tier })

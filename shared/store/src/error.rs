@@ -109,4 +109,4 @@ macro_rules! corrupt_from {
     )+ };
 }
 
-corrupt_from!(domain::named::UnknownName);
+corrupt_from!(domain::string_enum::UnknownName);

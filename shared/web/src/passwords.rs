@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use clients::redis::attempts::{Attempt, FREE};
 use clients::redis::limits::{Bucket, Limit};
 use domain::MobileNumber;
-use domain::password::{NOBODYS_HASH, NewPassword, Password, Verdict};
+use domain::password::{DUMMY_HASH, NewPassword, Password, Verification};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
@@ -40,7 +40,7 @@ pub async fn hash(password: NewPassword) -> Result<String, ApiError> {
 /// # Errors
 /// 400 then.
 pub fn refuse_number(field: &str, password: &NewPassword, number: &MobileNumber) -> Result<(), ApiError> {
-    if password.is_of(number) {
+    if password.is_part_of(number) {
         return Err(ApiError::invalid(vec![format!("{field}: must not be the number of the account")]));
     }
     Ok(())
@@ -111,12 +111,13 @@ impl Guess {
         hash: Option<String>,
     ) -> Result<Option<Right>, ApiError> {
         let looked_at = spawn_blocking(move || {
-            let verdict = password.check(hash.as_deref().unwrap_or(NOBODYS_HASH));
-            let upgrade = (verdict == Verdict::RightButOutdated).then(|| password.rehash()).transpose();
+            let verdict = password.verify(hash.as_deref().unwrap_or(DUMMY_HASH));
+            let upgrade =
+                (verdict == Verification::CorrectButOutdated).then(|| password.rehash()).transpose();
             (verdict, upgrade)
         });
         let (verdict, upgrade) = looked_at.await.map_err(ApiError::internal)?;
-        if verdict == Verdict::Wrong {
+        if verdict == Verification::Wrong {
             info!(client.address, "a password was wrong");
             sleep_until(self.begun + WRONG_TAKES).await;
             return Ok(None);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::MobileNumber;
-use domain::otp::{GUESSES, LIFETIME_SECONDS, Purpose, RESEND_SECONDS};
+use domain::otp::{LIFETIME_SECONDS, MAX_ATTEMPTS, Purpose, RESEND_SECONDS};
 
 use super::limits::{Bucket, Told, gcra, numbers};
 use super::{Redis, RedisUnavailable};
@@ -82,7 +82,7 @@ impl Redis {
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("EVAL").arg(KEEP).arg(buckets.len() + 1).arg(key(purpose, number));
         pipeline.arg(buckets.iter().map(Bucket::key).collect::<Vec<_>>());
-        pipeline.arg(hash).arg(LIFETIME_SECONDS).arg(GUESSES).arg(RESEND_SECONDS);
+        pipeline.arg(hash).arg(LIFETIME_SECONDS).arg(MAX_ATTEMPTS).arg(RESEND_SECONDS);
         pipeline.arg(buckets.iter().flat_map(|bucket| numbers(bucket.limit)).collect::<Vec<_>>());
         let ((left, told),): ((u64, Vec<Told>),) = self.run_once(&pipeline).await?;
         let longest = told.into_iter().map(|(_, _, wait)| wait).max().unwrap_or(0);
