@@ -89,9 +89,9 @@ async fn open(
     let inserted = chatrooms::insert(&db, owner, room).await;
     // An execution that broke off has opened it.
     let room = match inserted {
-        Err(error) if error.is_conflict_on("chatrooms_pkey") => chatrooms::find(&db, owner, id).await?,
+        Err(error) if error.violates("chatrooms_pkey") => chatrooms::find(&db, owner, id).await?,
         // An account that is being deleted.
-        Err(error) if error.is_conflict_on("chatrooms_user_id_fkey") => None,
+        Err(error) if error.violates("chatrooms_user_id_fkey") => None,
         inserted => inserted?,
     };
     let room = room.ok_or_else(|| ApiError::not_found("account"))?;

@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use domain::{ChatroomId, Text};
 use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize};
-use store::chatrooms::{self, Changes};
+use store::chatrooms::{self, ChatroomChanges};
 use web::{ApiError, Caller, Id, Valid, success};
 
 use crate::views::ChatroomView;
@@ -58,12 +58,12 @@ pub(crate) async fn handle(
     Id(id): Id<ChatroomId>,
     Valid(input): Valid<UpdateChatroom>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let changes = Changes {
+    let changes = ChatroomChanges {
         name: input.name.as_ref().map(Text::trim),
         description: input.description.as_ref().map(Text::trim),
         system_prompt: input.system_prompt.as_ref().map(Text::trim),
     };
-    if changes == Changes::default() {
+    if changes == ChatroomChanges::default() {
         let error = "body: must have at least one of name, description, system_prompt";
         return Err(ApiError::invalid(vec![error.to_owned()]));
     }

@@ -12,8 +12,8 @@ use futures::{StreamExt, stream};
 use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Number;
+use store::messages::Resend;
 use store::messages::admin;
-use store::messages::sweeping::Stranded;
 use tokio::time::sleep;
 use tracing::info;
 use web::{Admin, ApiError, Valid, success};
@@ -71,10 +71,10 @@ pub(crate) async fn handle(
 ) -> Result<impl IntoResponse, ApiError> {
     let (limit, now) = (input.limit.unwrap_or(100), app.clock.now());
     let codes = input.error_code.map_or(ErrorCode::RETRYABLE.to_vec(), |code| vec![code]);
-    let revived = admin::revive_oldest(&app.db().await?, &codes, limit, now).await?;
+    let revived = admin::retry_oldest(&app.db().await?, &codes, limit, now).await?;
     let redriven = revived.len();
     let sends = stream::iter(revived)
-        .map(|Stranded { id, chatroom_id, resend }| app.enqueue(chatroom_id, id, resend));
+        .map(|Resend { message_id, chatroom_id, number }| app.enqueue(chatroom_id, message_id, number));
     let sends = sends.buffer_unordered(AT_ONCE).take_until(sleep(PATIENCE));
     let queued = sends.filter(|sent| std::future::ready(*sent)).count().await;
     info!(redriven, queued, operator.id = %caller.user_id, "redriven by an operator");

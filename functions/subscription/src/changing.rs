@@ -16,7 +16,7 @@ pub(crate) async fn set_cancel_at_period_end(
 ) -> Result<Subscription, ApiError> {
     let mut db = app.db().await?;
     let transaction = db.transaction().await.map_err(StoreError::from)?;
-    let account = subscriptions::lock(&transaction, user).await?.ok_or_else(none)?;
+    let account = subscriptions::find_for_update(&transaction, user).await?.ok_or_else(none)?;
     let customer = account.customer_id.as_ref().ok_or_else(none)?;
     let (now, mut found) = (app.clock.now(), app.ask(&account, customer).await?);
     for one in found.iter_mut().filter(|one| can_change(one) && one.cancel_at_period_end != cancel) {

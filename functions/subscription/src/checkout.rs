@@ -131,7 +131,7 @@ async fn become_customer(
 }
 
 async fn lock(transaction: &Transaction<'_>, user: UserId) -> Result<BillingAccount, ApiError> {
-    let account = subscriptions::lock(transaction, user).await?;
+    let account = subscriptions::find_for_update(transaction, user).await?;
     account.filter(|account| !account.is_deleted).ok_or_else(|| ApiError::not_found("account"))
 }
 

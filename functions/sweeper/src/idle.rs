@@ -5,7 +5,7 @@ use std::time::Duration;
 use app::AppState;
 use app::telemetry::chain;
 use clients::redis::activity::Activity;
-use store::messages::sweeping::{self, Pending};
+use store::pending_work::{self, PendingWork};
 use tracing::{info, warn};
 
 use crate::SweepError;
@@ -26,10 +26,10 @@ pub(crate) async fn find(app: &AppState) -> Option<Activity> {
 /// between, there is no sweep until somebody does, or until a time that is set for something.
 pub(crate) async fn keep(app: &AppState, activity: &Activity, apart: Duration) -> Result<(), SweepError> {
     let now = app.clock.now();
-    let Pending { is_anything, next_review_at } = sweeping::find_pending(&app.db().await?).await?;
+    let PendingWork { is_unfinished, next_review_at } = pending_work::find(&app.db().await?).await?;
     let next = next_review_at.map(|next| (next - now).to_std().unwrap_or_default());
     let rest = next.map_or(LONGEST, |next| next.min(LONGEST));
-    if is_anything || rest.is_zero() {
+    if is_unfinished || rest.is_zero() {
         return Ok(());
     }
     let kept = match activity.seen_for {

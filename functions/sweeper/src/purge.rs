@@ -6,7 +6,7 @@ use app::telemetry::chain;
 use app::{AppState, BillingError};
 use chrono::{DateTime, Utc};
 use domain::UserId;
-use store::{StoreError, deletion, sessions, subscriptions};
+use store::{StoreError, account_deletion, sessions, subscriptions};
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info};
 
@@ -39,7 +39,7 @@ async fn delete(app: &AppState, purged: &mut usize) -> Result<(), StoreError> {
     let begun = {
         let db = app.db().await?;
         while sessions::delete_expired(&db, now, SESSIONS).await? > 0 {}
-        deletion::list_begun(&db, now - GRACE, now, ACCOUNTS).await?
+        account_deletion::list_unfinished(&db, now - GRACE, now, ACCOUNTS).await?
     };
     for user in begun {
         // One that cannot be deleted does not keep the others from it.
@@ -56,12 +56,12 @@ async fn delete(app: &AppState, purged: &mut usize) -> Result<(), StoreError> {
 /// Deletes what somebody wrote whatever Stripe says; the account goes with what it pays. Holds no connection while another
 /// is asked for: a pool may have one.
 async fn delete_account(app: &AppState, user: UserId, now: DateTime<Utc>) -> Result<(), BillingError> {
-    deletion::stop_messages(&app.db().await?, user, now).await?;
+    account_deletion::cancel_messages(&app.db().await?, user, now).await?;
     let ended = app.sync_subscription(user).await;
     let db = app.db().await?;
     if ended.is_err() {
-        subscriptions::update_review(&db, user, now + AGAIN, now).await?;
+        subscriptions::update_review_at(&db, user, now + AGAIN, now).await?;
     }
-    while deletion::purge(&db, user, deletion::BATCH).await? {}
+    while account_deletion::delete_batch(&db, user, account_deletion::BATCH_SIZE).await? {}
     ended.map(drop)
 }

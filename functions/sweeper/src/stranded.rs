@@ -2,7 +2,7 @@
 
 use app::AppState;
 use futures::{StreamExt, stream};
-use store::messages::sweeping::{self, Stranded};
+use store::messages::{Resend, sweeping};
 use tracing::info;
 
 use crate::SweepError;
@@ -14,13 +14,14 @@ const AT_ONCE: usize = 10;
 
 /// Puts stranded messages on the queue again and answers how many. One that cannot be sent has its turn again later.
 pub(crate) async fn resend(app: &AppState) -> Result<usize, SweepError> {
-    let stranded = sweeping::take_stranded(&app.db().await?, app.clock.now(), LIMIT).await?;
-    let sends = stream::iter(stranded).map(|Stranded { id, chatroom_id, resend }| async move {
-        let sent = app.enqueue(chatroom_id, id, resend).await;
-        if sent {
-            info!(message.id = %id, resend, "put on the queue again");
-        }
-        sent
-    });
+    let stranded = sweeping::claim_stranded(&app.db().await?, app.clock.now(), LIMIT).await?;
+    let sends =
+        stream::iter(stranded).map(|Resend { message_id: id, chatroom_id, number: resend }| async move {
+            let sent = app.enqueue(chatroom_id, id, resend).await;
+            if sent {
+                info!(message.id = %id, resend, "put on the queue again");
+            }
+            sent
+        });
     Ok(sends.buffer_unordered(AT_ONCE).filter(|sent| std::future::ready(*sent)).count().await)
 }

@@ -32,7 +32,7 @@ pub(crate) async fn review(app: &AppState) -> Result<usize, SweepError> {
     let (deadline, now) = (Instant::now() + PATIENCE, app.clock.now());
     let mut compared = Compared::default();
     while compared.failed < FAILURES && Instant::now() < deadline {
-        let due = subscriptions::take_due(&app.db().await?, now, now + AGAIN, ACCOUNTS).await?;
+        let due = subscriptions::claim_due_reviews(&app.db().await?, now, now + AGAIN, ACCOUNTS).await?;
         if due.is_empty() {
             break;
         }
@@ -80,7 +80,7 @@ impl Compared {
 pub async fn reconcile(app: &AppState) -> Result<Compared, BillingError> {
     let (mut compared, mut after) = (Compared::default(), None);
     loop {
-        let page = subscriptions::list_known(&app.db().await?, after, PAGE).await?;
+        let page = subscriptions::list_users_with_customer(&app.db().await?, after, PAGE).await?;
         let Some(&last) = page.last() else { return Ok(compared) };
         compared.all(app, page).await;
         after = Some(last);

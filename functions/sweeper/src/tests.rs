@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::message::ErrorCode;
 use serde_json::json;
-use store::deletion;
-use store::messages::answering::{self, Claim, Lease};
+use store::account_deletion;
+use store::messages::processing::{self, Claim, Lease};
 use testkit::{Person, TestApp};
 use uuid::Uuid;
 
@@ -53,14 +53,16 @@ async fn what_somebody_holds_or_nobody_waits_for_is_left_alone() {
     let app = start().await;
     let (_, id) = sent(&app).await;
     let (db, now, owner) = (app.app.db().await.unwrap(), app.app.clock.now(), Uuid::new_v4());
-    let claim = answering::claim(&db, id.parse().unwrap(), owner, now, now + MINUTE * 5, 50).await.unwrap();
-    assert!(matches!(claim, Claim::Taken(_)));
+    let claim = processing::claim_next_message(&db, id.parse().unwrap(), owner, now, now + MINUTE * 5, 50)
+        .await
+        .unwrap();
+    assert!(matches!(claim, Claim::Claimed(_)));
     app.advance(MINUTE * 5);
     assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
     app.advance(MINUTE);
     assert_eq!(sweep(&app.app).await.unwrap().resent, 1);
     let lease = Lease { message_id: id.parse().unwrap(), owner };
-    assert!(answering::fail(&db, lease, ErrorCode::Timeout, app.app.clock.now()).await.unwrap());
+    assert!(processing::fail_message(&db, lease, ErrorCode::Timeout, app.app.clock.now()).await.unwrap());
     app.advance(MINUTE * 200);
     assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
 }
@@ -146,7 +148,7 @@ async fn what_a_deletion_has_left_and_sessions_that_are_over_are_deleted() {
     let hash: String = app.stored("SELECT password_hash FROM users LIMIT 1").await;
     app.execute(&format!("UPDATE users SET password_hash = '{hash}'")).await;
     let mut db = app.app.db().await.unwrap();
-    let _ = deletion::begin(&mut db, person.id, &hash, app.app.clock.now()).await.unwrap().unwrap();
+    let _ = account_deletion::start(&mut db, person.id, &hash, app.app.clock.now()).await.unwrap().unwrap();
     assert_eq!(sweep(&app.app).await.unwrap().purged, 0, "the request may still be at it");
     app.execute("UPDATE messages SET sweep_at = now() + interval '1 hour'").await;
     app.advance(MINUTE);

@@ -82,7 +82,7 @@ async fn process_event(app: &AppState, event: &Event) -> Result<(), BillingError
 /// Whose payments it tells of, as far as that is known here.
 async fn find_owner(app: &AppState, event: &Event) -> Result<Option<UserId>, StoreError> {
     match event.customer() {
-        Some(customer) => subscriptions::find_user_of(&app.db().await?, customer).await,
+        Some(customer) => subscriptions::find_user_by_customer(&app.db().await?, customer).await,
         None => Ok(None),
     }
 }

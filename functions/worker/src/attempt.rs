@@ -11,8 +11,8 @@ use domain::message::{ErrorCode, ProcessingStatus};
 use domain::model_quota::WaitReason;
 use domain::{MessageId, UserId, backoff, quota};
 use rand::RngExt;
-use store::messages::answering::{self, Lease, NewReply, PutBack, Work};
-use store::{StoreError, within};
+use store::messages::processing::{self, ClaimedMessage, Lease, NewReply, RescheduleReason};
+use store::{StoreError, with_timeout};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
@@ -51,7 +51,7 @@ impl<'a> Attempt<'a> {
     pub(crate) fn new(
         app: &'a AppState,
         lease: Lease,
-        work: &Work,
+        work: &ClaimedMessage,
         deadline: DateTime<Utc>,
         deferred: &'a Deferred,
     ) -> Self {
@@ -68,7 +68,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Makes the attempt.
-    pub(crate) async fn run(&self, work: Work) -> Result<Outcome, Fault> {
+    pub(crate) async fn run(&self, work: ClaimedMessage) -> Result<Outcome, Fault> {
         if self.number > self.app.config.worker.max_attempts {
             return self.give_up(ErrorCode::Internal, "every attempt before broke off", None).await;
         }
@@ -157,7 +157,7 @@ impl<'a> Attempt<'a> {
                 warn!(message.id = %message_id, attempt, "overtaken, or stored already");
                 self.deferred.invalidate_chatroom_list(self.user_id);
             }
-            Err(error) if error.is_conflict_on("messages_reply_to_key") => {
+            Err(error) if error.violates("messages_reply_to_key") => {
                 warn!(message.id = %message_id, attempt, "answered already; the answer is thrown away");
             }
             Err(error) => return Err(error.into()),
@@ -176,8 +176,8 @@ impl<'a> Attempt<'a> {
             day: quota::day_of(now),
             created_at: now,
         };
-        within(STATEMENT_TIMEOUT, async {
-            answering::complete(&self.app.db().await?, self.lease, reply).await
+        with_timeout(STATEMENT_TIMEOUT, async {
+            processing::complete_message(&self.app.db().await?, self.lease, reply).await
         })
         .await
     }
@@ -187,7 +187,7 @@ impl<'a> Attempt<'a> {
         let jitter = rng().random_range(0.0..1.0);
         let base = self.app.config.worker.retry_base_delay;
         let delay = backoff::delay(self.number, base, jitter, error.retry_delay());
-        let is_ours = self.put_back(PutBack::Failed, delay).await?;
+        let is_ours = self.put_back(RescheduleReason::AttemptFailed, delay).await?;
         let (cause, attempt, delay_ms) = (chain(error), self.number, milliseconds(delay));
         warn!(error = cause, message.id = %self.lease.message_id, attempt, delay_ms, "put off: backing off");
         if is_ours {
@@ -213,17 +213,17 @@ impl<'a> Attempt<'a> {
         // Whoever waits for an outage to end was told the same time.
         let jitter = if reason == WaitReason::Outage { rng().random_range(0.0..1.0) } else { 0.0 };
         let delay = backoff::delay(1, Duration::ZERO, jitter, Some(delay));
-        self.put_back(PutBack::Waiting, delay).await?;
+        self.put_back(RescheduleReason::WaitingForModel, delay).await?;
         let delay_ms = milliseconds(delay);
         info!(message.id = %self.lease.message_id, ?reason, delay_ms, why, "put off: waiting");
         Ok(Outcome::Later(Some(delay)))
     }
 
     /// Puts the message back for `delay`; answers whether it was still ours.
-    async fn put_back(&self, why: PutBack, delay: Duration) -> Result<bool, StoreError> {
-        within(STATEMENT_TIMEOUT, async {
+    async fn put_back(&self, why: RescheduleReason, delay: Duration) -> Result<bool, StoreError> {
+        with_timeout(STATEMENT_TIMEOUT, async {
             let now = self.app.clock.now();
-            answering::put_back(&self.app.db().await?, self.lease, why, now + delay, now).await
+            processing::reschedule_message(&self.app.db().await?, self.lease, why, now + delay, now).await
         })
         .await
     }
@@ -236,8 +236,8 @@ impl<'a> Attempt<'a> {
     }
 
     async fn give_up(&self, code: ErrorCode, why: &str, model: Option<&str>) -> Result<Outcome, Fault> {
-        let failed = within(STATEMENT_TIMEOUT, async {
-            answering::fail(&self.app.db().await?, self.lease, code, self.app.clock.now()).await
+        let failed = with_timeout(STATEMENT_TIMEOUT, async {
+            processing::fail_message(&self.app.db().await?, self.lease, code, self.app.clock.now()).await
         });
         if failed.await? {
             let (message_id, error_code) = (self.lease.message_id, code.as_str());

@@ -7,8 +7,8 @@ use app::{AppState, NotConfigured};
 use chrono::{DateTime, Utc};
 use domain::job::{Envelope, Job};
 use domain::{MessageId, backoff};
-use store::messages::answering::{self, Claim, Lease};
-use store::{StoreError, within};
+use store::messages::processing::{self, Claim, Lease};
+use store::{StoreError, with_timeout};
 use thiserror::Error;
 use tracing::{error, info};
 use uuid::Uuid;
@@ -83,19 +83,19 @@ async fn catch_up(
             return Ok(Outcome::Later(Some(Duration::ZERO)));
         }
         let owner = Uuid::new_v4();
-        let claim = within(STATEMENT_TIMEOUT, async {
+        let claim = with_timeout(STATEMENT_TIMEOUT, async {
             let db = app.db().await?;
             let now = app.clock.now();
             let until = now + timeout + LEASE_MARGIN;
-            answering::claim(&db, delivered, owner, now, until, HISTORY_LIMIT).await
+            processing::claim_next_message(&db, delivered, owner, now, until, HISTORY_LIMIT).await
         });
         let work = match claim.await? {
-            Claim::Taken(work) => *work,
-            Claim::Held { until } => {
+            Claim::Claimed(work) => *work,
+            Claim::NotDue { until } => {
                 info!(message.id = %delivered, %until, "held by another, or not due yet");
                 return Ok(Outcome::Later(Some((until - app.clock.now()).to_std().unwrap_or_default())));
             }
-            Claim::Finished | Claim::Missing => {
+            Claim::Finished | Claim::NotFound => {
                 info!(message.id = %delivered, "nothing left to do");
                 return Ok(Outcome::Done);
             }

@@ -4,10 +4,10 @@ use app::GeminiSettings;
 use clients::gemini::{Prompt, Role, Turn};
 use domain::Tier;
 use domain::history::within_budget;
-use store::messages::answering::Work;
+use store::messages::processing::ClaimedMessage;
 
 /// The prompt for `work`: the room's instruction or the service's, the history that fits, the question.
-pub(crate) fn prompt(settings: &GeminiSettings, work: Work) -> Prompt {
+pub(crate) fn prompt(settings: &GeminiSettings, work: ClaimedMessage) -> Prompt {
     let model = match work.tier {
         Tier::Basic => &settings.model_basic,
         Tier::Pro => &settings.model_pro,

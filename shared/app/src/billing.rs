@@ -4,7 +4,7 @@
 use clients::stripe::StripeError;
 use domain::subscription::{self, Subscription, SubscriptionStatus};
 use domain::{Tier, UserId};
-use store::subscriptions::{self, BillingAccount, Standing};
+use store::subscriptions::{self, BillingAccount, SubscriptionUpdate};
 use store::{Client, StoreError, Transaction, sessions};
 use thiserror::Error;
 use tracing::{error, info, warn};
@@ -65,7 +65,9 @@ impl AppState {
     pub async fn sync_subscription(&self, user: UserId) -> Result<Option<Settled>, BillingError> {
         let mut db = self.db().await?;
         let transaction = db.transaction().await.map_err(StoreError::from)?;
-        let Some(account) = subscriptions::lock(&transaction, user).await? else { return Ok(None) };
+        let Some(account) = subscriptions::find_for_update(&transaction, user).await? else {
+            return Ok(None);
+        };
         if account.is_deleted {
             self.close(&transaction, &account).await?;
             transaction.commit().await.map_err(StoreError::from)?;
@@ -136,8 +138,8 @@ impl AppState {
         let page =
             page.and_then(|(opened, expires)| subscription::next_checkout_review_at(now, opened, expires));
         let review_at = one.and_then(|one| one.next_review_at(now, grace)).into_iter().chain(page).min();
-        let standing = Standing { subscription: one, tier, review_at };
-        subscriptions::update_standing(transaction, account, standing, now).await?;
+        let update = SubscriptionUpdate { subscription: one, tier, review_at };
+        subscriptions::update_subscription(transaction, account, update, now).await?;
         Ok(Settled { is_new_tier: tier != account.tier, subscription, tier })
     }
 

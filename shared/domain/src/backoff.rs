@@ -7,9 +7,9 @@ pub const MAX_DELAY: Duration = Duration::from_mins(5);
 
 /// The delay after attempt number `attempt` (from 1) has failed.
 ///
-/// It is `base`, doubled for each further attempt up to [`MAX_DELAY`], and never below `retry_after`,
-/// the delay that the other side requested. `jitter` (0.0 to 1.0) adds up to a quarter, so that
-/// messages that failed together are not retried together.
+/// It is `base`, doubled for each further attempt up to [`MAX_DELAY`], and never below
+/// `retry_after`, the delay that the other side requested. `jitter` (0.0 to 1.0) adds up to a
+/// quarter, so that messages that failed together are not retried together.
 #[must_use]
 pub fn delay(attempt: i32, base: Duration, jitter: f64, retry_after: Option<Duration>) -> Duration {
     let doublings = u32::try_from(attempt - 1).unwrap_or(0).min(16);

@@ -9,8 +9,8 @@ pub struct Exchange {
     pub answer: String,
 }
 
-/// A cautious estimate of the tokens in `text`. Google counts about four English characters per token;
-/// other scripts take up to one token per character.
+/// A cautious estimate of the tokens in `text`. Google counts about four English characters per
+/// token; other scripts take up to one token per character.
 #[must_use]
 pub fn estimate_tokens(text: &str) -> usize {
     let (ascii, other) = text.chars().fold((0_usize, 0_usize), |(ascii, other), c| {
@@ -19,8 +19,8 @@ pub fn estimate_tokens(text: &str) -> usize {
     ascii.div_ceil(4) + other
 }
 
-/// The newest exchanges that fit into `budget` tokens, oldest first. The first exchange that does not
-/// fit ends the history, because a gap in it would mislead the model.
+/// The newest exchanges that fit into `budget` tokens, oldest first. The first exchange that does
+/// not fit ends the history, because a gap in it would mislead the model.
 #[must_use]
 pub fn within_budget(newest_first: Vec<Exchange>, budget: usize) -> Vec<Exchange> {
     let mut left = budget;

@@ -1,4 +1,5 @@
-//! Identifiers. Each is a UUIDv7 with its own type, so that ids of different kinds cannot be confused.
+//! Identifiers. Each is a UUIDv7 with its own type, so that ids of different kinds cannot be
+//! confused.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,8 +1,8 @@
 //! The rules of the product: types and decisions without any I/O.
 //!
-//! Nothing here reads a clock, an environment variable or a socket; time and randomness are arguments.
-//! Types that clients send (`Text`, `MobileNumber`, ...) deserialise from any string and report errors
-//! through [`garde::Validate`], so that one response can name every invalid field.
+//! Nothing here reads a clock, an environment variable or a socket; time and randomness are
+//! arguments. Types that clients send (`Text`, `MobileNumber`, ...) deserialise from any string and
+//! report errors through [`garde::Validate`], so that one response can name every invalid field.
 
 pub mod backoff;
 pub mod breached;

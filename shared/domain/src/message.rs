@@ -13,7 +13,8 @@ string_enum! {
 }
 
 string_enum! {
-    /// The state of the answer to a message. `Pending` and `Processing` are transient; the others are final.
+    /// The state of the answer to a message. `Pending` and `Processing` are transient; the others
+    /// are final.
     ProcessingStatus {
         /// Accepted; no worker answers it at the moment.
         Pending = "pending",
@@ -55,7 +56,8 @@ string_enum! {
 }
 
 impl ErrorCode {
-    /// The codes worth a retry. The other codes have their cause in the message, so a retry fails again.
+    /// The codes worth a retry. The other codes have their cause in the message, so a retry fails
+    /// again.
     pub const RETRYABLE: [Self; 4] =
         [Self::GeminiOverloaded, Self::GeminiQuota, Self::Timeout, Self::Internal];
 }

@@ -6,19 +6,20 @@ use garde::{Error, Path, Report, Validate};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType};
 use serde::Deserialize;
 
-/// The number of final digits that distinguish the numbers of one block. Operators hand out numbers in
-/// blocks of ten thousand.
+/// The number of final digits that distinguish the numbers of one block. Operators hand out numbers
+/// in blocks of ten thousand.
 const SUBSCRIBER_DIGITS: usize = 4;
 
 /// The longest accepted spelling of a number, in characters.
 const MAX_CHARACTERS: usize = 40;
 
-/// A number in E.164 form (`+` and the digits, ITU-T E.164 section 6), read by the numbering plans of
-/// Google's libphonenumber.
+/// A number in E.164 form (`+` and the digits, ITU-T E.164 section 6), read by the numbering plans
+/// of Google's libphonenumber.
 ///
-/// The `+` may be missing or written as `00`. Spaces, dashes, brackets, a trunk zero and digits of other
-/// scripts are accepted, so that every spelling of a number leads to the same account. [`Validate`]
-/// checks that it is a possible number, [`Self::check_reachable`] that it can receive a code.
+/// The `+` may be missing or written as `00`. Spaces, dashes, brackets, a trunk zero and digits of
+/// other scripts are accepted, so that every spelling of a number leads to the same account.
+/// [`Validate`] checks that it is a possible number, [`Self::check_reachable`] that it can receive
+/// a code.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub struct MobileNumber {
@@ -50,9 +51,9 @@ impl MobileNumber {
         self.number.get(..self.number.len().saturating_sub(SUBSCRIBER_DIGITS)).unwrap_or_default()
     }
 
-    /// Checks that the number can receive a text message: it is a mobile number, as far as the numbering
-    /// plan distinguishes them, of one of `countries`. These are ISO 3166 codes of two letters; an empty
-    /// list allows every country.
+    /// Checks that the number can receive a text message: it is a mobile number, as far as the
+    /// numbering plan distinguishes them, of one of `countries`. These are ISO 3166 codes of two
+    /// letters; an empty list allows every country.
     pub fn check_reachable(&self, countries: &[String]) -> Result<(), Unreachable> {
         let number = parse(&self.number).ok_or(Unreachable::NotMobile)?;
         let kind = number.get_type();
@@ -79,7 +80,8 @@ impl From<String> for MobileNumber {
         // The library requires the `+`, which users may omit or write as 00.
         let digits = text.strip_prefix("00").unwrap_or(text);
         let international = if text.contains('+') { text.to_owned() } else { format!("+{digits}") };
-        // The library also finds numbers inside a text and reads letters as keys. This field accepts neither.
+        // The library also finds numbers inside a text and reads letters as keys. This field
+        // accepts neither.
         let is_plain = text.chars().count() <= MAX_CHARACTERS
             && !text.chars().any(|c| c.is_alphabetic() || c.is_control());
         let number = parse(&international).filter(|number| {

@@ -44,8 +44,8 @@ impl DailyLimits {
         }
     }
 
-    /// All plans, the smallest first. Their names and features are defined only here; their prices are
-    /// defined at Stripe.
+    /// All plans, the smallest first. Their names and features are defined only here; their prices
+    /// are defined at Stripe.
     #[must_use]
     pub fn plans(self) -> [Plan; 2] {
         let plan = |tier, name, features: &[&str]| {

@@ -34,8 +34,8 @@ impl From<&str> for RedirectUrl {
 }
 
 impl RedirectUrl {
-    /// The address in the normalised spelling that browsers use, if its host is one of `hosts`. Its query
-    /// may contain Stripe's placeholder `{CHECKOUT_SESSION_ID}`.
+    /// The address in the normalised spelling that browsers use, if its host is one of `hosts`. Its
+    /// query may contain Stripe's placeholder `{CHECKOUT_SESSION_ID}`.
     pub fn normalize_if_allowed(&self, hosts: &RedirectHosts) -> Result<String, HostNotAllowed> {
         let url = self.parse().map_err(|_| HostNotAllowed)?;
         if hosts.contains(&url) { Ok(url.into()) } else { Err(HostNotAllowed) }

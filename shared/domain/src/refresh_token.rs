@@ -1,9 +1,10 @@
-//! Refresh tokens: the id of the session, 256 random bits and an HMAC tag. The client stores the token;
-//! the service stores only its hash.
+//! Refresh tokens: the id of the session, 256 random bits and an HMAC tag. The client stores the
+//! token; the service stores only its hash.
 //!
-//! Each token is used once and replaced by the next. The session's id makes reuse detectable: a valid
-//! token whose hash is not the current one was stolen or sent twice. The tag proves that the service
-//! issued the token. Without it, anyone who knows the id of a session could end that session.
+//! Each token is used once and replaced by the next. The session's id makes reuse detectable: a
+//! valid token whose hash is not the current one was stolen or sent twice. The tag proves that the
+//! service issued the token. Without it, anyone who knows the id of a session could end that
+//! session.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -31,8 +32,8 @@ impl RefreshToken {
         Self(BASE64_URL_SAFE_NO_PAD.encode([body.as_slice(), &tag].concat()).into())
     }
 
-    /// Parses a token from a client and returns it with its session. `None` if its tag was not made with
-    /// one of `keys`.
+    /// Parses a token from a client and returns it with its session. `None` if its tag was not made
+    /// with one of `keys`.
     #[must_use]
     pub fn parse(text: &str, keys: &[&[u8]]) -> Option<(SessionId, Self)> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;

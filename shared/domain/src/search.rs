@@ -34,7 +34,8 @@ pub fn words(query: &str) -> impl Iterator<Item = String> {
 #[must_use]
 pub fn snippet(text: &str, query: &str) -> String {
     let wanted: Vec<String> = words(query).collect();
-    // Lower case can be longer than the original, so positions count characters of the original text.
+    // Lower case can be longer than the original, so positions count characters of the original
+    // text.
     let mut position = 0;
     let mut found = None;
     for word in text.split(|c: char| !c.is_alphanumeric()) {

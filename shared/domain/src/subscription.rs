@@ -54,7 +54,8 @@ impl SubscriptionStatus {
         matches!(self, Self::Canceled | Self::IncompleteExpired)
     }
 
-    /// How much the status is worth. If a user has several subscriptions, the highest rank is effective.
+    /// How much the status is worth. If a user has several subscriptions, the highest rank is
+    /// effective.
     fn rank(self) -> u8 {
         match self {
             Self::Active | Self::Trialing => 4,
@@ -90,8 +91,8 @@ pub struct Subscription {
     pub period_end: Option<DateTime<Utc>>,
     /// Whether the subscription ends with that period.
     pub cancel_at_period_end: bool,
-    /// Since when a payment has been due. Stripe does not report it, so it is the time when this service
-    /// first saw the debt.
+    /// Since when a payment has been due. Stripe does not report it, so it is the time when this
+    /// service first saw the debt.
     pub past_due_since: Option<DateTime<Utc>>,
 }
 
@@ -127,8 +128,8 @@ impl Subscription {
         if entitled { Tier::Pro } else { Tier::Basic }
     }
 
-    /// When to compare the subscription with Stripe if no webhook arrives before: soon after its period
-    /// ends, when its grace period ends, or after a week. `None` once its status is final.
+    /// When to compare the subscription with Stripe if no webhook arrives before: soon after its
+    /// period ends, when its grace period ends, or after a week. `None` once its status is final.
     #[must_use]
     pub fn next_review_at(&self, now: DateTime<Utc>, grace: Duration) -> Option<DateTime<Utc>> {
         let (latest, next_change) = match self.status {
@@ -166,9 +167,9 @@ pub fn effective_subscription(subscriptions: Vec<Subscription>) -> Option<Subscr
     subscriptions.into_iter().max_by(Subscription::cmp_worth)
 }
 
-/// When to check next whether the user has paid on a checkout page, if no webhook arrives before. The
-/// page was opened at `opened_at` and is open until `expires_at`. The first check is after five minutes,
-/// each further one after twice the time, and the last one just after the page has closed.
+/// When to check next whether the user has paid on a checkout page, if no webhook arrives before.
+/// The page was opened at `opened_at` and is open until `expires_at`. The first check is after five
+/// minutes, each further one after twice the time, and the last one just after the page has closed.
 #[must_use]
 pub fn next_checkout_review_at(
     now: DateTime<Utc>,

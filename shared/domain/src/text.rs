@@ -3,8 +3,8 @@
 use garde::{Error, Path, Report, Validate};
 use serde::Deserialize;
 
-/// Text of `MIN` to `MAX` Unicode scalar values. At least `MIN` must remain after trimming. U+0000 is
-/// refused, because Postgres cannot store it.
+/// Text of `MIN` to `MAX` Unicode scalar values. At least `MIN` must remain after trimming. U+0000
+/// is refused, because Postgres cannot store it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Text<const MIN: usize, const MAX: usize>(String);

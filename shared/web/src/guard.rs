@@ -15,7 +15,7 @@ use clients::redis::limits::{Bucket, Limit, RateLimitDecision};
 use clients::redis::sessions::{CachedSession, Claim, LIFETIME, Lookup};
 use domain::Tier;
 use store::StoreError;
-use store::sessions::{self, Lasting};
+use store::sessions::{self, ActiveSession};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -187,7 +187,7 @@ async fn look_up(
     buckets: impl Fn(Tier) -> Vec<Bucket>,
 ) -> (Authentication, Vec<RateLimitDecision>) {
     let begun = Instant::now();
-    let Lasting { tier, expires_at } = match find_lasting(app, claim).await {
+    let ActiveSession { tier, expires_at } = match find_active_session(app, claim).await {
         Ok(Some(lasting)) => lasting,
         Ok(None) => return (Authentication::ENDED, Vec::new()),
         Err(error) => {
@@ -201,8 +201,8 @@ async fn look_up(
     (Authentication::Known(Caller::from(claim)), decisions)
 }
 
-async fn find_lasting(app: &AppState, claim: &Claim) -> Result<Option<Lasting>, StoreError> {
-    sessions::find_lasting(&app.db().await?, claim.session, claim.user, claim.now).await
+async fn find_active_session(app: &AppState, claim: &Claim) -> Result<Option<ActiveSession>, StoreError> {
+    sessions::find_active(&app.db().await?, claim.session, claim.user, claim.now).await
 }
 
 /// Looks a key up before anything is charged, and charges then: nothing that a first request would use up for a client that

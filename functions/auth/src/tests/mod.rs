@@ -1,11 +1,11 @@
 //! The routes, in this process, on real Postgres and Redis.
 
-mod abuse;
-mod codes;
-mod delivery;
-mod input;
+mod code_delivery;
+mod guessing;
+mod one_time_codes;
 mod passwords;
 mod sessions;
+mod validation;
 
 use domain::MobileNumber;
 use serde_json::json;

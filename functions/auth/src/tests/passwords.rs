@@ -100,7 +100,8 @@ async fn a_login_that_was_overtaken_by_a_reset_begins_no_session() {
     assert!(sessions::insert(&db, person.id, "another", &session).await.unwrap());
 }
 
-/// A session of `person` that a login is just about to begin: it has seen the password, and has not committed.
+/// A session of `person` that a login is just about to begin: it has seen the password, and has not
+/// committed.
 async fn login_under_way<'a>(
     client: &'a mut store::Client,
     person: &testkit::Person,
@@ -140,13 +141,22 @@ async fn a_login_beside_a_reset_a_change_or_a_deletion_does_not_outlive_it() {
         let end = async {
             match way {
                 "reset" => {
-                    store::users::reset_password(&mut other, &person.mobile_number, "another", now).await
+                    store::users::credentials::update_password_by_number(
+                        &mut other,
+                        &person.mobile_number,
+                        "another",
+                        now,
+                    )
+                    .await
                 }
                 "change" => {
                     let kept = SessionId::new(now);
-                    store::users::change_password(&mut other, person.id, kept, &hash, "another", now).await
+                    store::users::credentials::update_password(
+                        &mut other, person.id, kept, &hash, "another", now,
+                    )
+                    .await
                 }
-                _ => store::deletion::begin(&mut other, person.id, &hash, now).await,
+                _ => store::account_deletion::start(&mut other, person.id, &hash, now).await,
             }
         };
         // It waits for the login, which then commits.

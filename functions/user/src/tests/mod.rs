@@ -1,6 +1,6 @@
 //! The routes, in this process, on real Postgres and Redis.
 
-mod leaving;
+mod account_deletion;
 
 use std::time::Duration;
 

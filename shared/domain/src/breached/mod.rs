@@ -7,9 +7,9 @@ include!("fingerprint.rs");
 /// The sorted fingerprints.
 static FILTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/breached.bin"));
 
-/// Whether attackers try `password` first. That is a listed password in any case (`PassWord`), a listed
-/// one followed by digits and signs only (`Monkey2026!`), or a run of equal or consecutive characters
-/// (`aaaaaaaa`, `abcdefgh`).
+/// Whether attackers try `password` first. That is a listed password in any case (`PassWord`), a
+/// listed one followed by digits and signs only (`Monkey2026!`), or a run of equal or consecutive
+/// characters (`aaaaaaaa`, `abcdefgh`).
 #[must_use]
 pub fn is_breached(password: &str) -> bool {
     let password = password.to_lowercase();

@@ -1,7 +1,8 @@
-//! argon2 with reused memory. Without reuse, each password costs the allocation, zeroing and page faults
-//! of nearly 20 MB.
+//! argon2 with reused memory. Without reuse, each password costs the allocation, zeroing and page
+//! faults of nearly 20 MB.
 //!
-//! A mutex allows one hash at a time, which is enough because a Lambda serves one request at a time.
+//! A mutex allows one hash at a time, which is enough because a Lambda serves one request at a
+//! time.
 
 use std::sync::{Mutex, PoisonError};
 

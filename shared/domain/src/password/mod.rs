@@ -1,7 +1,7 @@
 //! Passwords and their argon2id hashes.
 //!
-//! Hashing takes tens of milliseconds of a core and 19 MiB of memory, so callers run it on a blocking
-//! thread.
+//! Hashing takes tens of milliseconds of a core and 19 MiB of memory, so callers run it on a
+//! blocking thread.
 
 mod hasher;
 
@@ -34,8 +34,8 @@ const MAX_LENGTH: usize = 128;
 #[serde(transparent)]
 pub struct NewPassword(SecretString);
 
-/// A password to verify. It has no minimum length, because accounts from the Node.js service may have
-/// shorter ones.
+/// A password to verify. It has no minimum length, because accounts from the Node.js service may
+/// have shorter ones.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct Password(SecretString);
@@ -57,7 +57,8 @@ pub enum Verification {
 pub struct HashError(argon2::password_hash::Error);
 
 impl NewPassword {
-    /// The hash to store, as a PHC string. Fails only if the operating system provides no randomness.
+    /// The hash to store, as a PHC string. Fails only if the operating system provides no
+    /// randomness.
     pub fn hash(&self) -> Result<String, HashError> {
         hash(self.0.expose_secret())
     }
@@ -72,13 +73,14 @@ impl NewPassword {
 }
 
 impl Password {
-    /// Verifies the password against `hash`: a PHC string of argon2, or a bcrypt hash from the Node.js
-    /// service. An unreadable hash matches nothing and takes as long as a readable one.
+    /// Verifies the password against `hash`: a PHC string of argon2, or a bcrypt hash from the
+    /// Node.js service. An unreadable hash matches nothing and takes as long as a readable one.
     #[must_use]
     pub fn verify(&self, hash: &str) -> Verification {
         let password = self.0.expose_secret();
         if hash.starts_with("$2") {
-            // The Node.js service hashed the password without normalising it, and bcrypt reads 72 bytes.
+            // The Node.js service hashed the password without normalising it, and bcrypt reads 72
+            // bytes.
             return match bcrypt::verify(password, hash) {
                 Ok(true) => Verification::CorrectButOutdated,
                 Ok(false) | Err(_) => Verification::Wrong,
@@ -94,8 +96,8 @@ impl Password {
         }
     }
 
-    /// A current hash of a verified password, to replace an outdated one. Fails only if the operating
-    /// system provides no randomness.
+    /// A current hash of a verified password, to replace an outdated one. Fails only if the
+    /// operating system provides no randomness.
     pub fn rehash(&self) -> Result<String, HashError> {
         hash(self.0.expose_secret())
     }
@@ -116,8 +118,8 @@ fn normalise(password: &str) -> Cow<'_, str> {
 /// The start of every hash with the current parameters.
 const CURRENT_PREFIX: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
-/// A hash that no password matches and that costs as much as a real one. It is verified when there is no
-/// account, so that the response time does not reveal whether the account exists.
+/// A hash that no password matches and that costs as much as a real one. It is verified when there
+/// is no account, so that the response time does not reveal whether the account exists.
 pub const DUMMY_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 

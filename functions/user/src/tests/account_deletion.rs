@@ -1,7 +1,7 @@
 //! Taking everything along, and leaving nothing behind.
 
 use serde_json::{Value, json};
-use store::deletion;
+use store::account_deletion;
 use testkit::{Answer, PASSWORD, Person, TestApp};
 
 async fn start() -> TestApp {
@@ -122,13 +122,13 @@ async fn a_deletion_is_made_in_short_steps_and_nothing_of_it_reaches_the_model()
     }
     let (mut db, now) = (app.app.db().await.unwrap(), app.app.clock.now());
     let hash: String = app.stored("SELECT password_hash FROM users").await;
-    assert_eq!(deletion::begin(&mut db, person.id, "another", now).await.unwrap(), None);
-    assert_eq!(deletion::begin(&mut db, person.id, &hash, now).await.unwrap().unwrap().len(), 1);
+    assert_eq!(account_deletion::start(&mut db, person.id, "another", now).await.unwrap(), None);
+    assert_eq!(account_deletion::start(&mut db, person.id, &hash, now).await.unwrap().unwrap().len(), 1);
     assert_eq!(app.stored::<Option<String>>("SELECT mobile_number FROM users").await, None);
-    deletion::stop_messages(&db, person.id, now).await.unwrap();
+    account_deletion::cancel_messages(&db, person.id, now).await.unwrap();
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages WHERE sweep_at IS NOT NULL").await, 0);
     let mut steps = 0;
-    while deletion::purge(&db, person.id, 2).await.unwrap() {
+    while account_deletion::delete_batch(&db, person.id, 2).await.unwrap() {
         steps += 1;
     }
     assert_eq!((steps, app.stored::<i64>(ROWS).await), (4, 0));
@@ -141,7 +141,7 @@ async fn an_account_whose_deletion_has_not_begun_is_not_purged() {
     let room = app.room(&person).await;
     let _ = app.message(&person, &room, "hello").await;
     let before: i64 = app.stored(ROWS).await;
-    assert!(!deletion::purge(&app.app.db().await.unwrap(), person.id, 100).await.unwrap());
+    assert!(!account_deletion::delete_batch(&app.app.db().await.unwrap(), person.id, 100).await.unwrap());
     assert_eq!(app.stored::<i64>(ROWS).await, before);
 }
 
@@ -179,15 +179,18 @@ async fn two_that_purge_one_account_do_so_in_short_steps() {
     }
     let hash: String = app.stored("SELECT password_hash FROM users").await;
     let (mut a, b) = (app.app.db().await.unwrap(), app.app.db().await.unwrap());
-    let _ = deletion::begin(&mut a, person.id, &hash, app.app.clock.now()).await.unwrap().unwrap();
+    let _ = account_deletion::start(&mut a, person.id, &hash, app.app.clock.now()).await.unwrap().unwrap();
     // While another holds the messages, the room is not taken along with them.
     let held = a.transaction().await.unwrap();
     held.batch_execute("SELECT FROM messages FOR UPDATE").await.unwrap();
-    let step =
-        tokio::time::timeout(std::time::Duration::from_millis(300), deletion::purge(&b, person.id, 2)).await;
+    let step = tokio::time::timeout(
+        std::time::Duration::from_millis(300),
+        account_deletion::delete_batch(&b, person.id, 2),
+    )
+    .await;
     assert!(step.is_err() && app.stored::<i64>("SELECT count(*) FROM chatrooms").await == 1);
     held.rollback().await.unwrap();
     drop(b);
-    while deletion::purge(&a, person.id, 2).await.unwrap() {}
+    while account_deletion::delete_batch(&a, person.id, 2).await.unwrap() {}
     assert_eq!(app.stored::<i64>(ROWS).await, 0);
 }

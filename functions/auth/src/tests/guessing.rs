@@ -184,7 +184,7 @@ async fn without_redis_a_process_counts_guesses_for_itself() {
 async fn hashes_brought_over_are_replaced_at_the_first_login() {
     let app = start().await;
     let person = app.person().await;
-    // bcrypt of "old password" at cost 4, as the service before made them.
+    // bcrypt of "old password" at cost 4, as the Node.js service made them.
     let old = "$2b$04$pJoaCe1GSVKVvbZjQshCeeT0tiw9QCSJMcXQe5cuoDvMNj7fKc5Ky";
     app.execute(&format!("UPDATE users SET password_hash = '{old}'")).await;
     let _ =
