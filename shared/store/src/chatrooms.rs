@@ -62,7 +62,7 @@ pub struct NewChatroom<'a> {
 pub async fn insert(
     db: &impl GenericClient,
     owner: UserId,
-    room: NewChatroom<'_>,
+    chatroom: NewChatroom<'_>,
 ) -> Result<Option<Chatroom>, StoreError> {
     let sql = format!(
         "WITH c AS (
@@ -78,7 +78,14 @@ pub async fn insert(
     let row = db
         .query_opt(
             &statement,
-            &[&room.id.0, &owner.0, &room.name, &room.description, &room.system_prompt, &room.created_at],
+            &[
+                &chatroom.id.0,
+                &owner.0,
+                &chatroom.name,
+                &chatroom.description,
+                &chatroom.system_prompt,
+                &chatroom.created_at,
+            ],
         )
         .await?;
     row.as_ref().map(TryInto::try_into).transpose()

@@ -29,7 +29,7 @@ pub struct ExportedMessage {
 pub async fn list(
     db: &impl GenericClient,
     owner: UserId,
-    room: ChatroomId,
+    chatroom: ChatroomId,
     after: i64,
     limit: i64,
 ) -> Result<Vec<ExportedMessage>, StoreError> {
@@ -39,7 +39,7 @@ pub async fn list(
         FROM messages WHERE chatroom_id = $1 AND user_id = $2 AND position > $3
         ORDER BY position LIMIT $4";
     let statement = db.prepare_cached(SQL).await?;
-    let rows = db.query(&statement, &[&room.0, &owner.0, &after, &limit]).await?;
+    let rows = db.query(&statement, &[&chatroom.0, &owner.0, &after, &limit]).await?;
     rows.iter()
         .map(|row| {
             Ok(ExportedMessage {
