@@ -45,9 +45,15 @@ pub(crate) async fn handle(
     let account = found.ok_or_else(wrong)?;
     let (number, old_hash) = (&account.user.mobile_number, account.password_hash);
     passwords::refuse_number("new_password", &input.new_password, &number.as_str().into())?;
-    passwords::check(&app, &client, &caller.guesses(), input.current_password, Some(old_hash.clone()))
-        .await?
-        .ok_or_else(wrong)?;
+    passwords::check(
+        &app,
+        &client,
+        &caller.password_attempts_key(),
+        input.current_password,
+        Some(old_hash.clone()),
+    )
+    .await?
+    .ok_or_else(wrong)?;
     let new_hash = passwords::hash(input.new_password).await?;
     let (mut db, now) = (app.db().await?, app.clock.now());
     let changed =

@@ -1,4 +1,4 @@
-//! What clients see of rooms and messages.
+//! What clients see of chatrooms and messages.
 
 use chrono::{DateTime, Utc};
 use domain::message::{MessageType, ProcessingStatus};
@@ -7,7 +7,7 @@ use serde::Serialize;
 use store::chatrooms::Chatroom;
 use store::messages::Message;
 
-/// A room.
+/// A chatroom.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct ChatroomView {
     id: ChatroomId,

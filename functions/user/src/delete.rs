@@ -52,7 +52,7 @@ pub(crate) async fn handle(
     let found = users::find_credentials(&app.db().await?, caller.user_id).await?;
     let account = found.ok_or_else(wrong)?;
     let (number, hash) = (&account.user.mobile_number, account.password_hash);
-    passwords::check(&app, &client, &caller.guesses(), input.password, Some(hash.clone()))
+    passwords::check(&app, &client, &caller.password_attempts_key(), input.password, Some(hash.clone()))
         .await?
         .ok_or_else(wrong)?;
     let begun = deletion::begin(&mut app.db().await?, caller.user_id, &hash, app.clock.now()).await?;

@@ -1,6 +1,7 @@
 //! Passwords at the edge: hashed off the async threads, for that takes tens of milliseconds of a core, and guessed at only so
 //! often.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use app::AppState;
@@ -14,7 +15,11 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
-use crate::{ApiError, ClientInfo, local_limits};
+use crate::in_process_limiter::InProcessLimiter;
+use crate::{ApiError, ClientInfo};
+
+/// Counts attempts when Redis cannot.
+static FALLBACK: LazyLock<InProcessLimiter> = LazyLock::new(InProcessLimiter::default);
 
 /// How long it takes to be told that a password is wrong: longer than looking at any hash does, one that was brought over and
 /// costs more included. What is looked at is then not to be told from the time that it takes.
@@ -157,7 +162,7 @@ async fn count(app: &AppState, attempt: Attempt<'_>) -> Option<Duration> {
         Err(error) => {
             warn!(error = chain(&error), "wrong passwords are counted in this process alone");
             let limit = Limit { max: FREE, window: Duration::from_mins(15) };
-            local_limits::take(&Bucket::new(format!("login:{}", attempt.account), limit)).retry_after
+            FALLBACK.charge(&Bucket::new(format!("login:{}", attempt.account), limit)).retry_after
         }
     }
 }

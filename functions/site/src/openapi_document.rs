@@ -1,14 +1,14 @@
-//! `GET /openapi.json`.
+//! Serves the OpenAPI document.
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::IntoResponse;
 
-/// The document, as `cargo dev openapi` has written it; a test holds it and the code together.
+/// The document that `cargo dev openapi` writes. A test compares it with the code.
 const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
 
-/// This document (OpenAPI 3.1).
+/// Returns this document (OpenAPI 3.1).
 #[utoipa::path(
-    get, path = "/openapi.json", operation_id = "openapi", tag = "Site",
+    get, path = "/openapi.json", operation_id = "get_openapi_document",
     responses(
         (status = 200, description = "The document.", body = Object, content_type = "application/vnd.oai.openapi+json"),
     ),

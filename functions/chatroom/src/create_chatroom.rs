@@ -1,4 +1,4 @@
-//! `POST /api/chatroom`.
+//! Creates a chatroom.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(crate) struct CreateChatroom {
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Created {
+struct CreatedChatroom {
     message: &'static str,
     chatroom: NewChatroomView,
 }
@@ -39,20 +39,20 @@ struct NewChatroomView {
     created_at: DateTime<Utc>,
 }
 
-/// What was done: all of the answer but the text.
+/// What the idempotent operation stores of the response: everything but the text.
 #[derive(Debug, Serialize, Deserialize)]
 struct Receipt {
     id: ChatroomId,
     created_at: DateTime<Utc>,
 }
 
-/// Opens a conversation.
+/// Creates a chatroom.
 #[utoipa::path(
-    post, path = "/api/chatroom", operation_id = "create_chatroom", tag = "Chatroom",
+    post, path = "/api/chatroom", operation_id = "create_chatroom",
     security(("token" = [])),
     request_body = CreateChatroom,
     responses(
-        (status = 201, description = "The conversation is open.", body = Created),
+        (status = 201, description = "The chatroom is created.", body = CreatedChatroom),
     ),
 )]
 pub(crate) async fn handle(
@@ -61,17 +61,17 @@ pub(crate) async fn handle(
     operation: Operation,
     Valid(input): Valid<CreateChatroom>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let opened = operation.once(&app, |execution| open(&app, caller.user_id, &input, execution)).await?;
+    let receipt = operation.once(&app, |execution| create(&app, caller.user_id, &input, execution)).await?;
     let chatroom = NewChatroomView {
-        id: opened.id,
+        id: receipt.id,
         name: input.name.trimmed().to_owned(),
-        description: said(input.description.as_ref()).map(str::to_owned),
-        created_at: opened.created_at,
+        description: non_empty(input.description.as_ref()).map(str::to_owned),
+        created_at: receipt.created_at,
     };
-    Ok((StatusCode::CREATED, success(Created { message: "Chatroom created", chatroom })))
+    Ok((StatusCode::CREATED, success(CreatedChatroom { message: "Chatroom created", chatroom })))
 }
 
-async fn open(
+async fn create(
     app: &AppState,
     owner: UserId,
     input: &CreateChatroom,
@@ -81,16 +81,16 @@ async fn open(
     let room = NewChatroom {
         id,
         name: input.name.trimmed(),
-        description: said(input.description.as_ref()),
-        system_prompt: said(input.system_prompt.as_ref()),
+        description: non_empty(input.description.as_ref()),
+        system_prompt: non_empty(input.system_prompt.as_ref()),
         created_at: now,
     };
     let db = app.db().await?;
     let inserted = chatrooms::insert(&db, owner, room).await;
-    // An execution that broke off has opened it.
+    // An earlier execution that was interrupted has inserted the row.
     let room = match inserted {
         Err(error) if error.is_conflict_on("chatrooms_pkey") => chatrooms::find(&db, owner, id).await?,
-        // An account that is being deleted.
+        // The account is being deleted.
         Err(error) if error.is_conflict_on("chatrooms_user_id_fkey") => None,
         inserted => inserted?,
     };
@@ -100,7 +100,7 @@ async fn open(
     Ok(Receipt { id: room.id, created_at: room.created_at })
 }
 
-/// A text that says something; an empty one is as good as none.
-fn said<const MAX: usize>(text: Option<&Text<0, MAX>>) -> Option<&str> {
+/// The trimmed text, or `None` if it is empty.
+fn non_empty<const MAX: usize>(text: Option<&Text<0, MAX>>) -> Option<&str> {
     text.map(Text::trimmed).filter(|text| !text.is_empty())
 }

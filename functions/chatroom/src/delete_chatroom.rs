@@ -1,4 +1,4 @@
-//! `DELETE /api/chatroom/{id}`.
+//! Deletes a chatroom.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use domain::ChatroomId;
 use store::chatrooms;
 use web::{ApiError, Caller, Id, MessageResponse, success};
 
-/// Deletes a conversation with all its messages.
+/// Deletes a chatroom with all its messages.
 #[utoipa::path(
-    delete, path = "/api/chatroom/{id}", operation_id = "delete_chatroom", tag = "Chatroom",
+    delete, path = "/api/chatroom/{id}", operation_id = "delete_chatroom",
     security(("token" = [])),
-    params(("id" = ChatroomId, Path, description = "The conversation.")),
+    params(("id" = ChatroomId, Path, description = "The chatroom.")),
     responses(
-        (status = 200, description = "The conversation is gone.", body = MessageResponse),
+        (status = 200, description = "The chatroom is deleted.", body = MessageResponse),
     ),
 )]
 pub(crate) async fn handle(

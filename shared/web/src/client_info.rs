@@ -1,4 +1,4 @@
-//! Who is at the other end of the wire, as API Gateway saw it.
+//! [`ClientInfo`]: the client of a request, as API Gateway reports it.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr};
@@ -10,17 +10,17 @@ use lambda_http::request::RequestContext;
 use lambda_http::{Context, RequestExt};
 use uuid::Uuid;
 
-/// The longest user agent that is kept, in characters.
+/// The longest user agent, in characters; the rest is cut off.
 const USER_AGENT_LENGTH: usize = 256;
 
 /// The client of a request.
 #[derive(Debug, Clone)]
 pub struct ClientInfo {
-    /// The id by which this request is found in the logs.
+    /// Identifies the request in the logs.
     pub request_id: String,
-    /// The address the connection came from, out of the request context; headers cannot forge it.
+    /// The IP address from the request context, which headers cannot forge.
     pub address: String,
-    /// What the client calls itself.
+    /// The `User-Agent` header.
     pub user_agent: Option<String>,
 }
 
@@ -39,10 +39,9 @@ impl ClientInfo {
             user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_LENGTH).collect()),
         }
     }
-}
 
-impl ClientInfo {
-    /// What one client can choose its addresses from: the address itself, of IPv6 the /64 it lies in.
+    /// The addresses that one client can choose from: an IPv4 address itself, or the /64 network of
+    /// an IPv6 address.
     #[must_use]
     pub fn network(&self) -> String {
         match self.address.parse() {
@@ -73,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ipv6_addresses_share_a_limit_within_their_network() {
+    fn ipv6_addresses_of_one_network_share_a_name() {
         let network = |address: &str| {
             ClientInfo { request_id: String::new(), address: address.to_owned(), user_agent: None }.network()
         };

@@ -1,4 +1,4 @@
-//! `GET /api/chatroom/{id}`.
+//! Shows a chatroom with a page of its messages.
 
 use std::sync::Arc;
 
@@ -15,45 +15,47 @@ use crate::views::{ChatroomView, MessageView};
 
 #[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Page {
+pub(crate) struct MessagePageQuery {
     #[serde(default = "page::default_limit")]
     #[param(minimum = 1, maximum = 100, default = 50)]
     #[garde(range(min = 1, max = 100))]
     limit: i64,
-    /// `next_cursor` of a newer page.
+    /// `next_cursor` of the next newer page.
     #[param(minimum = 1)]
     #[garde(range(min = 1))]
     before: Option<i64>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Room {
+struct ChatroomWithMessages {
     chatroom: ChatroomView,
     messages: Vec<MessageView>,
     next_cursor: Option<String>,
 }
 
-/// A conversation and a page of its messages, oldest first; the newest page where nothing else is asked for.
+/// Shows a chatroom and a page of its messages, oldest first.
+///
+/// Without `before` this is the newest page.
 #[utoipa::path(
-    get, path = "/api/chatroom/{id}", operation_id = "get_chatroom", tag = "Chatroom",
+    get, path = "/api/chatroom/{id}", operation_id = "get_chatroom",
     security(("token" = [])),
-    params(("id" = ChatroomId, Path, description = "The conversation."), Page),
+    params(("id" = ChatroomId, Path, description = "The chatroom."), MessagePageQuery),
     responses(
-        (status = 200, description = "The conversation.", body = Room),
+        (status = 200, description = "The chatroom and the page.", body = ChatroomWithMessages),
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
     caller: Caller,
     Id(id): Id<ChatroomId>,
-    ValidQuery(query): ValidQuery<Page>,
+    ValidQuery(query): ValidQuery<MessagePageQuery>,
 ) -> Result<impl IntoResponse, ApiError> {
     let found =
         chatrooms::find_with_messages(&app.db().await?, caller.user_id, id, query.before, query.limit + 1)
             .await?;
     let (room, mut messages) = found.ok_or_else(|| ApiError::not_found("chatroom"))?;
-    let more = page::cut(&mut messages, query.limit);
-    let next_cursor = messages.last().filter(|_| more).map(|oldest| oldest.position.to_string());
+    let has_more = page::cut(&mut messages, query.limit);
+    let next_cursor = messages.last().filter(|_| has_more).map(|oldest| oldest.position.to_string());
     let messages = messages.into_iter().rev().map(Into::into).collect();
-    Ok(success(Room { chatroom: room.into(), messages, next_cursor }))
+    Ok(success(ChatroomWithMessages { chatroom: room.into(), messages, next_cursor }))
 }

@@ -1,4 +1,4 @@
-//! `GET /api/queue/jobs/{id}`.
+//! Shows the processing of one message.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use serde::Serialize;
 use store::messages::admin;
 use web::{Admin, ApiError, Id, success};
 
-use crate::views::{JobView, views};
+use crate::views::{JobView, job_views};
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Job {
+struct JobResponse {
     job: JobView,
 }
 
-/// How far a message is and what its last attempt came to, whatever its state.
+/// Shows a message in any status, with the outcome of its last attempt.
 #[utoipa::path(
-    get, path = "/api/queue/jobs/{id}", operation_id = "job", tag = "Queue",
+    get, path = "/api/queue/jobs/{id}", operation_id = "get_job",
     security(("token" = [])),
     params(("id" = MessageId, Path, description = "The message.")),
     responses(
-        (status = 200, description = "The message.", body = Job),
-        (status = 403, description = "`forbidden`: Only an operator may do this."),
+        (status = 200, description = "The message.", body = JobResponse),
+        (status = 403, description = "`forbidden`: This requires the role admin."),
     ),
 )]
 pub(crate) async fn handle(
@@ -33,6 +33,6 @@ pub(crate) async fn handle(
     Id(id): Id<MessageId>,
 ) -> Result<impl IntoResponse, ApiError> {
     let message = admin::find_progress(&app.db().await?, id).await?;
-    let view = views(&app, message.into_iter().collect()).await.pop();
-    Ok(success(Job { job: view.ok_or_else(|| ApiError::not_found("message"))? }))
+    let view = job_views(&app, message.into_iter().collect()).await.pop();
+    Ok(success(JobResponse { job: view.ok_or_else(|| ApiError::not_found("message"))? }))
 }

@@ -1,4 +1,4 @@
-//! `GET /api/chatroom/search`.
+//! Searches the messages of the caller.
 
 use std::sync::Arc;
 
@@ -16,39 +16,40 @@ use web::{ApiError, Caller, ValidQuery, page, success};
 
 #[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Search {
-    /// Words that are all to be there, phrases in quotes, `OR` between alternatives, a minus before what is not to be there.
+pub(crate) struct SearchQuery {
+    /// Words that must all occur, phrases in quotes, `OR` between alternatives, and a minus before a word
+    /// that must not occur.
     #[serde(default)]
     #[param(inline, required = true)]
-    #[garde(dive, custom(few_words))]
+    #[garde(dive, custom(has_few_words))]
     q: Text<1, 200>,
     #[serde(default = "page::default_limit")]
     #[param(minimum = 1, maximum = 100, default = 50)]
     #[garde(range(min = 1, max = 100))]
     limit: i64,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     #[garde(skip)]
     cursor: Option<MessageId>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Results {
-    results: Vec<ResultView>,
+struct SearchResults {
+    results: Vec<SearchResultView>,
     next_cursor: Option<MessageId>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct ResultView {
+struct SearchResultView {
     message_id: MessageId,
     message_type: MessageType,
-    /// The part of the text that the words stand in, as it was written.
+    /// The part of the text that contains the words, as it was written.
     snippet: String,
     created_at: DateTime<Utc>,
     chatroom_id: ChatroomId,
     chatroom_name: String,
 }
 
-impl ResultView {
+impl SearchResultView {
     fn new(found: Found, query: &str) -> Self {
         Self {
             message_id: found.id,
@@ -61,34 +62,35 @@ impl ResultView {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde calls it so")]
-fn few_words(query: &Text<1, 200>, (): &()) -> garde::Result {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes a reference")]
+fn has_few_words(query: &Text<1, 200>, (): &()) -> garde::Result {
     if search::words(query.as_str()).count() > MOST_WORDS {
         return Err(garde::Error::new(format!("must have at most {MOST_WORDS} words")));
     }
     Ok(())
 }
 
-/// Finds the caller's messages, and the answers to them, by the words in them; the newest first. Those that are not answered
-/// yet are not found yet.
+/// Searches the caller's messages and their answers by words, newest first.
+///
+/// A message without an answer is not found yet.
 #[utoipa::path(
-    get, path = "/api/chatroom/search", operation_id = "search_messages", tag = "Chatroom",
+    get, path = "/api/chatroom/search", operation_id = "search_messages",
     security(("token" = [])),
-    params(Search),
+    params(SearchQuery),
     responses(
-        (status = 200, description = "A page.", body = Results),
+        (status = 200, description = "A page of results.", body = SearchResults),
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
     caller: Caller,
-    ValidQuery(query): ValidQuery<Search>,
+    ValidQuery(query): ValidQuery<SearchQuery>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (mut db, wanted) = (app.db().await?, search::cleaned(query.q.trimmed()));
     let mut found =
         searching::search(&mut db, caller.user_id, &wanted, query.cursor, query.limit + 1).await?;
-    let more = page::cut(&mut found, query.limit);
-    let next_cursor = found.last().filter(|_| more).map(|last| last.id);
-    let results = found.into_iter().map(|found| ResultView::new(found, &wanted)).collect();
-    Ok(success(Results { results, next_cursor }))
+    let has_more = page::cut(&mut found, query.limit);
+    let next_cursor = found.last().filter(|_| has_more).map(|last| last.id);
+    let results = found.into_iter().map(|found| SearchResultView::new(found, &wanted)).collect();
+    Ok(success(SearchResults { results, next_cursor }))
 }

@@ -1,7 +1,6 @@
-//! `POST /api/queue/redrive`.
+//! Retries many failed messages.
 
 use std::sync::Arc;
-
 use std::time::Duration;
 
 use app::AppState;
@@ -18,56 +17,59 @@ use tokio::time::sleep;
 use tracing::info;
 use web::{Admin, ApiError, Valid, success};
 
-/// How many jobs are sent at once.
-const AT_ONCE: usize = 10;
-/// How long sending all of them may take, so that the operator is told what was done.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How many jobs are sent concurrently.
+const CONCURRENCY: usize = 10;
+/// The longest time for sending, so that the operator gets a response before the time limit of the
+/// function. The sweeper sends the rest.
+const MAX_WAIT: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
-pub(crate) struct Redrive {
-    /// Only those that failed for this reason; else those whose reason may be gone.
+pub(crate) struct RedriveFailedJobs {
+    /// Only messages that failed with this code. Without it: with any code that a retry may cure.
     #[garde(skip)]
     error_code: Option<ErrorCode>,
-    /// How many at the most.
-    #[serde(default, deserialize_with = "whole")]
+    /// The largest number of messages.
+    #[serde(default, deserialize_with = "integer")]
     #[schema(minimum = 1, maximum = 500, default = 100)]
     #[garde(range(min = 1, max = 500))]
     limit: Option<i64>,
 }
 
-/// A whole number, which JSON may also write as `100.0` or `1e2`.
-fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+/// An integer, which JSON may also write as `100.0` or `1e2`.
+fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(None) };
     let written_as_float = || number.as_f64().filter(|float| float.fract() == 0.0)?.to_string().parse().ok();
     match number.as_i64().or_else(written_as_float) {
-        Some(whole) => Ok(Some(whole)),
+        Some(integer) => Ok(Some(integer)),
         None => Err(de::Error::invalid_type(de::Unexpected::Other("number"), &"i64")),
     }
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Answer {
+struct RedrivenJobs {
     message: &'static str,
-    /// How many are answered again.
+    /// The number of messages that are retried.
     redriven: usize,
-    /// How many of them the queue has; the others are sent by the sweeper within two minutes.
+    /// How many of them are on the queue. The sweeper sends the others within two minutes.
     queued: usize,
 }
 
-/// Has failed messages answered again, those that failed first first, at no cost to their owners.
+/// Retries failed messages, oldest failure first.
+///
+/// It costs their owners no quota.
 #[utoipa::path(
-    post, path = "/api/queue/redrive", operation_id = "redrive", tag = "Queue",
+    post, path = "/api/queue/redrive", operation_id = "redrive_failed_jobs",
     security(("token" = [])),
-    request_body = Redrive,
+    request_body = RedriveFailedJobs,
     responses(
-        (status = 200, description = "They will be answered.", body = Answer),
-        (status = 403, description = "`forbidden`: Only an operator may do this."),
+        (status = 200, description = "The messages will be answered.", body = RedrivenJobs),
+        (status = 403, description = "`forbidden`: This requires the role admin."),
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
     Admin(caller): Admin,
-    Valid(input): Valid<Redrive>,
+    Valid(input): Valid<RedriveFailedJobs>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (limit, now) = (input.limit.unwrap_or(100), app.clock.now());
     let codes = input.error_code.map_or(ErrorCode::CURABLE.to_vec(), |code| vec![code]);
@@ -75,8 +77,8 @@ pub(crate) async fn handle(
     let redriven = revived.len();
     let sends = stream::iter(revived)
         .map(|Stranded { id, chatroom_id, resend }| app.enqueue(chatroom_id, id, resend));
-    let sends = sends.buffer_unordered(AT_ONCE).take_until(sleep(PATIENCE));
+    let sends = sends.buffer_unordered(CONCURRENCY).take_until(sleep(MAX_WAIT));
     let queued = sends.filter(|sent| std::future::ready(*sent)).count().await;
-    info!(redriven, queued, operator.id = %caller.user_id, "redriven by an operator");
-    Ok(success(Answer { message: "The messages are answered again", redriven, queued }))
+    info!(redriven, queued, operator.id = %caller.user_id, "an operator redrove failed jobs");
+    Ok(success(RedrivenJobs { message: "Failed jobs redriven", redriven, queued }))
 }

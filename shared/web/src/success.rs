@@ -1,9 +1,9 @@
-//! The shape of every answer that is not a problem: `{"success": true, ...}`.
+//! The shape of every successful JSON response: `{"success": true, ...}`.
 
 use axum::Json;
 use serde::Serialize;
 
-/// A successful answer around `body`, which must serialise to an object.
+/// A successful response around `body`, which must serialise to an object.
 #[derive(Debug, Serialize)]
 pub struct Success<T> {
     success: bool,
@@ -11,7 +11,7 @@ pub struct Success<T> {
     body: T,
 }
 
-/// An answer that says that it was done, and nothing else.
+/// A response that confirms what was done and carries nothing else.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct MessageResponse {
     /// What was done.

@@ -1,4 +1,4 @@
-//! `PATCH /api/chatroom/{id}`.
+//! Changes the settings of a chatroom.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use web::{ApiError, Caller, Id, Valid, success};
 
 use crate::views::ChatroomView;
 
-/// What is to be changed. A field that is not there stays as it is; `null`, as an empty text, takes a description or a system
-/// prompt away.
+/// The settings to change. An absent field stays unchanged. `null` or an empty text removes the
+/// description or the system prompt.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct UpdateChatroom {
     #[garde(dive)]
@@ -27,7 +27,7 @@ pub(crate) struct UpdateChatroom {
     system_prompt: Option<Text<0, 4000>>,
 }
 
-/// Tells a field that is `null` from one that is not there.
+/// Distinguishes a field that is `null` from an absent one.
 fn null_is_empty<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -37,19 +37,21 @@ where
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Updated {
+struct UpdatedChatroom {
     message: &'static str,
     chatroom: ChatroomView,
 }
 
-/// Renames a conversation, or changes what it is about or what the model is told in it from the next answer on.
+/// Changes the name, description or system prompt of a chatroom.
+///
+/// A new system prompt applies from the next answer on.
 #[utoipa::path(
-    patch, path = "/api/chatroom/{id}", operation_id = "update_chatroom", tag = "Chatroom",
+    patch, path = "/api/chatroom/{id}", operation_id = "update_chatroom",
     security(("token" = [])),
     request_body = UpdateChatroom,
-    params(("id" = ChatroomId, Path, description = "The conversation.")),
+    params(("id" = ChatroomId, Path, description = "The chatroom.")),
     responses(
-        (status = 200, description = "The conversation as it is now.", body = Updated),
+        (status = 200, description = "The chatroom with its new settings.", body = UpdatedChatroom),
     ),
 )]
 pub(crate) async fn handle(
@@ -70,5 +72,5 @@ pub(crate) async fn handle(
     let updated = chatrooms::update(&app.db().await?, caller.user_id, id, changes, app.clock.now()).await?;
     let room = updated.ok_or_else(|| ApiError::not_found("chatroom"))?;
     app.drop_chatroom_list(caller.user_id).await;
-    Ok(success(Updated { message: "Chatroom updated", chatroom: room.into() }))
+    Ok(success(UpdatedChatroom { message: "Chatroom updated", chatroom: room.into() }))
 }

@@ -1,4 +1,4 @@
-//! `GET /api/chatroom`.
+//! Lists the caller's chatrooms.
 
 use std::sync::Arc;
 
@@ -17,66 +17,72 @@ use crate::views::ChatroomView;
 
 #[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Page {
+pub(crate) struct ChatroomPageQuery {
     #[serde(default = "page::default_limit")]
     #[param(minimum = 1, maximum = 100, default = 50)]
     #[garde(range(min = 1, max = 100))]
     limit: i64,
-    /// The id of the last room of the page before.
+    /// `next_cursor` of the previous page.
     #[garde(skip)]
     cursor: Option<ChatroomId>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct List {
+struct ChatroomList {
     #[serde(flatten)]
-    page: PageView,
+    page: ChatroomPage,
+    /// Whether the page comes from the cache.
     cached: bool,
 }
 
-/// The part of the answer that is cached, as JSON, so that a page out of the cache is passed on unread.
+/// The cached part of the response. The chatrooms stay JSON text, so that a cached page is sent
+/// without parsing them.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-struct PageView {
+struct ChatroomPage {
     #[schema(value_type = Vec<ChatroomView>)]
     chatrooms: Box<RawValue>,
     next_cursor: Option<ChatroomId>,
 }
 
-/// A page of the caller's conversations, the newest first.
+/// Lists the caller's chatrooms, newest first.
 #[utoipa::path(
-    get, path = "/api/chatroom", operation_id = "list_chatrooms", tag = "Chatroom",
+    get, path = "/api/chatroom", operation_id = "list_chatrooms",
     security(("token" = [])),
-    params(Page),
+    params(ChatroomPageQuery),
     responses(
-        (status = 200, description = "A page.", body = List),
+        (status = 200, description = "A page of chatrooms.", body = ChatroomList),
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
     caller: Caller,
-    ValidQuery(query): ValidQuery<Page>,
+    ValidQuery(query): ValidQuery<ChatroomPageQuery>,
 ) -> Result<impl IntoResponse, ApiError> {
-    // Only the page that every client asks for first is cached: others would let one person fill the cache.
+    // Only the first page with the default limit is cached. Otherwise one user could fill the cache.
     let is_first = query.cursor.is_none() && query.limit == page::default_limit();
     let lookup = if is_first { list_cache::find(&app, caller.user_id).await } else { None };
-    let kept = lookup.as_ref().and_then(|lookup| lookup.page.as_deref());
-    if let Some(page) = kept.and_then(|page| serde_json::from_str(page).ok()) {
-        return Ok(success(List { page, cached: true }));
+    let cached = lookup.as_ref().and_then(|lookup| lookup.page.as_deref());
+    if let Some(page) = cached.and_then(|page| serde_json::from_str(page).ok()) {
+        return Ok(success(ChatroomList { page, cached: true }));
     }
-    let page = read(&app, caller.user_id, &query).await?;
+    let page = read_page(&app, caller.user_id, &query).await?;
     if let Some(lookup) = lookup {
-        let kept = serde_json::to_string(&page).map_err(ApiError::internal)?;
-        list_cache::keep(&app, caller.user_id, &kept, &lookup.mark).await;
+        let text = serde_json::to_string(&page).map_err(ApiError::internal)?;
+        list_cache::keep(&app, caller.user_id, &text, &lookup.mark).await;
     }
-    Ok(success(List { page, cached: false }))
+    Ok(success(ChatroomList { page, cached: false }))
 }
 
-async fn read(app: &AppState, owner: UserId, query: &Page) -> Result<PageView, ApiError> {
+async fn read_page(
+    app: &AppState,
+    owner: UserId,
+    query: &ChatroomPageQuery,
+) -> Result<ChatroomPage, ApiError> {
     let mut rooms = chatrooms::list(&app.db().await?, owner, query.cursor, query.limit + 1).await?;
-    let more = page::cut(&mut rooms, query.limit);
-    let next_cursor = rooms.last().filter(|_| more).map(|room| room.id);
+    let has_more = page::cut(&mut rooms, query.limit);
+    let next_cursor = rooms.last().filter(|_| has_more).map(|room| room.id);
     let views: Vec<ChatroomView> = rooms.into_iter().map(Into::into).collect();
-    Ok(PageView {
+    Ok(ChatroomPage {
         chatrooms: serde_json::value::to_raw_value(&views).map_err(ApiError::internal)?,
         next_cursor,
     })

@@ -1,4 +1,4 @@
-//! `POST /api/queue/failed/{id}/retry`.
+//! Retries one failed message.
 
 use std::sync::Arc;
 
@@ -14,22 +14,24 @@ use web::{Admin, ApiError, Id, success};
 use crate::views::absent_or_not_failed;
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Retried {
+struct RetriedJob {
     message: &'static str,
     id: MessageId,
-    /// Whether the queue has it; else the sweeper sends it within two minutes.
+    /// Whether the message is on the queue. If not, the sweeper sends it within two minutes.
     queued: bool,
 }
 
-/// Has a failed message answered again, at no cost to its owner.
+/// Retries a failed message.
+///
+/// It costs its owner no quota.
 #[utoipa::path(
-    post, path = "/api/queue/failed/{id}/retry", operation_id = "retry_failed", tag = "Queue",
+    post, path = "/api/queue/failed/{id}/retry", operation_id = "retry_failed_job",
     security(("token" = [])),
     params(("id" = MessageId, Path, description = "The message.")),
     responses(
-        (status = 200, description = "It will be answered.", body = Retried),
-        (status = 403, description = "`forbidden`: Only an operator may do this."),
-        (status = 409, description = "`wrong_state`: It has not failed."),
+        (status = 200, description = "The message will be answered.", body = RetriedJob),
+        (status = 403, description = "`forbidden`: This requires the role admin."),
+        (status = 409, description = "`wrong_state`: The message has not failed."),
     ),
 )]
 pub(crate) async fn handle(
@@ -39,7 +41,7 @@ pub(crate) async fn handle(
 ) -> Result<impl IntoResponse, ApiError> {
     let revived = admin::revive(&app.db().await?, id, app.clock.now()).await?;
     let Some(message) = revived else { return Err(absent_or_not_failed(&app, id).await) };
-    info!(message.id = %id, operator.id = %caller.user_id, "answered again by an operator");
+    info!(message.id = %id, operator.id = %caller.user_id, "an operator retried a failed job");
     let queued = app.enqueue(message.chatroom_id, id, message.resend).await;
-    Ok(success(Retried { message: "The message is answered again", id, queued }))
+    Ok(success(RetriedJob { message: "Failed job retried", id, queued }))
 }

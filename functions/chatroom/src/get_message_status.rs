@@ -1,4 +1,4 @@
-//! `GET /api/chatroom/message/{id}/status`.
+//! Shows the processing status of a message, by long polling if the client wants.
 
 use std::sync::Arc;
 
@@ -20,14 +20,14 @@ use web::{ApiError, Caller, Id, ValidQuery, success};
 
 use crate::views::MessageView;
 
-/// How long to wait before looking again, at first and at most.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The interval between two queries: it doubles from the minimum to the maximum.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
+const MAX_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Wait {
-    /// How many seconds to wait for the end.
+pub(crate) struct WaitQuery {
+    /// Seconds to wait for a final status.
     #[serde(default)]
     #[param(minimum = 0, maximum = 25, default = 0)]
     #[garde(range(max = 25))]
@@ -35,12 +35,12 @@ pub(crate) struct Wait {
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Status {
-    message: StatusView,
+struct MessageStatusResponse {
+    message: MessageStatusView,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct StatusView {
+struct MessageStatusView {
     #[serde(flatten)]
     message: MessageView,
     chatroom_id: ChatroomId,
@@ -57,29 +57,31 @@ struct ReplyView {
     created_at: DateTime<Utc>,
 }
 
-/// How far the answer to a message is; with `wait`, as soon as it is there or the time is over.
+/// Shows the processing status of a message and its reply.
+///
+/// With `wait` the response is delayed until the status is final or the time is over.
 #[utoipa::path(
-    get, path = "/api/chatroom/message/{id}/status", operation_id = "message_status", tag = "Chatroom",
+    get, path = "/api/chatroom/message/{id}/status", operation_id = "get_message_status",
     security(("token" = [])),
-    params(("id" = MessageId, Path, description = "The message."), Wait),
+    params(("id" = MessageId, Path, description = "The message."), WaitQuery),
     responses(
-        (status = 200, description = "How far the answer is.", body = Status),
+        (status = 200, description = "The status of the message.", body = MessageStatusResponse),
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
     caller: Caller,
     Id(id): Id<MessageId>,
-    ValidQuery(query): ValidQuery<Wait>,
+    ValidQuery(query): ValidQuery<WaitQuery>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let status = wait_for_end(&app, caller.user_id, id, Duration::from_secs(query.wait)).await?;
+    let status = wait_for_final_status(&app, caller.user_id, id, Duration::from_secs(query.wait)).await?;
     let reply = status.reply.map(|reply| ReplyView {
         id: reply.id,
         content: reply.content,
         created_at: reply.created_at,
     });
-    Ok(success(Status {
-        message: StatusView {
+    Ok(success(MessageStatusResponse {
+        message: MessageStatusView {
             message: status.message.into(),
             chatroom_id: status.chatroom_id,
             chatroom_name: status.chatroom_name,
@@ -90,15 +92,16 @@ pub(crate) async fn handle(
     }))
 }
 
-/// The state once it is final, or after `wait`. The connection goes back to the pool between two looks.
-async fn wait_for_end(
+/// Returns the status once it is final, or after `wait`. Between two queries the connection is back in
+/// the pool.
+async fn wait_for_final_status(
     app: &AppState,
     owner: UserId,
     id: MessageId,
     wait: Duration,
 ) -> Result<MessageStatus, ApiError> {
     let deadline = Instant::now() + wait;
-    let mut pause = FIRST_PAUSE;
+    let mut interval = MIN_INTERVAL;
     loop {
         let found = messages::find_status(&app.db().await?, owner, id).await?;
         let status = found.ok_or_else(|| ApiError::not_found("message"))?;
@@ -106,13 +109,13 @@ async fn wait_for_end(
         if status.message.processing_status.is_terminal() || left.is_zero() {
             return Ok(status);
         }
-        sleep(pause.min(left)).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        sleep(interval.min(left)).await;
+        interval = (interval * 2).min(MAX_INTERVAL);
     }
 }
 
-/// The answer where `owner`'s message is in no state for what was asked: 409 saying so in `detail`, or 404 where there is
-/// no such message.
+/// The error for a message of `owner` whose status does not allow the action: 409 with `detail`, or
+/// 404 if there is no such message.
 pub(crate) async fn wrong_state(
     db: &impl GenericClient,
     owner: UserId,

@@ -1,4 +1,4 @@
-//! `DELETE /api/queue/failed/{id}`.
+//! Removes a message from the list of failed jobs.
 
 use std::sync::Arc;
 
@@ -14,20 +14,22 @@ use web::{Admin, ApiError, Id, success};
 use crate::views::absent_or_not_failed;
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Dismissed {
+struct DiscardedJob {
     message: &'static str,
     id: MessageId,
 }
 
-/// Strikes a failed message off the list. For its owner it stays failed, and can be retried.
+/// Removes a message from the list of failed jobs.
+///
+/// For its owner the message stays failed and can be retried.
 #[utoipa::path(
-    delete, path = "/api/queue/failed/{id}", operation_id = "dismiss", tag = "Queue",
+    delete, path = "/api/queue/failed/{id}", operation_id = "discard_failed_job",
     security(("token" = [])),
     params(("id" = MessageId, Path, description = "The message.")),
     responses(
-        (status = 200, description = "It is off the list.", body = Dismissed),
-        (status = 403, description = "`forbidden`: Only an operator may do this."),
-        (status = 409, description = "`wrong_state`: It has not failed."),
+        (status = 200, description = "The message is no longer listed.", body = DiscardedJob),
+        (status = 403, description = "`forbidden`: This requires the role admin."),
+        (status = 409, description = "`wrong_state`: The message has not failed."),
     ),
 )]
 pub(crate) async fn handle(
@@ -38,6 +40,6 @@ pub(crate) async fn handle(
     if !admin::dismiss(&app.db().await?, id, app.clock.now()).await? {
         return Err(absent_or_not_failed(&app, id).await);
     }
-    info!(message.id = %id, operator.id = %caller.user_id, "struck off the list by an operator");
-    Ok(success(Dismissed { message: "The message is off the list", id }))
+    info!(message.id = %id, operator.id = %caller.user_id, "an operator discarded a failed job");
+    Ok(success(DiscardedJob { message: "Failed job discarded", id }))
 }
