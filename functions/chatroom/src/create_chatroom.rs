@@ -78,7 +78,7 @@ async fn create(
     execution: Execution,
 ) -> Result<Receipt, ApiError> {
     let (now, id) = (app.clock.now(), ChatroomId(execution.id));
-    let room = NewChatroom {
+    let chatroom = NewChatroom {
         id,
         name: input.name.trimmed(),
         description: non_empty(input.description.as_ref()),
@@ -86,18 +86,18 @@ async fn create(
         created_at: now,
     };
     let db = app.db().await?;
-    let inserted = chatrooms::insert(&db, owner, room).await;
+    let inserted = chatrooms::insert(&db, owner, chatroom).await;
     // An earlier execution that was interrupted has inserted the row.
-    let room = match inserted {
+    let chatroom = match inserted {
         Err(error) if error.is_conflict_on("chatrooms_pkey") => chatrooms::find(&db, owner, id).await?,
         // The account is being deleted.
         Err(error) if error.is_conflict_on("chatrooms_user_id_fkey") => None,
         inserted => inserted?,
     };
-    let room = room.ok_or_else(|| ApiError::not_found("account"))?;
+    let chatroom = chatroom.ok_or_else(|| ApiError::not_found("account"))?;
     drop(db);
     app.drop_chatroom_list(owner).await;
-    Ok(Receipt { id: room.id, created_at: room.created_at })
+    Ok(Receipt { id: chatroom.id, created_at: chatroom.created_at })
 }
 
 /// The trimmed text, or `None` if it is empty.

@@ -53,9 +53,9 @@ pub(crate) async fn handle(
     let found =
         chatrooms::find_with_messages(&app.db().await?, caller.user_id, id, query.before, query.limit + 1)
             .await?;
-    let (room, mut messages) = found.ok_or_else(|| ApiError::not_found("chatroom"))?;
+    let (chatroom, mut messages) = found.ok_or_else(|| ApiError::not_found("chatroom"))?;
     let has_more = page::cut(&mut messages, query.limit);
     let next_cursor = messages.last().filter(|_| has_more).map(|oldest| oldest.position.to_string());
     let messages = messages.into_iter().rev().map(Into::into).collect();
-    Ok(success(ChatroomWithMessages { chatroom: room.into(), messages, next_cursor }))
+    Ok(success(ChatroomWithMessages { chatroom: chatroom.into(), messages, next_cursor }))
 }

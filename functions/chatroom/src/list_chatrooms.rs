@@ -78,10 +78,10 @@ async fn read_page(
     owner: UserId,
     query: &ChatroomPageQuery,
 ) -> Result<ChatroomPage, ApiError> {
-    let mut rooms = chatrooms::list(&app.db().await?, owner, query.cursor, query.limit + 1).await?;
-    let has_more = page::cut(&mut rooms, query.limit);
-    let next_cursor = rooms.last().filter(|_| has_more).map(|room| room.id);
-    let views: Vec<ChatroomView> = rooms.into_iter().map(Into::into).collect();
+    let mut chatrooms = chatrooms::list(&app.db().await?, owner, query.cursor, query.limit + 1).await?;
+    let has_more = page::cut(&mut chatrooms, query.limit);
+    let next_cursor = chatrooms.last().filter(|_| has_more).map(|chatroom| chatroom.id);
+    let views: Vec<ChatroomView> = chatrooms.into_iter().map(Into::into).collect();
     Ok(ChatroomPage {
         chatrooms: serde_json::value::to_raw_value(&views).map_err(ApiError::internal)?,
         next_cursor,

@@ -70,7 +70,7 @@ pub(crate) async fn handle(
         return Err(ApiError::invalid(vec![error.to_owned()]));
     }
     let updated = chatrooms::update(&app.db().await?, caller.user_id, id, changes, app.clock.now()).await?;
-    let room = updated.ok_or_else(|| ApiError::not_found("chatroom"))?;
+    let chatroom = updated.ok_or_else(|| ApiError::not_found("chatroom"))?;
     app.drop_chatroom_list(caller.user_id).await;
-    Ok(success(UpdatedChatroom { message: "Chatroom updated", chatroom: room.into() }))
+    Ok(success(UpdatedChatroom { message: "Chatroom updated", chatroom: chatroom.into() }))
 }

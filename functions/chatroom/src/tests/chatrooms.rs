@@ -1,4 +1,4 @@
-//! Rooms: opening, listing, reading, deleting.
+//! Creating, listing, reading, changing and deleting chatrooms.
 
 use serde_json::json;
 use testkit::{Person, TestApp};
@@ -10,7 +10,7 @@ async fn list(app: &TestApp, person: &Person, query: &str) -> serde_json::Value 
 }
 
 #[tokio::test]
-async fn a_room_is_opened_and_listed() {
+async fn created_chatroom_is_listed() {
     let app = start().await;
     let person = app.person().await;
     let body = json!({ "name": " Plans ", "description": "For next year", "system_prompt": "Be brief." });
@@ -28,27 +28,27 @@ async fn a_room_is_opened_and_listed() {
 }
 
 #[tokio::test]
-async fn the_list_is_cached_until_a_write_changes_it() {
+async fn list_is_cached_until_a_write_invalidates_it() {
     let app = start().await;
     let person = app.person().await;
-    let room = app.room(&person).await;
+    let chatroom = app.room(&person).await;
     assert_eq!(list(&app, &person, "").await["cached"], false);
     let cached = list(&app, &person, "").await;
-    assert_eq!((&cached["cached"], &cached["chatrooms"][0]["id"]), (&json!(true), &json!(room)));
+    assert_eq!((&cached["cached"], &cached["chatrooms"][0]["id"]), (&json!(true), &json!(chatroom)));
 
-    app.message(&person, &room, "hello").await;
+    app.message(&person, &chatroom, "hello").await;
     let fresh = list(&app, &person, "").await;
     assert_eq!((&fresh["cached"], &fresh["chatrooms"][0]["message_count"]), (&json!(false), &json!(1)));
 
     let _ = list(&app, &person, "").await;
-    let path = format!("/api/chatroom/{room}");
+    let path = format!("/api/chatroom/{chatroom}");
     let _ = app.request("DELETE", &path).by(&person).send().await.expect(200);
     let emptied = list(&app, &person, "").await;
     assert_eq!((&emptied["cached"], &emptied["chatrooms"]), (&json!(false), &json!([])));
 }
 
 #[tokio::test]
-async fn a_page_read_before_a_write_does_not_enter_the_cache_after_it() {
+async fn page_read_before_a_write_is_not_cached_after_it() {
     let app = start().await;
     let owner = app.person().await.id;
     let redis = &app.app.redis;
@@ -62,52 +62,55 @@ async fn a_page_read_before_a_write_does_not_enter_the_cache_after_it() {
 }
 
 #[tokio::test]
-async fn the_list_comes_in_pages_newest_first() {
+async fn list_has_pages_newest_first() {
     let app = start().await;
     let person = app.person().await;
-    let mut rooms = Vec::new();
+    let mut chatrooms = Vec::new();
     for _ in 0..5 {
-        rooms.insert(0, app.room(&person).await);
+        chatrooms.insert(0, app.room(&person).await);
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
     let mut seen = Vec::new();
     let mut query = "?limit=2".to_owned();
     loop {
         let page = list(&app, &person, &query).await;
-        let ids =
-            page["chatrooms"].as_array().unwrap().iter().map(|room| room["id"].as_str().unwrap().to_owned());
+        let ids = page["chatrooms"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|chatroom| chatroom["id"].as_str().unwrap().to_owned());
         seen.extend(ids);
         let Some(cursor) = page["next_cursor"].as_str() else { break };
         query = format!("?limit=2&cursor={cursor}");
     }
-    assert_eq!(seen, rooms);
+    assert_eq!(seen, chatrooms);
 }
 
 #[tokio::test]
-async fn without_redis_the_list_comes_from_postgres() {
+async fn list_comes_from_postgres_without_redis() {
     let app = TestApp::serving(crate::routes()).var("REDIS_URL", "redis://127.0.0.1:1").start().await;
     let person = app.person().await;
-    let room = app.room(&person).await;
+    let chatroom = app.room(&person).await;
     for _ in 0..2 {
         let listed = list(&app, &person, "").await;
-        assert_eq!((&listed["cached"], &listed["chatrooms"][0]["id"]), (&json!(false), &json!(room)));
+        assert_eq!((&listed["cached"], &listed["chatrooms"][0]["id"]), (&json!(false), &json!(chatroom)));
     }
 }
 
 #[tokio::test]
-async fn a_room_shows_its_newest_page_oldest_first() {
+async fn chatroom_shows_its_newest_page_oldest_message_first() {
     let app = start().await;
     let person = app.person().await;
     app.set_tier(&person, domain::Tier::Pro).await;
-    let room = app.room(&person).await;
+    let chatroom = app.room(&person).await;
     for number in 1..=5 {
-        app.message(&person, &room, &format!("message {number}")).await;
+        app.message(&person, &chatroom, &format!("message {number}")).await;
     }
     let contents = |body: &serde_json::Value| -> Vec<String> {
         let messages = body["messages"].as_array().unwrap().iter();
         messages.map(|message| message["content"].as_str().unwrap().to_owned()).collect()
     };
-    let path = format!("/api/chatroom/{room}?limit=2");
+    let path = format!("/api/chatroom/{chatroom}?limit=2");
     let newest = app.request("GET", &path).by(&person).send().await.expect(200).body;
     assert_eq!(newest["chatroom"]["message_count"], 5);
     assert_eq!(contents(&newest), ["message 4", "message 5"]);
@@ -126,23 +129,23 @@ async fn a_room_shows_its_newest_page_oldest_first() {
 }
 
 #[tokio::test]
-async fn a_deleted_room_takes_its_messages_and_counts_along() {
+async fn deleting_a_chatroom_deletes_its_messages_and_counts() {
     let app = start().await;
     let person = app.person().await;
-    let room = app.room(&person).await;
-    let message = app.message(&person, &room, "hello").await;
-    let _ = app.event("chatroom-delete", Some(&person), Some(&room)).send().await.expect(200);
+    let chatroom = app.room(&person).await;
+    let message = app.message(&person, &chatroom, "hello").await;
+    let _ = app.event("chatroom-delete", Some(&person), Some(&chatroom)).send().await.expect(200);
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages").await, 0);
     assert_eq!(app.stored::<i64>("SELECT chatroom_count + message_count FROM users").await, 0);
-    for path in [format!("/api/chatroom/{room}"), format!("/api/chatroom/message/{message}/status")] {
+    for path in [format!("/api/chatroom/{chatroom}"), format!("/api/chatroom/message/{message}/status")] {
         let _ = app.request("GET", &path).by(&person).send().await.expect_problem(404, "not_found");
     }
-    let again = app.request("DELETE", &format!("/api/chatroom/{room}")).by(&person).send().await;
+    let again = app.request("DELETE", &format!("/api/chatroom/{chatroom}")).by(&person).send().await;
     let _ = again.expect_problem(404, "not_found");
 }
 
 #[tokio::test]
-async fn wrong_fields_and_parameters_are_named() {
+async fn validation_errors_name_fields_and_parameters() {
     let app = start().await;
     let person = app.person().await;
     let post = |body| app.request("POST", "/api/chatroom").by(&person).json(body).send();
@@ -153,29 +156,29 @@ async fn wrong_fields_and_parameters_are_named() {
         .expect_invalid(&["name", "description", "system_prompt"]);
     post(json!({ "name": "a", "description": 5 })).await.expect_invalid(&["description"]);
     let _ = post(json!({ "name": "a", "description": null, "system_prompt": "" })).await.expect(201);
-    let room = app.room(&person).await;
+    let chatroom = app.room(&person).await;
     for (path, field) in [
         ("/api/chatroom?limit=0".to_owned(), "limit"),
         ("/api/chatroom?limit=101".to_owned(), "limit"),
         ("/api/chatroom?limit=many".to_owned(), "limit"),
         ("/api/chatroom?cursor=nonsense".to_owned(), "cursor"),
-        (format!("/api/chatroom/{room}?before=nonsense"), "before"),
-        (format!("/api/chatroom/{room}?before=-1"), "before"),
-        (format!("/api/chatroom/{room}?limit=1e3"), "limit"),
+        (format!("/api/chatroom/{chatroom}?before=nonsense"), "before"),
+        (format!("/api/chatroom/{chatroom}?before=-1"), "before"),
+        (format!("/api/chatroom/{chatroom}?limit=1e3"), "limit"),
     ] {
         app.request("GET", &path).by(&person).send().await.expect_invalid(&[field]);
     }
 }
 
 #[tokio::test]
-async fn the_events_for_cargo_lambda_invoke_are_answered() {
+async fn example_events_are_accepted() {
     let app = start().await;
     let person = app.person().await;
     let _ = app.event("chatroom-create", Some(&person), None).send().await.expect(201);
     let _ = app.event("chatroom-list", Some(&person), None).send().await.expect(200);
-    let room = app.room(&person).await;
-    let _ = app.event("chatroom-get", Some(&person), Some(&room)).send().await.expect(200);
-    let sent = app.event("chatroom-send-message", Some(&person), Some(&room)).send().await.expect(201);
+    let chatroom = app.room(&person).await;
+    let _ = app.event("chatroom-get", Some(&person), Some(&chatroom)).send().await.expect(200);
+    let sent = app.event("chatroom-send-message", Some(&person), Some(&chatroom)).send().await.expect(201);
     let message = sent.text("/message/id");
     let request = app.request("GET", &format!("/api/chatroom/message/{message}/status")).by(&person);
     let _ = request.send().await.expect(200);
@@ -184,7 +187,7 @@ async fn the_events_for_cargo_lambda_invoke_are_answered() {
 }
 
 #[tokio::test]
-async fn a_room_is_changed_field_by_field() {
+async fn update_changes_only_the_given_fields() {
     let app = start().await;
     let person = app.person().await;
     let body = json!({ "name": "old", "description": "about", "system_prompt": "Be brief." });
@@ -206,7 +209,7 @@ async fn a_room_is_changed_field_by_field() {
 }
 
 #[tokio::test]
-async fn a_change_that_makes_no_sense_is_refused_by_name() {
+async fn invalid_update_is_a_validation_error() {
     let app = start().await;
     let (person, other) = (app.person().await, app.person().await);
     let path = format!("/api/chatroom/{}", app.room(&person).await);

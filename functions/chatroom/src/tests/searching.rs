@@ -1,13 +1,13 @@
-//! Finding messages by their words.
+//! Searching messages by words.
 
 use serde_json::json;
 use testkit::{Answer, Person, TestApp};
 
 use super::start;
 
-/// A finished message of `person` with the text `content`.
-async fn wrote(app: &TestApp, person: &Person, room: &str, content: &str) -> String {
-    let id = app.message(person, room, content).await;
+/// Stores a finished message of `person` with the text `content`.
+async fn insert_finished(app: &TestApp, person: &Person, chatroom: &str, content: &str) -> String {
+    let id = app.message(person, chatroom, content).await;
     app.execute(&format!(
         "UPDATE messages SET processing_status = 'failed', sweep_at = NULL WHERE id = '{id}'"
     ))
@@ -26,31 +26,33 @@ async fn found(app: &TestApp, person: &Person, query: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn messages_are_found_by_their_words_the_newest_first() {
+async fn search_finds_messages_by_words_newest_first() {
     let app = start().await;
     let person = app.person().await;
-    let room = app.room(&person).await;
+    let chatroom = app.room(&person).await;
     let long =
         format!("{} The Größte fish of all swims here. {}", "before ".repeat(200), "after ".repeat(200));
-    let (a, b) =
-        (wrote(&app, &person, &room, "A fish, two FISHES").await, wrote(&app, &person, &room, &long).await);
+    let (a, b) = (
+        insert_finished(&app, &person, &chatroom, "A fish, two FISHES").await,
+        insert_finished(&app, &person, &chatroom, &long).await,
+    );
     assert_eq!(found(&app, &person, "q=fish").await, [b.clone(), a.clone()]);
     assert_eq!(found(&app, &person, "q=gr%C3%B6%C3%9Fte+FISH").await, std::slice::from_ref(&b));
     assert_eq!(found(&app, &person, "q=fish+-fishes").await, std::slice::from_ref(&b));
     assert_eq!(found(&app, &person, "q=%22two+fishes%22").await, [a]);
     assert!(found(&app, &person, "q=bird").await.is_empty());
     let result = search(&app, &person, "q=swims").await.expect(200).body["results"][0].clone();
-    assert_eq!((&result["chatroom_id"], &result["chatroom_name"]), (&json!(room), &json!("A room")));
+    assert_eq!((&result["chatroom_id"], &result["chatroom_name"]), (&json!(chatroom), &json!("A room")));
     let snippet = result["snippet"].as_str().unwrap();
     assert!(snippet.contains("fish of all swims") && snippet.len() < 400, "{snippet}");
 }
 
 #[tokio::test]
-async fn nobody_finds_what_others_wrote() {
+async fn search_finds_only_the_callers_messages() {
     let app = start().await;
     let (person, other) = (app.person().await, app.person().await);
-    let room = app.room(&person).await;
-    let _ = wrote(&app, &person, &room, "a secret word").await;
+    let chatroom = app.room(&person).await;
+    let _ = insert_finished(&app, &person, &chatroom, "a secret word").await;
     assert_eq!(found(&app, &person, "q=secret").await.len(), 1);
     assert!(found(&app, &other, "q=secret").await.is_empty());
     let _ =
@@ -58,13 +60,13 @@ async fn nobody_finds_what_others_wrote() {
 }
 
 #[tokio::test]
-async fn a_search_comes_in_pages() {
+async fn search_has_pages() {
     let app = start().await;
     let person = app.person().await;
-    let room = app.room(&person).await;
+    let chatroom = app.room(&person).await;
     let mut ids = Vec::new();
     for _ in 0..3 {
-        ids.push(wrote(&app, &person, &room, "again").await);
+        ids.push(insert_finished(&app, &person, &chatroom, "again").await);
     }
     ids.reverse();
     let first = search(&app, &person, "q=again&limit=2").await.expect(200);
@@ -76,19 +78,19 @@ async fn a_search_comes_in_pages() {
 }
 
 #[tokio::test]
-async fn a_phrase_of_words_that_come_again_and_again_is_found_in_no_time() {
+async fn phrase_of_repeated_words_is_found_quickly() {
     let app = start().await;
     let person = app.person().await;
-    let room = app.room(&person).await;
-    let id = wrote(&app, &person, &room, &"a b ".repeat(2500)).await;
+    let chatroom = app.room(&person).await;
+    let id = insert_finished(&app, &person, &chatroom, &"a b ".repeat(2500)).await;
     let phrase = format!("q=%22{}%22", "a+b+".repeat(8));
-    // Cutting a snippet out by Postgres takes gigabytes for this.
+    // Postgres itself would need gigabytes to build a snippet of this text.
     let answer = tokio::time::timeout(std::time::Duration::from_secs(20), found(&app, &person, &phrase));
     assert_eq!(answer.await.unwrap(), [id]);
 }
 
 #[tokio::test]
-async fn whatever_is_searched_for_is_an_answer() {
+async fn any_query_is_answered_or_a_validation_error() {
     let app = start().await;
     let person = app.person().await;
     for query in ["%22", "%21%26%7C%28", "-", "OR", "%27%3B--", "a%3A%2A", "%F0%9F%90%9F", "%5C", "not"] {
@@ -109,13 +111,13 @@ async fn whatever_is_searched_for_is_an_answer() {
 }
 
 #[tokio::test]
-async fn a_search_reads_one_index_however_much_others_wrote() {
+async fn search_reads_one_index_however_many_messages_exist() {
     let app = start().await;
     let person = app.person().await;
-    let room = app.room(&person).await;
+    let chatroom = app.room(&person).await;
     app.execute(&format!(
         "INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status, created_at, updated_at)
-         SELECT gen_random_uuid(), '{room}', gen_random_uuid(), n, 'ai', 'word ' || n, 'completed', now(), now()
+         SELECT gen_random_uuid(), '{chatroom}', gen_random_uuid(), n, 'ai', 'word ' || n, 'completed', now(), now()
          FROM generate_series(1, 5000) n; ANALYZE messages"
     ))
     .await;
