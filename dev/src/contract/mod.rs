@@ -10,13 +10,13 @@ use std::fs;
 
 use serde_json::Value;
 use testkit::TestApp;
-use web::openapi::Part;
+use web::openapi::DocumentedRoutes;
 use web::{Route, Routes};
 
 use crate::template::Template;
 
 /// The functions, by the names of their binaries.
-fn parts() -> Vec<(&'static str, Part)> {
+fn parts() -> Vec<(&'static str, DocumentedRoutes)> {
     vec![
         ("auth", auth::documented()),
         ("user", user::documented()),

@@ -183,7 +183,7 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    /// A wait for what comes after so many seconds: as `functions/chatroom/src/message_status.rs` looks, after a tenth of a second
+    /// A wait for what comes after so many seconds: as `functions/chatroom/src/get_message_status.rs` looks, after a tenth of a second
     /// and then each time after twice as long, up to a second.
     pub(super) fn until(answered_after: f64) -> Self {
         let (mut seconds, mut looks, mut pause) = (0.0, 0.0, 0.1_f64);

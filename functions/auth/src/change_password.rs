@@ -49,7 +49,7 @@ pub(crate) async fn handle(
     passwords::verify(
         &app,
         &client.origin(),
-        &caller.guesses(),
+        &caller.password_attempts_key(),
         input.current_password,
         Some(old_hash.clone()),
     )

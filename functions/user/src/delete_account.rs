@@ -55,9 +55,15 @@ pub(crate) async fn handle(
     let found = credentials::find(&app.db().await?, user).await?;
     let account = found.ok_or_else(wrong)?;
     let (number, hash) = (&account.user.mobile_number, account.password_hash);
-    passwords::verify(&app, &client.origin(), &caller.guesses(), input.password, Some(hash.clone()))
-        .await?
-        .ok_or_else(wrong)?;
+    passwords::verify(
+        &app,
+        &client.origin(),
+        &caller.password_attempts_key(),
+        input.password,
+        Some(hash.clone()),
+    )
+    .await?
+    .ok_or_else(wrong)?;
     let ended = account_deletion::start(&mut app.db().await?, user, &hash, app.clock.now()).await?;
     // From here on nobody can sign in, and no request can read what is left.
     services::sessions::invalidate(&app, &ended.ok_or_else(wrong)?).await;
