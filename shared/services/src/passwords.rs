@@ -100,7 +100,7 @@ pub async fn verify(
 
 /// A counted attempt, which allows one comparison.
 #[derive(Debug)]
-pub struct PasswordAttempt<'a> {
+pub struct CountedAttempt<'a> {
     origin: &'a Origin<'a>,
     started: Instant,
 }
@@ -113,10 +113,10 @@ pub async fn count_attempt<'a>(
     app: &AppState,
     origin: &'a Origin<'a>,
     account: &str,
-) -> Result<PasswordAttempt<'a>, PasswordError> {
+) -> Result<CountedAttempt<'a>, PasswordError> {
     let started = Instant::now();
     match find_wait(app, origin.attempt(account)).await {
-        None => Ok(PasswordAttempt { origin, started }),
+        None => Ok(CountedAttempt { origin, started }),
         Some(retry_after) => {
             warn!(client.address = origin.address, "too many password attempts");
             Err(PasswordError::TooManyAttempts { retry_after })
@@ -124,7 +124,7 @@ pub async fn count_attempt<'a>(
     }
 }
 
-impl PasswordAttempt<'_> {
+impl CountedAttempt<'_> {
     /// Compares `password` with `hash`, as [`verify`] does.
     pub async fn verify(
         self,
