@@ -18,8 +18,8 @@ use thiserror::Error;
 use crate::dependency::DependencyKind;
 use crate::{BillingSettings, Clock, Config, Dependency, LocalRateLimiter, OtpDelivery, Tokens};
 
-/// A programming error: a handler uses a client that its function's list of [`Dependency`]s does not
-/// name.
+/// A programming error: a handler uses a client that its function's list of [`Dependency`]s does
+/// not name.
 #[derive(Debug, Error)]
 #[error("this function is not set up for {0:?}")]
 pub struct NotConfigured(DependencyKind);
