@@ -100,7 +100,7 @@ async fn every_scripted_failure_ends_as_the_table_says() {
     for (step, code, passing, delay_ms) in table {
         pair.script(&step);
         let error = pair.ask(&prompt("hi")).await.unwrap_err();
-        assert_eq!((error.error_code(), error.is_passing()), (code, passing), "{step}: {error}");
+        assert_eq!((error.error_code(), error.is_transient()), (code, passing), "{step}: {error}");
         assert_eq!(error.retry_delay(), delay_ms.map(Duration::from_millis), "{step}: {error}");
     }
     assert!(pair.ask(&prompt("hi")).await.is_ok());
@@ -111,7 +111,7 @@ async fn a_connection_cut_in_the_middle_is_not_garbage() {
     let pair = Pair::start().await;
     pair.script(&json!({"kind": "cut"}));
     let error = pair.ask(&prompt("hi")).await.unwrap_err();
-    assert!(matches!(error, GenerateError::Cut { .. }), "{error}");
+    assert!(matches!(error, GenerateError::ConnectionLost { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn an_answer_that_is_slow_to_begin_or_to_end_runs_out_of_time() {
         pair.script(&json!({"kind": kind, "delay_ms": 60_000}));
         let error = pair.ask_within(Duration::from_millis(300), "key", &prompt("hi")).await.unwrap_err();
         assert_eq!(error, GenerateError::Timeout);
-        assert_eq!((error.error_code(), error.is_passing()), (ErrorCode::Timeout, true));
+        assert_eq!((error.error_code(), error.is_transient()), (ErrorCode::Timeout, true));
     }
     let log = serde_json::to_value(&pair.stand_in.memory().calls).unwrap();
     assert_eq!((&log["calls"][0]["step"], &log["calls"][0]["status"]), (&json!("answer"), &Value::Null));
@@ -142,10 +142,10 @@ async fn a_wrong_key_and_an_absent_model_are_told_apart() {
     let pair = Pair::start().await;
     let refused = pair.ask_within(Duration::from_secs(20), "invalid-key", &prompt("hi")).await.unwrap_err();
     let reason = "API_KEY_INVALID".to_owned();
-    assert_eq!(refused, GenerateError::KeyRefused { status: 400, reason });
+    assert_eq!(refused, GenerateError::KeyRejected { status: 400, reason });
     let absent = Prompt { model: "gemini-1.5-pro".to_owned(), ..prompt("hi") };
     let model = "gemini-1.5-pro".to_owned();
-    assert_eq!(pair.ask(&absent).await, Err(GenerateError::ModelAbsent { model }));
+    assert_eq!(pair.ask(&absent).await, Err(GenerateError::ModelNotFound { model }));
     let nothing = Prompt { turns: Vec::new(), ..prompt("hi") };
     assert_eq!(pair.ask(&nothing).await.unwrap_err().error_code(), ErrorCode::InvalidRequest);
 }

@@ -3,10 +3,10 @@
 
 use std::net::Ipv4Addr;
 
+use clients::stripe::webhook_signature::{SignatureError, verify};
 use clients::stripe::{BillingAddress, NewCheckout, Stripe, StripeConfig};
 use domain::UserId;
 use domain::subscription::SubscriptionStatus;
-use domain::webhook_signature::{SignatureError, verify};
 use serde_json::{Value, json};
 use stripe_billing::BillingPortalSession;
 use stripe_shared::{CheckoutSession, Customer, Invoice, Price, Product, Subscription};
@@ -227,18 +227,18 @@ async fn faults_are_told_apart_by_whether_they_pass() {
             )
             .await;
         let outcome = price().await;
-        assert_eq!(outcome.unwrap_err().is_passing(), passes, "{status}");
+        assert_eq!(outcome.unwrap_err().is_transient(), passes, "{status}");
         place.control("faults", json!([])).await;
     }
     place.control("faults", json!([{ "fault": "status", "status": 503 }])).await;
     assert_eq!(price().await.unwrap().currency, "usd");
     place.control("faults", json!([{ "fault": "garbage" }])).await;
-    assert!(!price().await.unwrap_err().is_passing());
+    assert!(!price().await.unwrap_err().is_transient());
     let missing = place.stripe.list_subscriptions("cus_none").await.unwrap_err();
-    assert!(missing.is_missing_customer() && !missing.is_passing(), "{missing}");
+    assert!(missing.is_missing_customer() && !missing.is_transient(), "{missing}");
     let config = StripeConfig { base_url: place.url.clone(), secret_key: "a wrong key".to_owned().into() };
     let refused = Stripe::new(&config).unwrap().find_price(PRICE).await.unwrap_err();
-    assert!(!refused.is_passing() && !refused.to_string().contains("a wrong key"), "{refused}");
+    assert!(!refused.is_transient() && !refused.to_string().contains("a wrong key"), "{refused}");
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use app::telemetry::chain;
 use app::{AppState, OtpDelivery, rng};
 use axum::http::StatusCode;
-use clients::redis::codes::Kept;
-use clients::redis::limits::Bucket;
+use clients::redis::one_time_codes::StoreCodeOutcome;
+use clients::redis::token_bucket::Bucket;
 use domain::MobileNumber;
 use domain::mobile_number::Unreachable;
 use domain::otp::{LIFETIME_SECONDS, Otp, Purpose, RESEND_SECONDS};
@@ -52,13 +52,13 @@ pub(crate) async fn send(
     let code = fixed.map_or_else(|| Otp::generate(&mut rng()), |test| test.code.clone());
     let hash = hash(app, purpose, number, &code);
     let charged = limits(app, client, number, fixed.is_some());
-    match app.redis.keep_code(purpose, number, &hash, &charged).await? {
-        Kept::Kept => {}
-        Kept::SentRecently(wait) => {
+    match app.redis.store_code(purpose, number, &hash, &charged).await? {
+        StoreCodeOutcome::Stored => {}
+        StoreCodeOutcome::SentRecently(wait) => {
             let detail = "a code was sent a moment ago; wait for as long as Retry-After says";
             return Err(too_many("code_sent_recently", detail).retry_after(wait));
         }
-        Kept::Limited(wait) => {
+        StoreCodeOutcome::RateLimited(wait) => {
             warn!(client.address, "too many codes are asked for");
             let detail = "too many codes were asked for; wait for as long as Retry-After says";
             return Err(too_many("code_limit_reached", detail).retry_after(wait));
@@ -67,7 +67,7 @@ pub(crate) async fn send(
     if fixed.is_none()
         && let Err(error) = deliver(app, purpose, number, &code).await
     {
-        if let Err(error) = app.redis.forget_code(purpose, number, &charged).await {
+        if let Err(error) = app.redis.delete_code(purpose, number, &charged).await {
             warn!(error = chain(&error), "a code that was not sent stands in the way of the next");
         }
         return Err(error);
@@ -139,7 +139,7 @@ pub(crate) async fn redeem(
     number: &MobileNumber,
     code: &Otp,
 ) -> Result<(), ApiError> {
-    let right = app.redis.use_code(purpose, number, &hash(app, purpose, number, code)).await?;
+    let right = app.redis.redeem_code(purpose, number, &hash(app, purpose, number, code)).await?;
     info!(purpose = purpose.as_str(), right, "a code was looked at");
     if right { Ok(()) } else { Err(refused()) }
 }

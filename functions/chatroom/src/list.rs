@@ -66,7 +66,7 @@ pub(crate) async fn handle(
     let page = read(&app, caller.user_id, &query).await?;
     if let Some(lookup) = lookup {
         let kept = serde_json::to_string(&page).map_err(ApiError::internal)?;
-        chatroom_list::cache(&app, caller.user_id, &kept, &lookup.mark).await;
+        chatroom_list::cache(&app, caller.user_id, &kept, &lookup.version).await;
     }
     Ok(success(List { page, cached: false }))
 }

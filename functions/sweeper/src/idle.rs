@@ -38,11 +38,11 @@ pub(crate) async fn record_empty_sweep(
         return Ok(());
     }
     let recorded = match activity.seen_for {
-        None => app.redis.keep_seen(activity).await,
+        None => app.redis.record_empty_sweep(activity).await,
         Some(time) if time < min_interval => Ok(()),
         Some(_) => {
             info!(seconds = idle_time.as_secs(), "idle: no sweep until the next request or review");
-            app.redis.keep_idle(activity, idle_time).await
+            app.redis.mark_idle(activity, idle_time).await
         }
     };
     if let Err(error) = recorded {

@@ -7,8 +7,8 @@ use app::telemetry::chain;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
+use clients::stripe::webhook_signature::verify;
 use domain::UserId;
-use domain::webhook_signature::verify;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use services::billing::{self, BillingError};
@@ -73,7 +73,7 @@ async fn process_event(app: &AppState, event: &Event) -> Result<(), BillingError
     }
     sync_owner(app, event, owner?).await?;
     // An idle sweeper must run again: the account may be due for a review earlier than it expects.
-    let (noted, ()) = tokio::join!(app.redis.note_activity(), record(app, event));
+    let (noted, ()) = tokio::join!(app.redis.record_activity(), record(app, event));
     if let Err(error) = noted {
         warn!(error = chain(&error), event.id, "failed to wake the sweeper; its next review may be late");
     }

@@ -1,4 +1,4 @@
-//! What the model is told.
+//! Builds the prompt for a message.
 
 use app::GeminiSettings;
 use clients::gemini::{Prompt, Role, Turn};
@@ -6,7 +6,8 @@ use domain::Tier;
 use domain::history::within_budget;
 use store::messages::answering::Work;
 
-/// The prompt for `work`: the room's instruction or the service's, the history that fits, the question.
+/// The prompt for `work`: the chatroom's system prompt or the service's instruction, the history
+/// that fits into the token budget, and the message.
 pub(crate) fn prompt(settings: &GeminiSettings, work: Work) -> Prompt {
     let model = match work.tier {
         Tier::Basic => &settings.model_basic,

@@ -6,7 +6,6 @@ mod config;
 mod dependency;
 mod duration;
 mod env;
-mod local_rate_limiter;
 mod state;
 pub mod telemetry;
 mod tokens;
@@ -18,6 +17,5 @@ pub use config::{
 };
 pub use dependency::Dependency;
 pub use env::ConfigError;
-pub use local_rate_limiter::LocalRateLimiter;
 pub use state::{AppState, NotConfigured, SetupError};
 pub use tokens::{Claims, TokenError, Tokens};

@@ -6,17 +6,19 @@ use clients::aws::SdkConfig;
 use clients::gemini::{Gemini, GeminiConfig, LanguageModel};
 use clients::queue::{DeadLetterQueue, JobQueue, SqsQueue};
 use clients::redis::Redis;
+use clients::redis::model_rate_limiter::ModelRateLimiter;
+use clients::redis::rate_limiter::RateLimiter;
 use clients::sms::{SmsSender, SnsSender};
 use clients::stripe::{Stripe, StripeConfig};
 use clients::table::Table;
-use clients::table::idempotency::IdempotencyKeys;
+use clients::table::idempotency::IdempotencyStore;
 use clients::tls::client_config;
 use secrecy::ExposeSecret;
 use store::{Client, Database, DatabaseConfig, StoreError};
 use thiserror::Error;
 
 use crate::dependency::DependencyKind;
-use crate::{BillingSettings, Clock, Config, Dependency, LocalRateLimiter, OtpDelivery, Tokens};
+use crate::{BillingSettings, Clock, Config, Dependency, OtpDelivery, Tokens};
 
 /// A programming error: a handler uses a client that its function's list of [`Dependency`]s does
 /// not name.
@@ -40,6 +42,10 @@ pub struct AppState {
     pub database: Database,
     /// Redis.
     pub redis: Redis,
+    /// The rate limits on requests and password attempts.
+    pub rate_limiter: RateLimiter,
+    /// The rate limits on calls to Gemini.
+    pub model_rate_limiter: ModelRateLimiter,
     /// Signs and verifies access tokens.
     pub tokens: Option<Tokens>,
     /// The SQS queue of messages to answer.
@@ -49,25 +55,26 @@ pub struct AppState {
     /// Sends text messages, if one-time codes are delivered by them.
     pub sms: Option<Arc<dyn SmsSender>>,
     /// The records of requests with an `Idempotency-Key`.
-    pub idempotency_store: Option<Arc<dyn IdempotencyKeys>>,
+    pub idempotency_store: Option<Arc<dyn IdempotencyStore>>,
     /// The DynamoDB table.
     pub table: Option<Table>,
     /// Gemini.
     pub model: Option<Arc<dyn LanguageModel>>,
     /// Stripe.
     pub stripe: Option<Stripe>,
-    /// Rate limits of this process, for use while Redis is unreachable.
-    pub local_limits: LocalRateLimiter,
 }
 
 impl AppState {
     /// Builds the clients for `dependencies`. It builds no others: each one costs time at a cold
     /// start.
     pub fn new(config: Config, dependencies: &[Dependency]) -> Result<Self, SetupError> {
+        let redis = Redis::new(config.redis_url.expose_secret()).map_err(setup)?;
         let state = Self {
             clock: Clock::default(),
             database: database(&config)?,
-            redis: Redis::new(config.redis_url.expose_secret()).map_err(setup)?,
+            rate_limiter: RateLimiter::new(redis.clone()),
+            model_rate_limiter: ModelRateLimiter::new(redis.clone(), config.model_limits()),
+            redis,
             tokens: None,
             queue: None,
             dead_letters: None,
@@ -76,7 +83,6 @@ impl AppState {
             table: None,
             model: None,
             stripe: None,
-            local_limits: LocalRateLimiter::default(),
             config,
         };
         let mut setup = Setup { state, aws: None };
@@ -202,7 +208,7 @@ impl AppState {
     }
 
     /// The records of requests with an `Idempotency-Key`.
-    pub fn idempotency_store(&self) -> Result<&dyn IdempotencyKeys, NotConfigured> {
+    pub fn idempotency_store(&self) -> Result<&dyn IdempotencyStore, NotConfigured> {
         self.idempotency_store.as_deref().ok_or(NotConfigured(DependencyKind::IdempotencyStore))
     }
 

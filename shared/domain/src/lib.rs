@@ -26,7 +26,6 @@ pub mod search;
 pub mod session;
 pub mod subscription;
 pub mod text;
-pub mod webhook_signature;
 
 pub use id::{ChatroomId, MessageId, SessionId, UserId};
 pub use mobile_number::MobileNumber;

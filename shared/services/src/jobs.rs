@@ -46,7 +46,7 @@ pub async fn enqueue(app: &AppState, chatroom: ChatroomId, message: MessageId, r
     };
     error!(error, message.id = %message, resend, "failed to enqueue a stored message");
     // An idle sweeper must run again, even if the guard could not count this request.
-    if let Err(error) = app.redis.note_activity().await {
+    if let Err(error) = app.redis.record_activity().await {
         warn!(error = chain(&error), "failed to wake the sweeper; it resends within an hour");
     }
     QueueStatus::Delayed
@@ -62,7 +62,7 @@ pub async fn record(app: &AppState, records: &[JobRecord]) {
         MAX_WAIT,
         Box::pin(async {
             let table = app.table().map_err(|error| chain(&error))?;
-            table.record(records).await.map_err(|error| chain(&error))
+            table.save_jobs(records).await.map_err(|error| chain(&error))
         }),
     );
     if let Err(error) = written.await.unwrap_or_else(|elapsed| Err(elapsed.to_string())) {

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use app::AppState;
 use app::telemetry::chain;
-use clients::redis::attempts::{Attempt, FREE};
-use clients::redis::limits::{Bucket, Limit};
+use clients::redis::password_attempts::PasswordAttempt;
 use domain::MobileNumber;
 use domain::password::{HashError, NOBODYS_HASH, NewPassword, Password, Verdict};
 use thiserror::Error;
@@ -17,9 +16,6 @@ use tracing::{info, warn};
 /// hashes of imported accounts, so that the response time reveals nothing about the account.
 const MIN_REJECTION_TIME: Duration = Duration::from_millis(300);
 
-/// The window of the attempt limit of one process, which applies while Redis is unreachable.
-const LOCAL_WINDOW: Duration = Duration::from_mins(15);
-
 /// Where a password came from.
 #[derive(Debug, Clone)]
 pub struct Origin<'a> {
@@ -30,8 +26,8 @@ pub struct Origin<'a> {
 }
 
 impl Origin<'_> {
-    fn attempt<'a>(&'a self, account: &'a str) -> Attempt<'a> {
-        Attempt { account, network: &self.network }
+    fn attempt<'a>(&'a self, account: &'a str) -> PasswordAttempt<'a> {
+        PasswordAttempt { account, network: &self.network }
     }
 }
 
@@ -115,7 +111,7 @@ pub async fn count_attempt<'a>(
     account: &str,
 ) -> Result<CountedAttempt<'a>, PasswordError> {
     let started = Instant::now();
-    match find_wait(app, origin.attempt(account)).await {
+    match app.rate_limiter.count_password_attempt(origin.attempt(account)).await {
         None => Ok(CountedAttempt { origin, started }),
         Some(retry_after) => {
             warn!(client.address = origin.address, "too many password attempts");
@@ -149,14 +145,14 @@ impl CountedAttempt<'_> {
 
 /// Refunds a counted attempt that was not compared, because the account's hash was unavailable.
 pub async fn refund_attempt(app: &AppState, origin: &Origin<'_>, account: &str) {
-    if let Err(error) = app.redis.give_guess_back(origin.attempt(account)).await {
+    if let Err(error) = app.redis.refund_password_attempt(origin.attempt(account)).await {
         warn!(error = chain(&error), "failed to refund a password attempt");
     }
 }
 
 /// Clears the attempt counters of `account` after a correct password, and remembers the network.
 pub async fn clear_attempts(app: &AppState, origin: &Origin<'_>, account: &str) {
-    if let Err(error) = app.redis.forgive_guesses(origin.attempt(account)).await {
+    if let Err(error) = app.redis.reset_password_attempts(origin.attempt(account)).await {
         warn!(error = chain(&error), "failed to clear the password attempts");
     }
 }
@@ -164,27 +160,14 @@ pub async fn clear_attempts(app: &AppState, origin: &Origin<'_>, account: &str) 
 /// Remembers a network from which `account` is used. Attempts from other networks do not lock its
 /// owner out there.
 pub async fn remember_network(app: &AppState, origin: &Origin<'_>, account: &str) {
-    if let Err(error) = app.redis.remember_network(origin.attempt(account)).await {
+    if let Err(error) = app.redis.add_known_network(origin.attempt(account)).await {
         warn!(error = chain(&error), "failed to remember the network of an account");
     }
 }
 
 /// Deletes the attempt counters and the networks of a deleted `account`.
 pub async fn delete_attempts(app: &AppState, origin: &Origin<'_>, account: &str) {
-    if let Err(error) = app.redis.forget_guesses(origin.attempt(account)).await {
+    if let Err(error) = app.redis.delete_password_attempts(origin.attempt(account)).await {
         warn!(error = chain(&error), "failed to delete the networks of an account; they expire later");
-    }
-}
-
-/// Counts an attempt, or returns how long it has to wait. While Redis is unreachable, each process
-/// counts on its own.
-async fn find_wait(app: &AppState, attempt: Attempt<'_>) -> Option<Duration> {
-    match app.redis.count_guess(attempt).await {
-        Ok(wait) => wait,
-        Err(error) => {
-            warn!(error = chain(&error), "password attempts are counted by this process alone");
-            let limit = Limit { max: FREE, window: LOCAL_WINDOW };
-            app.local_limits.take(&Bucket::new(format!("login:{}", attempt.account), limit)).retry_after
-        }
     }
 }

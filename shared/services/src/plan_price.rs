@@ -79,7 +79,7 @@ async fn read(app: &AppState, price_id: &str, read_at: DateTime<Utc>) -> Result<
 
 async fn cache(app: &AppState, price_id: &str, price: &PlanPrice) {
     let Ok(text) = serde_json::to_string(price) else { return };
-    if let Err(error) = app.redis.keep_price(price_id, &text).await {
+    if let Err(error) = app.redis.cache_price(price_id, &text).await {
         warn!(error = chain(&error), "failed to cache the price");
     }
 }

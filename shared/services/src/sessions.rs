@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use app::AppState;
 use app::telemetry::chain;
-use clients::redis::sessions::LIFETIME;
+use clients::redis::sessions::SESSION_CACHE_TTL;
 use domain::SessionId;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
@@ -19,8 +19,8 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// cached entry has expired.
 pub async fn invalidate(app: &AppState, ended: &[SessionId]) {
     let started = Instant::now();
-    while let Err(error) = app.redis.end_sessions(ended).await {
-        let remaining = (LIFETIME + MAX_WRITE_DELAY).saturating_sub(started.elapsed());
+    while let Err(error) = app.redis.mark_sessions_ended(ended).await {
+        let remaining = (SESSION_CACHE_TTL + MAX_WRITE_DELAY).saturating_sub(started.elapsed());
         if remaining.is_zero() {
             let sessions = ended.len();
             warn!(error = chain(&error), sessions, "Redis unreachable: waited for cached sessions to expire");

@@ -64,7 +64,7 @@ impl TestApp {
         )
         .await
         .expect("the session can be begun");
-        self.app.redis.forget_session(claims.sid).await.expect("Redis answers");
+        self.app.redis.invalidate_session(claims.sid).await.expect("Redis answers");
     }
 
     /// Puts `person` on `tier`.

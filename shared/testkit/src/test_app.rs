@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::{AppState, Clock, Config, Dependency, LocalRateLimiter, Tokens};
+use app::{AppState, Clock, Config, Dependency, Tokens};
 use aws_sdk_dynamodb::types::AttributeValue;
 use clients::redis::Redis;
+use clients::redis::model_rate_limiter::ModelRateLimiter;
+use clients::redis::rate_limiter::RateLimiter;
 use clients::stripe::{Stripe, StripeConfig};
 use clients::table::Table;
 use clients::tls::client_config;
@@ -88,10 +90,13 @@ impl TestAppBuilder {
         let stripe = stripe.expect("the address of Stripe is usable");
         let aws = config.aws.load().expect("the client for AWS can be made");
         let table = Table::new(&aws, &config.table_name);
+        let redis = Redis::new(config.redis_url.expose_secret()).expect("the address of Redis is usable");
         let app = Arc::new(AppState {
             clock: Clock::default(),
             database,
-            redis: Redis::new(config.redis_url.expose_secret()).expect("the address of Redis is usable"),
+            rate_limiter: RateLimiter::new(redis.clone()),
+            model_rate_limiter: ModelRateLimiter::new(redis.clone(), config.model_limits()),
+            redis,
             tokens: Some(Tokens::of(&config)),
             queue: Some(queue.clone()),
             dead_letters: Some(dead_letters.clone()),
@@ -100,7 +105,6 @@ impl TestAppBuilder {
             table: Some(table),
             model: Some(model.clone()),
             stripe: Some(stripe),
-            local_limits: LocalRateLimiter::default(),
             config,
         });
         let service = web::stack(self.routes, &app);

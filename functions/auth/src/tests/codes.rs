@@ -181,7 +181,7 @@ async fn a_number_is_sent_only_so_many_codes_a_day_whatever_they_are_for() {
     let _ = ask("send-signup-otp", &number).await.expect(200);
     let _ = ask("forgot-password", &number).await.expect(200);
     let _ = ask("forgot-password", &number).await.expect_problem(429, "code_sent_recently");
-    app.app.redis.forget_code(Purpose::ResetPassword, &number, &[]).await.unwrap();
+    app.app.redis.delete_code(Purpose::ResetPassword, &number, &[]).await.unwrap();
     let refused = ask("forgot-password", &number).await.expect_problem(429, "code_limit_reached");
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((40_000..=43_200).contains(&wait), "half a day until the next of two: {wait}");

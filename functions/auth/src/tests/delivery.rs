@@ -68,7 +68,7 @@ async fn a_test_number_has_its_code_and_is_sent_none() {
         .var("OTP_TEST_NUMBERS", "+12025550100:271828");
     let (app, number) = (app.start().await, MobileNumber::from("+12025550100"));
     // The number is the same in every run of the tests, and so is what Redis knows of it.
-    app.app.redis.forget_code(domain::otp::Purpose::SignUp, &number, &[]).await.unwrap();
+    app.app.redis.delete_code(domain::otp::Purpose::SignUp, &number, &[]).await.unwrap();
     let answer = ask(&app, "send-signup-otp", &number).await.expect(200);
     assert!(answer.body.get("otp").is_none() && app.sms.to(&number).is_empty());
     let _ = verify(&app, &number, "314159").await.expect_problem(400, "invalid_code");

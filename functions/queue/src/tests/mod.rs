@@ -200,12 +200,12 @@ async fn anybody_sees_how_many_messages_are_in_which_state() {
     assert_eq!((counts.waiting, counts.active, counts.delayed), (1, 1, 1));
 
     let table = app.app.table().unwrap();
-    let before = table.totals(app.app.clock.now()).await.unwrap();
+    let before = table.job_totals(app.app.clock.now()).await.unwrap();
     for (id, status) in [(&ids[0], ProcessingStatus::Completed), (&ids[1], ProcessingStatus::Failed)] {
-        table.record(&[record(&app, id, status)]).await.unwrap();
+        table.save_jobs(&[record(&app, id, status)]).await.unwrap();
     }
-    table.record(&[record(&app, &ids[0], ProcessingStatus::Pending)]).await.unwrap();
-    let after = table.totals(app.app.clock.now()).await.unwrap();
+    table.save_jobs(&[record(&app, &ids[0], ProcessingStatus::Pending)]).await.unwrap();
+    let after = table.job_totals(app.app.clock.now()).await.unwrap();
     // Other tests count too.
     assert!(after.completed > before.completed && after.failed > before.failed, "{before:?} {after:?}");
 

@@ -55,6 +55,6 @@ async fn sweeps_stop_querying_the_database_while_the_service_is_idle() {
         let _ = sweep_later(&app).await.unwrap();
     }
     assert!(!sweep_queries_the_database(&app).await);
-    app.app.redis.note_activity().await.unwrap();
+    app.app.redis.record_activity().await.unwrap();
     assert!(sweep_queries_the_database(&app).await);
 }

@@ -19,6 +19,6 @@ fn signed(app: &TestApp, id: &str, kind: &str, object: &Value) -> (String, Strin
         json!({ "id": id, "object": "event", "type": kind, "data": { "object": object } }).to_string();
     let secret = app.app.config.billing.webhook_secrets[0].expose_secret();
     let signature =
-        domain::webhook_signature::sign(payload.as_bytes(), secret.as_bytes(), app.app.clock.now());
+        clients::stripe::webhook_signature::sign(payload.as_bytes(), secret.as_bytes(), app.app.clock.now());
     (payload, signature)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clients::redis::model_rate_limit::BreakerSettings;
+use clients::redis::model_rate_limiter::BreakerSettings;
 use domain::model_quota::ModelQuota;
 use secrecy::SecretString;
 
@@ -58,7 +58,7 @@ impl GeminiSettings {
             },
             breaker: BreakerSettings {
                 failures: env.number(GEMINI_BREAKER_FAILURES, 1),
-                pause: Duration::from_millis(env.number(GEMINI_BREAKER_PAUSE_MS, 1)),
+                open_time: Duration::from_millis(env.number(GEMINI_BREAKER_PAUSE_MS, 1)),
             },
             max_wait: Duration::from_millis(env.number(GEMINI_MAX_WAIT_MS, 0)),
             timeout: Duration::from_millis(env.number(GEMINI_TIMEOUT_MS, 1)),

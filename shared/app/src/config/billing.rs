@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clients::stripe::BillingAddress;
+use clients::stripe::webhook_signature::MIN_SECRET;
 use domain::redirect::RedirectHosts;
-use domain::webhook_signature::MIN_SECRET;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::variables::{

@@ -11,7 +11,8 @@ pub(crate) mod variables;
 use std::time::Duration;
 
 use clients::aws::AwsConfig;
-use clients::redis::limits::Limit;
+use clients::redis::model_rate_limiter::ModelLimits;
+use clients::redis::token_bucket::Limit;
 use domain::plan::DailyLimits;
 use secrecy::SecretString;
 
@@ -105,6 +106,13 @@ pub struct Config {
 }
 
 impl Config {
+    /// The limits on calls to Gemini, over all workers.
+    #[must_use]
+    pub fn model_limits(&self) -> ModelLimits {
+        let GeminiSettings { quota, breaker, .. } = self.gemini;
+        ModelLimits { quota, breaker, workers: self.worker.concurrency }
+    }
+
     /// Reads the environment of the process for a function with these `dependencies`.
     pub fn from_env(dependencies: &[Dependency]) -> Result<Self, ConfigError> {
         Self::from_lookup(dependencies, &|name| std::env::var(name).ok())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clients::redis::limits::Limit;
+use clients::redis::token_bucket::Limit;
 use domain::MobileNumber;
 use domain::otp::Otp;
 use garde::Validate;

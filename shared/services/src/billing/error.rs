@@ -31,7 +31,7 @@ impl BillingError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Store(error) => error.is_unavailable(),
-            Self::Stripe(error) => error.is_passing(),
+            Self::Stripe(error) => error.is_transient(),
             Self::CheckoutInProgress => true,
             Self::NoUnitAmount | Self::Setup(_) => false,
         }

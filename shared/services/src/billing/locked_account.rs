@@ -222,7 +222,7 @@ impl<'a> LockedAccount<'a> {
 /// Rate limits depend on the plan, and Redis caches the plan of each session for some seconds.
 async fn invalidate_cached_tier(app: &AppState, user: UserId, sessions: &[SessionId]) {
     for &session in sessions {
-        if let Err(error) = app.redis.forget_session(session).await {
+        if let Err(error) = app.redis.invalidate_session(session).await {
             let error = chain(&error);
             warn!(error, user.id = %user, "the rate limits of the old plan apply for some more seconds");
             return;

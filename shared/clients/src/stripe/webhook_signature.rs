@@ -1,8 +1,8 @@
-//! Whether a webhook is Stripe's: the header `Stripe-Signature`.
+//! Verifies that Stripe sent a webhook, by the header `Stripe-Signature`.
 //!
-//! Source: <https://docs.stripe.com/webhooks#verify-manually>. The header is `t=<seconds>,v1=<hex>,v1=<hex>,...`; each `v1`
-//! is the HMAC-SHA256 of `<seconds>.<body>`, one for each secret that is in force while one replaces another. Other schemes
-//! (`v0`) count for nothing.
+//! Source: <https://docs.stripe.com/webhooks#verify-manually>. The header is
+//! `t=<seconds>,v1=<hex>,v1=<hex>,...`. Each `v1` is the HMAC-SHA256 of `<seconds>.<body>`; while a
+//! secret is rotated there is one for each valid secret. Other schemes (`v0`) are ignored.
 
 use std::time::Duration;
 
@@ -11,34 +11,31 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use thiserror::Error;
 
-/// How far the signature's time may be from ours, in either direction.
+/// The greatest difference between the signature's time and the current time, in either direction.
 pub const TOLERANCE: Duration = Duration::from_mins(5);
 
-/// The shortest secret that verifies anything; Stripe's have 38 characters.
+/// The shortest secret that is accepted; Stripe's have 38 characters.
 pub const MIN_SECRET: usize = 16;
 
-/// Why a webhook is not taken for Stripe's.
+/// Why a signature is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SignatureError {
-    /// The header is not one.
+    /// The header is malformed.
     #[error("Stripe-Signature: must be t=<seconds>,v1=<signature>")]
     Malformed,
-    /// It was signed too long ago, or in the future.
-    #[error("Stripe-Signature: was made more than five minutes ago, or is of the future")]
+    /// The signature's time is too far in the past or in the future.
+    #[error("Stripe-Signature: the time must be within five minutes of now")]
     Stale,
-    /// None of the signatures is by any of the secrets.
-    #[error("Stripe-Signature: is not that of this body")]
+    /// No signature matches the body and any of the secrets.
+    #[error("Stripe-Signature: does not match the body")]
     Mismatch,
 }
 
-/// The most signatures of one header that are looked at: Stripe sends one for each secret in force.
+/// The most signatures of one header that are compared: Stripe sends one for each valid secret.
 const MAX_SIGNATURES: usize = 8;
 
-/// Verifies that one of `secrets` has signed `body` at about `now`. The body is read once for each secret, however many
-/// signatures there are.
-///
-/// # Errors
-/// A [`SignatureError`] when none has.
+/// Verifies that one of `secrets` signed `body` at about `now`. The body is hashed once for each
+/// secret, however many signatures there are.
 pub fn verify(
     header: &str,
     body: &[u8],
@@ -51,7 +48,7 @@ pub fn verify(
         return Err(SignatureError::Stale);
     }
     let signed = |secret: &[u8]| {
-        // Anybody knows what a key of nothing signs.
+        // Anyone can forge the signature of an empty or guessable key.
         secret.len() >= MIN_SECRET && {
             let mac = mac(secret, time, body);
             signatures.iter().any(|signature| mac.clone().verify_slice(signature).is_ok())
@@ -60,14 +57,14 @@ pub fn verify(
     if secrets.iter().any(|secret| signed(secret.as_ref())) { Ok(()) } else { Err(SignatureError::Mismatch) }
 }
 
-/// The header for `body`, as Stripe would make it at `now`.
+/// The header that Stripe would send with `body` at `now`.
 #[must_use]
 pub fn sign(body: &[u8], secret: &[u8], now: DateTime<Utc>) -> String {
     let time = now.timestamp().to_string();
     format!("t={time},v1={}", hex::encode(mac(secret, &time, body).finalize().into_bytes()))
 }
 
-/// The time as it was sent, and all signatures of the one scheme that counts. One time, at least one signature.
+/// The time as it was sent and the `v1` signatures: exactly one time and at least one signature.
 fn parse(header: &str) -> Option<(&str, Vec<Vec<u8>>)> {
     let (mut time, mut signatures) = (None, Vec::new());
     for part in header.split(',') {
@@ -107,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_signed_is_verified_with_any_of_the_signatures_and_any_of_the_secrets() {
+    fn any_signature_by_any_secret_is_accepted() {
         let header = sign(BODY, SECRET.as_bytes(), now());
         assert_eq!(check(&header), Ok(()));
         let other =
@@ -118,8 +115,9 @@ mod tests {
     }
 
     #[test]
-    fn a_known_answer() {
-        // Made with `openssl dgst -sha256 -hmac whsec_of_the_tests` of `1800000000.{"id": "evt_1"}`.
+    fn signature_matches_openssl() {
+        // Made with `openssl dgst -sha256 -hmac whsec_of_the_tests` of `1800000000.{"id":
+        // "evt_1"}`.
         assert_eq!(
             sign(BODY, SECRET.as_bytes(), now()),
             "t=1800000000,v1=b1d89377e0909f6e4bcf194b34952fc5c160e6bfa38de2fb2c4c26bf4f6d58fe"
@@ -127,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_counts_both_ways_and_is_part_of_what_is_signed() {
+    fn time_is_checked_in_both_directions_and_is_signed() {
         let made = |shift: i64| sign(BODY, SECRET.as_bytes(), now() + chrono::TimeDelta::seconds(shift));
         assert_eq!(check(&made(-300)), Ok(()));
         assert_eq!(check(&made(300)), Ok(()));
@@ -138,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_or_signs_something_else_is_refused() {
+    fn malformed_headers_and_wrong_signatures_are_rejected() {
         let header = sign(BODY, SECRET.as_bytes(), now());
         let signature = &header[header.len() - 64..];
         let malformed = [
@@ -169,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_signatures_are_looked_at() {
+    fn at_most_eight_signatures_are_compared() {
         let header = sign(BODY, SECRET.as_bytes(), now());
         let (time, good) = header.split_once(',').unwrap();
         let wrong = format!("v1={},", "0".repeat(64));
@@ -178,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_anybody_can_guess_verifies_nothing() {
+    fn short_secret_verifies_nothing() {
         for secret in ["", " ", "short"] {
             let header = sign(BODY, secret.as_bytes(), now());
             assert_eq!(verify(&header, BODY, &[secret], now()), Err(SignatureError::Mismatch));

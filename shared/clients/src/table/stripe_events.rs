@@ -1,17 +1,14 @@
-//! The ledger of Stripe's events: which were seen to.
+//! Records of processed Stripe events, for deduplication.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Table, TableError, number_of, seconds, text};
 
-/// How long an event may come again: Stripe sends for three days, and by hand for thirty.
+/// How long Stripe may deliver an event again: automatically for three days, by hand for thirty.
 const LIFETIME: TimeDelta = TimeDelta::days(30);
 
 impl Table {
-    /// Whether the event `id` was seen to.
-    ///
-    /// # Errors
-    /// When DynamoDB does not answer.
+    /// Whether the event `id` was processed.
     pub async fn has_event(&self, id: &str, now: DateTime<Utc>) -> Result<bool, TableError> {
         let get = self
             .client
@@ -24,10 +21,7 @@ impl Table {
         Ok(found.and_then(|item| number_of(&item, "expires_at")).is_some_and(|until| until > now.timestamp()))
     }
 
-    /// Notes that the event `id`, of the type `kind`, was seen to.
-    ///
-    /// # Errors
-    /// When DynamoDB does not answer.
+    /// Records that the event `id`, of the type `kind`, was processed.
     pub async fn record_event(&self, id: &str, kind: &str, now: DateTime<Utc>) -> Result<(), TableError> {
         let put = self
             .client

@@ -1,4 +1,4 @@
-//! The custom resource, on a real database and a stand-in for CloudFormation's side.
+//! The custom resource, with a real database and a mock CloudFormation.
 
 use app::{Config, Dependency};
 use lambda_runtime::{Context, LambdaEvent};
@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-/// So many there are.
+/// The number of migrations.
 const MIGRATIONS: usize = 5;
 
 fn config(database_url: &str) -> Config {
     Config::from_lookup(&[], &|name| (name == "DATABASE_URL").then(|| database_url.to_owned())).unwrap()
 }
 
-/// Sends the event of `request_type` and answers what CloudFormation was told.
-async fn told(config: &Config, request_type: &str) -> Value {
-    told_with(Ok(config.clone()), request_type).await
+/// Sends an event of `request_type` and returns the response that CloudFormation received.
+async fn response_to(config: &Config, request_type: &str) -> Value {
+    response_with(Ok(config.clone()), request_type).await
 }
 
-async fn told_with(config: Result<Config, app::ConfigError>, request_type: &str) -> Value {
+async fn response_with(config: Result<Config, app::ConfigError>, request_type: &str) -> Value {
     let cloud_formation = MockServer::start().await;
     Mock::given(method("PUT"))
         .respond_with(ResponseTemplate::new(200))
@@ -31,26 +31,26 @@ async fn told_with(config: Result<Config, app::ConfigError>, request_type: &str)
     let request = serde_json::from_value(event).unwrap();
     crate::handle(config, LambdaEvent::new(request, Context::default())).await.unwrap();
     let put = cloud_formation.received_requests().await.unwrap().remove(0);
-    // The signature of the address covers an empty content type.
+    // The presigned URL's signature covers an empty content type.
     assert_eq!(put.headers.get_all("content-type").iter().collect::<Vec<_>>(), [""]);
     put.body_json().unwrap()
 }
 
 #[tokio::test]
-async fn a_deploy_migrates_once_and_says_what_ran() {
+async fn deploy_migrates_once_and_names_what_ran() {
     let config = config(&testkit::empty_schema().await);
-    let first = told(&config, "Create").await;
+    let first = response_to(&config, "Create").await;
     assert_eq!(first["Status"], "SUCCESS", "{first}");
     assert!(first["Reason"].as_str().unwrap().contains("accounts_and_conversations"), "{first}");
-    let again = told(&config, "Update").await;
-    assert_eq!((&again["Status"], &again["Reason"]), (&json!("SUCCESS"), &json!("applied: ")));
+    let second = response_to(&config, "Update").await;
+    assert_eq!((&second["Status"], &second["Reason"]), (&json!("SUCCESS"), &json!("applied: ")));
     for name in ["PhysicalResourceId", "StackId", "RequestId", "LogicalResourceId"] {
-        assert!(again[name].is_string(), "{name} in {again}");
+        assert!(second[name].is_string(), "{name} in {second}");
     }
 }
 
 #[tokio::test]
-async fn deploys_beside_each_other_take_turns() {
+async fn concurrent_deploys_migrate_once() {
     let config = config(&testkit::empty_schema().await);
     let (one, other) = tokio::join!(crate::run(&config), crate::run(&config));
     let mut applied = [one.unwrap().len(), other.unwrap().len()];
@@ -59,23 +59,23 @@ async fn deploys_beside_each_other_take_turns() {
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_be_reached_fails_the_deploy_but_not_a_removal() {
+async fn unreachable_database_fails_the_deploy_but_not_a_deletion() {
     let config = config("postgres://nobody:secret@127.0.0.1:1/none");
-    let failed = told(&config, "Create").await;
+    let failed = response_to(&config, "Create").await;
     assert_eq!(failed["Status"], "FAILED", "{failed}");
     assert!(!failed.to_string().contains("secret"), "{failed}");
-    assert_eq!(told(&config, "Delete").await["Status"], "SUCCESS");
+    assert_eq!(response_to(&config, "Delete").await["Status"], "SUCCESS");
 }
 
 #[tokio::test]
-async fn a_configuration_that_does_not_do_fails_the_deploy() {
-    let failed = told_with(Config::from_lookup(&[Dependency::DATABASE], &|_| None), "Create").await;
+async fn invalid_configuration_fails_the_deploy() {
+    let failed = response_with(Config::from_lookup(&[Dependency::DATABASE], &|_| None), "Create").await;
     assert_eq!(failed["Status"], "FAILED");
     assert!(failed["Reason"].as_str().unwrap().contains("DATABASE_URL: is missing"), "{failed}");
 }
 
 #[tokio::test]
-async fn a_rollback_meets_a_newer_schema_and_leaves_it() {
+async fn rollback_leaves_a_newer_schema_unchanged() {
     let url = testkit::empty_schema().await;
     let config = config(&url);
     assert_eq!(crate::run(&config).await.unwrap().len(), MIGRATIONS);
@@ -84,11 +84,11 @@ async fn a_rollback_meets_a_newer_schema_and_leaves_it() {
     let newer = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
         SELECT 999, 'from_the_future', max(applied_on), '1' FROM refinery_schema_history";
     client.batch_execute(newer).await.unwrap();
-    assert_eq!(told(&config, "Update").await["Status"], "SUCCESS");
+    assert_eq!(response_to(&config, "Update").await["Status"], "SUCCESS");
 }
 
 #[tokio::test]
-async fn a_role_is_given_and_taken_by_number() {
+async fn role_is_granted_and_revoked_by_number() {
     let url = testkit::empty_schema().await;
     let config = config(&url);
     crate::run(&config).await.unwrap();

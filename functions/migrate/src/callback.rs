@@ -1,17 +1,17 @@
-//! Telling CloudFormation how a custom resource fared.
+//! Sends the response of a custom resource to CloudFormation.
 
 use std::time::Duration;
 
+use clients::tls;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::tls;
-
-/// The answer could not be delivered. The address, which is a secret while it lasts, is not in the message.
+/// CloudFormation did not accept the response. The message leaves the URL out: while it is valid,
+/// it is a secret.
 #[derive(Debug, Error)]
-#[error("the callback could not be delivered: {0}")]
-pub struct CallbackError(#[source] reqwest::Error);
+#[error("CloudFormation did not accept the response: {0}")]
+pub(crate) struct CallbackError(#[source] reqwest::Error);
 
 impl From<reqwest::Error> for CallbackError {
     fn from(error: reqwest::Error) -> Self {
@@ -19,11 +19,8 @@ impl From<reqwest::Error> for CallbackError {
     }
 }
 
-/// Puts `body` as JSON to the signed address `url`, whose signature covers an empty content type.
-///
-/// # Errors
-/// When it is not taken.
-pub async fn put_json(url: &str, body: &impl Serialize) -> Result<(), CallbackError> {
+/// Puts `body` as JSON to the presigned `url`, whose signature covers an empty content type.
+pub(crate) async fn put_json(url: &str, body: &impl Serialize) -> Result<(), CallbackError> {
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls::client_config())
         .no_proxy()

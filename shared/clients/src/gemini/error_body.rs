@@ -1,18 +1,20 @@
-//! Reads the body of an error, `{"error": {code, message, status, details}}`, and says which failure it is.
+//! Classifies an error response by its status and its body,
+//! `{"error": {code, message, status, details}}`.
 //!
-//! Source: Google's error model, <https://google.aip.dev/193>, and bodies seen in the wild: the object may stand in a
-//! one-element array, and `details` or single details may be missing.
+//! Source: Google's error model, <https://google.aip.dev/193>, and observed bodies: the object may
+//! be in a one-element array, and `details` or single details may be missing.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::error::{GenerateError, label};
+use super::error::{GenerateError, safe_label};
 
-/// A quota that fills up again within the minute is not waited for longer than this: whatever it is called, it is another.
+/// The longest retry delay of a quota per minute. A longer one means a quota per day, whatever its
+/// name.
 const LONGEST_MINUTE: Duration = Duration::from_mins(10);
 
-/// The failure behind a response that is not a success. `retry_after` is the header's.
+/// The error of a response that is not a success. `retry_after` comes from the header.
 pub(super) fn classify(
     status: u16,
     retry_after: Option<Duration>,
@@ -22,23 +24,26 @@ pub(super) fn classify(
     let error = VendorError::read(body);
     let retry_delay = || error.retry_delay().or(retry_after);
     match status {
-        401 | 403 => GenerateError::KeyRefused { status, reason: error.reason() },
-        400 if error.is_about_the_caller() => GenerateError::KeyRefused { status, reason: error.reason() },
-        404 => GenerateError::model_absent(model),
+        401 | 403 => GenerateError::KeyRejected { status, reason: error.reason() },
+        400 if error.is_about_the_project() => GenerateError::KeyRejected { status, reason: error.reason() },
+        404 => GenerateError::model_not_found(model),
         408 | 409 | 499 | 500.. => GenerateError::Overloaded { status, retry_delay: retry_delay() },
         429 => match (error.lasting_quota(), retry_delay()) {
-            (Some(quota), _) => GenerateError::DailyQuota { quota: label(quota) },
+            (Some(quota), _) => GenerateError::DailyQuota { quota: safe_label(quota) },
             (None, Some(delay)) if delay > LONGEST_MINUTE => {
-                GenerateError::DailyQuota { quota: label(error.quota()) }
+                GenerateError::DailyQuota { quota: safe_label(error.quota()) }
             }
-            (None, retry_delay) => GenerateError::MinuteQuota { quota: label(error.quota()), retry_delay },
+            (None, retry_delay) => {
+                GenerateError::MinuteQuota { quota: safe_label(error.quota()), retry_delay }
+            }
         },
         400.. => GenerateError::InvalidRequest { status, reason: error.reason() },
-        _ => GenerateError::Garbage { what: "a status that is no answer" },
+        _ => GenerateError::InvalidResponse { problem: "an unexpected status" },
     }
 }
 
-/// The vendor's error object, read field by field so that one odd field does not hide the others.
+/// The vendor's error object, read field by field, so that one malformed field does not hide the
+/// others.
 struct VendorError(Value);
 
 impl VendorError {
@@ -52,21 +57,21 @@ impl VendorError {
         self.0["status"].as_str().unwrap_or_default()
     }
 
-    /// The detail of a type, such as `google.rpc.RetryInfo`.
+    /// The detail of one type, such as `google.rpc.RetryInfo`.
     fn detail(&self, name: &str) -> Option<&Value> {
         let is_named = |detail: &&Value| detail["@type"].as_str().is_some_and(|kind| kind.ends_with(name));
         self.0["details"].as_array()?.iter().find(is_named)
     }
 
-    /// `API_KEY_INVALID` and the like where given, else the status, such as `INVALID_ARGUMENT`.
+    /// The specific reason, such as `API_KEY_INVALID`, else the status, such as `INVALID_ARGUMENT`.
     fn reason(&self) -> String {
         let named = self.detail("google.rpc.ErrorInfo").and_then(|info| info["reason"].as_str());
-        label(named.unwrap_or(self.status()))
+        safe_label(named.unwrap_or(self.status()))
     }
 
-    /// A bad key answers 400, and so do a country or a billing state in which the service is not offered
-    /// (`FAILED_PRECONDITION`). None of these is about the request.
-    fn is_about_the_caller(&self) -> bool {
+    /// A 400 about the key, or about a country or billing state in which the service is not offered
+    /// (`FAILED_PRECONDITION`), and not about the request.
+    fn is_about_the_project(&self) -> bool {
         self.status() == "FAILED_PRECONDITION" || self.reason().starts_with("API_KEY_")
     }
 
@@ -80,7 +85,7 @@ impl VendorError {
         violations.map_or(&[], Vec::as_slice)
     }
 
-    /// The name of the quota: of the first violation, else of the older `ErrorInfo`.
+    /// The name of the quota: from the first violation, else from the older `ErrorInfo`.
     fn quota(&self) -> &str {
         let violated = self.violations().first().and_then(|violation| violation["quotaId"].as_str());
         violated.or_else(|| self.limit_of_error_info()).unwrap_or_default()
@@ -90,7 +95,7 @@ impl VendorError {
         self.detail("google.rpc.ErrorInfo")?["metadata"]["quota_limit"].as_str()
     }
 
-    /// The quota that does not fill up again within the minute, if one of the quotas violated is such.
+    /// The first violated quota that does not refill within a minute.
     fn lasting_quota(&self) -> Option<&str> {
         let lasts = |violation: &&Value| {
             violation["quotaId"].as_str().is_some_and(is_daily)
@@ -108,7 +113,8 @@ fn is_daily(quota: &str) -> bool {
     quota.contains("PerDay")
 }
 
-/// A `google.protobuf.Duration` in JSON: seconds with up to nine decimals and an `s`, such as `22s` or `1.5s`.
+/// A `google.protobuf.Duration` in JSON: seconds with up to nine decimals and an `s`, such as `22s`
+/// or `1.5s`.
 fn duration(text: &str) -> Option<Duration> {
     let seconds: f64 = text.strip_suffix('s')?.parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
@@ -119,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_of_protobuf_are_read() {
+    fn protobuf_durations_are_parsed() {
         let read = [("22s", 22_000), ("1.5s", 1_500), ("0s", 0), ("0.250000000s", 250)];
         for (text, millis) in read {
             assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
@@ -130,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_body_leaves_the_status_to_speak() {
+    fn unreadable_body_is_classified_by_status() {
         for body in ["", "<html>", "[]", "{}", "null", r#"{"error":"text"}"#, r#"{"error":{"details":null}}"#]
         {
             let error = classify(429, None, body.as_bytes(), "m");
@@ -143,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quota_of_zero_and_the_older_shapes_count_as_lasting() {
+    fn zero_quota_and_older_bodies_count_as_daily_quota() {
         let zero = r#"{"error":{"details":[{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[
             {"quotaId":"GenerateRequestsPerMinutePerProjectPerModel-FreeTier","quotaValue":"0"}]}]}}"#;
         let info = r#"{"error":{"details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo",
@@ -158,14 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_of_hours_is_no_quota_of_a_minute() {
+    fn retry_delay_of_hours_means_daily_quota() {
         let after = |seconds| classify(429, Some(Duration::from_secs(seconds)), b"", "m");
         assert!(matches!(after(600), GenerateError::MinuteQuota { .. }));
         assert!(matches!(after(40_000), GenerateError::DailyQuota { .. }));
     }
 
     #[test]
-    fn every_status_has_its_failure() {
+    fn every_status_is_classified() {
         let overloaded =
             |status| GenerateError::Overloaded { status, retry_delay: Some(Duration::from_secs(7)) };
         for status in [408, 409, 499, 500, 502, 503, 504] {
@@ -175,7 +181,10 @@ mod tests {
             let reason = "UNSPECIFIED".to_owned();
             assert_eq!(classify(status, None, b"", "m"), GenerateError::InvalidRequest { status, reason });
         }
-        assert!(matches!(classify(302, None, b"", "m"), GenerateError::Garbage { .. }));
-        assert_eq!(classify(404, None, b"", "a/../b?"), GenerateError::ModelAbsent { model: "a..b".into() });
+        assert!(matches!(classify(302, None, b"", "m"), GenerateError::InvalidResponse { .. }));
+        assert_eq!(
+            classify(404, None, b"", "a/../b?"),
+            GenerateError::ModelNotFound { model: "a..b".into() }
+        );
     }
 }

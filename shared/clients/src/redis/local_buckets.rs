@@ -1,31 +1,31 @@
-//! [`LocalRateLimiter`]: the fallback for rate limits while Redis is unreachable. Each process then
-//! counts in buckets of its own.
+//! Token buckets in this process, for when Redis is unavailable. Each process has its own.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use clients::redis::limits::{Bucket, RateLimitDecision};
 use tokio::time::Instant;
 
-/// The number of buckets above which the full ones are discarded.
+use super::token_bucket::{Bucket, RateLimitDecision};
+
+/// The number of buckets above which full ones are removed.
 const CAPACITY: usize = 10_000;
 
-/// Rate limits within one process.
+/// The buckets of this process.
 #[derive(Debug, Default)]
-pub struct LocalRateLimiter {
-    /// When each bucket is full again, by the bucket's name.
+pub(super) struct LocalBuckets {
+    /// When each bucket is full again, by name.
     full_at: Mutex<HashMap<String, Instant>>,
 }
 
-impl LocalRateLimiter {
-    /// Charges one request to `bucket`.
-    pub fn take(&self, bucket: &Bucket) -> RateLimitDecision {
+impl LocalBuckets {
+    /// Takes one token from `bucket`.
+    pub(super) fn consume(&self, bucket: &Bucket) -> RateLimitDecision {
         let Bucket { name, limit } = bucket;
         let limit = *limit;
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if full_at.len() >= CAPACITY {
-            full_at.retain(|_, at| *at > now);
+            full_at.retain(|_, full_at| *full_at > now);
         }
         let interval = limit.window / limit.max;
         let missing = full_at.get(name).copied().unwrap_or(now).saturating_duration_since(now);
@@ -36,12 +36,8 @@ impl LocalRateLimiter {
         }
         full_at.insert(name.clone(), now + resets_in);
         let left = limit.window.saturating_sub(resets_in).as_nanos() / interval.as_nanos().max(1);
-        RateLimitDecision {
-            limit,
-            remaining: u32::try_from(left).unwrap_or(u32::MAX),
-            resets_in,
-            retry_after: None,
-        }
+        let remaining = u32::try_from(left).unwrap_or(u32::MAX);
+        RateLimitDecision { limit, remaining, resets_in, retry_after: None }
     }
 }
 
@@ -49,21 +45,20 @@ impl LocalRateLimiter {
 mod tests {
     use std::time::Duration;
 
-    use clients::redis::limits::Limit;
-
+    use super::super::token_bucket::Limit;
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_bucket_empties_and_refills_evenly() {
+    async fn bucket_empties_and_refills_evenly() {
+        let buckets = LocalBuckets::default();
         let limit = Limit { max: 3, window: Duration::from_secs(3) };
-        let limiter = LocalRateLimiter::default();
-        let take = |name| limiter.take(&Bucket::new(name, limit));
-        let remaining: Vec<u32> = (0..3).map(|_| take("a").remaining).collect();
+        let consume = |name| buckets.consume(&Bucket::new(name, limit));
+        let remaining: Vec<u32> = (0..3).map(|_| consume("a").remaining).collect();
         assert_eq!(remaining, [2, 1, 0]);
-        assert_eq!(take("a").retry_after, Some(Duration::from_secs(1)));
-        assert_eq!(take("b").retry_after, None);
+        assert_eq!(consume("a").retry_after, Some(Duration::from_secs(1)));
+        assert_eq!(consume("b").retry_after, None);
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(take("a").retry_after, None);
-        assert!(take("a").retry_after.is_some());
+        assert_eq!(consume("a").retry_after, None);
+        assert!(consume("a").retry_after.is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! Answers kept for a person who asks the same again, at `answer:{user id}:{hash of all that was asked}`.
+//! Cached answers, at `answer:{user id}:{hash of the prompt}`.
 
 use std::time::Duration;
 
@@ -10,10 +10,7 @@ use super::{Redis, RedisUnavailable};
 use crate::gemini::Prompt;
 
 impl Redis {
-    /// The answer that `owner` got to the very same prompt: same model, instruction and history.
-    ///
-    /// # Errors
-    /// When Redis does not answer.
+    /// The cached answer to `owner`'s same prompt: same model, instruction and history.
     pub async fn find_answer(
         &self,
         owner: UserId,
@@ -25,27 +22,24 @@ impl Redis {
         Ok(answer)
     }
 
-    /// Keeps `answer` to `prompt` for `lifetime`.
-    ///
-    /// # Errors
-    /// When Redis does not answer.
-    pub async fn keep_answer(
+    /// Caches `answer` for `ttl`.
+    pub async fn cache_answer(
         &self,
         owner: UserId,
         prompt: &Prompt,
         answer: &str,
-        lifetime: Duration,
+        ttl: Duration,
     ) -> Result<(), RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("SET").arg(key(owner, prompt)).arg(answer).arg("EX").arg(lifetime.as_secs());
+        pipeline.cmd("SET").arg(key(owner, prompt)).arg(answer).arg("EX").arg(ttl.as_secs());
         self.run(pipeline.ignore()).await
     }
 }
 
-/// JSON keeps apart what belongs to different fields, whatever is in them.
+/// The prompt is hashed as JSON, so that text cannot move from one field into another unnoticed.
 fn key(owner: UserId, prompt: &Prompt) -> String {
     let turns: Vec<[&str; 2]> =
         prompt.turns.iter().map(|turn| [turn.role.as_str(), turn.text.as_str()]).collect();
-    let asked = json!([prompt.model, prompt.max_output_tokens, prompt.system_instruction, turns]);
-    format!("answer:{owner}:{}", fingerprint(asked.to_string().as_bytes()))
+    let content = json!([prompt.model, prompt.max_output_tokens, prompt.system_instruction, turns]);
+    format!("answer:{owner}:{}", fingerprint(content.to_string().as_bytes()))
 }
