@@ -9,7 +9,7 @@ use domain::{ChatroomId, Text};
 use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize};
 use services::chatroom_list;
-use store::chatrooms::{self, Changes};
+use store::chatrooms::{self, ChatroomChanges};
 use web::{ApiError, Caller, Id, Valid, success};
 
 use crate::views::ChatroomView;
@@ -59,12 +59,12 @@ pub(crate) async fn handle(
     Id(id): Id<ChatroomId>,
     Valid(input): Valid<UpdateChatroom>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let changes = Changes {
-        name: input.name.as_ref().map(Text::trimmed),
-        description: input.description.as_ref().map(Text::trimmed),
-        system_prompt: input.system_prompt.as_ref().map(Text::trimmed),
+    let changes = ChatroomChanges {
+        name: input.name.as_ref().map(Text::trim),
+        description: input.description.as_ref().map(Text::trim),
+        system_prompt: input.system_prompt.as_ref().map(Text::trim),
     };
-    if changes == Changes::default() {
+    if changes == ChatroomChanges::default() {
         let error = "body: must have at least one of name, description, system_prompt";
         return Err(ApiError::invalid(vec![error.to_owned()]));
     }

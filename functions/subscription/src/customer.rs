@@ -27,7 +27,8 @@ pub(crate) async fn find_or_create(
     }
     subscriptions::insert(db, user, app.clock.now()).await?;
     let transaction = db.transaction().await.map_err(StoreError::from)?;
-    let account = subscriptions::lock(&transaction, user).await?.filter(|account| !account.is_deleted);
+    let account =
+        subscriptions::find_for_update(&transaction, user).await?.filter(|account| !account.is_deleted);
     let account = account.ok_or_else(|| ApiError::not_found("account"))?;
     // A concurrent request may have created the customer before this one got the lock.
     if let Some(customer) = account.customer_id.clone().filter(is_usable) {

@@ -10,7 +10,7 @@ use web::ApiError;
 /// # Errors
 /// 422, which names `field`, otherwise.
 pub(crate) fn allowed(app: &AppState, field: &str, url: &RedirectUrl) -> Result<String, ApiError> {
-    url.leading_to(&app.config.billing.redirect_hosts).map_err(|error| {
+    url.normalize_if_allowed(&app.config.billing.redirect_hosts).map_err(|error| {
         let detail = format!("{field}: {error}");
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "redirect_not_allowed", detail)
     })

@@ -8,7 +8,7 @@ use clients::table::jobs::JobRecord;
 use domain::job::{Envelope, Job};
 use domain::message::ErrorCode;
 use services::jobs;
-use store::messages::admin::Progress;
+use store::messages::progress::Progress;
 use store::messages::sweeping;
 use tracing::{error, warn};
 
@@ -49,7 +49,7 @@ async fn fail_one(app: &AppState, letter: &DeadLetter) -> Result<bool, SweepErro
     };
     let Job::AnswerMessage { message_id } = envelope.job;
     let (max_attempts, now) = (app.config.worker.max_attempts, app.clock.now());
-    let failed = sweeping::fail_dead_letter(
+    let failed = sweeping::fail_if_exhausted(
         &app.db().await?,
         message_id,
         ErrorCode::Internal,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use app::AppState;
 use app::telemetry::chain;
 use clients::redis::activity::Activity;
-use store::messages::sweeping::{self, Pending};
+use store::pending_work::{self, PendingWork};
 use tracing::{info, warn};
 
 use crate::SweepError;
@@ -31,10 +31,10 @@ pub(crate) async fn record_empty_sweep(
     min_interval: Duration,
 ) -> Result<(), SweepError> {
     let now = app.clock.now();
-    let Pending { is_anything, next_review_at } = sweeping::find_pending(&app.db().await?).await?;
+    let PendingWork { is_unfinished, next_review_at } = pending_work::find(&app.db().await?).await?;
     let until_review = next_review_at.map(|next| (next - now).to_std().unwrap_or_default());
     let idle_time = until_review.map_or(MAX_IDLE_TIME, |time| time.min(MAX_IDLE_TIME));
-    if is_anything || idle_time.is_zero() {
+    if is_unfinished || idle_time.is_zero() {
         return Ok(());
     }
     let recorded = match activity.seen_for {

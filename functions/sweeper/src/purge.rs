@@ -8,7 +8,7 @@ use app::telemetry::chain;
 use chrono::{DateTime, Utc};
 use domain::UserId;
 use services::billing::{self, BillingError};
-use store::{StoreError, deletion, sessions, subscriptions};
+use store::{StoreError, account_deletion, sessions, subscriptions};
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info};
 
@@ -41,7 +41,7 @@ async fn delete(app: &AppState, purged: &mut usize) -> Result<(), StoreError> {
     let started = {
         let db = app.db().await?;
         while sessions::delete_expired(&db, now, SESSION_BATCH).await? > 0 {}
-        deletion::list_begun(&db, now - REQUEST_TIME, now, MAX_ACCOUNTS).await?
+        account_deletion::list_unfinished(&db, now - REQUEST_TIME, now, MAX_ACCOUNTS).await?
     };
     for user in started {
         // A failure does not stop the other deletions.
@@ -58,12 +58,12 @@ async fn delete(app: &AppState, purged: &mut usize) -> Result<(), StoreError> {
 /// Deletes the messages in any case, and the account itself once its subscription has ended at
 /// Stripe. Never takes a second connection while it holds one: the pool may have only one.
 async fn delete_account(app: &AppState, user: UserId, now: DateTime<Utc>) -> Result<(), BillingError> {
-    deletion::stop_messages(&app.db().await?, user, now).await?;
+    account_deletion::cancel_messages(&app.db().await?, user, now).await?;
     let synced = billing::sync_subscription(app, user).await;
     let db = app.db().await?;
     if synced.is_err() {
-        subscriptions::update_review(&db, user, now + RETRY_DELAY, now).await?;
+        subscriptions::update_review_at(&db, user, now + RETRY_DELAY, now).await?;
     }
-    while deletion::purge(&db, user, deletion::BATCH).await? {}
+    while account_deletion::delete_batch(&db, user, account_deletion::BATCH_SIZE).await? {}
     synced.map(drop)
 }

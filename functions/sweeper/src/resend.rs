@@ -3,7 +3,7 @@
 use app::AppState;
 use futures::{StreamExt, stream};
 use services::jobs;
-use store::messages::sweeping::{self, Stranded};
+use store::messages::{Resend, sweeping};
 use tracing::info;
 
 use crate::SweepError;
@@ -16,14 +16,15 @@ const CONCURRENCY: usize = 10;
 /// Puts stranded messages back on the queue and returns how many. Messages that could not be sent
 /// are due again later.
 pub(crate) async fn resend_stranded(app: &AppState) -> Result<usize, SweepError> {
-    let stranded = sweeping::take_stranded(&app.db().await?, app.clock.now(), LIMIT).await?;
-    let sends = stream::iter(stranded).map(|Stranded { id, chatroom_id, resend }| async move {
-        let is_queued = jobs::enqueue(app, chatroom_id, id, resend).await.is_queued();
-        if is_queued {
-            info!(message.id = %id, resend, "resent a stranded message");
-        }
-        is_queued
-    });
+    let stranded = sweeping::claim_stranded(&app.db().await?, app.clock.now(), LIMIT).await?;
+    let sends =
+        stream::iter(stranded).map(|Resend { message_id: id, chatroom_id, number: resend }| async move {
+            let is_queued = jobs::enqueue(app, chatroom_id, id, resend).await.is_queued();
+            if is_queued {
+                info!(message.id = %id, resend, "resent a stranded message");
+            }
+            is_queued
+        });
     let sends = sends.buffer_unordered(CONCURRENCY);
     Ok(sends.filter(|is_queued| std::future::ready(*is_queued)).count().await)
 }

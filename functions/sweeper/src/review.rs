@@ -34,7 +34,8 @@ pub(crate) async fn review(app: &AppState) -> Result<usize, SweepError> {
     let (deadline, now) = (Instant::now() + MAX_TIME, app.clock.now());
     let mut reconciled = Reconciled::default();
     while reconciled.failed < MAX_FAILURES && Instant::now() < deadline {
-        let due = subscriptions::take_due(&app.db().await?, now, now + RETRY_DELAY, CLAIM_SIZE).await?;
+        let due =
+            subscriptions::claim_due_reviews(&app.db().await?, now, now + RETRY_DELAY, CLAIM_SIZE).await?;
         if due.is_empty() {
             break;
         }
@@ -79,7 +80,7 @@ impl Reconciled {
 pub async fn reconcile(app: &AppState) -> Result<Reconciled, BillingError> {
     let (mut reconciled, mut after) = (Reconciled::default(), None);
     loop {
-        let page = subscriptions::list_known(&app.db().await?, after, PAGE_SIZE).await?;
+        let page = subscriptions::list_users_with_customer(&app.db().await?, after, PAGE_SIZE).await?;
         let Some(&last) = page.last() else { return Ok(reconciled) };
         reconciled.sync_all(app, page).await;
         after = Some(last);

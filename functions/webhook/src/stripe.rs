@@ -83,7 +83,7 @@ async fn process_event(app: &AppState, event: &Event) -> Result<(), BillingError
 /// Finds the user whose customer the event belongs to.
 async fn find_owner(app: &AppState, event: &Event) -> Result<Option<UserId>, StoreError> {
     match event.customer() {
-        Some(customer) => subscriptions::find_user_of(&app.db().await?, customer).await,
+        Some(customer) => subscriptions::find_user_by_customer(&app.db().await?, customer).await,
         None => Ok(None),
     }
 }

@@ -13,8 +13,8 @@ use domain::message::{ErrorCode, ProcessingStatus};
 use domain::model_quota::WaitReason;
 use domain::{MessageId, UserId, backoff, quota};
 use rand::RngExt;
-use store::messages::answering::{self, Lease, NewReply, PutBack, Work};
-use store::{StoreError, within};
+use store::messages::processing::{self, ClaimedMessage, Lease, NewReply, RescheduleReason};
+use store::{StoreError, with_timeout};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
@@ -47,7 +47,7 @@ impl<'a> Attempt<'a> {
     pub(crate) fn new(
         app: &'a AppState,
         lease: Lease,
-        work: &Work,
+        work: &ClaimedMessage,
         deadline: DateTime<Utc>,
         deferred: &'a Deferred,
     ) -> Self {
@@ -64,7 +64,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Makes the attempt.
-    pub(crate) async fn run(&self, work: Work) -> Result<Outcome, DeliveryError> {
+    pub(crate) async fn run(&self, work: ClaimedMessage) -> Result<Outcome, DeliveryError> {
         if self.number > self.app.config.worker.max_attempts {
             return self.fail(ErrorCode::Internal, "every earlier attempt was interrupted", None).await;
         }
@@ -156,7 +156,7 @@ impl<'a> Attempt<'a> {
                 warn!(message.id = %message_id, attempt, "the lease was lost, or the answer is stored already");
                 self.deferred.invalidate_chatroom_list(self.user_id);
             }
-            Err(error) if error.is_conflict_on("messages_reply_to_key") => {
+            Err(error) if error.violates("messages_reply_to_key") => {
                 warn!(message.id = %message_id, attempt, "the message has an answer already; this one is dropped");
             }
             Err(error) => return Err(error.into()),
@@ -175,8 +175,8 @@ impl<'a> Attempt<'a> {
             day: quota::day_of(now),
             created_at: now,
         };
-        within(STATEMENT_TIMEOUT, async {
-            answering::complete(&self.app.db().await?, self.lease, reply).await
+        with_timeout(STATEMENT_TIMEOUT, async {
+            processing::complete_message(&self.app.db().await?, self.lease, reply).await
         })
         .await
     }
@@ -186,7 +186,7 @@ impl<'a> Attempt<'a> {
         let jitter = rng().random_range(0.0..1.0);
         let base = self.app.config.worker.retry_base_delay;
         let delay = backoff::delay(self.number, base, jitter, error.retry_delay());
-        let owns_lease = self.reschedule(PutBack::Failed, delay).await?;
+        let owns_lease = self.reschedule(RescheduleReason::AttemptFailed, delay).await?;
         let (cause, attempt, delay_ms) = (chain(error), self.number, milliseconds(delay));
         warn!(error = cause, message.id = %self.lease.message_id, attempt, delay_ms, "rescheduled: backing off");
         if owns_lease {
@@ -212,17 +212,17 @@ impl<'a> Attempt<'a> {
         // All calls that wait for the end of an outage get the same time.
         let jitter = if reason == WaitReason::Outage { rng().random_range(0.0..1.0) } else { 0.0 };
         let delay = backoff::delay(1, Duration::ZERO, jitter, Some(delay));
-        self.reschedule(PutBack::Waiting, delay).await?;
+        self.reschedule(RescheduleReason::WaitingForModel, delay).await?;
         let delay_ms = milliseconds(delay);
         info!(message.id = %self.lease.message_id, ?reason, delay_ms, why, "rescheduled: waiting");
         Ok(Outcome::Redeliver(Some(delay)))
     }
 
     /// Makes the message pending again, due after `delay`. Returns false when the lease was lost.
-    async fn reschedule(&self, why: PutBack, delay: Duration) -> Result<bool, StoreError> {
-        within(STATEMENT_TIMEOUT, async {
+    async fn reschedule(&self, why: RescheduleReason, delay: Duration) -> Result<bool, StoreError> {
+        with_timeout(STATEMENT_TIMEOUT, async {
             let now = self.app.clock.now();
-            answering::put_back(&self.app.db().await?, self.lease, why, now + delay, now).await
+            processing::reschedule_message(&self.app.db().await?, self.lease, why, now + delay, now).await
         })
         .await
     }
@@ -236,8 +236,8 @@ impl<'a> Attempt<'a> {
 
     /// Marks the message failed and refunds its quota unit.
     async fn fail(&self, code: ErrorCode, why: &str, model: Option<&str>) -> Result<Outcome, DeliveryError> {
-        let failed = within(STATEMENT_TIMEOUT, async {
-            answering::fail(&self.app.db().await?, self.lease, code, self.app.clock.now()).await
+        let failed = with_timeout(STATEMENT_TIMEOUT, async {
+            processing::fail_message(&self.app.db().await?, self.lease, code, self.app.clock.now()).await
         });
         if failed.await? {
             let (message_id, error_code) = (self.lease.message_id, code.as_str());

@@ -7,8 +7,8 @@ use app::telemetry::chain;
 use chrono::{DateTime, Utc};
 use domain::job::{Envelope, Job};
 use domain::{MessageId, backoff};
-use store::messages::answering::{self, Claim, Lease};
-use store::within;
+use store::messages::processing::{self, Claim, Lease};
+use store::with_timeout;
 use tracing::{error, info};
 use uuid::Uuid;
 
@@ -60,20 +60,20 @@ async fn answer_up_to(
             return Ok(Outcome::Redeliver(Some(Duration::ZERO)));
         }
         let owner = Uuid::new_v4();
-        let claim = within(STATEMENT_TIMEOUT, async {
+        let claim = with_timeout(STATEMENT_TIMEOUT, async {
             let db = app.db().await?;
             let now = app.clock.now();
             let until = now + timeout + LEASE_MARGIN;
-            answering::claim(&db, delivered, owner, now, until, HISTORY_LIMIT).await
+            processing::claim_next_message(&db, delivered, owner, now, until, HISTORY_LIMIT).await
         });
         let work = match claim.await? {
-            Claim::Taken(work) => *work,
-            Claim::Held { until } => {
+            Claim::Claimed(work) => *work,
+            Claim::NotDue { until } => {
                 info!(message.id = %delivered, %until, "claimed by another worker, or not due yet");
                 let delay = (until - app.clock.now()).to_std().unwrap_or_default();
                 return Ok(Outcome::Redeliver(Some(delay)));
             }
-            Claim::Finished | Claim::Missing => {
+            Claim::Finished | Claim::NotFound => {
                 info!(message.id = %delivered, "already finished, or deleted");
                 return Ok(Outcome::Complete);
             }

@@ -4,11 +4,11 @@ use app::GeminiSettings;
 use clients::gemini::{Prompt, Role, Turn};
 use domain::Tier;
 use domain::history::within_budget;
-use store::messages::answering::Work;
+use store::messages::processing::ClaimedMessage;
 
 /// The prompt for `work`: the chatroom's system prompt or the service's instruction, the history
 /// that fits into the token budget, and the message.
-pub(crate) fn prompt(settings: &GeminiSettings, work: Work) -> Prompt {
+pub(crate) fn prompt(settings: &GeminiSettings, work: ClaimedMessage) -> Prompt {
     let model = match work.tier {
         Tier::Basic => &settings.model_basic,
         Tier::Pro => &settings.model_pro,

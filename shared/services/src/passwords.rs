@@ -6,7 +6,7 @@ use app::AppState;
 use app::telemetry::chain;
 use clients::redis::password_attempts::PasswordAttempt;
 use domain::MobileNumber;
-use domain::password::{HashError, NOBODYS_HASH, NewPassword, Password, Verdict};
+use domain::password::{DUMMY_HASH, HashError, NewPassword, Password, Verification};
 use thiserror::Error;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
@@ -72,7 +72,7 @@ pub fn reject_mobile_number(
     password: &NewPassword,
     number: &MobileNumber,
 ) -> Result<(), PasswordError> {
-    if password.is_of(number) { Err(PasswordError::IsMobileNumber { field }) } else { Ok(()) }
+    if password.is_part_of(number) { Err(PasswordError::IsMobileNumber { field }) } else { Ok(()) }
 }
 
 /// Counts an attempt at `account` and compares `password` with `hash`. `None` when it is wrong; the
@@ -128,12 +128,13 @@ impl CountedAttempt<'_> {
         hash: Option<String>,
     ) -> Result<Option<Verified>, PasswordError> {
         let comparison = spawn_blocking(move || {
-            let verdict = password.check(hash.as_deref().unwrap_or(NOBODYS_HASH));
-            let upgraded = (verdict == Verdict::RightButOutdated).then(|| password.rehash()).transpose();
+            let verdict = password.verify(hash.as_deref().unwrap_or(DUMMY_HASH));
+            let upgraded =
+                (verdict == Verification::CorrectButOutdated).then(|| password.rehash()).transpose();
             (verdict, upgraded)
         });
         let (verdict, upgraded) = comparison.await?;
-        if verdict == Verdict::Wrong {
+        if verdict == Verification::Wrong {
             info!(client.address = self.origin.address, "password rejected");
             sleep_until(self.started + MIN_REJECTION_TIME).await;
             return Ok(None);

@@ -17,7 +17,7 @@ use clients::redis::sessions::{
 use clients::redis::token_bucket::{Bucket, Limit, RateLimitDecision};
 use domain::Tier;
 use store::StoreError;
-use store::sessions::{self, Lasting};
+use store::sessions::{self, ActiveSession};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -189,7 +189,7 @@ async fn look_up(
     buckets: impl Fn(Tier) -> Vec<Bucket>,
 ) -> (Authentication, Vec<RateLimitDecision>) {
     let begun = Instant::now();
-    let Lasting { tier, expires_at } = match find_lasting(app, claim).await {
+    let ActiveSession { tier, expires_at } = match find_active_session(app, claim).await {
         Ok(Some(lasting)) => lasting,
         Ok(None) => return (Authentication::ENDED, Vec::new()),
         Err(error) => {
@@ -204,8 +204,8 @@ async fn look_up(
     (Authentication::Known(Caller::from(claim)), decisions)
 }
 
-async fn find_lasting(app: &AppState, claim: &Claim) -> Result<Option<Lasting>, StoreError> {
-    sessions::find_lasting(&app.db().await?, claim.session, claim.user, claim.now).await
+async fn find_active_session(app: &AppState, claim: &Claim) -> Result<Option<ActiveSession>, StoreError> {
+    sessions::find_active(&app.db().await?, claim.session, claim.user, claim.now).await
 }
 
 /// Looks a key up before anything is charged, and charges then: nothing that a first request would use up for a client that

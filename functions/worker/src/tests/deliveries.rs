@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::MessageId;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::json;
-use store::messages::answering::{self, Claim, Lease, NewReply};
+use store::messages::processing::{self, Claim, Lease, NewReply};
 use testkit::event;
 use uuid::Uuid;
 
@@ -145,8 +145,8 @@ async fn answer_after_a_cancellation_is_dropped() {
     let (db, now, owner) = (app.app.db().await.unwrap(), app.app.clock.now(), Uuid::new_v4());
     let message_id = id.parse().unwrap();
     let until = now + Duration::from_secs(45);
-    let claim = answering::claim(&db, message_id, owner, now, until, 50).await.unwrap();
-    assert!(matches!(claim, Claim::Taken(work) if work.message_id == message_id));
+    let claim = processing::claim_next_message(&db, message_id, owner, now, until, 50).await.unwrap();
+    assert!(matches!(claim, Claim::Claimed(work) if work.message_id == message_id));
 
     let path = format!("/api/chatroom/message/{id}/cancel");
     let _ = app.request("POST", &path).by(&person).send().await.expect(200);
@@ -160,7 +160,7 @@ async fn answer_after_a_cancellation_is_dropped() {
         day: now.date_naive(),
         created_at: now,
     };
-    assert!(!answering::complete(&db, Lease { message_id, owner }, reply).await.unwrap());
+    assert!(!processing::complete_message(&db, Lease { message_id, owner }, reply).await.unwrap());
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages").await, 1);
     assert_eq!(app.stored::<i64>("SELECT prompt_tokens FROM users").await, 0);
     assert_eq!(status(&app, &person, &id).await["processing_status"], "cancelled");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::MobileNumber;
-use domain::otp::{GUESSES, LIFETIME_SECONDS, Purpose, RESEND_SECONDS};
+use domain::otp::{LIFETIME_SECONDS, MAX_ATTEMPTS, Purpose, RESEND_SECONDS};
 
 use super::scripts::{DELETE_CODE, REDEEM_CODE, STORE_CODE};
 use super::token_bucket::{Bucket, RawDecision, limit_args};
@@ -34,7 +34,7 @@ impl Redis {
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("EVAL").arg(STORE_CODE.as_str()).arg(buckets.len() + 1).arg(key(purpose, number));
         pipeline.arg(buckets.iter().map(Bucket::key).collect::<Vec<_>>());
-        pipeline.arg(hash).arg(LIFETIME_SECONDS).arg(GUESSES).arg(RESEND_SECONDS);
+        pipeline.arg(hash).arg(LIFETIME_SECONDS).arg(MAX_ATTEMPTS).arg(RESEND_SECONDS);
         pipeline.arg(buckets.iter().flat_map(|bucket| limit_args(bucket.limit)).collect::<Vec<_>>());
         let ((resend_wait, decisions),): ((u64, Vec<RawDecision>),) = self.run_once(&pipeline).await?;
         let limit_wait = decisions.into_iter().map(|(_, _, wait)| wait).max().unwrap_or(0);

@@ -5,7 +5,7 @@ use app::telemetry::chain;
 use chrono::{DateTime, Utc};
 use domain::subscription::{self, Subscription, SubscriptionStatus};
 use domain::{SessionId, Tier, UserId};
-use store::subscriptions::{self, BillingAccount, Standing};
+use store::subscriptions::{self, BillingAccount, SubscriptionUpdate};
 use store::{Client, StoreError, Transaction, sessions};
 use tracing::{error, info, warn};
 
@@ -66,7 +66,7 @@ impl<'a> LockedAccount<'a> {
         user: UserId,
     ) -> Result<Option<Self>, BillingError> {
         let transaction = db.transaction().await.map_err(StoreError::from)?;
-        let account = subscriptions::lock(&transaction, user).await?;
+        let account = subscriptions::find_for_update(&transaction, user).await?;
         Ok(account.map(|account| Self { app, transaction, account }))
     }
 
@@ -101,7 +101,7 @@ impl<'a> LockedAccount<'a> {
             found => found?,
         };
         let now = self.app.clock.now();
-        let found: Vec<_> = found.into_iter().map(|one| one.seen(known, now)).collect();
+        let found: Vec<_> = found.into_iter().map(|one| one.with_past_due_since(known, now)).collect();
         let is_charged =
             |one: &&Subscription| !one.status.is_over() && one.status != SubscriptionStatus::Incomplete;
         let charged = found.iter().filter(is_charged).count();
@@ -126,7 +126,7 @@ impl<'a> LockedAccount<'a> {
         let selected = |one: &&mut Subscription| is_selected(one) && one.cancel_at_period_end != cancel;
         for one in found.0.iter_mut().filter(selected) {
             let changed = self.app.stripe()?.set_cancel_at_period_end(&one.id, cancel).await?;
-            *one = changed.seen(self.account.subscription.as_ref(), now);
+            *one = changed.with_past_due_since(self.account.subscription.as_ref(), now);
         }
         Ok(())
     }
@@ -147,14 +147,14 @@ impl<'a> LockedAccount<'a> {
     ) -> Result<Entitlement, BillingError> {
         let entitlement = self.write(found).await?;
         let now = self.app.clock.now();
-        let review_at = subscription::review_checkout_at(now, now, expires_at);
+        let review_at = subscription::next_checkout_review_at(now, now, expires_at);
         subscriptions::update_checkout(&self.transaction, &self.account, expires_at, review_at, now).await?;
         self.finish(entitlement).await
     }
 
     async fn write(&self, found: StripeSubscriptions) -> Result<Entitlement, BillingError> {
         let (now, grace) = (self.app.clock.now(), self.app.config.billing.past_due_grace);
-        let subscription = subscription::that_counts(found.0);
+        let subscription = subscription::effective_subscription(found.0);
         let one = subscription.as_ref();
         if let Some(unknown) = one.filter(|one| one.status == SubscriptionStatus::Unknown) {
             error!(
@@ -165,12 +165,12 @@ impl<'a> LockedAccount<'a> {
         let tier = one.map_or(Tier::Basic, |one| one.tier(now, grace));
         // A user on Pro has paid, so an open checkout page needs no further review.
         let checkout = self.account.checkout.filter(|_| tier == Tier::Basic);
-        let checkout_review =
-            checkout.and_then(|(opened, expires)| subscription::review_checkout_at(now, opened, expires));
+        let checkout_review = checkout
+            .and_then(|(opened, expires)| subscription::next_checkout_review_at(now, opened, expires));
         let review_at =
-            one.and_then(|one| one.review_at(now, grace)).into_iter().chain(checkout_review).min();
-        let standing = Standing { subscription: one, tier, review_at };
-        subscriptions::update_standing(&self.transaction, &self.account, standing, now).await?;
+            one.and_then(|one| one.next_review_at(now, grace)).into_iter().chain(checkout_review).min();
+        let standing = SubscriptionUpdate { subscription: one, tier, review_at };
+        subscriptions::update_subscription(&self.transaction, &self.account, standing, now).await?;
         Ok(Entitlement { tier_changed: tier != self.account.tier, subscription, tier })
     }
 

@@ -1,4 +1,4 @@
-//! Wrong input: a 4xx that names the field, and nothing stored.
+//! Invalid input: the response names the fields, and nothing is stored.
 
 use serde_json::json;
 use testkit::TestApp;
@@ -19,18 +19,18 @@ async fn post(app: &TestApp, route: &str, body: &str) -> testkit::Answer {
 }
 
 #[tokio::test]
-async fn every_missing_field_is_named_at_once() {
+async fn all_missing_fields_are_named_in_one_response() {
     let app = start().await;
     for (route, fields) in ROUTES {
         post(&app, route, "{}").await.expect_invalid(fields);
     }
-    let person = app.person().await;
-    let answer = app.request("POST", "/api/auth/change-password").by(&person).json(json!({})).send().await;
+    let user = app.person().await;
+    let answer = app.request("POST", "/api/auth/change-password").by(&user).json(json!({})).send().await;
     answer.expect_invalid(&["current_password", "new_password"]);
 }
 
 #[tokio::test]
-async fn a_field_of_the_wrong_type_is_named() {
+async fn fields_of_the_wrong_type_are_named() {
     let app = start().await;
     for (route, fields) in ROUTES {
         for field in fields {
@@ -42,7 +42,7 @@ async fn a_field_of_the_wrong_type_is_named() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_not_json_objects_are_refused() {
+async fn bodies_that_are_no_json_objects_are_refused() {
     let app = start().await;
     let deep = "[".repeat(20_000);
     for body in ["", "{", "\"a\"", "[1]", "null", "{\"mobile_number\":\"\\ud800\"}", "\u{0}", &deep, "{} {}"]
@@ -56,7 +56,7 @@ async fn bodies_that_are_not_json_objects_are_refused() {
 }
 
 #[tokio::test]
-async fn bounds_are_named() {
+async fn fields_outside_their_bounds_are_named() {
     let app = start().await;
     let signup = |change: (&str, serde_json::Value)| {
         let mut body = json!({ "mobile_number": "+4915112345678", "otp": "123456", "name": "Ada", "password": "eight ch" });
@@ -108,7 +108,7 @@ async fn unknown_fields_are_ignored_and_never_applied() {
 }
 
 #[tokio::test]
-async fn the_events_for_cargo_lambda_invoke_are_answered() {
+async fn sample_events_are_answered() {
     let app = start().await;
     let _ = app.event("auth-login", None, None).send().await.expect_problem(401, "invalid_credentials");
     let _ = app.event("auth-verify-signup-otp", None, None).send().await.expect_problem(400, "invalid_code");
@@ -117,7 +117,7 @@ async fn the_events_for_cargo_lambda_invoke_are_answered() {
         let answer = app.event(name, None, None).send().await;
         assert!([200, 429].contains(&answer.status.as_u16()), "{}", answer.body);
     }
-    let person = app.person().await;
-    let answer = app.event("auth-change-password", Some(&person), None).send().await;
+    let user = app.person().await;
+    let answer = app.event("auth-change-password", Some(&user), None).send().await;
     assert!([200, 401].contains(&answer.status.as_u16()), "{}", answer.body);
 }

@@ -1,4 +1,4 @@
-//! `GET /api/user/stats`.
+//! `GET /api/user/stats`: the counters of the caller's account.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use store::users;
 use web::{ApiError, Caller, success};
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Stats {
+struct AccountStatsView {
     stats: StatsView,
 }
 
@@ -23,12 +23,12 @@ struct StatsView {
     response_tokens: i64,
 }
 
-/// What the account amounts to.
+/// Returns the numbers of chatrooms, messages and tokens of the account.
 #[utoipa::path(
-    get, path = "/api/user/stats", operation_id = "stats", tag = "User",
+    get, path = "/api/user/stats", operation_id = "get_stats", tag = "User",
     security(("token" = [])),
     responses(
-        (status = 200, description = "What the account amounts to.", body = Stats),
+        (status = 200, description = "The counters of the account.", body = AccountStatsView),
     ),
 )]
 pub(crate) async fn handle(
@@ -37,7 +37,7 @@ pub(crate) async fn handle(
 ) -> Result<impl IntoResponse, ApiError> {
     let found = users::find_stats(&app.db().await?, caller.user_id).await?;
     let stats = found.ok_or_else(|| ApiError::not_found("account"))?;
-    Ok(success(Stats {
+    Ok(success(AccountStatsView {
         stats: StatsView {
             chatroom_count: stats.chatroom_count,
             message_count: stats.message_count,

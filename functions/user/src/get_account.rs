@@ -1,4 +1,4 @@
-//! `GET /api/user/me`.
+//! `GET /api/user/me`: the caller's account and today's usage.
 
 use std::sync::Arc;
 
@@ -12,24 +12,24 @@ use store::users;
 use web::{ApiError, Caller, UserView, success};
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Me {
-    user: Account,
+struct AccountWithUsageView {
+    user: AccountView,
     usage: Usage,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Account {
+struct AccountView {
     #[serde(flatten)]
     user: UserView,
     created_at: DateTime<Utc>,
 }
 
-/// The account and what is left of today's messages.
+/// Returns the account and today's usage.
 #[utoipa::path(
-    get, path = "/api/user/me", operation_id = "me", tag = "User",
+    get, path = "/api/user/me", operation_id = "get_account", tag = "User",
     security(("token" = [])),
     responses(
-        (status = 200, description = "The account.", body = Me),
+        (status = 200, description = "The account and today's usage.", body = AccountWithUsageView),
     ),
 )]
 pub(crate) async fn handle(
@@ -39,8 +39,8 @@ pub(crate) async fn handle(
     let now = app.clock.now();
     let found = users::find_with_usage(&app.db().await?, caller.user_id, quota::day_of(now)).await?;
     let (user, messages_used) = found.ok_or_else(|| ApiError::not_found("account"))?;
-    Ok(success(Me {
+    Ok(success(AccountWithUsageView {
         usage: Usage::new(messages_used, app.config.daily_limits.of(user.tier), now),
-        user: Account { created_at: user.created_at, user: user.into() },
+        user: AccountView { created_at: user.created_at, user: user.into() },
     }))
 }

@@ -1,4 +1,4 @@
-//! `GET /api/auth/sessions`.
+//! `GET /api/auth/sessions`: lists the sessions of the caller.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use store::sessions;
 use web::{ApiError, Caller, success};
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Sessions {
+struct SessionListView {
     sessions: Vec<SessionView>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct SessionView {
     id: SessionId,
-    /// Whether it is the one that asks.
+    /// Whether this is the session of the request.
     current: bool,
     address: Option<String>,
     user_agent: Option<String>,
@@ -27,12 +27,12 @@ struct SessionView {
     last_seen_at: DateTime<Utc>,
 }
 
-/// Where the caller is signed in.
+/// Lists the active sessions of the caller, the last seen first.
 #[utoipa::path(
     get, path = "/api/auth/sessions", operation_id = "list_sessions", tag = "Auth",
     security(("token" = [])),
     responses(
-        (status = 200, description = "Where the caller is signed in.", body = Sessions),
+        (status = 200, description = "The active sessions.", body = SessionListView),
     ),
 )]
 pub(crate) async fn handle(
@@ -48,5 +48,5 @@ pub(crate) async fn handle(
         created_at: session.created_at,
         last_seen_at: session.last_seen_at,
     };
-    Ok(success(Sessions { sessions: found.into_iter().map(view).collect() }))
+    Ok(success(SessionListView { sessions: found.into_iter().map(view).collect() }))
 }

@@ -1,5 +1,9 @@
-//! Answering a message: the claim under a lease, and the three ways it ends. Every write but the claim is conditional
-//! on the lease's owner, so that a worker that was overtaken changes nothing.
+//! How a worker processes a message: it claims the message under a lease, then completes,
+//! reschedules or fails it.
+//!
+//! Every write after the claim requires the lease owner in its `WHERE`, so a worker that has lost
+//! its lease changes nothing. Workers act for the service, so these functions see the messages of
+//! all users.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
@@ -11,61 +15,59 @@ use uuid::Uuid;
 
 use crate::StoreError;
 
-/// The right to answer a message until it runs out.
+/// The exclusive right to process a message until the lease expires.
 #[derive(Debug, Clone, Copy)]
 pub struct Lease {
     /// The message.
     pub message_id: MessageId,
-    /// Who holds it: one delivery to one worker.
+    /// The lease owner: one delivery to one worker.
     pub owner: Uuid,
 }
 
-/// What it takes to answer a message.
+/// A claimed message, with all data that the prompt needs.
 #[derive(Debug, Clone)]
-pub struct Work {
-    /// The message; not always the one that was delivered.
+pub struct ClaimedMessage {
+    /// The message. It is not always the delivered one.
     pub message_id: MessageId,
-    /// Who asked.
+    /// The owner of the message.
     pub user_id: UserId,
-    /// Where.
+    /// The chatroom.
     pub chatroom_id: ChatroomId,
-    /// The plan of the person, which decides on the model.
+    /// The plan of the user, which decides on the model.
     pub tier: Tier,
-    /// What is asked.
+    /// The text.
     pub content: String,
-    /// What the room's owner wants the model told before anything else.
+    /// The system prompt of the chatroom.
     pub system_prompt: Option<String>,
-    /// The number of this attempt, from 1; attempts that ended in a crash count.
+    /// The number of this attempt, from 1. Attempts that ended in a crash count.
     pub attempt: i32,
-    /// Since when it has waited for its turn at the model, if it had to.
+    /// Since when the message has waited for the rate limit or an outage of the model, if it has.
     pub waiting_since: Option<DateTime<Utc>>,
-    /// What was said before in this room, the newest first.
+    /// The previous exchanges in the chatroom, newest first.
     pub history: Vec<Exchange>,
 }
 
-/// What a claim came to.
+/// The result of a claim.
 #[derive(Debug, Clone)]
 pub enum Claim {
-    /// The room's next message is ours; here is the work.
-    Taken(Box<Work>),
-    /// Another holds the room's next message, or it waits for its next attempt.
-    Held {
-        /// Until when.
+    /// The caller has the lease on the next message of the chatroom.
+    Claimed(Box<ClaimedMessage>),
+    /// Another worker has the lease on the next message, or the message waits for its next attempt.
+    NotDue {
+        /// When the lease or the wait ends.
         until: DateTime<Utc>,
     },
-    /// There is nothing left to do.
+    /// The delivered message is in a final state.
     Finished,
-    /// There is no such message: its room was deleted.
-    Missing,
+    /// The message does not exist, because its chatroom was deleted.
+    NotFound,
 }
 
-/// Takes the lease on the next message to be answered in the room of the one `delivered`, up to that one: the oldest that
-/// is unfinished, unless somebody else holds it. So a message whose own delivery was lost is answered before those
-/// that came after it. Counts the attempt and brings what the prompt needs, with at most `history_limit` exchanges.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn claim(
+/// Claims the oldest unfinished message in the chatroom of `delivered`, up to and including
+/// `delivered`, unless another worker has a lease on it. A message whose own delivery was lost is
+/// therefore answered before later ones. Counts the attempt and reads at most `history_limit`
+/// exchanges for the prompt.
+pub async fn claim_next_message(
     db: &impl GenericClient,
     delivered: MessageId,
     owner: Uuid,
@@ -106,20 +108,20 @@ pub async fn claim(
     let statement = db.prepare_cached(SQL).await?;
     let rows = db.query(&statement, &[&delivered.0, &owner, &until, &now, &history_limit]).await?;
     match rows.first() {
-        Some(first) => Ok(Claim::Taken(Box::new(work(first, &rows)?))),
-        None => why_not_claimed(db, delivered, now).await,
+        Some(first) => Ok(Claim::Claimed(Box::new(claimed_message(first, &rows)?))),
+        None => find_claim_obstacle(db, delivered, now).await,
     }
 }
 
-fn work(first: &Row, rows: &[Row]) -> Result<Work, StoreError> {
+fn claimed_message(first: &Row, rows: &[Row]) -> Result<ClaimedMessage, StoreError> {
     let mut history = Vec::with_capacity(rows.len());
     for row in rows {
-        // A room without history comes as one row with none.
+        // A chatroom without history is one row whose history columns are null.
         if let Some(question) = row.try_get("question")? {
             history.push(Exchange { question, answer: row.try_get("answer")? });
         }
     }
-    Ok(Work {
+    Ok(ClaimedMessage {
         message_id: MessageId(first.try_get("id")?),
         user_id: UserId(first.try_get("user_id")?),
         chatroom_id: ChatroomId(first.try_get("chatroom_id")?),
@@ -132,7 +134,8 @@ fn work(first: &Row, rows: &[Row]) -> Result<Work, StoreError> {
     })
 }
 
-async fn why_not_claimed(
+/// Finds out why there was nothing to claim.
+async fn find_claim_obstacle(
     db: &impl GenericClient,
     delivered: MessageId,
     now: DateTime<Utc>,
@@ -146,39 +149,39 @@ async fn why_not_claimed(
         ) m ON true
         WHERE d.id = $1";
     let statement = db.prepare_cached(SQL).await?;
-    let Some(row) = db.query_opt(&statement, &[&delivered.0]).await? else { return Ok(Claim::Missing) };
+    let Some(row) = db.query_opt(&statement, &[&delivered.0]).await? else { return Ok(Claim::NotFound) };
     let status: ProcessingStatus = row.try_get::<_, &str>("processing_status")?.try_into()?;
     if status.is_terminal() {
         return Ok(Claim::Finished);
     }
-    Ok(Claim::Held { until: row.try_get::<_, Option<_>>("lease_until")?.unwrap_or(now) })
+    Ok(Claim::NotDue { until: row.try_get::<_, Option<_>>("lease_until")?.unwrap_or(now) })
 }
 
-/// An answer about to be stored.
+/// An answer to insert.
 #[derive(Debug, Clone, Copy)]
 pub struct NewReply<'a> {
-    /// Its id.
+    /// The id.
     pub id: MessageId,
     /// The text.
     pub content: &'a str,
     /// The model that wrote it.
     pub model: &'a str,
-    /// Tokens the model was given.
+    /// Tokens sent to the model.
     pub prompt_tokens: i32,
-    /// Tokens the model wrote, its thoughts included.
+    /// Tokens that the model wrote, its thoughts included.
     pub response_tokens: i32,
-    /// The day whose usage the tokens are counted in.
+    /// The day to whose usage the tokens count.
     pub day: NaiveDate,
-    /// Now.
+    /// The current time.
     pub created_at: DateTime<Utc>,
 }
 
-/// Stores the answer, completes the message and counts the usage, all or nothing, provided the lease is still ours.
-/// Answers whether it was.
+/// Inserts the answer, marks the message completed and counts the usage in one statement, if the
+/// caller still owns the lease. Returns whether it did.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] on `messages_reply_to_key` when there is an answer already.
-pub async fn complete(
+/// [`StoreError::Conflict`] on `messages_reply_to_key` if the message already has an answer.
+pub async fn complete_message(
     db: &impl GenericClient,
     lease: Lease,
     reply: NewReply<'_>,
@@ -236,24 +239,22 @@ pub async fn complete(
     Ok(row.is_some())
 }
 
-/// Why a message is put back.
+/// Why a message is rescheduled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PutBack {
-    /// An attempt was made and failed; it counts, and whatever the message waited for before it is over.
-    Failed,
-    /// None was made: it waits for its turn at the model, and has done so since now unless it waited before.
-    Waiting,
+pub enum RescheduleReason {
+    /// The attempt failed. It counts and ends a previous wait for the model.
+    AttemptFailed,
+    /// The model was not called, because of its rate limit or an outage. The attempt does not
+    /// count, and `waiting_since` is set unless the message was already waiting.
+    WaitingForModel,
 }
 
-/// Puts the message back, not to be taken up before `not_before`, provided the lease is still ours. Answers whether it
-/// was.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn put_back(
+/// Makes the message pending again and claimable from `not_before` on, if the caller still owns the
+/// lease. Returns whether it did.
+pub async fn reschedule_message(
     db: &impl GenericClient,
     lease: Lease,
-    why: PutBack,
+    reason: RescheduleReason,
     not_before: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
@@ -263,19 +264,16 @@ pub async fn put_back(
             attempts = CASE WHEN $5 THEN attempts - 1 ELSE attempts END,
             waiting_since = CASE WHEN $5 THEN coalesce(waiting_since, $4) END
         WHERE id = $1 AND lease_owner = $2 AND processing_status = 'processing'";
-    let is_waiting = why == PutBack::Waiting;
+    let is_waiting = reason == RescheduleReason::WaitingForModel;
     let statement = db.prepare_cached(SQL).await?;
-    let put_back =
+    let updated =
         db.execute(&statement, &[&lease.message_id.0, &lease.owner, &not_before, &now, &is_waiting]).await?;
-    Ok(put_back == 1)
+    Ok(updated == 1)
 }
 
-/// Gives the message up for the reason `code` and gives its unit of quota back, provided the lease is still ours.
-/// Answers whether it was.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn fail(
+/// Marks the message failed with `code` and refunds its quota unit, if the caller still owns the
+/// lease. Returns whether it did.
+pub async fn fail_message(
     db: &impl GenericClient,
     lease: Lease,
     code: ErrorCode,

@@ -1,4 +1,4 @@
-//! Beginning a session, and what the client is told of it.
+//! Creates a session with its tokens, for sign-up and login.
 
 use app::{AppState, rng};
 use chrono::{DateTime, Utc};
@@ -10,19 +10,20 @@ use store::sessions::NewSession;
 use store::users::User;
 use web::{ApiError, ClientInfo, UserView};
 
-/// The answer to a sign-up or a login.
+/// The response to a sign-up or a login.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct SignedIn {
+pub(crate) struct SignedInView {
     message: &'static str,
     token: String,
     refresh_token: String,
-    /// How long the token lasts, in seconds.
+    /// The lifetime of the access token, in seconds.
     expires_in: u64,
     user: UserView,
 }
 
-/// A session about to begin: what goes into the database, and what goes to the client.
-pub(crate) struct SignIn {
+/// A session that is not stored yet: [`Self::session`] goes to the store, then [`Self::into_view`]
+/// to the client.
+pub(crate) struct SessionDraft {
     id: SessionId,
     refresh_token: RefreshToken,
     refresh_token_hash: Vec<u8>,
@@ -31,8 +32,8 @@ pub(crate) struct SignIn {
     expires_at: DateTime<Utc>,
 }
 
-impl SignIn {
-    /// A session of the person at `client`, from `now` on.
+impl SessionDraft {
+    /// A session for `client` that starts at `now`.
     pub(crate) fn new(app: &AppState, client: ClientInfo, now: DateTime<Utc>) -> Self {
         let id = SessionId::new(now);
         let key = app.config.jwt_secret.expose_secret().as_bytes();
@@ -47,12 +48,12 @@ impl SignIn {
         }
     }
 
-    /// Who signs in.
+    /// The client that signs in.
     pub(crate) fn client(&self) -> &ClientInfo {
         &self.client
     }
 
-    /// The session as the store takes it.
+    /// The session to insert.
     pub(crate) fn session(&self) -> NewSession<'_> {
         NewSession {
             id: self.id,
@@ -64,15 +65,15 @@ impl SignIn {
         }
     }
 
-    /// The answer to `user`, whose session is stored.
-    pub(crate) fn answer(
+    /// The response to `user`, once the session is stored.
+    pub(crate) fn into_view(
         self,
         app: &AppState,
         user: User,
         message: &'static str,
-    ) -> Result<SignedIn, ApiError> {
+    ) -> Result<SignedInView, ApiError> {
         let tokens = app.tokens()?;
-        Ok(SignedIn {
+        Ok(SignedInView {
             message,
             token: tokens.issue(user.id, self.id, self.now).map_err(ApiError::internal)?,
             refresh_token: self.refresh_token.expose().to_owned(),

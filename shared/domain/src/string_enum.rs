@@ -1,13 +1,13 @@
-//! Enums whose variants have a name in the database and in answers.
+//! A macro for enums whose variants have names in the database and in JSON.
 
 use thiserror::Error;
 
-/// A name in the database is not one this version knows.
+/// A stored name that this version of the code does not know.
 #[derive(Debug, Error)]
-#[error("{0:?} is not known")]
+#[error("unknown name: {0:?}")]
 pub struct UnknownName(pub(crate) String);
 
-macro_rules! named {
+macro_rules! string_enum {
     ($(#[$doc:meta])* $type:ident { $($(#[$vdoc:meta])* $variant:ident = $name:tt),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(
@@ -16,14 +16,14 @@ macro_rules! named {
         pub enum $type { $($(#[$vdoc])* #[serde(rename = $name)] $variant),+ }
 
         impl $type {
-            /// The name in the database and in answers.
+            /// The name in the database and in JSON.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
             }
         }
 
-        // A name and nothing else; what serde derives takes `{"name": null}` for one too.
+        // Accepts only a string. The deserializer that serde derives also accepts `{"name": null}`.
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let name = String::deserialize(deserializer)?;
@@ -33,16 +33,16 @@ macro_rules! named {
         }
 
         impl TryFrom<&str> for $type {
-            type Error = $crate::named::UnknownName;
+            type Error = $crate::string_enum::UnknownName;
 
             fn try_from(name: &str) -> Result<Self, Self::Error> {
                 match name {
                     $($name => Ok(Self::$variant),)+
-                    other => Err($crate::named::UnknownName(other.to_owned())),
+                    other => Err($crate::string_enum::UnknownName(other.to_owned())),
                 }
             }
         }
     };
 }
 
-pub(crate) use named;
+pub(crate) use string_enum;

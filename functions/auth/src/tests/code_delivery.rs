@@ -1,4 +1,4 @@
-//! Codes by text message.
+//! Sending codes by text message.
 
 use clients::sms::{SmsSender, SnsSender};
 use domain::MobileNumber;
@@ -7,77 +7,81 @@ use testkit::{Answer, TestApp, random_number};
 
 use super::verify;
 
-async fn by_text() -> TestApp {
+async fn start_with_sns() -> TestApp {
     TestApp::serving(crate::routes()).var("OTP_DELIVERY", "sns").start().await
 }
 
-async fn ask(app: &TestApp, path: &str, number: &MobileNumber) -> Answer {
+async fn request_code(app: &TestApp, path: &str, number: &MobileNumber) -> Answer {
     let body = json!({ "mobile_number": number.as_str() });
     app.request("POST", &format!("/api/auth/{path}")).json(body).send().await
 }
 
-/// The code in a text message.
-fn code(text: &str) -> String {
+/// Reads the code from a text message.
+fn code_in(text: &str) -> String {
     let code = text.split(' ').next().unwrap();
     assert!(code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()), "{text}");
     code.to_owned()
 }
 
 #[tokio::test]
-async fn a_code_is_sent_and_stands_in_no_answer() {
-    let (app, number) = (by_text().await, random_number());
-    let answer = ask(&app, "send-signup-otp", &number).await.expect(200);
+async fn code_is_sent_by_text_message_and_not_in_the_response() {
+    let (app, number) = (start_with_sns().await, random_number());
+    let answer = request_code(&app, "send-signup-otp", &number).await.expect(200);
     assert!(answer.body.get("otp").is_none(), "{}", answer.body);
     let sent = app.sms.to(&number);
     assert_eq!(sent.len(), 1);
     assert!(sent[0].len() <= 160 && sent[0].is_ascii(), "{}", sent[0]);
-    let _ = verify(&app, &number, &code(&sent[0])).await.expect(201);
+    let _ = verify(&app, &number, &code_in(&sent[0])).await.expect(201);
 }
 
 #[tokio::test]
-async fn the_owner_is_told_where_a_code_would_open_nothing() {
-    let app = by_text().await;
-    let (person, nobody) = (app.person().await, random_number());
-    let known = ask(&app, "send-signup-otp", &person.mobile_number).await.expect(200);
-    let unknown = ask(&app, "forgot-password", &nobody).await.expect(200);
+async fn text_message_explains_why_no_code_was_sent() {
+    let app = start_with_sns().await;
+    let (user, unknown_number) = (app.person().await, random_number());
+    let known = request_code(&app, "send-signup-otp", &user.mobile_number).await.expect(200);
+    let unknown = request_code(&app, "forgot-password", &unknown_number).await.expect(200);
     assert_eq!(known.body["message"], unknown.body["message"]);
-    let told = app.sms.to(&person.mobile_number);
-    assert!(told.len() == 1 && told[0].contains("which has one") && told[0].len() <= 160, "{told:?}");
-    let told = app.sms.to(&nobody);
-    assert!(told.len() == 1 && told[0].contains("has no account") && told[0].len() <= 160, "{told:?}");
+    let texts = app.sms.to(&user.mobile_number);
+    assert!(
+        texts.len() == 1 && texts[0].contains("already has an account") && texts[0].len() <= 160,
+        "{texts:?}"
+    );
+    let texts = app.sms.to(&unknown_number);
+    assert!(texts.len() == 1 && texts[0].contains("has no account") && texts[0].len() <= 160, "{texts:?}");
 }
 
 #[tokio::test]
-async fn a_code_that_cannot_be_sent_stands_in_nobodys_way() {
+async fn undelivered_code_is_not_charged_to_the_limits() {
     let app = TestApp::serving(crate::routes()).var("OTP_DELIVERY", "sns").var("OTP_MAX_PER_DAY", "1");
     let (app, number) = (app.start().await, random_number());
     app.sms.set_broken(true);
     for _ in 0..3 {
-        let answer = ask(&app, "send-signup-otp", &number).await.expect_problem(503, "unavailable");
+        let answer = request_code(&app, "send-signup-otp", &number).await.expect_problem(503, "unavailable");
         assert!(answer.header("retry-after").is_some());
     }
     app.sms.set_broken(false);
-    let _ = ask(&app, "send-signup-otp", &number).await.expect(200);
+    let _ = request_code(&app, "send-signup-otp", &number).await.expect(200);
 }
 
 #[tokio::test]
-async fn a_test_number_has_its_code_and_is_sent_none() {
+async fn test_number_has_a_fixed_code_and_gets_no_text_message() {
     let app = TestApp::serving(crate::routes())
         .var("OTP_DELIVERY", "sns")
         .var("OTP_COUNTRIES", "DE")
         .var("OTP_TEST_NUMBERS", "+12025550100:271828");
     let (app, number) = (app.start().await, MobileNumber::from("+12025550100"));
-    // The number is the same in every run of the tests, and so is what Redis knows of it.
+    // The number is the same in every test run, so Redis may still have a code from the previous
+    // run.
     app.app.redis.delete_code(domain::otp::Purpose::SignUp, &number, &[]).await.unwrap();
-    let answer = ask(&app, "send-signup-otp", &number).await.expect(200);
+    let answer = request_code(&app, "send-signup-otp", &number).await.expect(200);
     assert!(answer.body.get("otp").is_none() && app.sms.to(&number).is_empty());
     let _ = verify(&app, &number, "314159").await.expect_problem(400, "invalid_code");
     let _ = verify(&app, &number, "271828").await.expect(201);
 }
 
 #[tokio::test]
-async fn sns_takes_what_is_sent() {
-    let (app, number) = (by_text().await, random_number());
+async fn sns_accepts_the_text_message() {
+    let (app, number) = (start_with_sns().await, random_number());
     let aws = &app.app.config.aws;
     let sender = SnsSender::new(&aws.load().unwrap(), Some("CHAT".to_owned()));
     sender.send(&number, "123456 is your code").await.unwrap();

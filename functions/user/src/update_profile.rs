@@ -1,4 +1,4 @@
-//! `PUT /api/user/me`.
+//! `PUT /api/user/me`: changes the name of the account.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use store::users;
 use web::{ApiError, Caller, UserView, Valid, success};
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
-pub(crate) struct Rename {
+pub(crate) struct UpdateProfile {
     #[serde(default)]
     #[schema(required = true)]
     #[garde(dive)]
@@ -20,27 +20,27 @@ pub(crate) struct Rename {
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Renamed {
+struct UpdatedProfileView {
     message: &'static str,
     user: UserView,
 }
 
-/// Renames the account.
+/// Changes the name of the account.
 #[utoipa::path(
-    put, path = "/api/user/me", operation_id = "rename", tag = "User",
+    put, path = "/api/user/me", operation_id = "update_profile", tag = "User",
     security(("token" = [])),
-    request_body = Rename,
+    request_body = UpdateProfile,
     responses(
-        (status = 200, description = "The account as it is now.", body = Renamed),
+        (status = 200, description = "The updated account.", body = UpdatedProfileView),
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
     caller: Caller,
-    Valid(input): Valid<Rename>,
+    Valid(input): Valid<UpdateProfile>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let renamed =
-        users::update_name(&app.db().await?, caller.user_id, input.name.trimmed(), app.clock.now()).await?;
-    let user = renamed.ok_or_else(|| ApiError::not_found("account"))?;
-    Ok(success(Renamed { message: "Profile updated", user: user.into() }))
+    let updated =
+        users::update_name(&app.db().await?, caller.user_id, input.name.trim(), app.clock.now()).await?;
+    let user = updated.ok_or_else(|| ApiError::not_found("account"))?;
+    Ok(success(UpdatedProfileView { message: "Profile updated", user: user.into() }))
 }

@@ -1,22 +1,23 @@
-//! Deleting an account with all that it owns, in steps that are each short: an account with a million messages holds nobody
-//! up.
+//! Deletes an account and everything it owns in short batches, so that an account with a million
+//! messages does not block other transactions.
+//!
+//! The order is: [`start`], [`cancel_messages`], then [`delete_batch`] until nothing is left.
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
 use domain::{SessionId, UserId};
 
 use crate::StoreError;
-use crate::sessions::{self, Ended};
+use crate::sessions::{self, SessionFilter};
 
-/// How many rows one step deletes: some tens of milliseconds.
-pub const BATCH: i64 = 2_000;
+/// The number of rows in one batch, which takes some tens of milliseconds.
+pub const BATCH_SIZE: i64 = 2_000;
 
-/// Begins to delete `user`, provided that `password_hash` is still the one in force: the number is free, every session is
-/// ended, and nothing is left to sign in with. Answers which sessions, where it was.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn begin(
+/// Starts the deletion of `user` if `password_hash` is still the stored one. Clears the number,
+/// name and password, sets `deleted_at` and deletes all sessions, so the number is free and nobody
+/// can sign in. Returns the deleted sessions, or `None` if the hash has changed or the deletion has
+/// already started.
+pub async fn start(
     db: &mut impl GenericClient,
     user: UserId,
     password_hash: &str,
@@ -30,17 +31,16 @@ pub async fn begin(
     if transaction.execute(&statement, &[&user.0, &password_hash, &now]).await? == 0 {
         return Ok(None);
     }
-    // A statement of its own: the one before may have waited for a login, whose session only the next one sees.
-    let ended = sessions::delete(&transaction, user, Ended::All).await?;
+    // A separate statement: the update may have waited for a concurrent login, and only a statement
+    // with a later snapshot sees the session which that login has inserted.
+    let deleted = sessions::delete(&transaction, user, SessionFilter::All).await?;
     transaction.commit().await?;
-    Ok(Some(ended))
+    Ok(Some(deleted))
 }
 
-/// Stops all messages of `user` that wait for an answer: nothing more of theirs is to reach the model.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn stop_messages(
+/// Cancels all unfinished messages in the chatrooms of `user`, so that no worker sends them to the
+/// model.
+pub async fn cancel_messages(
     db: &impl GenericClient,
     user: UserId,
     now: DateTime<Utc>,
@@ -54,14 +54,13 @@ pub async fn stop_messages(
     Ok(())
 }
 
-/// Deletes up to `limit` rows of what `user` owns, whose deletion has begun, and the account with what is left once that is
-/// little. Answers whether anything is left to be deleted by this: an account that pays stays until Stripe has been told, which
-/// takes its row in `subscriptions` away. Two at once do not do each other's work: what one of them holds, the other
-/// passes over.
+/// Deletes up to `limit` messages of `user`; without messages, up to `limit` chatrooms; without
+/// chatrooms, the account itself. Does nothing unless the deletion has started.
 ///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn purge(db: &impl GenericClient, user: UserId, limit: i64) -> Result<bool, StoreError> {
+/// Returns whether another call has something to delete. An account with a row in `subscriptions`
+/// stays until Stripe has cancelled the subscription, which deletes that row. A chatroom that a
+/// concurrent call has locked is skipped.
+pub async fn delete_batch(db: &impl GenericClient, user: UserId, limit: i64) -> Result<bool, StoreError> {
     const MESSAGES: &str = "
         DELETE FROM messages WHERE id = ANY (ARRAY(
             SELECT m.id FROM users u
@@ -71,7 +70,7 @@ pub async fn purge(db: &impl GenericClient, user: UserId, limit: i64) -> Result<
             ) m
             WHERE u.id = $1 AND u.deleted_at IS NOT NULL LIMIT $2
         ))";
-    const ROOMS: &str = "
+    const CHATROOMS: &str = "
         DELETE FROM chatrooms WHERE id = ANY (ARRAY(
             SELECT c.id FROM users u JOIN chatrooms c ON c.user_id = u.id
             WHERE u.id = $1 AND u.deleted_at IS NOT NULL
@@ -82,10 +81,10 @@ pub async fn purge(db: &impl GenericClient, user: UserId, limit: i64) -> Result<
         DELETE FROM users u WHERE u.id = $1 AND u.deleted_at IS NOT NULL
             AND NOT EXISTS (SELECT FROM chatrooms c WHERE c.user_id = u.id)
             AND NOT EXISTS (SELECT FROM subscriptions s WHERE s.user_id = u.id)";
-    const LEFT: &str = "
+    const REMAINING: &str = "
         SELECT FROM users u WHERE u.id = $1 AND u.deleted_at IS NOT NULL
             AND NOT EXISTS (SELECT FROM subscriptions s WHERE s.user_id = u.id)";
-    for sql in [MESSAGES, ROOMS] {
+    for sql in [MESSAGES, CHATROOMS] {
         let statement = db.prepare_cached(sql).await?;
         if db.execute(&statement, &[&user.0, &limit]).await? > 0 {
             return Ok(true);
@@ -93,16 +92,14 @@ pub async fn purge(db: &impl GenericClient, user: UserId, limit: i64) -> Result<
     }
     let statement = db.prepare_cached(ACCOUNT).await?;
     db.execute(&statement, &[&user.0]).await?;
-    let statement = db.prepare_cached(LEFT).await?;
+    let statement = db.prepare_cached(REMAINING).await?;
     Ok(db.query_opt(&statement, &[&user.0]).await?.is_some())
 }
 
-/// Up to `limit` accounts whose deletion was begun before `before` and has not come to its end, the longest ago first; without
-/// those of which Stripe is to be told again only after `now`.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn list_begun(
+/// Lists up to `limit` accounts whose deletion started before `before` and has not finished, the
+/// earliest first. Omits accounts whose next attempt to cancel the subscription at Stripe is due
+/// after `now`.
+pub async fn list_unfinished(
     db: &impl GenericClient,
     before: DateTime<Utc>,
     now: DateTime<Utc>,
