@@ -39,7 +39,8 @@ struct CheckoutResponse {
     checkout_url: String,
 }
 
-/// Opens a checkout page for the Pro plan. A repeated request returns the page that is open already.
+/// Opens a checkout page for the Pro plan. A repeated request returns the page that is open
+/// already.
 #[utoipa::path(
     post, path = "/api/subscription/pro", operation_id = "go_pro", tag = "Subscription",
     security(("token" = [])),

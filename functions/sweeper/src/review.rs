@@ -1,6 +1,6 @@
-//! Syncs subscriptions with Stripe without a webhook: when a period or a grace period has ended, when
-//! a user was sent to a checkout page, and at least once a week. This repairs whatever a lost webhook
-//! missed.
+//! Syncs subscriptions with Stripe without a webhook: when a period or a grace period has ended,
+//! when a user was sent to a checkout page, and at least once a week. This repairs what a lost
+//! webhook missed.
 
 use std::time::Duration;
 

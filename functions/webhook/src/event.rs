@@ -1,6 +1,6 @@
-//! The fields of a Stripe event that are used: its id, its type, and the customer it belongs to. The
-//! state of the subscription is read from Stripe instead, so duplicate, late and reordered events do
-//! no harm.
+//! The fields of a Stripe event that are used: its id, its type, and the customer it belongs to.
+//! The state of the subscription is read from Stripe instead, so duplicate, late and reordered
+//! events do no harm.
 
 use domain::UserId;
 use serde::Deserialize;
@@ -41,8 +41,8 @@ struct Data {
 #[derive(Debug, Deserialize)]
 struct Object {
     customer: Option<Customer>,
-    /// This service writes the user's id into the metadata of all its objects. Objects of others may
-    /// have anything there.
+    /// This service writes the user's id into the metadata of all its objects. Objects of others
+    /// may have anything there.
     #[serde(default)]
     metadata: Value,
 }

@@ -110,8 +110,8 @@ async fn sync_owner(app: &AppState, event: &Event, owner: Option<UserId>) -> Res
     Ok(())
 }
 
-/// Whether the event was processed before. This only saves work: an event whose record is unreadable
-/// is processed again.
+/// Whether the event was processed before. This only saves work: an event whose record is
+/// unreadable is processed again.
 async fn was_processed(app: &AppState, event: &Event) -> bool {
     let found = async {
         let table = app.table().map_err(|error| chain(&error))?;

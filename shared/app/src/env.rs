@@ -1,4 +1,5 @@
-//! Reads environment variables and collects all problems, so that one error names every one of them.
+//! Reads environment variables and collects all problems, so that one error names every one of
+//! them.
 
 use std::fmt::Display;
 use std::str::FromStr;

@@ -20,8 +20,8 @@ use thiserror::Error;
 use crate::dependency::DependencyKind;
 use crate::{BillingSettings, Clock, Config, Dependency, OtpDelivery, Tokens};
 
-/// A programming error: a handler uses a client that its function's list of [`Dependency`]s does not
-/// name.
+/// A programming error: a handler uses a client that its function's list of [`Dependency`]s does
+/// not name.
 #[derive(Debug, Error)]
 #[error("this function is not set up for {0:?}")]
 pub struct NotConfigured(DependencyKind);

@@ -30,8 +30,8 @@ const WORKSPACE_CRATES: [&str; 16] = [
     "worker",
 ];
 
-/// Sends logs to standard output, filtered by `RUST_LOG`, and selects the cryptography for TLS. Call
-/// it once, before anything else.
+/// Sends logs to standard output, filtered by `RUST_LOG`, and selects the cryptography for TLS.
+/// Call it once, before anything else.
 ///
 /// Returns a span that names the function. Code that runs [`Instrument`]ed with the span logs under
 /// that name.

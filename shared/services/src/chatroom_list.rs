@@ -1,5 +1,5 @@
-//! The cache of each user's first page of chatrooms. Every failure of Redis is logged and tolerated:
-//! without the cache, the list comes from Postgres.
+//! The cache of each user's first page of chatrooms. Every failure of Redis is logged and
+//! tolerated: without the cache, the list comes from Postgres.
 
 use app::AppState;
 use app::telemetry::chain;

@@ -34,7 +34,8 @@ impl QueueStatus {
 }
 
 /// Sends the job for a stored message to the worker. `resend` is 0 for the first job of the message
-/// and grows by one with each further job. A failure loses nothing: the sweeper resends the message.
+/// and grows by one with each further job. A failure loses nothing: the sweeper resends the
+/// message.
 pub async fn enqueue(app: &AppState, chatroom: ChatroomId, message: MessageId, resend: i32) -> QueueStatus {
     let sent = timeout(MAX_WAIT, async {
         let queue = app.queue().map_err(|error| chain(&error))?;

@@ -30,8 +30,8 @@ pub struct PlanPrice {
     read_at: DateTime<Utc>,
 }
 
-/// The price of the Pro plan, up to ten minutes old. While Stripe does not answer, a cached price of
-/// any age is returned.
+/// The price of the Pro plan, up to ten minutes old. While Stripe does not answer, a cached price
+/// of any age is returned.
 ///
 /// # Errors
 /// When Stripe fails and no price is cached.

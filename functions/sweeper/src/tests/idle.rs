@@ -12,7 +12,8 @@ async fn sweep_later(app: &TestApp) -> Result<SweepSummary, SweepError> {
     sweep_at_interval(&app.app, Duration::ZERO).await
 }
 
-/// Sweeps and returns whether that queried the database. A query fails, because its table is renamed.
+/// Sweeps and returns whether that queried the database. A query fails, because its table is
+/// renamed.
 async fn sweep_queries_the_database(app: &TestApp) -> bool {
     app.execute("ALTER TABLE messages RENAME TO hidden").await;
     let swept = sweep_later(app).await;

@@ -76,9 +76,11 @@ pub struct WorkerSettings {
     pub max_attempts: i32,
     /// The delay after the first attempt. It doubles with each further attempt.
     pub retry_base_delay: Duration,
-    /// Maximum number of concurrent workers. Without Redis, each uses that fraction of Gemini's quota.
+    /// Maximum number of concurrent workers. Without Redis, each uses that fraction of Gemini's
+    /// quota.
     pub concurrency: u32,
-    /// How long an answer is cached for a user who repeats the same prompt. `None` disables the cache.
+    /// How long an answer is cached for a user who repeats the same prompt. `None` disables the
+    /// cache.
     pub answer_cache: Option<Duration>,
 }
 

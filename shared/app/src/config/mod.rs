@@ -1,5 +1,5 @@
-//! The configuration: environment variables, read once at start. A function fails fast on missing or
-//! invalid variables and names them all.
+//! The configuration: environment variables, read once at start. A function fails fast on missing
+//! or invalid variables and names them all.
 
 mod answers;
 mod billing;

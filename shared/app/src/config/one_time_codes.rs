@@ -17,7 +17,8 @@ use crate::env::Env;
 /// How one-time codes are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OtpDelivery {
-    /// In the response to the request. Anyone can then take over any number, so production refuses it.
+    /// In the response to the request. Anyone can then take over any number, so production refuses
+    /// it.
     Response,
     /// By text message, through Amazon SNS.
     Sns,

@@ -1,5 +1,5 @@
-//! HMAC with SHA-256, the only algorithm of access tokens. The cryptography that jsonwebtoken brings
-//! also contains RSA and elliptic curves, which no token here uses.
+//! HMAC with SHA-256, the only algorithm of access tokens. The cryptography that jsonwebtoken
+//! brings also contains RSA and elliptic curves, which no token here uses.
 
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};

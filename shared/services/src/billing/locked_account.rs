@@ -34,12 +34,13 @@ impl StripeSubscriptions {
     }
 }
 
-/// The billing account of a user, locked by a transaction. Use it in this order: [`open`](Self::open)
-/// takes the lock, [`subscriptions`](Self::subscriptions) reads from Stripe, and
-/// [`commit`](Self::commit) writes the plan, commits, and invalidates caches. Dropping it changes
-/// nothing in Postgres.
+/// The billing account of a user, locked by a transaction. Use it in this order:
+/// [`open`](Self::open) takes the lock, [`subscriptions`](Self::subscriptions) reads from Stripe,
+/// and [`commit`](Self::commit) writes the plan, commits, and invalidates caches. Dropping it
+/// changes nothing in Postgres.
 ///
-/// All writes follow all calls to Stripe: a write locks the user's row, and sign-in would wait for it.
+/// All writes follow all calls to Stripe: a write locks the user's row, and sign-in would wait for
+/// it.
 pub struct LockedAccount<'a> {
     app: &'a AppState,
     transaction: Transaction<'a>,
@@ -90,9 +91,9 @@ impl<'a> LockedAccount<'a> {
         let Some(customer) = self.customer_id() else { return Ok(StripeSubscriptions(Vec::new())) };
         let (stripe, known) = (self.app.stripe()?, self.account.subscription.as_ref());
         let found = match stripe.list_subscriptions(customer).await {
-            // The customer was deleted at Stripe, which ended their subscriptions; Stripe still knows
-            // the last one. If it does not, the key belongs to another Stripe account. Then this
-            // fails, so that the user keeps the plan.
+            // The customer was deleted at Stripe, which ended their subscriptions; Stripe still
+            // knows the last one. If it does not, the key belongs to another Stripe account. Then
+            // this fails, so that the user keeps the plan.
             Err(error) if error.is_missing_customer() => match known {
                 Some(known) => vec![stripe.find_subscription(&known.id).await?],
                 None => Vec::new(),
@@ -190,9 +191,9 @@ impl<'a> LockedAccount<'a> {
         Ok(entitlement)
     }
 
-    /// Ends everything at Stripe that could still cost the owner of a deleted account money, deletes
-    /// the billing row and commits. Checkout pages are closed before the subscriptions are read:
-    /// whatever was paid for on a page until then is among the subscriptions.
+    /// Ends everything at Stripe that could still cost the owner of a deleted account money,
+    /// deletes the billing row and commits. Checkout pages are closed before the subscriptions are
+    /// read: whatever was paid for on a page until then is among the subscriptions.
     pub(super) async fn close(self) -> Result<(), BillingError> {
         if let Some(customer) = self.customer_id() {
             let stripe = self.app.stripe()?;

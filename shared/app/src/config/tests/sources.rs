@@ -46,8 +46,8 @@ fn template_variables(template: &Value) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// The default of the parameter that `value` refers to by `!Ref`. `None` for another kind of value or
-/// a parameter without a default.
+/// The default of the parameter that `value` refers to by `!Ref`. `None` for another kind of value
+/// or a parameter without a default.
 fn parameter_default(template: &Value, value: &Value) -> Option<String> {
     let Value::Tagged(reference) = value else { return None };
     let name = reference.value.as_str().filter(|_| reference.tag == "!Ref")?;
