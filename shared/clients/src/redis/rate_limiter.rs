@@ -80,3 +80,22 @@ impl RateLimiter {
         buckets.iter().map(|bucket| self.local.consume(bucket)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn limits_hold_in_this_process_without_redis() {
+        let limiter = RateLimiter::new(Redis::new("redis://127.0.0.1:1").unwrap());
+        let buckets = [Bucket::new("a", Limit { max: 1, window: Duration::from_mins(1) })];
+        assert_eq!(limiter.consume(&buckets).await[0].retry_after, None);
+        assert!(limiter.consume(&buckets).await[0].retry_after.is_some());
+
+        let attempt = PasswordAttempt { account: "ada", network: "10.0.0.1" };
+        for _ in 0..FREE_ATTEMPTS {
+            assert_eq!(limiter.count_password_attempt(attempt).await, None);
+        }
+        assert!(limiter.count_password_attempt(attempt).await.is_some());
+    }
+}

@@ -37,3 +37,15 @@ fn join(parts: &[&str]) -> String {
     let code = lines.filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("--"));
     code.flat_map(|line| [line, "\n"]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_are_joined_without_comments() {
+        assert!(FIND_SESSION.starts_with("local function find_session("));
+        assert!(FIND_SESSION.ends_with("return (find_session(KEYS[1], ARGV[1], ARGV[2]))\n"));
+        assert!(!ADMIT_MODEL_CALL.contains("--"));
+    }
+}
