@@ -92,8 +92,8 @@ pub(crate) async fn handle(
     }))
 }
 
-/// Returns the status once it is final, or after `wait`. Between two queries the connection is back in
-/// the pool.
+/// Returns the status once it is final, or after `wait`. Between two queries the connection is back
+/// in the pool.
 async fn wait_for_final_status(
     app: &AppState,
     owner: UserId,

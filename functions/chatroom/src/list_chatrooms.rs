@@ -58,7 +58,8 @@ pub(crate) async fn handle(
     caller: Caller,
     ValidQuery(query): ValidQuery<ChatroomPageQuery>,
 ) -> Result<impl IntoResponse, ApiError> {
-    // Only the first page with the default limit is cached. Otherwise one user could fill the cache.
+    // Only the first page with the default limit is cached. Otherwise one user could fill the
+    // cache.
     let is_first = query.cursor.is_none() && query.limit == page::default_limit();
     let lookup = if is_first { chatroom_list::find(&app, caller.user_id).await } else { None };
     let cached = lookup.as_ref().and_then(|lookup| lookup.page.as_deref());

@@ -25,7 +25,7 @@ pub(crate) async fn usage_today(
 pub(crate) fn quota_exhausted(usage: Usage, now: DateTime<Utc>) -> ApiError {
     let wait = (usage.resets_at - now).to_std().unwrap_or_default();
     let detail = format!(
-        "you have used all {} messages of today; try again tomorrow (UTC)",
+        "you have used all {} messages of today; you can send more after midnight UTC",
         usage.daily_message_limit
     );
     ApiError::new(StatusCode::TOO_MANY_REQUESTS, "daily_quota_exhausted", detail)

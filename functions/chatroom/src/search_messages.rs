@@ -17,8 +17,8 @@ use web::{ApiError, Caller, ValidQuery, page, success};
 #[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SearchQuery {
-    /// Words that must all occur, phrases in quotes, `OR` between alternatives, and a minus before a word
-    /// that must not occur.
+    /// Words that must all occur, phrases in quotes, `OR` between alternatives, and a minus before
+    /// a word that must not occur.
     #[serde(default)]
     #[param(inline, required = true)]
     #[garde(dive, custom(has_few_words))]

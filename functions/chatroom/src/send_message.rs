@@ -94,8 +94,8 @@ async fn accept(
     Ok(MessageReceipt { id, created_at: now, queue_status, usage })
 }
 
-/// The message, if it is stored. Returns the connection to the pool first, because the pool may have
-/// only one.
+/// The message, if it is stored. Returns the connection to the pool first, because the pool may
+/// have only one.
 async fn find_stored(
     app: &AppState,
     sender: UserId,
@@ -104,8 +104,8 @@ async fn find_stored(
     Ok(messages::find_status(&app.db().await?, sender, id).await?)
 }
 
-/// Completes an execution that was interrupted after it stored the message, perhaps before it reached
-/// the queue.
+/// Completes an execution that was interrupted after it stored the message, perhaps before it
+/// reached the queue.
 async fn resume(app: &AppState, sender: UserId, stored: MessageStatus) -> Result<MessageReceipt, ApiError> {
     let usage = usage_today(app, &app.db().await?, sender).await?;
     let MessageStatus { message, chatroom_id, .. } = stored;

@@ -1,5 +1,5 @@
-//! The endpoints below `/api/queue`: the state of message processing, and operators' actions on failed
-//! messages. They show ids and error codes, but never a user's text. One file per endpoint.
+//! The endpoints below `/api/queue`: the state of message processing, and operators' actions on
+//! failed messages. They show ids and error codes, but never a user's text. One file per endpoint.
 
 mod discard_failed_job;
 mod get_job;

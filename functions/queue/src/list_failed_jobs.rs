@@ -45,7 +45,8 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parse = || {
             let (micros, id) = text.split_once('.')?;
-            // No message is older than 1970, and Postgres does not support all times that fit an i64.
+            // No message is older than 1970, and Postgres does not support all times that fit an
+            // i64.
             let micros = i64::try_from(micros.parse::<u64>().ok()?).ok()?;
             Some(Self(DateTime::from_timestamp_micros(micros)?, id.parse().ok()?))
         };

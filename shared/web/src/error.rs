@@ -75,14 +75,14 @@ impl ApiError {
     /// 429: too many requests; the next one is accepted after `retry_after`.
     #[must_use]
     pub fn rate_limited(retry_after: Duration) -> Self {
-        let detail = "too many requests; retry after the seconds in Retry-After";
+        let detail = "too many requests; wait a moment, then try again";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(retry_after)
     }
 
     /// 503: a dependency does not respond.
     #[must_use]
     pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let detail = "the service is temporarily unavailable; retry after the seconds in Retry-After";
+        let detail = "the service is temporarily unavailable; try again in a few seconds";
         let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
         error.problem.cause = Some(cause.into());
         error.retry_after(Duration::from_secs(2))

@@ -102,8 +102,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     Ok(value)
 }
 
-/// How deep JSON is nested. serde limits the depth of values that it reads, but not of those that it
-/// skips.
+/// How deep JSON is nested. serde limits the depth of values that it reads, but not of those that
+/// it skips.
 fn depth(bytes: &[u8]) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in bytes {

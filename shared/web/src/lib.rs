@@ -1,4 +1,5 @@
-//! The HTTP edge of every function: routes, middleware, error type, typed callers and validated bodies.
+//! The HTTP edge of every function: routes, middleware, error type, typed callers and validated
+//! bodies.
 
 mod caller;
 mod client_info;

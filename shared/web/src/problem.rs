@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use tracing::{error, warn};
 
 /// The detail of every internal error.
-pub(crate) const INTERNAL_DETAIL: &str = "an internal error occurred; if it persists, report the request_id";
+pub(crate) const INTERNAL_DETAIL: &str = "an internal error occurred; try again, or report the request_id";
 
 /// What the client learns about a failure, and the cause, which is only logged.
 #[derive(Debug)]

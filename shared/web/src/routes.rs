@@ -27,7 +27,8 @@ pub enum RoutePolicy {
     /// address limit would reject them.
     SignedWebhook,
     /// Skips authentication and rate limits while the request has no query parameters, because
-    /// monitors call the route every few seconds. With parameters it is [`Standard`](Self::Standard).
+    /// monitors call the route every few seconds. With parameters it is
+    /// [`Standard`](Self::Standard).
     LivenessProbe,
 }
 

@@ -25,8 +25,8 @@ async fn count_messages(app: &TestApp) -> i64 {
     app.stored("SELECT count(*) FROM messages").await
 }
 
-/// Turns the record of a completed operation into that of a function that was killed before it could
-/// respond. `path` is `/api/chatroom` or a path with one id.
+/// Turns the record of a completed operation into that of a function that was killed before it
+/// could respond. `path` is `/api/chatroom` or a path with one id.
 async fn interrupt_operation(app: &TestApp, person: &Person, path: &str, key: &str) {
     let id = path.split('/').find(|part| part.parse::<Uuid>().is_ok());
     let route = id.map_or(path.to_owned(), |id| format!("{}\n{id}", path.replace(id, "{id}")));

@@ -100,7 +100,8 @@ async fn rate_limit_refills_evenly() {
     for _ in 0..2 {
         let _ = app.request("GET", "/x").send().await;
     }
-    // The bucket uses the clock of Redis, which a test cannot move, so the test waits for one refill.
+    // The bucket uses the clock of Redis, which a test cannot move, so the test waits for one
+    // refill.
     tokio::time::sleep(Duration::from_millis(450)).await;
     let _ = app.request("GET", "/x").send().await.expect(404);
 }

@@ -55,7 +55,8 @@ pub(super) fn verify_token(
 }
 
 /// Runs the handler once the request is authenticated and charged to its limits. A request without
-/// a valid session reaches the handler too: whether it needs a [`Caller`] is the handler's decision.
+/// a valid session reaches the handler too: whether it needs a [`Caller`] is the handler's
+/// decision.
 pub(super) async fn run(
     limits: &RateLimits<'_>,
     token: Result<SessionClaim, Authentication>,

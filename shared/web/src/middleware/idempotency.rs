@@ -125,7 +125,8 @@ async fn begin(
         }
         ClaimOutcome::Completed(receipt) => Ok(Operation::replay(receipt)),
         ClaimOutcome::InFlight => {
-            let detail = "another request with this Idempotency-Key is in progress; wait as Retry-After says";
+            let detail =
+                "a request with the same Idempotency-Key is still in progress; try again in a moment";
             let error = ApiError::new(StatusCode::CONFLICT, "request_in_flight", detail);
             Err(error.retry_after(Duration::from_secs(1)))
         }
