@@ -6,8 +6,8 @@ use app::{AppState, rng};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use domain::SessionId;
 use domain::refresh_token::RefreshToken;
+use domain::{SessionId, UserId};
 use garde::Validate;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -66,19 +66,7 @@ pub(crate) async fn handle(
         now,
         expires_at: now + app.config.refresh_lifetime,
     };
-    let outcome = sessions::rotate_refresh_token(&app.db().await?, rotation).await?;
-    let user = match outcome {
-        RotationOutcome::Rotated { user, mobile_number } => {
-            passwords::remember_network(&app, &client.origin(), &mobile_number).await;
-            user
-        }
-        RotationOutcome::Reused { user } => {
-            warn!(user.id = %user, session.id = %session, "refresh token reused; session ended");
-            services::sessions::invalidate(&app, &[session]).await;
-            return Err(invalid_token());
-        }
-        RotationOutcome::NotFound => return Err(invalid_token()),
-    };
+    let user = rotate(&app, &client, rotation).await?;
     let tokens = app.tokens()?;
     Ok(success(RefreshedSessionView {
         message: "Session renewed",
@@ -86,6 +74,28 @@ pub(crate) async fn handle(
         refresh_token: next.expose().to_owned(),
         expires_in: tokens.lifetime().as_secs(),
     }))
+}
+
+/// Stores the next token and returns the owner of the session. Ends the session if the token is
+/// reused.
+async fn rotate(
+    app: &AppState,
+    client: &ClientInfo,
+    rotation: TokenRotation<'_>,
+) -> Result<UserId, ApiError> {
+    let session = rotation.session;
+    match sessions::rotate_refresh_token(&app.db().await?, rotation).await? {
+        RotationOutcome::Rotated { user, mobile_number } => {
+            passwords::remember_network(app, client.origin(), &mobile_number).await;
+            Ok(user)
+        }
+        RotationOutcome::Reused { user } => {
+            warn!(user.id = %user, session.id = %session, "refresh token reused; session ended");
+            services::sessions::invalidate(&app, &[session]).await;
+            Err(invalid_token())
+        }
+        RotationOutcome::NotFound => Err(invalid_token()),
+    }
 }
 
 /// Parses the token with the current secret or the previous one.

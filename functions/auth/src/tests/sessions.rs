@@ -129,7 +129,7 @@ async fn only_the_owner_lists_and_ends_sessions() {
           "current": true,
           "id": "[id]",
           "last_seen_at": "[time]",
-          "user_agent": null
+          "user_agent": "ai-chat-client/1.0"
         },
         {
           "address": "[address]",
