@@ -51,7 +51,7 @@ impl PasswordAttempt<'_> {
 
 impl Redis {
     /// Counts an attempt, or returns how long the client must wait before the next one.
-    pub async fn count_password_attempt(
+    pub(super) async fn count_password_attempt(
         &self,
         attempt: PasswordAttempt<'_>,
     ) -> Result<Option<Duration>, RedisUnavailable> {

@@ -75,7 +75,7 @@ impl Redis {
     /// Takes one token from each of the `shared` buckets and, when the claimed session is cached as
     /// active, from its owner's: an invalid token must not use up its owner's requests. Takes none
     /// when one of them is empty. Returns the session's state and the decision for each bucket.
-    pub async fn consume_tokens_for_session(
+    pub(super) async fn consume_tokens_for_session(
         &self,
         shared: &[Bucket],
         claim: &SessionClaim,
@@ -110,7 +110,7 @@ impl Redis {
 
     /// Caches a session that Postgres reported active `age` ago, unless it has been marked as ended
     /// meanwhile, and takes one token from each of `buckets`.
-    pub async fn cache_session_and_consume_tokens(
+    pub(super) async fn cache_session_and_consume_tokens(
         &self,
         id: SessionId,
         session: &CachedSession,

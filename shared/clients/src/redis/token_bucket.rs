@@ -81,7 +81,7 @@ pub(super) fn limit_args(limit: Limit) -> [u64; 2] {
 
 impl Redis {
     /// Takes one token from each of `buckets`, or from none when one is empty.
-    pub async fn consume_tokens(
+    pub(super) async fn consume_tokens(
         &self,
         buckets: &[Bucket],
     ) -> Result<Vec<RateLimitDecision>, RedisUnavailable> {
