@@ -1,4 +1,4 @@
-//! What is sent and what is read, at the wire. What comes of it is tested against the stand-in, in `dev/src/stripe/tests.rs`.
+//! What is sent and what is read, at the wire. What comes of it is tested against the stand-in, in `dev/tests/contract/mock_stripe.rs`.
 
 use domain::subscription::SubscriptionStatus;
 use serde_json::{Value, json};
