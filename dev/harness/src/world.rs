@@ -1,15 +1,14 @@
 //! All that a scenario needs, and nothing that another has.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use lambda::pump::{self, event};
 use lambda::{Lambda, Setup};
-use mock_gemini::StandIn;
-use mock_stripe::Endpoint;
+use mock_gemini::MockGemini;
+use mock_stripe::{Endpoint, MockStripe};
 use serde_json::{Value, json};
 use stack::functions::{self, Reload};
 use stack::home::Home;
@@ -20,7 +19,6 @@ use stack::settings::{MANY, Settings, secret};
 use stack::state::State;
 use stack::web;
 use stack::{Plan, Stack};
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -49,7 +47,7 @@ pub struct World {
     /// The local Lambda that runs the functions.
     pub lambda: Lambda,
     /// The mock server for Gemini.
-    pub gemini: StandIn,
+    pub gemini: MockGemini,
     /// The AWS emulator.
     pub aws: Aws,
     /// Between the functions and Postgres.
@@ -72,8 +70,10 @@ impl World {
         let plan = Plan { port: 0, reload: Reload::Never, durability: Durability::ThrownAway };
         let mut stack = Stack::new(&home, plan, Settings::none());
         stack.start_storage().await?;
-        let (gemini, gemini_url, gemini_server) = start_gemini().await?;
-        let (stripe, stripe_url, stripe_server) = start_stripe().await?;
+        let (gemini, gemini_url, gemini_server) =
+            MockGemini::start().await.context("starting the mock Gemini")?;
+        let (stripe, stripe_url, stripe_server) =
+            MockStripe::start().await.context("starting the mock Stripe")?;
         let mut env = stack.settings().variables().clone();
         let jwt_secret = secret(&home.folder("")?.join("jwt.secret"))?;
         for (name, value) in USUAL
@@ -328,22 +328,6 @@ async fn proxied(env: &mut BTreeMap<String, String>, name: &str) -> Result<(Stri
     let proxy = Proxy::start(address_of(&url)?).await?;
     env.insert(name.to_owned(), proxy.in_place_of(&url)?);
     Ok((url, proxy))
-}
-
-async fn start_gemini() -> Result<(StandIn, String, JoinHandle<Result<()>>)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("listening as Gemini")?;
-    let url = format!("http://{}", listener.local_addr().context("reading Gemini's port")?);
-    let stand_in = StandIn::default();
-    let server = tokio::spawn(stand_in.clone().serve(listener));
-    Ok((stand_in, url, server))
-}
-
-async fn start_stripe() -> Result<(mock_stripe::StandIn, String, JoinHandle<Result<()>>)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("listening as Stripe")?;
-    let url = format!("http://{}", listener.local_addr().context("reading Stripe's port")?);
-    let stand_in = mock_stripe::StandIn::new(&url);
-    let server = tokio::spawn(stand_in.clone().serve(listener));
-    Ok((stand_in, url, server))
 }
 
 impl Drop for World {

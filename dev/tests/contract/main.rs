@@ -1,5 +1,4 @@
-//! What holds for every route, tested over the route table: no route can be added that it does not hold for. And the mock servers against the clients
-//! that the functions have.
+//! What holds for every route, tested over the route table: no route can be added that it does not hold for.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -7,8 +6,6 @@ mod document;
 mod edge;
 mod input;
 mod isolation;
-mod mock_gemini;
-mod mock_stripe;
 
 use std::collections::BTreeMap;
 use std::fs;

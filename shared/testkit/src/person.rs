@@ -1,5 +1,7 @@
 //! People with accounts.
 
+use std::sync::LazyLock;
+
 use domain::password::NewPassword;
 use domain::{MobileNumber, SessionId, Tier, UserId};
 use serde_json::json;
@@ -10,6 +12,10 @@ use crate::{TestApp, random_number};
 
 /// The password of every [`Person`].
 pub const PASSWORD: &str = "correct horse battery";
+
+/// Hashed once per process, because argon2 is slow by design.
+static PASSWORD_HASH: LazyLock<String> =
+    LazyLock::new(|| NewPassword::from(PASSWORD).hash().expect("hashing works"));
 
 /// Somebody who is signed in.
 #[derive(Debug, Clone)]
@@ -27,8 +33,8 @@ impl TestApp {
     pub async fn person(&self) -> Person {
         let now = self.app.clock.now();
         let (id, session_id, mobile_number) = (UserId::new(now), SessionId::new(now), random_number());
-        let password_hash = NewPassword::from(PASSWORD).hash().expect("hashing works");
-        let user = NewUser { id, mobile_number: &mobile_number, name: "Ada", password_hash: &password_hash };
+        let password_hash = PASSWORD_HASH.as_str();
+        let user = NewUser { id, mobile_number: &mobile_number, name: "Ada", password_hash };
         let session = NewSession {
             id: session_id,
             refresh_token_hash: b"none",
@@ -47,7 +53,7 @@ impl TestApp {
     pub async fn revive(&self, person: &Person) {
         let now = self.app.clock.now();
         let claims = self.app.tokens().unwrap().verify(&person.token, now).expect("the token is good");
-        let hash = NewPassword::from(PASSWORD).hash().expect("hashing works");
+        let hash = PASSWORD_HASH.as_str();
         let db = self.app.db().await.expect("Postgres answers");
         db.execute(
             "INSERT INTO users (id, mobile_number, name, password_hash, created_at, updated_at)

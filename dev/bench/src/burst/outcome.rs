@@ -51,7 +51,7 @@ impl Outcome {
         let between = |start: DateTime<Utc>, end: DateTime<Utc>| (end - start).to_std().unwrap_or_default();
         let (mut waits, mut after, mut beyond) = (Sample::default(), Sample::default(), Sample::default());
         for message in sent {
-            let Some(asked) = world.gemini.first_asked(&message.text) else { continue };
+            let Some(asked) = world.gemini.first_call_at(&message.text) else { continue };
             waits.push(between(begun, asked));
             if let Some(stored) = stored.get(&message.id) {
                 after.push(between(asked, *stored).saturating_sub(ideal.latency));

@@ -41,7 +41,7 @@ pub(super) async fn run(suite: &Suite) -> Result<Figure> {
     let mut figure =
         Figure::new(format!("{messages} messages, 5 workers, {REQUESTS} requests a minute allowed"));
     verify::answered(&world, &sent, &mut figure).await?;
-    let over = world.gemini.over();
+    let over = world.gemini.calls_over_quota();
     figure.check(over == 0, || format!("{over} calls were over the quota"));
     let tried = "SELECT count(*) FROM messages WHERE message_type = 'user' AND attempts <> 1";
     let tried: i64 = world.db.query_one(tried, &[]).await?.get(0);

@@ -1,4 +1,6 @@
-//! What is sent and what is read, at the wire. What comes of it is tested against the stand-in, in `dev/tests/contract/mock_stripe.rs`.
+//! Requests and responses on the wire. `mock_server.rs` tests the effects against the mock Stripe.
+
+mod mock_server;
 
 use domain::subscription::SubscriptionStatus;
 use serde_json::{Value, json};

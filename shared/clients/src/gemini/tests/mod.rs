@@ -1,6 +1,7 @@
 //! The client against servers that behave, misbehave and vanish.
 
 mod answers;
+mod mock_server;
 mod network;
 mod refusals;
 

@@ -1,4 +1,4 @@
-//! The pages that a person sees: checkout and portal.
+//! The hosted pages: checkout and customer portal.
 
 use axum::Form;
 use axum::extract::{Path, State};
@@ -7,9 +7,9 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::StandIn;
+use super::MockStripe;
 use super::account::{Account, Card, by_id, text};
-use super::error::VendorError;
+use super::error::StripeError;
 use super::objects::AMOUNT;
 
 #[derive(Deserialize)]
@@ -25,84 +25,84 @@ pub(super) struct Action {
 }
 
 /// `GET /c/pay/{session}`
-pub(super) async fn checkout(State(stand_in): State<StandIn>, Path(id): Path<String>) -> Response {
-    match session(&stand_in, &id) {
+pub(super) async fn checkout(State(mock): State<MockStripe>, Path(id): Path<String>) -> Response {
+    match find(&mock, SESSIONS, &id) {
         Some((_, session)) if session["status"] == "open" => checkout_page(&session, None),
-        _ => gone(),
+        _ => not_open(),
     }
 }
 
 /// `POST /c/pay/{session}`
 pub(super) async fn pay(
-    State(stand_in): State<StandIn>,
+    State(mock): State<MockStripe>,
     Path(id): Path<String>,
     Form(payment): Form<Payment>,
 ) -> Response {
-    let Some((key, session)) = session(&stand_in, &id) else { return gone() };
-    let Some(card) = Card::numbered(&payment.card) else {
-        return checkout_page(&session, Some("Your card number is not one of those below."));
+    let Some((key, session)) = find(&mock, SESSIONS, &id) else { return not_open() };
+    let Some(card) = Card::from_number(&payment.card) else {
+        return checkout_page(&session, Some("Enter one of the card numbers below."));
     };
-    match stand_in.with_account(&key, |account| account.pay(&id, card)) {
+    match mock.with_account(&key, |account| account.pay(&id, card)) {
         Ok(paid) => {
             Redirect::to(&text(&paid, "success_url").replace("{CHECKOUT_SESSION_ID}", &id)).into_response()
         }
         Err(error) if session["status"] == "open" => checkout_page(&session, Some(error.message())),
-        Err(_) => gone(),
+        Err(_) => not_open(),
     }
 }
 
 /// `GET /p/session/{session}`
-pub(super) async fn portal(State(stand_in): State<StandIn>, Path(id): Path<String>) -> Response {
-    match portal_session(&stand_in, &id) {
-        Some((key, portal)) => portal_page(&stand_in, &key, &portal, None),
-        None => gone(),
+pub(super) async fn portal(State(mock): State<MockStripe>, Path(id): Path<String>) -> Response {
+    match find(&mock, PORTAL_SESSIONS, &id) {
+        Some((key, portal)) => portal_page(&mock, &key, &portal, None),
+        None => not_open(),
     }
 }
 
 /// `POST /p/session/{session}`
 pub(super) async fn portal_action(
-    State(stand_in): State<StandIn>,
+    State(mock): State<MockStripe>,
     Path(id): Path<String>,
     Form(action): Form<Action>,
 ) -> Response {
-    let Some((key, portal)) = portal_session(&stand_in, &id) else { return gone() };
+    let Some((key, portal)) = find(&mock, PORTAL_SESSIONS, &id) else { return not_open() };
     let customer = text(&portal, "customer");
-    let outcome = stand_in.with_account(&key, |account| {
-        let lasting = lasting(account, &customer).map(|one| text(one, "id"));
-        match (action.action.as_str(), lasting) {
-            ("cancel", Some(id)) => account.end_by_date(&id),
-            ("card", _) => match Card::numbered(&action.card) {
+    let outcome = mock.with_account(&key, |account| {
+        let subscription = current_subscription(account, &customer).map(|one| text(one, "id"));
+        match (action.action.as_str(), subscription) {
+            ("cancel", Some(id)) => account.cancel_at_period_end(&id).map(drop),
+            ("card", _) => match Card::from_number(&action.card) {
                 Some(card) => account.change_card(&customer, card),
                 None => Ok(()),
             },
             _ => Ok(()),
         }
     });
-    portal_page(&stand_in, &key, &portal, outcome.err().as_ref().map(VendorError::message))
+    portal_page(&mock, &key, &portal, outcome.err().as_ref().map(StripeError::message))
 }
 
-fn session(stand_in: &StandIn, id: &str) -> Option<(String, Value)> {
-    let key = stand_in.owner_of(|account| by_id(&account.sessions, id).is_some())?;
-    let session = stand_in.with_account(&key, |account| by_id(&account.sessions, id).cloned())?;
-    Some((key, session))
+/// The objects of one type in an account.
+type Table = fn(&Account) -> &[Value];
+const SESSIONS: Table = |account| &account.sessions;
+const PORTAL_SESSIONS: Table = |account| &account.portal_sessions;
+
+/// The object `id` and the key of its account.
+fn find(mock: &MockStripe, table: Table, id: &str) -> Option<(String, Value)> {
+    let key = mock.find_account(|account| by_id(table(account), id).is_some())?;
+    let object = mock.with_account(&key, |account| by_id(table(account), id).cloned())?;
+    Some((key, object))
 }
 
-fn portal_session(stand_in: &StandIn, id: &str) -> Option<(String, Value)> {
-    let key = stand_in.owner_of(|account| by_id(&account.portals, id).is_some())?;
-    let portal = stand_in.with_account(&key, |account| by_id(&account.portals, id).cloned())?;
-    Some((key, portal))
-}
-
-fn lasting<'a>(account: &'a Account, customer: &str) -> Option<&'a Value> {
+/// The customer's latest subscription that has not ended.
+fn current_subscription<'a>(account: &'a Account, customer: &str) -> Option<&'a Value> {
     account.subscriptions.iter().rev().find(|one| one["customer"] == customer && one["status"] != "canceled")
 }
 
-fn gone() -> Response {
-    let page = page("Not open", "<p>This page is not open, or not any more.</p>");
+fn not_open() -> Response {
+    let page = page("Not open", "<p>This page has expired or does not exist.</p>");
     (StatusCode::NOT_FOUND, page).into_response()
 }
 
-/// An amount in cents, as people write it.
 fn dollars(cents: i64) -> String {
     format!("${}.{:02}", cents / 100, cents % 100)
 }
@@ -117,11 +117,11 @@ fn checkout_page(session: &Value, error: Option<&str>) -> Response {
              placeholder='4242 4242 4242 4242'></label>
            <button>Pay</button>
          </form>
-         <p><a href='{}'>Rather not</a></p>
+         <p><a href='{}'>Cancel</a></p>
          <dl>
            <dt>4242 4242 4242 4242</dt><dd>pays</dd>
            <dt>4000 0000 0000 0002</dt><dd>is declined</dd>
-           <dt>4000 0000 0000 0341</dt><dd>pays now, and not when the next month begins</dd>
+           <dt>4000 0000 0000 0341</dt><dd>pays the first time only</dd>
          </dl>",
         dollars(AMOUNT),
         escape(session["cancel_url"].as_str().unwrap_or("#")),
@@ -129,9 +129,9 @@ fn checkout_page(session: &Value, error: Option<&str>) -> Response {
     page("Subscribe to Pro", &body).into_response()
 }
 
-fn portal_page(stand_in: &StandIn, key: &str, portal: &Value, error: Option<&str>) -> Response {
+fn portal_page(mock: &MockStripe, key: &str, portal: &Value, error: Option<&str>) -> Response {
     let customer = text(portal, "customer");
-    let one = stand_in.with_account(key, |account| lasting(account, &customer).cloned());
+    let one = mock.with_account(key, |account| current_subscription(account, &customer).cloned());
     let error = error.map_or(String::new(), |error| format!("<p role=alert>{}</p>", escape(error)));
     let subscription = match &one {
         None => "<p>There is no subscription.</p>".to_owned(),
@@ -147,7 +147,7 @@ fn portal_page(stand_in: &StandIn, key: &str, portal: &Value, error: Option<&str
     let body = format!(
         "{error}{subscription}
          <form method=post>
-           <label>Another card <input name=card inputmode=numeric autocomplete=off required></label>
+           <label>New card <input name=card inputmode=numeric autocomplete=off required></label>
            <button name=action value=card>Change card</button>
          </form>
          <p><a href='{}'>Return</a></p>",
@@ -173,7 +173,7 @@ fn page(title: &str, body: &str) -> Html<String> {
   [role=alert] {{ color: #b3093c }}
   dt {{ font-family: ui-monospace, monospace; float: left; clear: left }} dd {{ margin-left: 13rem; color: #697386 }}
 </style>
-<p class=note>A stand-in for Stripe: no money moves.</p>
+<p class=note>A mock of Stripe: no card is charged.</p>
 <h1>{title}</h1>
 {body}
 "

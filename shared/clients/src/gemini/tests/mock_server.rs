@@ -1,26 +1,23 @@
-//! The real client against every failure that can be scripted, over a real socket.
+//! The client against the mock Gemini: a normal answer and every failure that can be scripted.
 
 use std::time::Duration;
 
-use clients::gemini::{
+use domain::message::ErrorCode;
+use mock_gemini::MockGemini;
+use serde_json::{Value, json};
+
+use super::super::{
     Answer, FinishReason, Gemini, GeminiConfig, GenerateError, LanguageModel as _, Prompt, Role, Turn,
 };
-use domain::message::ErrorCode;
-use mock_gemini::StandIn;
-use serde_json::{Value, json};
-use stack::web;
-use tokio::net::TcpListener;
 
-/// A served stand-in and a client of it.
-struct Pair {
+/// A running mock Gemini.
+struct Mock {
     base_url: String,
 }
 
-impl Pair {
+impl Mock {
     async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base_url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(StandIn::default().serve(listener));
+        let (_, base_url, _) = MockGemini::start().await.unwrap();
         Self { base_url }
     }
 
@@ -28,17 +25,17 @@ impl Pair {
         self.control("script", &json!({"steps": [step]})).await;
     }
 
-    async fn control(&self, what: &str, body: &Value) {
-        let url = format!("{}/_control/{what}", self.base_url);
-        web::client().post(url).json(body).send().await.unwrap().error_for_status().unwrap();
+    async fn control(&self, path: &str, body: &Value) {
+        let url = format!("{}/_control/{path}", self.base_url);
+        http_client().post(url).json(body).send().await.unwrap().error_for_status().unwrap();
     }
 
     async fn calls(&self) -> Value {
         let url = format!("{}/_control/calls", self.base_url);
-        web::client().get(url).send().await.unwrap().json().await.unwrap()
+        http_client().get(url).send().await.unwrap().json().await.unwrap()
     }
 
-    async fn ask_within(
+    async fn generate_within(
         &self,
         timeout: Duration,
         key: &str,
@@ -48,9 +45,13 @@ impl Pair {
         Gemini::new(config).unwrap().generate(prompt).await
     }
 
-    async fn ask(&self, prompt: &Prompt) -> Result<Answer, GenerateError> {
-        self.ask_within(Duration::from_secs(20), "key", prompt).await
+    async fn generate(&self, prompt: &Prompt) -> Result<Answer, GenerateError> {
+        self.generate_within(Duration::from_secs(20), "key", prompt).await
     }
+}
+
+fn http_client() -> reqwest::Client {
+    crate::http::builder(crate::tls::client_config()).build().unwrap()
 }
 
 fn prompt(text: &str) -> Prompt {
@@ -63,9 +64,9 @@ fn prompt(text: &str) -> Prompt {
 }
 
 #[tokio::test]
-async fn the_client_reads_an_answer() {
-    let pair = Pair::start().await;
-    let answer = pair.ask(&prompt("Is this thing on?")).await.unwrap();
+async fn answer_is_read() {
+    let mock = Mock::start().await;
+    let answer = mock.generate(&prompt("Is this thing on?")).await.unwrap();
     assert!(answer.text.contains("You asked: \"Is this thing on?\""), "{}", answer.text);
     assert!(answer.text.contains("My instruction is: \"Be kind.\""), "{}", answer.text);
     assert_eq!((answer.finish_reason, answer.model.as_str()), (FinishReason::Stop, "gemini-3.5-flash"));
@@ -74,9 +75,9 @@ async fn the_client_reads_an_answer() {
 }
 
 #[tokio::test]
-async fn every_scripted_failure_ends_as_the_table_says() {
+async fn scripted_failure_maps_to_its_error_code() {
     use ErrorCode::{BlockedBySafety, GeminiOverloaded, GeminiQuota, Internal, InvalidRequest};
-    let pair = Pair::start().await;
+    let mock = Mock::start().await;
     let table = [
         (json!({"kind": "error", "status": 503}), GeminiOverloaded, true, None),
         (json!({"kind": "error", "status": 500}), GeminiOverloaded, true, None),
@@ -103,63 +104,64 @@ async fn every_scripted_failure_ends_as_the_table_says() {
         (json!({"kind": "answer", "text": "", "finish_reason": "MAX_TOKENS"}), Internal, false, None),
         (json!({"kind": "answer", "text": "", "finish_reason": "STOP"}), GeminiOverloaded, true, None),
     ];
-    for (step, code, passing, delay_ms) in table {
-        pair.script(&step).await;
-        let error = pair.ask(&prompt("hi")).await.unwrap_err();
-        assert_eq!((error.error_code(), error.is_passing()), (code, passing), "{step}: {error}");
+    for (step, code, is_transient, delay_ms) in table {
+        mock.script(&step).await;
+        let error = mock.generate(&prompt("hi")).await.unwrap_err();
+        assert_eq!((error.error_code(), error.is_passing()), (code, is_transient), "{step}: {error}");
         assert_eq!(error.retry_delay(), delay_ms.map(Duration::from_millis), "{step}: {error}");
     }
-    assert!(pair.ask(&prompt("hi")).await.is_ok());
+    assert!(mock.generate(&prompt("hi")).await.is_ok());
 }
 
 #[tokio::test]
-async fn a_connection_cut_in_the_middle_is_not_garbage() {
-    let pair = Pair::start().await;
-    pair.script(&json!({"kind": "cut"})).await;
-    let error = pair.ask(&prompt("hi")).await.unwrap_err();
+async fn cut_connection_is_not_an_invalid_response() {
+    let mock = Mock::start().await;
+    mock.script(&json!({"kind": "cut"})).await;
+    let error = mock.generate(&prompt("hi")).await.unwrap_err();
     assert!(matches!(error, GenerateError::Cut { .. }), "{error}");
 }
 
 #[tokio::test]
-async fn an_answer_that_is_slow_to_begin_or_to_end_runs_out_of_time() {
-    let pair = Pair::start().await;
+async fn slow_response_times_out() {
+    let mock = Mock::start().await;
     for kind in ["answer", "slow"] {
-        pair.script(&json!({"kind": kind, "delay_ms": 60_000})).await;
-        let error = pair.ask_within(Duration::from_millis(300), "key", &prompt("hi")).await.unwrap_err();
+        mock.script(&json!({"kind": kind, "delay_ms": 60_000})).await;
+        let error = mock.generate_within(Duration::from_millis(300), "key", &prompt("hi")).await.unwrap_err();
         assert_eq!(error, GenerateError::Timeout);
         assert_eq!((error.error_code(), error.is_passing()), (ErrorCode::Timeout, true));
     }
-    let log = pair.calls().await;
+    let log = mock.calls().await;
     assert_eq!((&log["calls"][0]["step"], &log["calls"][0]["status"]), (&json!("answer"), &Value::Null));
-    pair.control("latency", &json!({"ms": 60_000})).await;
-    let late = pair.ask_within(Duration::from_millis(300), "key", &prompt("hi")).await;
+    mock.control("latency", &json!({"ms": 60_000})).await;
+    let late = mock.generate_within(Duration::from_millis(300), "key", &prompt("hi")).await;
     assert_eq!(late, Err(GenerateError::Timeout));
 }
 
 #[tokio::test]
-async fn a_slow_answer_is_whole_if_it_is_awaited() {
-    let pair = Pair::start().await;
-    pair.script(&json!({"kind": "slow", "delay_ms": 20})).await;
-    assert!(pair.ask(&prompt("hi")).await.unwrap().text.ends_with("\"Be kind.\"."));
+async fn slow_response_within_the_timeout_is_complete() {
+    let mock = Mock::start().await;
+    mock.script(&json!({"kind": "slow", "delay_ms": 20})).await;
+    assert!(mock.generate(&prompt("hi")).await.unwrap().text.ends_with("\"Be kind.\"."));
 }
 
 #[tokio::test]
-async fn a_wrong_key_and_an_absent_model_are_told_apart() {
-    let pair = Pair::start().await;
-    let refused = pair.ask_within(Duration::from_secs(20), "invalid-key", &prompt("hi")).await.unwrap_err();
+async fn wrong_key_and_unknown_model_are_distinguished() {
+    let mock = Mock::start().await;
+    let rejected =
+        mock.generate_within(Duration::from_secs(20), "invalid-key", &prompt("hi")).await.unwrap_err();
     let reason = "API_KEY_INVALID".to_owned();
-    assert_eq!(refused, GenerateError::KeyRefused { status: 400, reason });
-    let absent = Prompt { model: "gemini-1.5-pro".to_owned(), ..prompt("hi") };
+    assert_eq!(rejected, GenerateError::KeyRefused { status: 400, reason });
+    let unknown = Prompt { model: "gemini-1.5-pro".to_owned(), ..prompt("hi") };
     let model = "gemini-1.5-pro".to_owned();
-    assert_eq!(pair.ask(&absent).await, Err(GenerateError::ModelAbsent { model }));
-    let nothing = Prompt { turns: Vec::new(), ..prompt("hi") };
-    assert_eq!(pair.ask(&nothing).await.unwrap_err().error_code(), ErrorCode::InvalidRequest);
+    assert_eq!(mock.generate(&unknown).await, Err(GenerateError::ModelAbsent { model }));
+    let no_turns = Prompt { turns: Vec::new(), ..prompt("hi") };
+    assert_eq!(mock.generate(&no_turns).await.unwrap_err().error_code(), ErrorCode::InvalidRequest);
 }
 
 #[tokio::test]
-async fn an_answer_cut_at_its_tokens_is_an_answer() {
-    let pair = Pair::start().await;
+async fn answer_cut_at_max_output_tokens_is_an_answer() {
+    let mock = Mock::start().await;
     let short = Prompt { max_output_tokens: 4, ..prompt("hi") };
-    let answer = pair.ask(&short).await.unwrap();
+    let answer = mock.generate(&short).await.unwrap();
     assert_eq!((answer.text.as_str(), answer.finish_reason), ("This is the loca", FinishReason::MaxTokens));
 }
