@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 
 use clients::tls::client_config;
 use store::{Database, DatabaseConfig};
-use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
@@ -24,8 +23,12 @@ static MIGRATIONS: LazyLock<String> = LazyLock::new(|| {
     files.iter().map(|file| std::fs::read_to_string(file).expect("the migration is readable")).collect()
 });
 
-/// Any number: serializes the processes that create extensions.
-const ADVISORY_LOCK: i64 = 7_305_808_869_231_650_665;
+/// The extensions of the migrations. A concurrent `CREATE EXTENSION IF NOT EXISTS` fails, so this runs
+/// before the migrations and under a lock, whose key is any number.
+static EXTENSIONS: LazyLock<String> = LazyLock::new(|| {
+    let extensions = MIGRATIONS.lines().filter(|line| line.starts_with("CREATE EXTENSION"));
+    format!("SELECT pg_advisory_xact_lock(7305808869231650665);\n{}", extensions.collect::<String>())
+});
 
 /// Creates an empty schema. Returns the database's URL with this schema as its search path.
 pub async fn empty_schema() -> String {
@@ -36,25 +39,15 @@ pub async fn empty_schema() -> String {
 
 /// Creates a schema with all tables, over the first connection of the returned pool.
 pub(crate) async fn migrated_schema(pool_size: usize) -> Database {
-    static EXTENSIONS: OnceCell<()> = OnceCell::const_new();
-    EXTENSIONS.get_or_init(create_extensions).await;
     let (schema, url) = schema_url();
     let database = Database::new(DatabaseConfig { url: &url, pool_size, tls: client_config() });
     let database = database.expect("TEST_DATABASE_URL is valid");
     let client = database.client().await.expect("Postgres responds");
+    client.batch_execute(&EXTENSIONS).await.expect("the extensions are created");
     let sql = format!("CREATE SCHEMA {schema};\n{}", *MIGRATIONS);
     client.batch_execute(&sql).await.expect("the migrations succeed");
     drop(client);
     database
-}
-
-/// Creates the extensions first and under a lock, because a concurrent `CREATE EXTENSION IF NOT
-/// EXISTS` fails.
-async fn create_extensions() {
-    let extensions = MIGRATIONS.lines().filter(|line| line.starts_with("CREATE EXTENSION"));
-    let extensions = extensions.collect::<Vec<_>>().join("\n");
-    let sql = format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK});\n{extensions}");
-    connect().await.batch_execute(&sql).await.expect("the extensions are created");
 }
 
 fn schema_url() -> (String, String) {
