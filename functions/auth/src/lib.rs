@@ -1,16 +1,16 @@
-//! Accounts: signing up, signing in, and passwords. One file an endpoint.
+//! The Lambda `auth`: sign-up, sign-in, passwords and sessions. One file per endpoint.
 
 mod change_password;
-mod codes;
 mod end_session;
 mod forgot_password;
+mod list_sessions;
 mod login;
 mod logout;
-mod refresh;
+mod new_session;
+mod one_time_codes;
+mod refresh_session;
 mod reset_password;
 mod send_signup_otp;
-mod sessions;
-mod sign_in;
 #[cfg(test)]
 mod tests;
 mod verify_signup_otp;
@@ -20,7 +20,7 @@ use utoipa::OpenApi;
 use web::Routes;
 use web::openapi::Part;
 
-/// What this function cannot do without.
+/// The dependencies that this function requires at start-up.
 pub const DEPENDENCIES: &[Dependency] =
     &[Dependency::DATABASE, Dependency::REDIS, Dependency::TOKENS, Dependency::CODES];
 
@@ -33,9 +33,9 @@ pub fn routes() -> Routes {
         .post("/api/auth/forgot-password", forgot_password::handle)
         .post("/api/auth/reset-password", reset_password::handle)
         .post("/api/auth/change-password", change_password::handle)
-        .post("/api/auth/refresh", refresh::handle)
+        .post("/api/auth/refresh", refresh_session::handle)
         .post("/api/auth/logout", logout::handle)
-        .read("/api/auth/sessions", sessions::handle)
+        .read("/api/auth/sessions", list_sessions::handle)
         .delete("/api/auth/sessions/{id}", end_session::handle)
 }
 
@@ -43,7 +43,7 @@ pub fn routes() -> Routes {
 #[derive(OpenApi)]
 #[openapi(
     tags((name = "Auth", description = "Accounts, passwords, sessions.")),
-    paths(send_signup_otp::handle, verify_signup_otp::handle, login::handle, forgot_password::handle, reset_password::handle, change_password::handle, refresh::handle, logout::handle, sessions::handle, end_session::handle)
+    paths(send_signup_otp::handle, verify_signup_otp::handle, login::handle, forgot_password::handle, reset_password::handle, change_password::handle, refresh_session::handle, logout::handle, list_sessions::handle, end_session::handle)
 )]
 struct Documentation;
 

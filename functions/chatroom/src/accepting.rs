@@ -1,11 +1,12 @@
-//! What sending a message and having one answered again share: the quota's answers, and telling the worker.
+//! What sending a message and having one answered again share: the quota's answers.
 
 use app::AppState;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use chrono::{DateTime, Utc};
 use domain::quota::{self, Usage};
-use domain::{ChatroomId, MessageId, UserId};
+use domain::{MessageId, UserId};
 use serde::{Deserialize, Serialize};
+use services::jobs::QueueStatus;
 use store::{GenericClient, users};
 use web::ApiError;
 
@@ -25,26 +26,6 @@ pub(crate) struct Receipt {
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) queue_status: QueueStatus,
     pub(crate) usage: Usage,
-}
-
-/// Whether the worker has been told of the message.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum QueueStatus {
-    /// It has.
-    Queued,
-    /// The queue did not answer; the message is stored, and will be sent from there.
-    Delayed,
-}
-
-/// Tells the worker.
-pub(crate) async fn enqueue(
-    app: &AppState,
-    room: ChatroomId,
-    message: MessageId,
-    resend: i32,
-) -> QueueStatus {
-    if app.enqueue(room, message, resend).await { QueueStatus::Queued } else { QueueStatus::Delayed }
 }
 
 /// What `owner` has used of today's messages, for an execution that finds its work done.

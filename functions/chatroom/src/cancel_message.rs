@@ -34,7 +34,7 @@ pub(crate) async fn handle(
     Id(id): Id<MessageId>,
 ) -> Result<impl IntoResponse, ApiError> {
     let db = app.db().await?;
-    match owner_actions::cancel(&db, caller.user_id, id, app.clock.now()).await? {
+    match owner_actions::cancel_message(&db, caller.user_id, id, app.clock.now()).await? {
         Some(message) => Ok(success(Cancelled { message: message.into() })),
         None => Err(wrong_state(
             &db,

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use domain::{ChatroomId, Text, UserId};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+use services::chatroom_list;
 use store::chatrooms::{self, NewChatroom};
 use web::{ApiError, Caller, Execution, Operation, Valid, success};
 
@@ -64,7 +65,7 @@ pub(crate) async fn handle(
     let opened = operation.once(&app, |execution| open(&app, caller.user_id, &input, execution)).await?;
     let chatroom = NewChatroomView {
         id: opened.id,
-        name: input.name.trimmed().to_owned(),
+        name: input.name.trim().to_owned(),
         description: said(input.description.as_ref()).map(str::to_owned),
         created_at: opened.created_at,
     };
@@ -80,7 +81,7 @@ async fn open(
     let (now, id) = (app.clock.now(), ChatroomId(execution.id));
     let room = NewChatroom {
         id,
-        name: input.name.trimmed(),
+        name: input.name.trim(),
         description: said(input.description.as_ref()),
         system_prompt: said(input.system_prompt.as_ref()),
         created_at: now,
@@ -89,18 +90,18 @@ async fn open(
     let inserted = chatrooms::insert(&db, owner, room).await;
     // An execution that broke off has opened it.
     let room = match inserted {
-        Err(error) if error.is_conflict_on("chatrooms_pkey") => chatrooms::find(&db, owner, id).await?,
+        Err(error) if error.violates("chatrooms_pkey") => chatrooms::find(&db, owner, id).await?,
         // An account that is being deleted.
-        Err(error) if error.is_conflict_on("chatrooms_user_id_fkey") => None,
+        Err(error) if error.violates("chatrooms_user_id_fkey") => None,
         inserted => inserted?,
     };
     let room = room.ok_or_else(|| ApiError::not_found("account"))?;
     drop(db);
-    app.drop_chatroom_list(owner).await;
+    chatroom_list::invalidate(app, owner).await;
     Ok(Receipt { id: room.id, created_at: room.created_at })
 }
 
 /// A text that says something; an empty one is as good as none.
 fn said<const MAX: usize>(text: Option<&Text<0, MAX>>) -> Option<&str> {
-    text.map(Text::trimmed).filter(|text| !text.is_empty())
+    text.map(Text::trim).filter(|text| !text.is_empty())
 }

@@ -6,6 +6,7 @@ use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::ChatroomId;
+use services::chatroom_list;
 use store::chatrooms;
 use web::{ApiError, Caller, Id, MessageResponse, success};
 
@@ -26,6 +27,6 @@ pub(crate) async fn handle(
     if !chatrooms::delete(&app.db().await?, caller.user_id, id).await? {
         return Err(ApiError::not_found("chatroom"));
     }
-    app.drop_chatroom_list(caller.user_id).await;
+    chatroom_list::invalidate(&app, caller.user_id).await;
     Ok(success(MessageResponse { message: "Chatroom deleted" }))
 }

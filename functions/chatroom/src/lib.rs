@@ -6,7 +6,6 @@ mod create;
 mod delete;
 mod get;
 mod list;
-mod list_cache;
 mod message_status;
 mod retry_message;
 mod search;

@@ -9,10 +9,10 @@ use domain::{ChatroomId, UserId};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use services::chatroom_list;
 use store::chatrooms;
 use web::{ApiError, Caller, ValidQuery, page, success};
 
-use crate::list_cache;
 use crate::views::ChatroomView;
 
 #[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
@@ -58,7 +58,7 @@ pub(crate) async fn handle(
 ) -> Result<impl IntoResponse, ApiError> {
     // Only the page that every client asks for first is cached: others would let one person fill the cache.
     let is_first = query.cursor.is_none() && query.limit == page::default_limit();
-    let lookup = if is_first { list_cache::find(&app, caller.user_id).await } else { None };
+    let lookup = if is_first { chatroom_list::find(&app, caller.user_id).await } else { None };
     let kept = lookup.as_ref().and_then(|lookup| lookup.page.as_deref());
     if let Some(page) = kept.and_then(|page| serde_json::from_str(page).ok()) {
         return Ok(success(List { page, cached: true }));
@@ -66,7 +66,7 @@ pub(crate) async fn handle(
     let page = read(&app, caller.user_id, &query).await?;
     if let Some(lookup) = lookup {
         let kept = serde_json::to_string(&page).map_err(ApiError::internal)?;
-        list_cache::keep(&app, caller.user_id, &kept, &lookup.mark).await;
+        chatroom_list::cache(&app, caller.user_id, &kept, &lookup.version).await;
     }
     Ok(success(List { page, cached: false }))
 }

@@ -8,13 +8,12 @@ use axum::response::IntoResponse;
 use domain::message::{MessageType, ProcessingStatus};
 use domain::quota::{self, Usage};
 use domain::{MessageId, UserId};
-use store::messages::owner_actions::{self, Revived};
+use services::jobs::{self, QueueStatus};
+use store::messages::owner_actions::{self, RetryOutcome};
 use store::messages::{self, Message};
 use web::{ApiError, Caller, Execution, Id, Operation, success};
 
-use crate::accepting::{
-    Accepted, QueueStatus, Receipt, enqueue, quota_exhausted, quota_headers, usage_today,
-};
+use crate::accepting::{Accepted, Receipt, quota_exhausted, quota_headers, usage_today};
 use crate::message_status::wrong_state;
 
 /// Has a message that failed answered again. It costs a unit of quota: its own was given back when it failed.
@@ -51,17 +50,17 @@ async fn revive(
 ) -> Result<Receipt, ApiError> {
     let (now, limits) = (app.clock.now(), app.config.daily_limits);
     let db = app.db().await?;
-    match owner_actions::revive(&db, owner, id, quota::day_of(now), now, limits).await? {
-        Revived::Accepted { message, chatroom_id, resend, used, tier } => {
+    match owner_actions::retry_message(&db, owner, id, quota::day_of(now), now, limits).await? {
+        RetryOutcome::Accepted { message, chatroom_id, resend, used, tier } => {
             drop(db);
-            let queue_status = enqueue(app, chatroom_id, id, resend).await;
+            let queue_status = jobs::enqueue(app, chatroom_id, id, resend).await;
             let usage = Usage::new(used, limits.of(tier), now);
             Ok(Receipt { id, created_at: message.created_at, queue_status, usage })
         }
-        Revived::QuotaExhausted { used, tier } => {
+        RetryOutcome::QuotaExhausted { used, tier } => {
             Err(quota_exhausted(Usage::new(used, limits.of(tier), now), now))
         }
-        Revived::NotFailed => {
+        RetryOutcome::NotFailed => {
             let stored = messages::find_status(&db, owner, id).await?;
             let Some(stored) = stored.filter(|stored| execution.again && is_being_answered(&stored.message))
             else {

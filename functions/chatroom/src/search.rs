@@ -7,11 +7,11 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use domain::message::MessageType;
-use domain::search::{self, MOST_WORDS};
+use domain::search::{self, MAX_WORDS};
 use domain::{ChatroomId, MessageId, Text};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::messages::searching::{self, Found};
+use store::messages::search::{SearchResult, list_matching};
 use web::{ApiError, Caller, ValidQuery, page, success};
 
 #[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
@@ -49,7 +49,7 @@ struct ResultView {
 }
 
 impl ResultView {
-    fn new(found: Found, query: &str) -> Self {
+    fn new(found: SearchResult, query: &str) -> Self {
         Self {
             message_id: found.id,
             message_type: found.message_type,
@@ -63,8 +63,8 @@ impl ResultView {
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "garde calls it so")]
 fn few_words(query: &Text<1, 200>, (): &()) -> garde::Result {
-    if search::words(query.as_str()).count() > MOST_WORDS {
-        return Err(garde::Error::new(format!("must have at most {MOST_WORDS} words")));
+    if search::words(query.as_str()).count() > MAX_WORDS {
+        return Err(garde::Error::new(format!("must have at most {MAX_WORDS} words")));
     }
     Ok(())
 }
@@ -84,9 +84,8 @@ pub(crate) async fn handle(
     caller: Caller,
     ValidQuery(query): ValidQuery<Search>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let (mut db, wanted) = (app.db().await?, search::cleaned(query.q.trimmed()));
-    let mut found =
-        searching::search(&mut db, caller.user_id, &wanted, query.cursor, query.limit + 1).await?;
+    let (mut db, wanted) = (app.db().await?, search::sanitize_query(query.q.trim()));
+    let mut found = list_matching(&mut db, caller.user_id, &wanted, query.cursor, query.limit + 1).await?;
     let more = page::cut(&mut found, query.limit);
     let next_cursor = found.last().filter(|_| more).map(|last| last.id);
     let results = found.into_iter().map(|found| ResultView::new(found, &wanted)).collect();

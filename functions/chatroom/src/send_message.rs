@@ -11,11 +11,12 @@ use domain::quota::{self, Usage};
 use domain::{ChatroomId, MessageId, Text, UserId};
 use garde::Validate;
 use serde::Deserialize;
-use store::messages::sending::{self, NewMessage, Sent};
+use services::{chatroom_list, jobs};
+use store::messages::sending::{self, NewMessage, SendOutcome};
 use store::messages::{self, MessageStatus};
 use web::{ApiError, Caller, Execution, Id, Operation, Valid, success};
 
-use crate::accepting::{Accepted, Receipt, enqueue, quota_exhausted, quota_headers, usage_today};
+use crate::accepting::{Accepted, Receipt, quota_exhausted, quota_headers, usage_today};
 use crate::views::MessageView;
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
@@ -73,21 +74,22 @@ async fn accept(
         return accepted_before(app, sender, stored).await;
     }
     let message = NewMessage { id, chatroom_id, content, day: quota::day_of(now), created_at: now };
-    let sent = sending::insert(&app.db().await?, sender, message, limits).await;
+    let sent = sending::insert_message(&app.db().await?, sender, message, limits).await;
     // An execution that was given up while its statement was waiting has stored it after all.
-    if sent.as_ref().is_err_and(|error| error.is_conflict_on("messages_pkey"))
+    if sent.as_ref().is_err_and(|error| error.violates("messages_pkey"))
         && let Some(stored) = find(app, sender, id).await?
     {
         return accepted_before(app, sender, stored).await;
     }
     let usage = match sent? {
-        Sent::Accepted { used, tier } => Usage::new(used, limits.of(tier), now),
-        Sent::QuotaExhausted { used, tier } => {
+        SendOutcome::Accepted { used, tier } => Usage::new(used, limits.of(tier), now),
+        SendOutcome::QuotaExhausted { used, tier } => {
             return Err(quota_exhausted(Usage::new(used, limits.of(tier), now), now));
         }
-        Sent::NoSuchRoom => return Err(ApiError::not_found("chatroom")),
+        SendOutcome::ChatroomNotFound => return Err(ApiError::not_found("chatroom")),
     };
-    let (queue_status, ()) = tokio::join!(enqueue(app, chatroom_id, id, 0), app.drop_chatroom_list(sender));
+    let (queue_status, ()) =
+        tokio::join!(jobs::enqueue(app, chatroom_id, id, 0), chatroom_list::invalidate(app, sender));
     Ok(Receipt { id, created_at: now, queue_status, usage })
 }
 
@@ -101,6 +103,6 @@ async fn accepted_before(app: &AppState, sender: UserId, stored: MessageStatus) 
     let usage = usage_today(app, &app.db().await?, sender).await?;
     let MessageStatus { message, chatroom_id, .. } = stored;
     let (queue_status, ()) =
-        tokio::join!(enqueue(app, chatroom_id, message.id, 0), app.drop_chatroom_list(sender));
+        tokio::join!(jobs::enqueue(app, chatroom_id, message.id, 0), chatroom_list::invalidate(app, sender));
     Ok(Receipt { id: message.id, created_at: message.created_at, queue_status, usage })
 }

@@ -8,7 +8,8 @@ use axum::response::IntoResponse;
 use domain::{ChatroomId, Text};
 use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize};
-use store::chatrooms::{self, Changes};
+use services::chatroom_list;
+use store::chatrooms::{self, ChatroomChanges};
 use web::{ApiError, Caller, Id, Valid, success};
 
 use crate::views::ChatroomView;
@@ -58,17 +59,17 @@ pub(crate) async fn handle(
     Id(id): Id<ChatroomId>,
     Valid(input): Valid<UpdateChatroom>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let changes = Changes {
-        name: input.name.as_ref().map(Text::trimmed),
-        description: input.description.as_ref().map(Text::trimmed),
-        system_prompt: input.system_prompt.as_ref().map(Text::trimmed),
+    let changes = ChatroomChanges {
+        name: input.name.as_ref().map(Text::trim),
+        description: input.description.as_ref().map(Text::trim),
+        system_prompt: input.system_prompt.as_ref().map(Text::trim),
     };
-    if changes == Changes::default() {
+    if changes == ChatroomChanges::default() {
         let error = "body: must have at least one of name, description, system_prompt";
         return Err(ApiError::invalid(vec![error.to_owned()]));
     }
     let updated = chatrooms::update(&app.db().await?, caller.user_id, id, changes, app.clock.now()).await?;
     let room = updated.ok_or_else(|| ApiError::not_found("chatroom"))?;
-    app.drop_chatroom_list(caller.user_id).await;
+    chatroom_list::invalidate(&app, caller.user_id).await;
     Ok(success(Updated { message: "Chatroom updated", chatroom: room.into() }))
 }

@@ -35,7 +35,7 @@ pub(crate) async fn handle(
     Admin(caller): Admin,
     Id(id): Id<MessageId>,
 ) -> Result<impl IntoResponse, ApiError> {
-    if !admin::dismiss(&app.db().await?, id, app.clock.now()).await? {
+    if !admin::dismiss_message(&app.db().await?, id, app.clock.now()).await? {
         return Err(absent_or_not_failed(&app, id).await);
     }
     info!(message.id = %id, operator.id = %caller.user_id, "struck off the list by an operator");

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::MessageId;
 use serde::Serialize;
-use store::messages::admin;
+use store::messages::progress;
 use web::{Admin, ApiError, Id, success};
 
 use crate::views::{JobView, views};
@@ -32,7 +32,7 @@ pub(crate) async fn handle(
     _: Admin,
     Id(id): Id<MessageId>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let message = admin::find_progress(&app.db().await?, id).await?;
+    let message = progress::find(&app.db().await?, id).await?;
     let view = views(&app, message.into_iter().collect()).await.pop();
     Ok(success(Job { job: view.ok_or_else(|| ApiError::not_found("message"))? }))
 }

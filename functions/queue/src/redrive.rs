@@ -12,8 +12,9 @@ use futures::{StreamExt, stream};
 use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Number;
+use services::jobs;
+use store::messages::Resend;
 use store::messages::admin;
-use store::messages::sweeping::Stranded;
 use tokio::time::sleep;
 use tracing::info;
 use web::{Admin, ApiError, Valid, success};
@@ -70,13 +71,14 @@ pub(crate) async fn handle(
     Valid(input): Valid<Redrive>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (limit, now) = (input.limit.unwrap_or(100), app.clock.now());
-    let codes = input.error_code.map_or(ErrorCode::CURABLE.to_vec(), |code| vec![code]);
-    let revived = admin::revive_oldest(&app.db().await?, &codes, limit, now).await?;
+    let codes = input.error_code.map_or(ErrorCode::RETRYABLE.to_vec(), |code| vec![code]);
+    let revived = admin::retry_oldest(&app.db().await?, &codes, limit, now).await?;
     let redriven = revived.len();
-    let sends = stream::iter(revived)
-        .map(|Stranded { id, chatroom_id, resend }| app.enqueue(chatroom_id, id, resend));
+    let sends = stream::iter(revived).map(|Resend { message_id: id, chatroom_id, number: resend }| {
+        jobs::enqueue(&app, chatroom_id, id, resend)
+    });
     let sends = sends.buffer_unordered(AT_ONCE).take_until(sleep(PATIENCE));
-    let queued = sends.filter(|sent| std::future::ready(*sent)).count().await;
+    let queued = sends.filter(|status| std::future::ready(status.is_queued())).count().await;
     info!(redriven, queued, operator.id = %caller.user_id, "redriven by an operator");
     Ok(success(Answer { message: "The messages are answered again", redriven, queued }))
 }

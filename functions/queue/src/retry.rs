@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::MessageId;
 use serde::Serialize;
+use services::jobs;
 use store::messages::admin;
 use tracing::info;
 use web::{Admin, ApiError, Id, success};
@@ -37,9 +38,9 @@ pub(crate) async fn handle(
     Admin(caller): Admin,
     Id(id): Id<MessageId>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let revived = admin::revive(&app.db().await?, id, app.clock.now()).await?;
+    let revived = admin::retry_message(&app.db().await?, id, app.clock.now()).await?;
     let Some(message) = revived else { return Err(absent_or_not_failed(&app, id).await) };
     info!(message.id = %id, operator.id = %caller.user_id, "answered again by an operator");
-    let queued = app.enqueue(message.chatroom_id, id, message.resend).await;
-    Ok(success(Retried { message: "The message is answered again", id, queued }))
+    let status = jobs::enqueue(&app, message.chatroom_id, id, message.number).await;
+    Ok(success(Retried { message: "The message is answered again", id, queued: status.is_queued() }))
 }

@@ -37,7 +37,7 @@ pub(crate) async fn handle(State(app): State<Arc<AppState>>) -> Result<impl Into
     }
     let counts = count(&app).await?;
     let text = serde_json::to_string(&counts).map_err(ApiError::internal)?;
-    if let Err(error) = app.redis.keep_queue_status(&text).await {
+    if let Err(error) = app.redis.cache_queue_status(&text).await {
         warn!(error = chain(&error), "the counts are not cached");
     }
     Ok(success(counts))
@@ -46,7 +46,7 @@ pub(crate) async fn handle(State(app): State<Arc<AppState>>) -> Result<impl Into
 async fn count(app: &AppState) -> Result<Counts, ApiError> {
     let now = app.clock.now();
     let backlog = async { admin::count_backlog(&app.db().await?, now).await };
-    let totals = Box::pin(app.table()?.totals(now));
+    let totals = Box::pin(app.table()?.job_totals(now));
     let (backlog, totals) = tokio::join!(backlog, totals);
     let (backlog, totals) = (backlog?, totals.map_err(ApiError::unavailable)?);
     Ok(Counts {

@@ -10,7 +10,7 @@ use clients::table::jobs::JobRecord;
 use domain::message::{ErrorCode, ProcessingStatus};
 use domain::{ChatroomId, MessageId, UserId};
 use serde::Serialize;
-use store::messages::admin::{self, Progress};
+use store::messages::progress::{self, Progress};
 use tracing::warn;
 use web::ApiError;
 
@@ -88,7 +88,7 @@ pub(crate) async fn views(app: &AppState, messages: Vec<Progress>) -> Vec<JobVie
 
 /// The answer where a message is not failed: 409 saying what it is, or 404 where there is none.
 pub(crate) async fn absent_or_not_failed(app: &AppState, id: MessageId) -> ApiError {
-    let found = async { admin::find_progress(&app.db().await?, id).await };
+    let found = async { progress::find(&app.db().await?, id).await };
     match found.await {
         Ok(Some(message)) => ApiError::new(
             StatusCode::CONFLICT,

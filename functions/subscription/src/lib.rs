@@ -1,12 +1,16 @@
-//! Plans: what there are, who is on which, and the ways from one to the other. One file an endpoint.
+//! The Lambda `subscription`: plans, checkout, cancellation and the customer portal. One file per
+//! endpoint.
 
 mod cancel;
-mod changing;
+mod cancel_at_period_end;
 mod checkout;
+mod customer;
+mod errors;
 mod plans;
 mod portal;
 mod pro;
 mod reactivate;
+mod redirect;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -17,7 +21,7 @@ use utoipa::OpenApi;
 use web::Routes;
 use web::openapi::Part;
 
-/// What this function cannot do without.
+/// What this function requires to start.
 pub const DEPENDENCIES: &[Dependency] = &[
     Dependency::DATABASE,
     Dependency::REDIS,
@@ -26,7 +30,7 @@ pub const DEPENDENCIES: &[Dependency] = &[
     Dependency::STRIPE,
 ];
 
-/// The routes below `/api/subscription`. The list of plans is for everybody.
+/// The routes below `/api/subscription`. The list of plans is public.
 pub fn routes() -> Routes {
     Routes::new()
         .idempotent_post("/api/subscription/pro", pro::handle)
@@ -37,7 +41,7 @@ pub fn routes() -> Routes {
         .post("/api/subscription/portal", portal::handle)
 }
 
-/// What the handlers say of themselves.
+/// The OpenAPI description of the handlers.
 #[derive(OpenApi)]
 #[openapi(
     tags((name = "Subscription", description = "Plans, and who is on which.")),

@@ -1,4 +1,4 @@
-//! What others have to tell us: Stripe's events. One file an endpoint.
+//! The Lambda `webhook`: receives Stripe's events. One file per endpoint.
 
 mod event;
 mod stripe;
@@ -11,7 +11,7 @@ use utoipa::OpenApi;
 use web::Routes;
 use web::openapi::Part;
 
-/// What this function cannot do without.
+/// What this function requires to start.
 pub const DEPENDENCIES: &[Dependency] = &[
     Dependency::DATABASE,
     Dependency::REDIS,
@@ -21,12 +21,12 @@ pub const DEPENDENCIES: &[Dependency] = &[
     Dependency::STRIPE_WEBHOOKS,
 ];
 
-/// The routes below `/api/webhook`. Both are for everybody: the first is proven by its signature.
+/// The routes below `/api/webhook`. Both are public; a signature authenticates the first.
 pub fn routes() -> Routes {
     Routes::new().signed_post("/api/webhook/stripe", stripe::handle).get("/api/webhook/test", test::handle)
 }
 
-/// What the handlers say of themselves.
+/// The OpenAPI description of the handlers.
 #[derive(OpenApi)]
 #[openapi(
     tags((name = "Webhook", description = "What others have to tell us.")),

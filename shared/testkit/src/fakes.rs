@@ -64,7 +64,7 @@ impl JobQueue for FakeQueue {
         Ok(())
     }
 
-    async fn delay(&self, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
+    async fn change_visibility(&self, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
         self.check()?;
         self.delays.lock().unwrap().push((receipt_handle.to_owned(), delay));
         Ok(())

@@ -65,7 +65,7 @@ impl TestApp {
         )
         .await
         .expect("the session can be begun");
-        self.app.redis.forget_session(claims.sid).await.expect("Redis answers");
+        self.app.redis.invalidate_session(claims.sid).await.expect("Redis answers");
     }
 
     /// Puts `person` on `tier`.
@@ -99,12 +99,12 @@ impl TestApp {
 
 #[cfg(test)]
 mod tests {
-    use domain::password::{Password, Verdict};
+    use domain::password::{Password, Verification};
 
     use super::*;
 
     #[test]
     fn hash_is_current() {
-        assert_eq!(Password::from(PASSWORD).check(PASSWORD_HASH), Verdict::Right);
+        assert_eq!(Password::from(PASSWORD).verify(PASSWORD_HASH), Verification::Correct);
     }
 }

@@ -23,8 +23,8 @@ static MIGRATIONS: LazyLock<String> = LazyLock::new(|| {
     files.iter().map(|file| std::fs::read_to_string(file).expect("the migration is readable")).collect()
 });
 
-/// The extensions of the migrations. A concurrent `CREATE EXTENSION IF NOT EXISTS` fails, so this runs
-/// before the migrations and under a lock, whose key is any number.
+/// Creates the extensions of the migrations. Concurrent `CREATE EXTENSION IF NOT EXISTS` fails, so
+/// this runs before the migrations and under a lock. The lock's key is any number.
 static EXTENSIONS: LazyLock<String> = LazyLock::new(|| {
     let extensions = MIGRATIONS.lines().filter(|line| line.starts_with("CREATE EXTENSION"));
     format!("SELECT pg_advisory_xact_lock(7305808869231650665);\n{}", extensions.collect::<String>())

@@ -7,6 +7,8 @@ use std::time::Duration;
 use app::{AppState, Clock, Config, Dependency, Tokens};
 use aws_sdk_dynamodb::types::AttributeValue;
 use clients::redis::Redis;
+use clients::redis::model_rate_limiter::ModelRateLimiter;
+use clients::redis::rate_limiter::RateLimiter;
 use clients::stripe::{Stripe, StripeConfig};
 use clients::table::Table;
 use domain::MobileNumber;
@@ -78,10 +80,13 @@ impl TestAppBuilder {
         let stripe = stripe.expect("STRIPE_BASE_URL is valid");
         let aws = config.aws.load().expect("the AWS client is created");
         let table = Table::new(&aws, &config.table_name);
+        let redis = Redis::new(config.redis_url.expose_secret()).expect("TEST_REDIS_URL is valid");
         let app = Arc::new(AppState {
             clock: Clock::default(),
             database,
-            redis: Redis::new(config.redis_url.expose_secret()).expect("TEST_REDIS_URL is valid"),
+            rate_limiter: RateLimiter::new(redis.clone()),
+            model_rate_limiter: ModelRateLimiter::new(redis.clone(), config.model_limits()),
+            redis,
             tokens: Some(Tokens::of(&config)),
             queue: Some(queue.clone()),
             dead_letters: Some(dead_letters.clone()),

@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
-use clients::redis::sessions::Claim;
+use clients::redis::sessions::SessionClaim;
 use domain::{Role, SessionId, UserId};
 use store::sessions;
 
@@ -77,7 +77,7 @@ pub(crate) fn claimed(
     app: &AppState,
     headers: &HeaderMap,
     now: DateTime<Utc>,
-) -> Result<Claim, Authentication> {
+) -> Result<SessionClaim, Authentication> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(header) = values.next() else { return Err(Authentication::Absent) };
     let token = header.to_str().ok().and_then(|text| text.split_once(' '));
@@ -89,15 +89,21 @@ pub(crate) fn claimed(
     match tokens.verify(token.trim(), now) {
         Ok(claims) => {
             let limits = app.config.rate_limits;
-            Ok(Claim { session: claims.sid, user: claims.sub, basic: limits.basic, pro: limits.pro, now })
+            Ok(SessionClaim {
+                session: claims.sid,
+                user: claims.sub,
+                basic: limits.basic,
+                pro: limits.pro,
+                now,
+            })
         }
         Err(TokenError::Expired) => Err(Authentication::Refused("the token has expired")),
         Err(TokenError::Invalid(_)) => Err(Authentication::Refused("the token is not valid")),
     }
 }
 
-impl From<&Claim> for Caller {
-    fn from(claim: &Claim) -> Self {
+impl From<&SessionClaim> for Caller {
+    fn from(claim: &SessionClaim) -> Self {
         Self { user_id: claim.user, session_id: claim.session }
     }
 }

@@ -8,6 +8,7 @@ use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use lambda_http::request::RequestContext;
 use lambda_http::{Context, RequestExt};
+use services::passwords::Origin;
 use uuid::Uuid;
 
 /// The longest user agent that is kept, in characters.
@@ -52,6 +53,12 @@ impl ClientInfo {
             },
             _ => self.address.clone(),
         }
+    }
+
+    /// Network and address, as the limits on password attempts need them.
+    #[must_use]
+    pub fn origin(&self) -> Origin<'_> {
+        Origin { network: self.network(), address: &self.address }
     }
 }
 

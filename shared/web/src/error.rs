@@ -3,11 +3,13 @@
 use std::error::Error;
 use std::time::Duration;
 
-use app::{BillingError, NotConfigured};
+use app::NotConfigured;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use clients::redis::RedisUnavailable;
 use clients::stripe::StripeError;
+use services::billing::BillingError;
+use services::passwords::PasswordError;
 use store::StoreError;
 
 use crate::problem::Problem;
@@ -136,13 +138,28 @@ impl From<RedisUnavailable> for ApiError {
 
 impl From<BillingError> for ApiError {
     fn from(error: BillingError) -> Self {
-        if error.is_passing() { Self::unavailable(error) } else { Self::internal(error) }
+        if error.is_transient() { Self::unavailable(error) } else { Self::internal(error) }
     }
 }
 
 impl From<StripeError> for ApiError {
     fn from(error: StripeError) -> Self {
         BillingError::from(error).into()
+    }
+}
+
+impl From<PasswordError> for ApiError {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::TooManyAttempts { retry_after } => {
+                let detail =
+                    "too many wrong passwords; wait for as long as Retry-After says, or reset the password";
+                let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", detail);
+                error.retry_after(retry_after)
+            }
+            PasswordError::IsMobileNumber { .. } => Self::invalid(vec![error.to_string()]),
+            PasswordError::Hash(_) | PasswordError::Task(_) => Self::internal(error),
+        }
     }
 }
 

@@ -11,11 +11,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use clients::redis::RedisUnavailable;
-use clients::redis::limits::{Bucket, Limit, RateLimitDecision};
-use clients::redis::sessions::{CachedSession, Claim, LIFETIME, Lookup};
+use clients::redis::sessions::{
+    CachedSession, SESSION_CACHE_TTL as LIFETIME, SessionClaim as Claim, SessionLookup as Lookup,
+};
+use clients::redis::token_bucket::{Bucket, Limit, RateLimitDecision};
 use domain::Tier;
 use store::StoreError;
-use store::sessions::{self, Lasting};
+use store::sessions::{self, ActiveSession};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -160,12 +162,12 @@ async fn charge(
         Ok(claim) => claim,
         Err(known) => return (known, take(app, shared).await),
     };
-    let (lookup, mut decisions) = match app.redis.take_for(shared, &claim).await {
+    let (lookup, mut decisions) = match app.redis.consume_tokens_for_session(shared, &claim).await {
         Ok(found) => found,
         Err(error) => (Lookup::Unknown, take_locally(shared, &error)),
     };
     let known = match lookup {
-        Lookup::Lasts => Authentication::Known(Caller::from(&claim)),
+        Lookup::Active => Authentication::Known(Caller::from(&claim)),
         Lookup::Ended => Authentication::ENDED,
         Lookup::Unknown if decisions.iter().any(|decision| decision.retry_after.is_some()) => {
             Authentication::Unknown
@@ -187,7 +189,7 @@ async fn look_up(
     buckets: impl Fn(Tier) -> Vec<Bucket>,
 ) -> (Authentication, Vec<RateLimitDecision>) {
     let begun = Instant::now();
-    let Lasting { tier, expires_at } = match find_lasting(app, claim).await {
+    let ActiveSession { tier, expires_at } = match find_active_session(app, claim).await {
         Ok(Some(lasting)) => lasting,
         Ok(None) => return (Authentication::ENDED, Vec::new()),
         Err(error) => {
@@ -196,13 +198,14 @@ async fn look_up(
         }
     };
     let (session, buckets) = (CachedSession { user: claim.user, tier, expires_at }, buckets(tier));
-    let kept = app.redis.keep_session(claim.session, &session, begun.elapsed(), &buckets).await;
+    let kept =
+        app.redis.cache_session_and_consume_tokens(claim.session, &session, begun.elapsed(), &buckets).await;
     let decisions = kept.unwrap_or_else(|error| take_locally(&buckets, &error));
     (Authentication::Known(Caller::from(claim)), decisions)
 }
 
-async fn find_lasting(app: &AppState, claim: &Claim) -> Result<Option<Lasting>, StoreError> {
-    sessions::find_lasting(&app.db().await?, claim.session, claim.user, claim.now).await
+async fn find_active_session(app: &AppState, claim: &Claim) -> Result<Option<ActiveSession>, StoreError> {
+    sessions::find_active(&app.db().await?, claim.session, claim.user, claim.now).await
 }
 
 /// Looks a key up before anything is charged, and charges then: nothing that a first request would use up for a client that
@@ -219,7 +222,7 @@ async fn begin(
         Err(known) => return (known, Ok(idempotency::single()), take(app, shared).await),
     };
     let known = match app.redis.find_session(&claim).await {
-        Ok(Lookup::Lasts) => Authentication::Known(Caller::from(&claim)),
+        Ok(Lookup::Active) => Authentication::Known(Caller::from(&claim)),
         Ok(Lookup::Ended) => Authentication::ENDED,
         Ok(Lookup::Unknown) | Err(_) => look_up(app, &claim, |_| Vec::new()).await.0,
     };
@@ -253,7 +256,7 @@ fn is_one_of(request: &Request, method: &Method, paths: &[&str]) -> bool {
 
 /// Takes one request from each of `buckets`. Without Redis each process counts for itself, and the log says so.
 async fn take(app: &AppState, buckets: &[Bucket]) -> Vec<RateLimitDecision> {
-    app.redis.take(buckets).await.unwrap_or_else(|error| take_locally(buckets, &error))
+    app.redis.consume_tokens(buckets).await.unwrap_or_else(|error| take_locally(buckets, &error))
 }
 
 fn take_locally(buckets: &[Bucket], error: &RedisUnavailable) -> Vec<RateLimitDecision> {

@@ -16,7 +16,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use clients::table::idempotency::{Begun, Claim, Lease};
+use clients::table::idempotency::{ClaimOutcome, ClaimRequest, Lease};
 use domain::fingerprint::fingerprint;
 use domain::id::uuid_at;
 use serde::Serialize;
@@ -109,7 +109,7 @@ impl Operation {
 async fn give_free(app: &AppState, lease: &Lease, status: StatusCode, again: bool) {
     let Ok(keys) = app.idempotency_store() else { return };
     let given =
-        if status.is_client_error() && !again { keys.forget(lease).await } else { keys.release(lease).await };
+        if status.is_client_error() && !again { keys.delete(lease).await } else { keys.release(lease).await };
     if let Err(error) = given {
         warn!(error = chain(&error), "a key stays taken until its lease is over");
     }
@@ -174,23 +174,23 @@ pub(crate) async fn begin(
     let scope = format!("{}\n{}\n{key}", caller.user_id, route(request).await);
     // The scope goes into the payload's hash too: short texts could be guessed from a hash of themselves alone.
     let payload = [scope.as_bytes(), b"\n", &body].concat();
-    let claim = Claim {
+    let claim = ClaimRequest {
         key: &fingerprint(scope.as_bytes()),
         payload_hash: &fingerprint(&payload),
         operation_id: uuid_at(now),
         now,
     };
-    match app.idempotency_store()?.begin(claim).await.map_err(ApiError::unavailable)? {
-        Begun::Execute { lease, operation_id, again } => {
-            Ok(Operation(State::Execute { lease, operation_id, again }))
+    match app.idempotency_store()?.claim(claim).await.map_err(ApiError::unavailable)? {
+        ClaimOutcome::Execute { lease, operation_id, is_retry } => {
+            Ok(Operation(State::Execute { lease, operation_id, again: is_retry }))
         }
-        Begun::Completed(receipt) => Ok(Operation(State::Replay(receipt))),
-        Begun::InFlight => {
+        ClaimOutcome::Completed(receipt) => Ok(Operation(State::Replay(receipt))),
+        ClaimOutcome::InFlight => {
             let detail = "a request with this Idempotency-Key is being executed; come back after Retry-After";
             let error = ApiError::new(StatusCode::CONFLICT, "request_in_flight", detail);
             Err(error.retry_after(Duration::from_secs(1)))
         }
-        Begun::Mismatch => {
+        ClaimOutcome::PayloadMismatch => {
             let detail = "this Idempotency-Key was used with another body";
             Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail))
         }

@@ -11,7 +11,6 @@ mod idempotency;
 pub mod local_limits;
 pub mod openapi;
 pub mod page;
-pub mod passwords;
 mod problem;
 mod routes;
 mod serve;

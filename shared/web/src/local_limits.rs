@@ -1,6 +1,6 @@
 //! Rate limits within this process, for when Redis is gone: the same buckets, each process with its own.
 
-use clients::redis::limits::{Bucket, RateLimitDecision};
+use clients::redis::token_bucket::{Bucket, RateLimitDecision};
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use tokio::time::Instant;
@@ -40,7 +40,7 @@ pub fn take(bucket: &Bucket) -> RateLimitDecision {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clients::redis::limits::Limit;
+    use clients::redis::token_bucket::Limit;
     use std::time::Duration;
 
     #[tokio::test(start_paused = true)]

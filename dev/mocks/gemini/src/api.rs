@@ -141,7 +141,7 @@ async fn perform(
             error_response(GeminiError::of_status(status, model, method.name()), format)
         }
         ScriptStep::RateLimited { retry_delay, per_day, details, array } => {
-            let mut error = if details {
+            let mut error = if details.unwrap_or(true) {
                 GeminiError::quota(model, per_day, retry_delay.as_deref())
             } else {
                 GeminiError::quota_without_details()
@@ -149,8 +149,12 @@ async fn perform(
             error.in_array = array;
             error_response(error, format)
         }
-        ScriptStep::BlockedPrompt { reason } => respond(&[envelope.blocked_prompt(&reason)], format),
-        ScriptStep::BlockedAnswer { reason } => respond(&[envelope.blocked_answer(&reason)], format),
+        ScriptStep::BlockedPrompt { reason } => {
+            respond(&[envelope.blocked_prompt(reason.as_deref().unwrap_or("PROHIBITED_CONTENT"))], format)
+        }
+        ScriptStep::BlockedAnswer { reason } => {
+            respond(&[envelope.blocked_answer(reason.as_deref().unwrap_or("SAFETY"))], format)
+        }
         ScriptStep::Cut {} => respond_in_halves(&answer(envelope, None, None), format, CUT_DELAY, false),
         ScriptStep::Slow { delay } => respond_in_halves(&answer(envelope, None, None), format, delay, true),
         ScriptStep::Garbage {} => {

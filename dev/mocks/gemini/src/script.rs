@@ -50,18 +50,15 @@ pub(super) enum ScriptStep {
         retry_delay: Option<String>,
         #[serde(default)]
         per_day: bool,
-        #[serde(default = "yes")]
-        details: bool,
+        details: Option<bool>,
         #[serde(default)]
         array: bool,
     },
     BlockedPrompt {
-        #[serde(default = "prohibited_content")]
-        reason: String,
+        reason: Option<String>,
     },
     BlockedAnswer {
-        #[serde(default = "safety")]
-        reason: String,
+        reason: Option<String>,
     },
     Cut {},
     Slow {
@@ -69,18 +66,6 @@ pub(super) enum ScriptStep {
         delay: Duration,
     },
     Garbage {},
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn prohibited_content() -> String {
-    "PROHIBITED_CONTENT".to_owned()
-}
-
-fn safety() -> String {
-    "SAFETY".to_owned()
 }
 
 fn error_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusCode, D::Error> {

@@ -44,7 +44,7 @@ pub(super) struct StoredResponse {
 /// Objects of one type, newest last.
 type Objects = Vec<Value>;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Account {
     pub(super) base_url: String,
     pub(super) customers: Objects,
@@ -73,29 +73,13 @@ pub(super) struct Account {
 
 impl Account {
     pub(super) fn new(base_url: &str) -> Self {
-        Self {
-            base_url: base_url.to_owned(),
-            products: vec![objects::product(now())],
-            prices: vec![objects::price(now())],
-            customers: Vec::new(),
-            sessions: Vec::new(),
-            subscriptions: Vec::new(),
-            invoices: Vec::new(),
-            portal_sessions: Vec::new(),
-            events: Vec::new(),
-            cards: HashMap::new(),
-            subscription_metadata: HashMap::new(),
-            stored_responses: HashMap::new(),
-            faults: VecDeque::new(),
-            calls: BTreeMap::new(),
-            sent: 0,
-            hold: false,
-        }
+        let (products, prices) = (vec![objects::product(now())], vec![objects::price(now())]);
+        Self { base_url: base_url.to_owned(), products, prices, ..Self::default() }
     }
 
-    /// The object `id` of the type that the path calls `kind`.
-    pub(super) fn find(&self, kind: &str, id: &str) -> Result<&Value, StripeError> {
-        let (name, objects) = match kind {
+    /// The type's name and the objects of a `kind`, as a path calls it.
+    fn objects(&self, kind: &str) -> (&'static str, &[Value]) {
+        match kind {
             "customers" => ("customer", &self.customers),
             "products" => ("product", &self.products),
             "prices" => ("price", &self.prices),
@@ -103,18 +87,18 @@ impl Account {
             "subscriptions" => ("subscription", &self.subscriptions),
             "invoices" => ("invoice", &self.invoices),
             _ => ("event", &self.events),
-        };
+        }
+    }
+
+    pub(super) fn find(&self, kind: &str, id: &str) -> Result<&Value, StripeError> {
+        let (name, objects) = self.objects(kind);
         by_id(objects, id).ok_or_else(|| StripeError::missing(404, name, "id", id))
     }
 
     /// A page of objects, newest first.
     pub(super) fn list(&self, kind: &str, filter: &List) -> Result<Value, StripeError> {
-        let (objects, url) = match kind {
-            "sessions" => (&self.sessions, "/v1/checkout/sessions"),
-            "subscriptions" => (&self.subscriptions, "/v1/subscriptions"),
-            "invoices" => (&self.invoices, "/v1/invoices"),
-            _ => (&self.events, "/v1/events"),
-        };
+        let (_, objects) = self.objects(kind);
+        let url = format!("/v1/{}{kind}", if kind == "sessions" { "checkout/" } else { "" });
         if let Some(customer) = &filter.customer {
             self.check_customer(customer)?;
         }

@@ -7,7 +7,7 @@ use reqwest::Client;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 use sha2::Sha256;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::sign as sign_now;
 
@@ -26,13 +26,6 @@ pub struct Endpoint {
     pub url: String,
     /// The secret that signs them.
     pub secret: String,
-}
-
-/// A delivery attempt.
-pub(super) struct Delivery {
-    /// The status of the response; 0 without one.
-    pub(super) status: u16,
-    pub(super) duration: Duration,
 }
 
 /// The header `Stripe-Signature` for `payload`, signed with `secret` at `seconds` since 1970.
@@ -68,8 +61,8 @@ pub(super) async fn deliver_with_retries(http: Client, endpoint: Endpoint, event
     let mut delay = BASE_DELAY;
     for _ in 0..MAX_ATTEMPTS {
         let signature = sign_now(&payload, &endpoint.secret);
-        let delivery = deliver_once(&http, &endpoint.url, Some(&signature), payload.clone()).await;
-        if (200..300).contains(&delivery.status) {
+        let status = deliver_once(&http, &endpoint.url, Some(&signature), payload.clone()).await;
+        if (200..300).contains(&status) {
             return;
         }
         sleep(delay).await;
@@ -78,18 +71,12 @@ pub(super) async fn deliver_with_retries(http: Client, endpoint: Endpoint, event
     eprintln!("{} was not delivered in {MAX_ATTEMPTS} attempts", event["id"]);
 }
 
-pub(super) async fn deliver_once(
-    http: &Client,
-    url: &str,
-    signature: Option<&str>,
-    payload: String,
-) -> Delivery {
-    let begun = Instant::now();
+/// Sends an event once. Returns the status of the response, or 0 without one.
+pub(super) async fn deliver_once(http: &Client, url: &str, signature: Option<&str>, payload: String) -> u16 {
     let request = http.post(url).timeout(TIMEOUT);
     let mut request = request.header(CONTENT_TYPE, "application/json; charset=utf-8");
     if let Some(signature) = signature {
         request = request.header("stripe-signature", signature);
     }
-    let response = request.body(payload).send().await;
-    Delivery { status: response.map_or(0, |response| response.status().as_u16()), duration: begun.elapsed() }
+    request.body(payload).send().await.map_or(0, |response| response.status().as_u16())
 }

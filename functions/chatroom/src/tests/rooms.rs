@@ -53,11 +53,11 @@ async fn a_page_read_before_a_write_does_not_enter_the_cache_after_it() {
     let owner = app.person().await.id;
     let redis = &app.app.redis;
     let lookup = redis.find_chatroom_list(owner).await.unwrap();
-    redis.drop_chatroom_list(owner).await.unwrap();
-    redis.keep_chatroom_list(owner, "stale", &lookup.mark, app.app.config.cache_ttl).await.unwrap();
+    redis.invalidate_chatroom_list(owner).await.unwrap();
+    redis.cache_chatroom_list(owner, "stale", &lookup.version, app.app.config.cache_ttl).await.unwrap();
     let lookup = redis.find_chatroom_list(owner).await.unwrap();
     assert_eq!(lookup.page, None);
-    redis.keep_chatroom_list(owner, "fresh", &lookup.mark, app.app.config.cache_ttl).await.unwrap();
+    redis.cache_chatroom_list(owner, "fresh", &lookup.version, app.app.config.cache_ttl).await.unwrap();
     assert_eq!(redis.find_chatroom_list(owner).await.unwrap().page.as_deref(), Some("fresh"));
 }
 

@@ -105,7 +105,7 @@ async fn the_failed_are_listed_page_by_page_the_latest_first_without_their_text(
 async fn a_job_shows_what_its_last_attempt_came_to_for_a_day() {
     let (app, admin) = start().await;
     let id = failed(&app, 1).await.remove(0);
-    app.app.record_jobs(&[record(&app, &id, ProcessingStatus::Failed)]).await;
+    services::jobs::record(&app.app, &[record(&app, &id, ProcessingStatus::Failed)]).await;
     let path = format!("/api/queue/jobs/{id}");
     let job = app.request("GET", &path).by(&admin).send().await.expect(200).body["job"].clone();
     assert_eq!((&job["processing_status"], &job["error_code"]), (&json!("failed"), &json!("timeout")));
@@ -200,12 +200,12 @@ async fn anybody_sees_how_many_messages_are_in_which_state() {
     assert_eq!((counts.waiting, counts.active, counts.delayed), (1, 1, 1));
 
     let table = app.app.table().unwrap();
-    let before = table.totals(app.app.clock.now()).await.unwrap();
+    let before = table.job_totals(app.app.clock.now()).await.unwrap();
     for (id, status) in [(&ids[0], ProcessingStatus::Completed), (&ids[1], ProcessingStatus::Failed)] {
-        table.record(&[record(&app, id, status)]).await.unwrap();
+        table.save_jobs(&[record(&app, id, status)]).await.unwrap();
     }
-    table.record(&[record(&app, &ids[0], ProcessingStatus::Pending)]).await.unwrap();
-    let after = table.totals(app.app.clock.now()).await.unwrap();
+    table.save_jobs(&[record(&app, &ids[0], ProcessingStatus::Pending)]).await.unwrap();
+    let after = table.job_totals(app.app.clock.now()).await.unwrap();
     // Other tests count too.
     assert!(after.completed > before.completed && after.failed > before.failed, "{before:?} {after:?}");
 

@@ -107,7 +107,7 @@ async fn scripted_failure_maps_to_its_error_code() {
     for (step, code, is_transient, delay_ms) in table {
         mock.script(&step).await;
         let error = mock.generate(&prompt("hi")).await.unwrap_err();
-        assert_eq!((error.error_code(), error.is_passing()), (code, is_transient), "{step}: {error}");
+        assert_eq!((error.error_code(), error.is_transient()), (code, is_transient), "{step}: {error}");
         assert_eq!(error.retry_delay(), delay_ms.map(Duration::from_millis), "{step}: {error}");
     }
     assert!(mock.generate(&prompt("hi")).await.is_ok());
@@ -118,7 +118,7 @@ async fn cut_connection_is_not_an_invalid_response() {
     let mock = Mock::start().await;
     mock.script(&json!({"kind": "cut"})).await;
     let error = mock.generate(&prompt("hi")).await.unwrap_err();
-    assert!(matches!(error, GenerateError::Cut { .. }), "{error}");
+    assert!(matches!(error, GenerateError::ConnectionLost { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn slow_response_times_out() {
         mock.script(&json!({"kind": kind, "delay_ms": 60_000})).await;
         let error = mock.generate_within(Duration::from_millis(300), "key", &prompt("hi")).await.unwrap_err();
         assert_eq!(error, GenerateError::Timeout);
-        assert_eq!((error.error_code(), error.is_passing()), (ErrorCode::Timeout, true));
+        assert_eq!((error.error_code(), error.is_transient()), (ErrorCode::Timeout, true));
     }
     let log = mock.calls().await;
     assert_eq!((&log["calls"][0]["step"], &log["calls"][0]["status"]), (&json!("answer"), &Value::Null));
@@ -150,10 +150,10 @@ async fn wrong_key_and_unknown_model_are_distinguished() {
     let rejected =
         mock.generate_within(Duration::from_secs(20), "invalid-key", &prompt("hi")).await.unwrap_err();
     let reason = "API_KEY_INVALID".to_owned();
-    assert_eq!(rejected, GenerateError::KeyRefused { status: 400, reason });
+    assert_eq!(rejected, GenerateError::KeyRejected { status: 400, reason });
     let unknown = Prompt { model: "gemini-1.5-pro".to_owned(), ..prompt("hi") };
     let model = "gemini-1.5-pro".to_owned();
-    assert_eq!(mock.generate(&unknown).await, Err(GenerateError::ModelAbsent { model }));
+    assert_eq!(mock.generate(&unknown).await, Err(GenerateError::ModelNotFound { model }));
     let no_turns = Prompt { turns: Vec::new(), ..prompt("hi") };
     assert_eq!(mock.generate(&no_turns).await.unwrap_err().error_code(), ErrorCode::InvalidRequest);
 }

@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use domain::UserId;
 use domain::subscription::SubscriptionStatus;
-use domain::webhook_signature::{SignatureError, verify};
 use mock_stripe::{Forgery, MockStripe, PRICE, payload, sign};
 use serde_json::{Value, json};
 use stripe_billing::BillingPortalSession;
 use stripe_shared::{CheckoutSession, Customer, Invoice, Price, Product, Subscription};
 use uuid::Uuid;
 
+use super::super::webhook_signature::{SignatureError, verify};
 use super::super::{self as stripe, BillingAddress, NewCheckout, Stripe, StripeConfig};
 
 const GOOD: &str = "4242 4242 4242 4242";
@@ -228,18 +228,18 @@ async fn faults_are_transient_or_permanent() {
             )
             .await;
         let outcome = price().await;
-        assert_eq!(outcome.unwrap_err().is_passing(), is_transient, "{status}");
+        assert_eq!(outcome.unwrap_err().is_transient(), is_transient, "{status}");
         fixture.control("faults", json!([])).await;
     }
     fixture.control("faults", json!([{ "fault": "status", "status": 503 }])).await;
     assert_eq!(price().await.unwrap().currency, "usd");
     fixture.control("faults", json!([{ "fault": "garbage" }])).await;
-    assert!(!price().await.unwrap_err().is_passing());
+    assert!(!price().await.unwrap_err().is_transient());
     let missing = fixture.stripe.list_subscriptions("cus_none").await.unwrap_err();
-    assert!(missing.is_missing_customer() && !missing.is_passing(), "{missing}");
+    assert!(missing.is_missing_customer() && !missing.is_transient(), "{missing}");
     let config = StripeConfig { base_url: fixture.url.clone(), secret_key: "a wrong key".to_owned().into() };
     let refused = Stripe::new(&config).unwrap().find_price(PRICE).await.unwrap_err();
-    assert!(!refused.is_passing() && !refused.to_string().contains("a wrong key"), "{refused}");
+    assert!(!refused.is_transient() && !refused.to_string().contains("a wrong key"), "{refused}");
 }
 
 #[tokio::test]
