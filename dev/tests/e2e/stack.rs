@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use dev::home::Home;
-use dev::state::State;
 use reqwest::Client;
 use serde_json::{Value, json};
+use stack::home::Home;
+use stack::state::State;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio_postgres::NoTls;
 
@@ -17,6 +17,8 @@ pub struct Stack {
     pub base_url: String,
     gemini_url: String,
     stripe_url: String,
+    /// `cargo dev` itself.
+    program: String,
     home: String,
 }
 
@@ -29,6 +31,7 @@ pub fn stack() -> &'static Stack {
         base_url: variable("E2E_BASE_URL"),
         gemini_url: variable("E2E_GEMINI_URL"),
         stripe_url: variable("E2E_STRIPE_URL"),
+        program: variable("E2E_PROGRAM"),
         home: variable("E2E_HOME"),
     })
 }
@@ -51,12 +54,12 @@ impl Stack {
 
     /// Lets the caller alone stop and start the worker for as long as the answer lives.
     pub async fn worker(&self) -> Worker {
-        Worker { home: self.home.clone(), _alone: WORKER.write().await }
+        Worker { program: self.program.clone(), home: self.home.clone(), _alone: WORKER.write().await }
     }
 
     /// Runs `cargo dev` with `args` on this stack.
     pub fn dev(&self, args: &[&str]) {
-        let output = Command::new(env!("CARGO_BIN_EXE_dev")).args(["--home", &self.home]).args(args).output();
+        let output = Command::new(&self.program).args(["--home", &self.home]).args(args).output();
         let output = output.unwrap();
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -73,7 +76,7 @@ impl Stack {
     pub async fn stripe(&self, method: &str, path: &str, body: &Value) -> Value {
         let request = Self::client()
             .request(method.parse().unwrap(), format!("{}{path}", self.stripe_url))
-            .bearer_auth(dev::services::stripe::KEY);
+            .bearer_auth(stack::services::stripe::KEY);
         let request = if body.is_null() { request } else { request.json(body) };
         let answer = request.send().await.unwrap();
         assert!(answer.status().is_success(), "{method} {path}: {}", answer.text().await.unwrap());
@@ -99,6 +102,7 @@ impl Stack {
 
 /// The worker, to be stopped and started. It runs again when this is dropped.
 pub struct Worker {
+    program: String,
     home: String,
     _alone: RwLockWriteGuard<'static, ()>,
 }
@@ -113,8 +117,7 @@ impl Worker {
     }
 
     fn tell(&self, what: &str) {
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_dev")).args(["--home", &self.home, what, "worker"]).output();
+        let output = Command::new(&self.program).args(["--home", &self.home, what, "worker"]).output();
         let output = output.unwrap();
         assert!(output.status.success(), "{what} worker: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -123,8 +126,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         // The next test wants it, even if this one has failed.
-        let again =
-            Command::new(env!("CARGO_BIN_EXE_dev")).args(["--home", &self.home, "start", "worker"]).output();
+        let again = Command::new(&self.program).args(["--home", &self.home, "start", "worker"]).output();
         drop(again);
     }
 }

@@ -1,5 +1,6 @@
-//! Requests and responses at the wire. `dev/src/stripe/tests.rs` tests the client against the mock
-//! Stripe.
+//! Requests and responses on the wire. `mock_server.rs` tests the effects against the mock Stripe.
+
+mod mock_server;
 
 use domain::subscription::SubscriptionStatus;
 use serde_json::{Value, json};

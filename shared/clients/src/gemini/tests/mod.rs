@@ -2,6 +2,7 @@
 
 mod answers;
 mod errors;
+mod mock_server;
 mod network;
 
 use std::time::Duration;

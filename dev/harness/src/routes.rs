@@ -1,0 +1,69 @@
+//! The routes, as the OpenAPI document has them, and what is sent to them in `events/`.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::api::Request;
+
+/// A route.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path, with its parameters in braces.
+    pub path: String,
+    /// Whether only operators are let in.
+    pub for_operators: bool,
+    /// What a client sends.
+    pub body: Option<Value>,
+}
+
+impl Route {
+    /// A request to it, with `id` where it wants one.
+    #[must_use]
+    pub fn request(&self, id: &str) -> Request {
+        let request = Request::new(self.method, self.path.replace("{id}", id));
+        match &self.body {
+            Some(body) => request.json(body),
+            None => request,
+        }
+    }
+}
+
+/// All of them, by the checkout in `root`.
+pub fn read(root: &Path) -> Result<Vec<Route>> {
+    let document: Value = read_json(&root.join("docs/openapi.json"))?;
+    let events = fs::read_dir(root.join("events")).context("reading events/")?;
+    let events: Vec<Value> = events.flatten().map(|entry| read_json(&entry.path())).collect::<Result<_>>()?;
+    let mut routes = Vec::new();
+    for (path, item) in document["paths"].as_object().into_iter().flatten() {
+        for (name, method) in
+            [("get", "GET"), ("put", "PUT"), ("post", "POST"), ("patch", "PATCH"), ("delete", "DELETE")]
+        {
+            let operation = &item[name];
+            if operation.is_null() {
+                continue;
+            }
+            let has_body = !operation["requestBody"].is_null();
+            let body = events.iter().filter(|_| has_body).find(|event| fits(event, method, path));
+            let body = body.and_then(|event| serde_json::from_str(event["body"].as_str()?).ok());
+            anyhow::ensure!(body.is_some() == has_body, "events/ has no body for {method} {path}");
+            let for_operators = !operation["responses"]["403"].is_null();
+            routes.push(Route { method, path: path.clone(), for_operators, body });
+        }
+    }
+    Ok(routes)
+}
+
+fn fits(event: &Value, method: &str, path: &str) -> bool {
+    let wanted = path.replace("{id}", "018f0000-0000-7000-8000-000000000001");
+    event["requestContext"]["http"]["method"] == method && event["rawPath"] == wanted.as_str()
+}
+
+fn read_json(path: &Path) -> Result<Value> {
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))
+}

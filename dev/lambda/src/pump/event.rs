@@ -1,0 +1,58 @@
+//! A message as Lambda passes it on.
+//!
+//! Source: the SQS event of the Lambda developer guide, and `aws_lambda_events::sqs::SqsMessage`.
+
+use serde_json::{Map, Value, json};
+
+/// The record of a message that `ReceiveMessage` answered.
+#[must_use]
+pub fn record(message: &Value, queue_url: &str, region: &str) -> Value {
+    let mut path = queue_url.rsplit('/');
+    let (queue, account) = (path.next().unwrap_or_default(), path.next().unwrap_or_default());
+    json!({
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "md5OfBody": message["MD5OfBody"],
+        "attributes": message.get("Attributes").cloned().unwrap_or_else(|| json!({})),
+        "messageAttributes": attributes(&message["MessageAttributes"]),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": format!("arn:aws:sqs:{region}:{account}:{queue}"),
+        "awsRegion": region,
+    })
+}
+
+/// The attributes that the sender gave, whose fields Lambda spells with a small letter.
+fn attributes(given: &Value) -> Value {
+    let attribute = |(name, value): (&String, &Value)| {
+        let mut fields = Map::new();
+        for (field, value) in value.as_object().into_iter().flatten() {
+            let mut letters = field.chars();
+            let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+            fields.insert(first.into_iter().chain(letters).collect(), value.clone());
+        }
+        fields.entry("stringListValues").or_insert_with(|| json!([]));
+        fields.entry("binaryListValues").or_insert_with(|| json!([]));
+        (name.clone(), Value::Object(fields))
+    };
+    Value::Object(given.as_object().into_iter().flatten().map(attribute).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_what_lambda_would_pass_on() {
+        let message = json!({
+            "MessageId": "m", "ReceiptHandle": "r", "Body": "b", "MD5OfBody": "5",
+            "Attributes": {"ApproximateReceiveCount": "2", "MessageGroupId": "room"},
+            "MessageAttributes": {"trace": {"StringValue": "t", "DataType": "String"}},
+        });
+        let record = record(&message, "http://127.0.0.1:1/000000000000/local-messages.fifo", "eu-central-1");
+        assert_eq!(record["eventSourceARN"], "arn:aws:sqs:eu-central-1:000000000000:local-messages.fifo");
+        assert_eq!(record["attributes"]["ApproximateReceiveCount"], "2");
+        assert_eq!(record["messageAttributes"]["trace"]["stringValue"], "t");
+        assert_eq!(record["messageAttributes"]["trace"]["dataType"], "String");
+    }
+}

@@ -1,0 +1,134 @@
+//! The log of calls to Gemini's API.
+
+use std::collections::{HashMap, VecDeque};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use super::request::{Method, ModelRequest};
+
+/// The number of calls that are logged in full; all calls are counted.
+const MAX_CALLS: usize = 1_000;
+
+/// The length to which a logged text is cut, in characters.
+const MAX_TEXT: usize = 2_000;
+
+/// One call to the vendor's API.
+#[derive(Debug, Serialize)]
+struct Call {
+    #[serde(skip)]
+    id: u64,
+    /// Counts from 1 since the log was cleared.
+    number: u64,
+    /// The time of the call, RFC 3339 in UTC.
+    at: String,
+    method: &'static str,
+    model: String,
+    /// The number of turns in the conversation.
+    turns: usize,
+    last_user_text: String,
+    system_instruction: Option<String>,
+    /// The kind of the scripted step, if a script applied.
+    step: Option<&'static str>,
+    /// The status of the response; `None` before it, and if the caller disconnected before it.
+    status: Option<u16>,
+}
+
+/// The calls since the log was cleared.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct CallLog {
+    count: u64,
+    calls: VecDeque<Call>,
+    /// The times of the calls with each last user text.
+    #[serde(skip)]
+    times: HashMap<String, Vec<DateTime<Utc>>>,
+    /// The id of the latest call. It survives clearing, so that an id never names two calls.
+    #[serde(skip)]
+    last_id: u64,
+}
+
+impl CallLog {
+    /// Logs the start of a call and returns the call's id.
+    pub(super) fn begin(
+        &mut self,
+        now: DateTime<Utc>,
+        method: Method,
+        model: &str,
+        request: &ModelRequest,
+        step: Option<&'static str>,
+    ) -> u64 {
+        self.count += 1;
+        self.last_id += 1;
+        self.times.entry(request.last_user_text().to_owned()).or_default().push(now);
+        if self.calls.len() >= MAX_CALLS {
+            self.calls.pop_front();
+        }
+        self.calls.push_back(Call {
+            id: self.last_id,
+            number: self.count,
+            at: now.to_rfc3339_opts(SecondsFormat::Millis, true),
+            method: method.name(),
+            model: cut(model),
+            turns: request.turns.len(),
+            last_user_text: cut(request.last_user_text()),
+            system_instruction: request.system_instruction.as_deref().map(cut),
+            step,
+            status: None,
+        });
+        self.last_id
+    }
+
+    /// Logs the status of a call's response.
+    pub(super) fn finish(&mut self, id: u64, status: u16) {
+        if let Some(call) = self.calls.iter_mut().rev().find(|call| call.id == id) {
+            call.status = Some(status);
+        }
+    }
+
+    /// The times of the calls whose last user text is `text`.
+    pub(super) fn times_of(&self, text: &str) -> &[DateTime<Utc>] {
+        self.times.get(text).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self { last_id: self.last_id, ..Self::default() };
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_TEXT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begin(log: &mut CallLog, model: &str) -> u64 {
+        log.begin(DateTime::UNIX_EPOCH, Method::Generate, model, &ModelRequest::default(), None)
+    }
+
+    #[test]
+    fn log_is_bounded_and_the_count_is_not() {
+        let mut log = CallLog::default();
+        for _ in 0..MAX_CALLS + 5 {
+            let id = begin(&mut log, &"m".repeat(MAX_TEXT + 1));
+            log.finish(id, 200);
+        }
+        assert_eq!((log.count, log.calls.len()), (1_005, MAX_CALLS));
+        assert_eq!((log.calls[0].number, log.calls[0].model.len()), (6, MAX_TEXT));
+    }
+
+    #[test]
+    fn response_to_a_cleared_call_is_not_logged() {
+        let mut log = CallLog::default();
+        let cleared = begin(&mut log, "m");
+        log.clear();
+        begin(&mut log, "m");
+        log.finish(cleared, 200);
+        assert_eq!((log.count, log.calls[0].status), (1, None));
+    }
+}

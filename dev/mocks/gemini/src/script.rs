@@ -1,0 +1,252 @@
+//! Scripted responses, set by `POST /_control/script`.
+//!
+//! ```json
+//! {"match": "storm", "steps": [{"kind": "error", "status": 503}, {"kind": "answer", "text": "calm"}], "repeat": 2}
+//! ```
+//! Each valid call of `generateContent` or `streamGenerateContent` takes the next step of the first
+//! script whose `match` occurs in the last user text; a script without `match` applies to every
+//! call. A script ends after `repeat` rounds (default 1), or never with `"forever": true`. A call
+//! without a script gets a normal answer.
+//!
+//! | kind | fields, optional unless marked required | response |
+//! |---|---|---|
+//! | `answer` | `text`, `delay_ms`, `finish_reason` | an answer, after the delay |
+//! | `error` | `status` (required): 400, 403, 404, 500, 503 or 504 | this error in Google's words |
+//! | `rate_limited` | `retry_delay` ("2s"), `per_day`, `details` (true), `array` | a 429; `RetryInfo` only with `retry_delay`, a message alone with `"details": false` |
+//! | `blocked_prompt` | `reason` (`PROHIBITED_CONTENT`) | a 200 without candidates |
+//! | `blocked_answer` | `reason` (`SAFETY`) | a candidate without content |
+//! | `cut` | | half of an answer, then the connection is closed |
+//! | `slow` | `delay_ms` (required) | half of an answer, the rest after the delay |
+//! | `garbage` | | a 200 that is not JSON |
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use super::control::{FieldError, millis, read};
+
+/// The statuses that an `error` step can have.
+const ERROR_STATUSES: [u16; 6] = [400, 403, 404, 500, 503, 504];
+
+/// The response to one call.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum ScriptStep {
+    Answer {
+        text: Option<String>,
+        #[serde(rename = "delay_ms", default, deserialize_with = "millis")]
+        delay: Duration,
+        finish_reason: Option<String>,
+    },
+    Error {
+        #[serde(deserialize_with = "error_status")]
+        status: StatusCode,
+    },
+    RateLimited {
+        #[serde(default, deserialize_with = "protobuf_duration")]
+        retry_delay: Option<String>,
+        #[serde(default)]
+        per_day: bool,
+        details: Option<bool>,
+        #[serde(default)]
+        array: bool,
+    },
+    BlockedPrompt {
+        reason: Option<String>,
+    },
+    BlockedAnswer {
+        reason: Option<String>,
+    },
+    Cut {},
+    Slow {
+        #[serde(rename = "delay_ms", deserialize_with = "millis")]
+        delay: Duration,
+    },
+    Garbage {},
+}
+
+fn error_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusCode, D::Error> {
+    let status = u16::deserialize(deserializer)?;
+    let status = Some(status).filter(|status| ERROR_STATUSES.contains(status));
+    status
+        .and_then(|status| StatusCode::from_u16(status).ok())
+        .ok_or_else(|| D::Error::custom(format!("must be one of {ERROR_STATUSES:?}")))
+}
+
+/// A duration as protobuf writes it, such as `2s` or `1.5s`.
+fn protobuf_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    let seconds =
+        |text: &str| text.strip_suffix('s')?.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0);
+    match text {
+        Some(text) if seconds(&text).is_none() => {
+            Err(D::Error::custom("must be seconds such as \"2s\" or \"1.5s\""))
+        }
+        text => Ok(text),
+    }
+}
+
+impl ScriptStep {
+    /// The step of a call without a script.
+    pub(super) const PLAIN: Self = Self::Answer { text: None, delay: Duration::ZERO, finish_reason: None };
+
+    /// The name of the kind, as in a script.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Answer { .. } => "answer",
+            Self::Error { .. } => "error",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::BlockedPrompt { .. } => "blocked_prompt",
+            Self::BlockedAnswer { .. } => "blocked_answer",
+            Self::Cut {} => "cut",
+            Self::Slow { .. } => "slow",
+            Self::Garbage {} => "garbage",
+        }
+    }
+
+    fn read(mut step: Value, path: &str) -> Result<Self, FieldError> {
+        let Some(fields) = step.as_object_mut() else {
+            return Err(FieldError::new(path, "must be an object"));
+        };
+        let Some(Value::String(kind)) = fields.remove("kind") else {
+            return Err(FieldError::new(&format!("{path}.kind"), "must be a string"));
+        };
+        // serde keeps the path of an invalid field in an externally tagged enum only.
+        read(json!({ kind: step }), path)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScriptBody {
+    #[serde(rename = "match")]
+    matching: Option<String>,
+    steps: Vec<Value>,
+    repeat: Option<u64>,
+    #[serde(default)]
+    forever: bool,
+}
+
+/// A sequence of steps for the calls that it matches.
+#[derive(Debug)]
+pub(super) struct Script {
+    matching: Option<String>,
+    steps: Vec<ScriptStep>,
+    next: usize,
+    /// `None`: without end.
+    rounds_left: Option<u64>,
+}
+
+impl Script {
+    pub(super) fn read(value: Value) -> Result<Self, FieldError> {
+        let ScriptBody { matching, steps, repeat, forever } = read(value, "")?;
+        if steps.is_empty() {
+            return Err(FieldError::new("steps", "must have at least one step"));
+        }
+        let rounds_left = match (repeat, forever) {
+            (Some(0), _) => return Err(FieldError::new("repeat", "must be at least 1")),
+            (Some(_), true) => return Err(FieldError::new("repeat", "excludes forever")),
+            (None, true) => None,
+            (repeat, false) => Some(repeat.unwrap_or(1)),
+        };
+        let step = |(index, step)| ScriptStep::read(step, &format!("steps[{index}]"));
+        let steps = steps.into_iter().enumerate().map(step).collect::<Result<_, _>>()?;
+        Ok(Self { matching, steps, next: 0, rounds_left })
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        self.matching.as_ref().is_none_or(|matching| text.contains(matching))
+    }
+
+    fn advance(&mut self) -> Option<ScriptStep> {
+        let step = self.steps.get(self.next).cloned();
+        self.next += 1;
+        if self.next >= self.steps.len() {
+            self.next = 0;
+            self.rounds_left = self.rounds_left.map(|rounds| rounds.saturating_sub(1));
+        }
+        step
+    }
+}
+
+/// The unfinished scripts, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Scripts(Vec<Script>);
+
+impl Scripts {
+    pub(super) fn add(&mut self, script: Script) {
+        self.0.push(script);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Takes the next step for a call with this last user text.
+    pub(super) fn next_step(&mut self, text: &str) -> Option<ScriptStep> {
+        let step = self.0.iter_mut().find(|script| script.matches(text))?.advance();
+        self.0.retain(|script| script.rounds_left != Some(0));
+        step
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn scripts(script: Value) -> Scripts {
+        Scripts(vec![Script::read(script).unwrap()])
+    }
+
+    #[test]
+    fn script_ends_after_its_rounds() {
+        let mut scripts = scripts(json!({"steps": [{"kind": "cut"}, {"kind": "garbage"}], "repeat": 2}));
+        let taken: Vec<_> = (0..5).map(|_| scripts.next_step("x").map(|step| step.kind())).collect();
+        assert_eq!(taken, [Some("cut"), Some("garbage"), Some("cut"), Some("garbage"), None]);
+        assert_eq!(scripts.len(), 0);
+    }
+
+    #[test]
+    fn script_applies_to_matching_calls_only_and_can_repeat_forever() {
+        let mut scripts = scripts(json!({"match": "storm", "steps": [{"kind": "cut"}], "forever": true}));
+        scripts.add(Script::read(json!({"steps": [{"kind": "garbage"}]})).unwrap());
+        assert_eq!(scripts.next_step("calm"), Some(ScriptStep::Garbage {}));
+        assert_eq!(scripts.next_step("calm"), None);
+        for _ in 0..10 {
+            assert_eq!(scripts.next_step("a storm comes"), Some(ScriptStep::Cut {}));
+        }
+    }
+
+    #[test]
+    fn invalid_script_is_refused_with_the_path_of_the_field() {
+        let cases = [
+            (json!([]), ""),
+            (json!({}), "steps"),
+            (json!({"steps": []}), "steps"),
+            (json!({"steps": [{"kind": "cut"}], "repeat": 0}), "repeat"),
+            (json!({"steps": [{"kind": "cut"}], "repeat": 2, "forever": true}), "repeat"),
+            (json!({"steps": [{"kind": "cut"}], "matching": "x"}), "matching"),
+            (json!({"steps": [{"kind": "cut"}, 5]}), "steps[1]"),
+            (json!({"steps": [{}]}), "steps[0].kind"),
+            (json!({"steps": [{"kind": "explode"}]}), "steps[0].kind"),
+            (json!({"steps": [{"kind": "cut", "delay_ms": 5}]}), "steps[0].delay_ms"),
+            (json!({"steps": [{"kind": "slow"}]}), "steps[0].delay_ms"),
+            (json!({"steps": [{"kind": "slow", "delay_ms": 600_001}]}), "steps[0].delay_ms"),
+            (json!({"steps": [{"kind": "error", "status": 418}]}), "steps[0].status"),
+            (json!({"steps": [{"kind": "rate_limited", "retry_delay": "soon"}]}), "steps[0].retry_delay"),
+            (json!({"steps": [{"kind": "rate_limited", "per_day": "yes"}]}), "steps[0].per_day"),
+        ];
+        for (script, field) in cases {
+            assert_eq!(Script::read(script.clone()).unwrap_err().field, field, "{script}");
+        }
+    }
+}

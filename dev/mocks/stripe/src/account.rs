@@ -1,0 +1,221 @@
+//! An account at Stripe and its objects.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::error::StripeError;
+use super::faults::Fault;
+use super::now;
+use super::objects;
+use super::params::{CreateCheckout, CreateCustomer, List, Metadata};
+
+/// A test card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Card {
+    /// `4242 4242 4242 4242`: pays.
+    Good,
+    /// `4000 0000 0000 0002`: is declined.
+    Declined,
+    /// `4000 0000 0000 0341`: pays the first time only.
+    GoodOnce,
+}
+
+impl Card {
+    /// The card with this number. Spaces and hyphens are ignored.
+    pub(super) fn from_number(number: &str) -> Option<Self> {
+        match number.chars().filter(|one| !one.is_whitespace() && *one != '-').collect::<String>().as_str() {
+            "4242424242424242" => Some(Self::Good),
+            "4000000000000002" => Some(Self::Declined),
+            "4000000000000341" => Some(Self::GoodOnce),
+            _ => None,
+        }
+    }
+}
+
+/// The stored response of an idempotency key.
+#[derive(Debug, Clone)]
+pub(super) struct StoredResponse {
+    pub(super) request_fingerprint: String,
+    pub(super) response: Result<Value, StripeError>,
+}
+
+/// Objects of one type, newest last.
+type Objects = Vec<Value>;
+
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Account {
+    pub(super) base_url: String,
+    pub(super) customers: Objects,
+    products: Objects,
+    prices: Objects,
+    pub(super) sessions: Objects,
+    pub(super) subscriptions: Objects,
+    pub(super) invoices: Objects,
+    pub(super) portal_sessions: Objects,
+    pub(super) events: Objects,
+    /// The card of each customer.
+    pub(super) cards: HashMap<String, Card>,
+    /// The metadata for the subscription of each checkout session.
+    pub(super) subscription_metadata: HashMap<String, Metadata>,
+    #[serde(skip)]
+    pub(super) stored_responses: HashMap<String, StoredResponse>,
+    #[serde(skip)]
+    pub(super) faults: VecDeque<Fault>,
+    #[serde(skip)]
+    pub(super) calls: BTreeMap<String, u64>,
+    /// The number of events that were sent, or created while the account had no endpoint.
+    sent: usize,
+    /// Whether automatic delivery is stopped.
+    pub(super) hold: bool,
+}
+
+impl Account {
+    pub(super) fn new(base_url: &str) -> Self {
+        let (products, prices) = (vec![objects::product(now())], vec![objects::price(now())]);
+        Self { base_url: base_url.to_owned(), products, prices, ..Self::default() }
+    }
+
+    /// The type's name and the objects of a `kind`, as a path calls it.
+    fn objects(&self, kind: &str) -> (&'static str, &[Value]) {
+        match kind {
+            "customers" => ("customer", &self.customers),
+            "products" => ("product", &self.products),
+            "prices" => ("price", &self.prices),
+            "sessions" => ("checkout.session", &self.sessions),
+            "subscriptions" => ("subscription", &self.subscriptions),
+            "invoices" => ("invoice", &self.invoices),
+            _ => ("event", &self.events),
+        }
+    }
+
+    pub(super) fn find(&self, kind: &str, id: &str) -> Result<&Value, StripeError> {
+        let (name, objects) = self.objects(kind);
+        by_id(objects, id).ok_or_else(|| StripeError::missing(404, name, "id", id))
+    }
+
+    /// A page of objects, newest first.
+    pub(super) fn list(&self, kind: &str, filter: &List) -> Result<Value, StripeError> {
+        let (_, objects) = self.objects(kind);
+        let url = format!("/v1/{}{kind}", if kind == "sessions" { "checkout/" } else { "" });
+        if let Some(customer) = &filter.customer {
+            self.check_customer(customer)?;
+        }
+        // By default, ended subscriptions are not listed.
+        let default = if kind == "subscriptions" { "not ended" } else { "all" };
+        let status = filter.status.as_deref().unwrap_or(default);
+        let is_match = |one: &&Value| {
+            let has = |field: &str, value: &Option<String>| {
+                value.as_ref().is_none_or(|value| one[field] == value.as_str())
+            };
+            let is_status = match status {
+                "all" => true,
+                "not ended" => one["status"] != "canceled" && one["status"] != "incomplete_expired",
+                status => one["status"] == status,
+            };
+            has("customer", &filter.customer) && has("subscription", &filter.subscription) && is_status
+        };
+        let after = filter.starting_after.as_deref();
+        let rest = objects.iter().rev().skip_while(|one| after.is_some_and(|after| one["id"] != after));
+        let mut found = rest.skip(usize::from(after.is_some())).filter(is_match).cloned();
+        let limit = filter.limit.unwrap_or(10);
+        if !(1..=100).contains(&limit) {
+            return Err(StripeError::invalid("limit", "limit must be between 1 and 100"));
+        }
+        let data: Vec<Value> = found.by_ref().take(limit).collect();
+        Ok(json!({ "object": "list", "url": url, "has_more": found.next().is_some(), "data": data }))
+    }
+
+    fn check_customer(&self, id: &str) -> Result<(), StripeError> {
+        let exists = by_id(&self.customers, id).is_some_and(|customer| customer["deleted"] != true);
+        if exists { Ok(()) } else { Err(StripeError::missing(400, "customer", "customer", id)) }
+    }
+
+    pub(super) fn create_customer(&mut self, new: &CreateCustomer) -> Value {
+        let customer = objects::customer(new, now());
+        self.customers.push(customer.clone());
+        self.emit("customer.created", &customer);
+        customer
+    }
+
+    pub(super) fn create_checkout(&mut self, new: &CreateCheckout) -> Result<Value, StripeError> {
+        if new.mode != "subscription" {
+            return Err(StripeError::invalid("mode", "the mock supports subscriptions only"));
+        }
+        self.check_customer(&new.customer)?;
+        let [line] = new.line_items.as_slice() else {
+            return Err(StripeError::invalid("line_items", "the mock supports one line item"));
+        };
+        by_id(&self.prices, &line.price)
+            .ok_or_else(|| StripeError::missing(400, "price", "line_items[0][price]", &line.price))?;
+        if line.quantity != 1 {
+            return Err(StripeError::invalid("line_items[0][quantity]", "the mock supports quantity 1"));
+        }
+        let collects_tax_id = new.tax_id_collection.as_ref().is_some_and(|collection| collection.enabled);
+        if collects_tax_id && new.customer_update.get("name").is_none_or(|update| update != "auto") {
+            let message = "Tax ID collection requires updating business name on the customer. To enable tax ID collection \
+                           for an existing customer, please set `customer_update[name]` to `auto`.";
+            return Err(StripeError::invalid("tax_id_collection", message));
+        }
+        let session = objects::checkout(new, &self.base_url, now());
+        self.subscription_metadata.insert(text(&session, "id"), new.subscription_data.metadata.clone());
+        self.sessions.push(session.clone());
+        Ok(session)
+    }
+
+    pub(super) fn expire_checkout(&mut self, id: &str) -> Result<Value, StripeError> {
+        let session = by_id_mut(&mut self.sessions, "checkout.session", id)?;
+        if session["status"] != "open" {
+            let message = "Only Checkout Sessions with a status in [\"open\"] can be expired.";
+            return Err(StripeError::invalid("", message));
+        }
+        session["status"] = "expired".into();
+        session["url"] = Value::Null;
+        let session = session.clone();
+        self.emit("checkout.session.expired", &session);
+        Ok(session)
+    }
+
+    pub(super) fn create_portal_session(
+        &mut self,
+        customer: &str,
+        return_url: Option<&str>,
+    ) -> Result<Value, StripeError> {
+        self.check_customer(customer)?;
+        let session = objects::portal_session(customer, return_url, &self.base_url, now());
+        self.portal_sessions.push(session.clone());
+        Ok(session)
+    }
+
+    pub(super) fn emit(&mut self, kind: &str, object: &Value) {
+        self.events.push(objects::event(kind, object, now()));
+    }
+
+    /// Takes the events to send now: none while delivery is stopped.
+    pub(super) fn take_unsent_events(&mut self) -> Vec<Value> {
+        if self.hold {
+            return Vec::new();
+        }
+        let unsent = self.events.get(self.sent..).unwrap_or_default().to_vec();
+        self.sent = self.events.len();
+        unsent
+    }
+}
+
+pub(super) fn by_id<'a>(objects: &'a [Value], id: &str) -> Option<&'a Value> {
+    objects.iter().find(|one| one["id"] == id)
+}
+
+pub(super) fn by_id_mut<'a>(
+    objects: &'a mut [Value],
+    name: &str,
+    id: &str,
+) -> Result<&'a mut Value, StripeError> {
+    let found = objects.iter_mut().find(|one| one["id"] == id);
+    found.ok_or_else(|| StripeError::missing(404, name, "id", id))
+}
+
+pub(super) fn text(object: &Value, field: &str) -> String {
+    object[field].as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,124 @@
+//! Tests of reading templates, and of ours.
+
+use super::*;
+use crate::home::checkout;
+
+const SMALL: &str = "
+Parameters:
+  Workers: { Type: Number, Default: 7 }
+  Secret: { Type: String }
+Globals: { Function: { Timeout: 30 } }
+Resources:
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties:
+      QueueName: !Sub ${AWS::StackName}-q.fifo
+      RedrivePolicy: { deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 9 }
+  Topic: { Type: AWS::SNS::Topic }
+  Worker:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: worker } }
+    Properties:
+      Events:
+        Q:
+          Type: SQS
+          Properties: { BatchSize: 4, ScalingConfig: { MaximumConcurrency: !Ref Workers } }
+        Tick: { Type: Schedule, Properties: { Schedule: rate(2 minutes) } }
+";
+
+#[test]
+fn tags_are_written_out_and_other_resources_left_out() {
+    let storage = Template::parse(SMALL).unwrap().storage().unwrap();
+    let queue = &storage["Resources"]["Queue"]["Properties"];
+    assert_eq!(queue["QueueName"], json!({"Fn::Sub": "${AWS::StackName}-q.fifo"}));
+    assert_eq!(queue["RedrivePolicy"]["deadLetterTargetArn"], json!({"Fn::GetAtt": ["Dead", "Arn"]}));
+    assert_eq!(storage["Resources"].as_object().unwrap().len(), 1);
+    assert_eq!(storage["Parameters"]["Secret"]["Default"], "local");
+}
+
+#[test]
+fn the_event_source_follows_parameters_and_globals() {
+    let source = Template::parse(SMALL).unwrap().event_source("worker").unwrap();
+    assert_eq!(source, EventSource { batch_size: 4, concurrency: 7, timeout: Duration::from_secs(30) });
+    assert!(Template::parse(SMALL).unwrap().event_source("auth").is_err());
+}
+
+#[test]
+fn schedules_are_read() {
+    let schedules = Template::parse(SMALL).unwrap().schedules();
+    assert_eq!(schedules, [("worker".to_owned(), Duration::from_mins(2))]);
+}
+
+#[test]
+fn ours_has_what_the_local_stack_needs() {
+    let template = ours();
+    let storage = template.storage().unwrap();
+    for name in ["MessageQueue", "MessageDeadLetterQueue", "Table"] {
+        assert!(storage["Resources"][name].is_object(), "{name} is missing");
+    }
+    let source = template.event_source("worker").unwrap();
+    let visibility =
+        storage["Resources"]["MessageQueue"]["Properties"]["VisibilityTimeout"].as_u64().unwrap();
+    assert!(
+        visibility >= 2 * source.timeout.as_secs(),
+        "a message must not come back while the function that has it may still be running"
+    );
+}
+
+#[test]
+fn cargo_lambda_watch_routes_as_the_template_does() {
+    let manifest = fs::read_to_string(checkout().join("Cargo.toml")).unwrap();
+    let section = manifest.split("[workspace.metadata.lambda.watch.router]").nth(1).unwrap();
+    let lines = section.lines().take_while(|line| !line.starts_with('['));
+    let watched: BTreeMap<String, String> = lines
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(path, binary)| (path.trim_matches('"').to_owned(), binary.trim_matches('"').to_owned()))
+        .collect();
+    let mut deployed: BTreeMap<String, String> = ours()
+        .routes()
+        .into_iter()
+        .map(|(path, binary)| (path.replace("{proxy+}", "{*proxy}"), binary))
+        .collect();
+    // API Gateway's `{proxy+}` takes the path that ends before it too, that of `cargo lambda watch` does not.
+    for (path, binary) in deployed.clone() {
+        if let Some(start) = path.strip_suffix("{*proxy}") {
+            deployed.insert(start.to_owned(), binary);
+        }
+    }
+    assert_eq!(watched, deployed);
+}
+
+#[test]
+fn the_runbook_has_a_section_for_each_alarm() {
+    let runbook = fs::read_to_string(checkout().join("docs/RUNBOOK.md")).unwrap();
+    let headings: String = runbook.lines().filter(|line| line.starts_with("## ")).collect();
+    let template = ours();
+    let alarms = template.resources().filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
+    let names: Vec<&str> =
+        alarms.filter_map(|(_, alarm)| alarm["Properties"]["AlarmName"]["Fn::Sub"].as_str()).collect();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        let name = name.trim_start_matches("${AWS::StackName}-");
+        assert!(headings.contains(name), "docs/RUNBOOK.md has no section for {name}");
+    }
+}
+
+#[test]
+fn deploying_names_every_parameter_with_its_default() {
+    let guide = fs::read_to_string(checkout().join("docs/deploy.md")).unwrap();
+    let template = ours();
+    let parameters = template.document["Parameters"].as_object().unwrap();
+    for (name, parameter) in parameters {
+        let default = match &parameter["Default"] {
+            Value::Null => "(yours)".to_owned(),
+            Value::String(text) if text.is_empty() => "(empty)".to_owned(),
+            Value::String(text) => format!("`{text}`"),
+            other => format!("`{other}`"),
+        };
+        assert!(guide.contains(&format!("| `{name}` | {default} |")), "docs/deploy.md: {name}, {default}");
+    }
+}
+
+fn ours() -> Template {
+    Template::read(&checkout()).unwrap()
+}

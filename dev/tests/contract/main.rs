@@ -1,0 +1,85 @@
+//! What holds for every route, tested over the route table: no route can be added that it does not hold for.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod document;
+mod edge;
+mod input;
+mod isolation;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::Value;
+use stack::home::checkout;
+use testkit::TestApp;
+use web::openapi::DocumentedRoutes;
+use web::{Route, Routes};
+
+/// The functions, by the names of their binaries.
+fn parts() -> Vec<(&'static str, DocumentedRoutes)> {
+    vec![
+        ("auth", auth::documented()),
+        ("user", user::documented()),
+        ("chatroom", chatroom::documented()),
+        ("subscription", subscription::documented()),
+        ("webhook", webhook::documented()),
+        ("queue", queue::documented()),
+        ("site", site::documented()),
+    ]
+}
+
+fn routes() -> Routes {
+    parts().into_iter().fold(Routes::new(), |all, (_, part)| all.merge(part.routes))
+}
+
+fn table() -> Vec<Route> {
+    routes().table().to_vec()
+}
+
+/// All functions in one, with limits that no test reaches.
+async fn start() -> TestApp {
+    TestApp::serving(routes()).var("BASIC_DAILY_MESSAGE_LIMIT", "100000").start().await
+}
+
+/// Whether `path` is one of those that `route` stands for.
+fn matches(route: &str, path: &str) -> bool {
+    let (route, path): (Vec<&str>, Vec<&str>) = (route.split('/').collect(), path.split('/').collect());
+    let same = |(route, path): (&&str, &&str)| route == path || (route.starts_with('{') && path.len() == 36);
+    route.len() == path.len() && route.iter().zip(&path).all(same)
+}
+
+/// The names of the events in `events/` by the route that they are for.
+fn events() -> BTreeMap<(String, &'static str), String> {
+    let table = table();
+    let folder = checkout().join("events");
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap().trim_end_matches(".json").to_owned();
+        let event = testkit::event(&name);
+        let (method, path) = (&event["requestContext"]["http"]["method"], event["rawPath"].as_str());
+        let Some((method, path)) = method.as_str().zip(path) else { continue };
+        // `search` is as long as no id, so that the one is not taken for the other.
+        if let Some(route) = table.iter().find(|route| route.method == method && matches(route.path, path)) {
+            found.insert((route.method.to_string(), route.path), name);
+        }
+    }
+    found
+}
+
+/// What a client sends to `route`, out of its event.
+fn sample(route: &Route) -> Option<Value> {
+    let events = events();
+    let name = events.get(&(route.method.to_string(), route.path))?;
+    let body = testkit::event(name)["body"].as_str()?.to_owned();
+    serde_json::from_str(&body).ok()
+}
+
+/// The path of `route` with `id` in the place of its parameter.
+fn path_of(route: &Route, id: &str) -> String {
+    let parts = route.path.split('/').map(|part| if part.starts_with('{') { id } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// An id that nothing has.
+const NOBODYS: &str = "018f0000-0000-7000-8000-000000000001";
