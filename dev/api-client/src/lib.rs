@@ -2,6 +2,8 @@
 //! them. A [`Transport`] carries them: in process (`testkit`), by Lambda invocation (`harness`) or
 //! over HTTP (the end-to-end suite). Imports no crate of the service, which a test may not compile with.
 
+#![expect(clippy::missing_panics_doc, reason = "tests fail by panicking")]
+
 mod request;
 mod response;
 mod user;

@@ -77,12 +77,17 @@ impl TestEnvironment {
         let mut env = stack.settings().variables().clone();
         let jwt_secret = secret(&home.folder("")?.join("jwt.secret"))?;
         let mut set = |name: &str, value: &str| drop(env.insert(name.to_owned(), value.to_owned()));
-        VARIABLES.iter().for_each(|(name, value)| set(name, value));
+        for (name, value) in VARIABLES {
+            set(name, value);
+        }
         set("GEMINI_BASE_URL", &gemini_url);
         set("STRIPE_BASE_URL", &stripe_url);
         set("JWT_SECRET", &jwt_secret);
-        MANY.iter().for_each(|name| set(name, "1000000"));
-        overrides.iter().for_each(|(name, value)| set(name, value));
+        for (name, value) in
+            MANY.iter().map(|name| (name, &"1000000")).chain(overrides.iter().map(|(n, v)| (n, v)))
+        {
+            set(name, value);
+        }
         let migrate = Launch::new(suite.programs.join(functions::MIGRATE)).without(CONTRACT).env(env.clone());
         run::logged(&migrate, &home.log(functions::MIGRATE)).await.context("running the migrations")?;
         let (database_url, postgres) = insert_proxy(&mut env, "DATABASE_URL").await?;
