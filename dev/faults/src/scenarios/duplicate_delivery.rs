@@ -27,7 +27,9 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     stored_state::check_answers(&env, &sent, &mut result).await?;
     result.check(result.extra_calls == 0, || "Gemini was called more than once for a message".to_owned());
     let charged: i64 = env.db.value("SELECT sum(messages)::bigint FROM daily_usage", &[]).await?;
-    result.check(usize::try_from(charged) == Ok(rounds), || format!("{charged} quota units for {rounds} messages"));
+    result.check(usize::try_from(charged) == Ok(rounds), || {
+        format!("{charged} quota units for {rounds} messages")
+    });
     result.check(is_second_answer_refused(&env).await?, || {
         "a second answer, inserted without any other guard, was stored".to_owned()
     });

@@ -61,7 +61,8 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let mut result = ScenarioResult::new(format!("{} kinds of failure", cases.len() + 1));
     check_cases(&env, &user, &cases, &mut result).await?;
     check_cases(&env, &user, &[per_day], &mut result).await?;
-    let charged: i64 = env.db.value("SELECT coalesce(sum(messages), 0)::bigint FROM daily_usage", &[]).await?;
+    let charged: i64 =
+        env.db.value("SELECT coalesce(sum(messages), 0)::bigint FROM daily_usage", &[]).await?;
     let completed =
         "SELECT count(*) FROM messages WHERE message_type = 'user' AND processing_status = 'completed'";
     let completed: i64 = env.db.value(completed, &[]).await?;
