@@ -8,6 +8,7 @@ mod scenario_result;
 mod scenarios;
 mod stored_state;
 
+use std::cmp::Reverse;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -21,7 +22,7 @@ use stack::progress::{be_quiet, say};
 pub(crate) use self::scenario_result::ScenarioResult;
 use self::scenarios::{CLEAN_LOGS, SCENARIOS};
 
-/// The number of scenarios that run concurrently, if they mostly wait or the scale is short.
+/// The number of scenarios that run concurrently, of those that may.
 const CONCURRENCY: usize = 8;
 
 /// A promise, and the scenario that tests it.
@@ -30,8 +31,10 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     /// The promise.
     pub(crate) promise: &'static str,
-    /// Whether the scenario mostly waits, so that others can run beside it at full scale.
-    pub(crate) mostly_waits: bool,
+    /// The typical duration at the short scale, by which scenarios are started: the longest first.
+    pub(crate) seconds: u32,
+    /// Whether others may run beside it at full scale, too: it mostly waits.
+    pub(crate) is_concurrent: bool,
     /// Runs the scenario.
     pub(crate) run: for<'a> fn(&'a Suite) -> LocalBoxFuture<'a, Result<ScenarioResult>>,
 }
@@ -53,14 +56,12 @@ pub async fn run(home: &Home, scale: Scale, names: &[String]) -> Result<bool> {
     let (last, chosen): (Vec<&Scenario>, Vec<&Scenario>) =
         chosen.partition(|scenario| scenario.name == CLEAN_LOGS);
     // At full scale scenarios that measure times run alone. At the short scale limits are generous.
-    let (concurrent, alone): (Vec<&Scenario>, Vec<&Scenario>) =
-        chosen.into_iter().partition(|scenario| scale == Scale::Short || scenario.mostly_waits);
+    let (mut concurrent, alone): (Vec<&Scenario>, Vec<&Scenario>) =
+        chosen.into_iter().partition(|scenario| scale == Scale::Short || scenario.is_concurrent);
+    concurrent.sort_by_key(|scenario| Reverse(scenario.seconds));
     let mut results = Vec::new();
     for (scenarios, concurrency) in [(alone, 1), (concurrent, CONCURRENCY), (last, 1)] {
-        let (waiting, busy): (Vec<&Scenario>, Vec<&Scenario>) =
-            scenarios.into_iter().partition(|scenario| scenario.mostly_waits);
-        let runs =
-            stream::iter(waiting.into_iter().chain(busy)).map(|scenario| run_scenario(&suite, scenario));
+        let runs = stream::iter(scenarios).map(|scenario| run_scenario(&suite, scenario));
         results.extend(runs.buffer_unordered(concurrency).collect::<Vec<_>>().await);
     }
     results.sort_by_key(|(name, _)| SCENARIOS.iter().position(|scenario| scenario.name == *name));

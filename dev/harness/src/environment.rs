@@ -20,6 +20,7 @@ use stack::services::postgres::Durability;
 use stack::settings::{CONTRACT, MANY, Settings, secret};
 use stack::{Plan, Stack, web};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::proxy::{Proxy, address_of};
@@ -62,6 +63,9 @@ impl TestEnvironment {
     /// Starts an environment. `overrides` replace the functions' usual variables. Messages stay on
     /// the queue until [`Self::start_worker`].
     pub async fn start(suite: &Suite, name: &str, overrides: &[(&str, &str)]) -> Result<Self> {
+        // A start takes processor time: eight at once would all be late.
+        static STARTING: Semaphore = Semaphore::const_new(2);
+        let _starting = STARTING.acquire().await?;
         let home = suite.home_of(name);
         stack::clear(&home).await?;
         stack::fresh_logs(&home)?;

@@ -29,11 +29,12 @@ mod worker_death;
 use super::Scenario;
 
 macro_rules! scenario {
-    ($name:expr, $promise:literal, $module:ident, mostly_waits: $waits:literal) => {
+    ($name:expr, $promise:literal, $module:ident, seconds: $seconds:literal, concurrent: $concurrent:literal) => {
         Scenario {
             name: $name,
             promise: $promise,
-            mostly_waits: $waits,
+            seconds: $seconds,
+            is_concurrent: $concurrent,
             run: |suite| Box::pin($module::run(suite)),
         }
     };
@@ -44,29 +45,29 @@ pub(super) const CLEAN_LOGS: &str = "clean-logs";
 
 /// All scenarios.
 pub(super) const SCENARIOS: &[Scenario] = &[
-    scenario!("accepted", "an accepted message is answered", accepted, mostly_waits: false),
-    scenario!("worker-death", "a worker's death loses nothing", worker_death, mostly_waits: true),
-    scenario!("frozen-worker", "a worker that lost its lease changes nothing", frozen_worker, mostly_waits: true),
-    scenario!("dual-write", "the dual write is safe", dual_write, mostly_waits: true),
-    scenario!("duplicate-delivery", "a duplicate delivery is harmless", duplicate_delivery, mostly_waits: false),
-    scenario!("poison", "a poison message affects no other", poison, mostly_waits: false),
-    scenario!("order", "answers keep the order of a chatroom", order, mostly_waits: true),
-    scenario!("client-retry", "a client's retry is safe", client_retry, mostly_waits: true),
-    scenario!("quota", "the quota is exact", quota, mostly_waits: false),
-    scenario!("thaw", "connections recover after a freeze", thaw, mostly_waits: false),
-    scenario!("redis-outage", "an outage of Redis is contained", redis_outage, mostly_waits: false),
-    scenario!("postgres-outage", "outages of Postgres and Redis under load are contained", postgres_outage, mostly_waits: true),
-    scenario!("gemini-quota", "Gemini's quota is respected", gemini_quota, mostly_waits: true),
-    scenario!("gemini-failures", "Gemini's failures are told apart", gemini_failures, mostly_waits: true),
-    scenario!("webhooks", "a webhook takes effect once", webhooks, mostly_waits: false),
-    scenario!("forgeries", "a forged webhook does nothing", forgeries, mostly_waits: false),
-    scenario!("checkouts", "nobody pays twice", checkouts, mostly_waits: false),
-    scenario!("guessing", "neither a code nor a password can be guessed", guessing, mostly_waits: false),
-    scenario!("enumeration", "no response reveals whether a number is registered", enumeration, mostly_waits: false),
-    scenario!("stolen-token", "a stolen refresh token is detected", stolen_token, mostly_waits: false),
-    scenario!("revocation", "a revoked token is refused", revocation, mostly_waits: true),
-    scenario!("contract", "the API keeps its contract", contract, mostly_waits: false),
-    scenario!("isolation", "one user never sees another's data", isolation, mostly_waits: false),
-    scenario!("bad-input", "invalid input is refused", bad_input, mostly_waits: false),
-    scenario!(CLEAN_LOGS, "logs contain no secrets", clean_logs, mostly_waits: false),
+    scenario!("accepted", "an accepted message is answered", accepted, seconds: 6, concurrent: false),
+    scenario!("worker-death", "a worker's death loses nothing", worker_death, seconds: 31, concurrent: true),
+    scenario!("frozen-worker", "a worker that lost its lease changes nothing", frozen_worker, seconds: 35, concurrent: true),
+    scenario!("dual-write", "the dual write is safe", dual_write, seconds: 6, concurrent: false),
+    scenario!("duplicate-delivery", "a duplicate delivery is harmless", duplicate_delivery, seconds: 5, concurrent: false),
+    scenario!("poison", "a poison message affects no other", poison, seconds: 8, concurrent: false),
+    scenario!("order", "answers keep the order of a chatroom", order, seconds: 34, concurrent: true),
+    scenario!("client-retry", "a client's retry is safe", client_retry, seconds: 40, concurrent: true),
+    scenario!("quota", "the quota is exact", quota, seconds: 6, concurrent: false),
+    scenario!("thaw", "connections recover after a freeze", thaw, seconds: 13, concurrent: false),
+    scenario!("redis-outage", "an outage of Redis is contained", redis_outage, seconds: 25, concurrent: false),
+    scenario!("postgres-outage", "outages of Postgres and Redis under load are contained", postgres_outage, seconds: 25, concurrent: true),
+    scenario!("gemini-quota", "Gemini's quota is respected", gemini_quota, seconds: 77, concurrent: true),
+    scenario!("gemini-failures", "Gemini's failures are told apart", gemini_failures, seconds: 35, concurrent: true),
+    scenario!("webhooks", "a webhook takes effect once", webhooks, seconds: 19, concurrent: false),
+    scenario!("forgeries", "a forged webhook does nothing", forgeries, seconds: 3, concurrent: false),
+    scenario!("checkouts", "nobody pays twice", checkouts, seconds: 15, concurrent: false),
+    scenario!("guessing", "neither a code nor a password can be guessed", guessing, seconds: 20, concurrent: false),
+    scenario!("enumeration", "no response reveals whether a number is registered", enumeration, seconds: 30, concurrent: false),
+    scenario!("stolen-token", "a stolen refresh token is detected", stolen_token, seconds: 17, concurrent: false),
+    scenario!("revocation", "a revoked token is refused", revocation, seconds: 40, concurrent: true),
+    scenario!("contract", "the API keeps its contract", contract, seconds: 46, concurrent: false),
+    scenario!("isolation", "one user never sees another's data", isolation, seconds: 10, concurrent: false),
+    scenario!("bad-input", "invalid input is refused", bad_input, seconds: 8, concurrent: false),
+    scenario!(CLEAN_LOGS, "logs contain no secrets", clean_logs, seconds: 5, concurrent: false),
 ];
