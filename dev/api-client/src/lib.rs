@@ -1,6 +1,7 @@
 //! The client of the API that all tests share: requests, responses, and a signed-up user who sends
 //! them. A [`Transport`] carries them: in process (`testkit`), by Lambda invocation (`harness`) or
-//! over HTTP (the end-to-end suite). Imports no crate of the service, which a test may not compile with.
+//! over HTTP (the end-to-end suite). Imports no crate of the service, which a test may not compile
+//! with.
 
 #![expect(clippy::missing_panics_doc, reason = "tests fail by panicking")]
 

@@ -1,4 +1,5 @@
-//! A response. `expect...` and `text` fail a test by panicking; `ensure` and `string_at` return errors.
+//! A response. `expect...` and `text` fail a test by panicking; `ensure` and `string_at` return
+//! errors.
 
 use std::collections::BTreeSet;
 

@@ -1,8 +1,8 @@
 //! Chaos and attack scenarios: each breaks or attacks a running service and counts the damage.
 //!
 //! Each scenario has its own environment (`harness::TestEnvironment`). Processes are killed by
-//! SIGKILL, connections are silenced by proxies. The results are read from the database and from the
-//! calls that the mock servers received.
+//! SIGKILL, connections are silenced by proxies. The results are read from the database and from
+//! the calls that the mock servers received.
 
 mod scenario_result;
 mod scenarios;

@@ -1,4 +1,5 @@
-//! [`DbObserver`]: a connection to an environment's database that bypasses the proxies and reconnects after an outage.
+//! [`DbObserver`]: a connection to an environment's database that bypasses the proxies and
+//! reconnects after an outage.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;

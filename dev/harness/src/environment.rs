@@ -1,4 +1,5 @@
-//! [`TestEnvironment`]: PostgreSQL, Redis, the AWS emulator, mock servers and a local Lambda for one scenario alone.
+//! [`TestEnvironment`]: PostgreSQL, Redis, the AWS emulator, mock servers and a local Lambda for
+//! one scenario alone.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -26,7 +27,8 @@ use tokio::task::JoinHandle;
 use super::proxy::{Proxy, address_of};
 use super::{DbObserver, MockControl, Suite, wait_until};
 
-/// The queue's visibility timeout, in seconds: short, so that a message whose worker died is soon redelivered.
+/// The queue's visibility timeout, in seconds: short, so that a message whose worker died is soon
+/// redelivered.
 const VISIBILITY_TIMEOUT: u32 = 4;
 
 /// The maximum number of processes of one function.
@@ -201,7 +203,8 @@ pub fn event(request: &Request) -> Value {
     gateway::event(&request.method, &request.path, &request.headers, request.body.as_deref())
 }
 
-/// The functions' variables in every environment: no limits that stop many users at one address, and short waits.
+/// The functions' variables in every environment: no limits that stop many users at one address,
+/// and short waits.
 const VARIABLES: [(&str, &str); 12] = [
     ("ENVIRONMENT", "local"),
     ("OTP_DELIVERY", "response"),
@@ -220,7 +223,8 @@ const VARIABLES: [(&str, &str); 12] = [
 const STRIPE_KEY: &str = "sk_test_of_the_faults";
 const STRIPE_WEBHOOK_SECRET: &str = "whsec_of_the_faults_suite";
 
-/// Puts a proxy in front of the server in the variable `name`, and returns the server's own URL with the proxy.
+/// Puts a proxy in front of the server in the variable `name`, and returns the server's own URL
+/// with the proxy.
 async fn insert_proxy(env: &mut BTreeMap<String, String>, name: &str) -> Result<(String, Proxy)> {
     let url = env.get(name).with_context(|| format!("{name} is not set"))?.clone();
     let proxy = Proxy::start(address_of(&url)?).await?;

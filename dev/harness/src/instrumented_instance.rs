@@ -58,7 +58,8 @@ impl InstrumentedInstance {
         Self::start_under(environment, function, &[]).await
     }
 
-    /// Starts a process of `function` by the command `launcher`, which gets the program as its last argument.
+    /// Starts a process of `function` by the command `launcher`, which gets the program as its last
+    /// argument.
     pub async fn start_under(
         environment: &TestEnvironment,
         function: &str,
@@ -101,7 +102,8 @@ impl InstrumentedInstance {
         self.instance.started()
     }
 
-    /// Waits for the process's first request for an invocation, and returns the time from its start to that.
+    /// Waits for the process's first request for an invocation, and returns the time from its start
+    /// to that.
     pub async fn ready(&self) -> Result<Duration> {
         self.instance.ready().await
     }
@@ -136,7 +138,8 @@ impl InstrumentedInstance {
         proxies.into_iter().filter(|(is_chosen, _)| *is_chosen).for_each(|(_, proxy)| proxy.silence_open());
     }
 
-    /// Pauses the connection to Postgres at the last of `points`; the future completes when it is reached.
+    /// Pauses the connection to Postgres at the last of `points`; the future completes when it is
+    /// reached.
     pub fn pause_postgres_at(&self, points: &[(Side, &'static str)]) -> impl Future<Output = Result<()>> {
         self.postgres.pause_at(points)
     }

@@ -13,7 +13,8 @@ use super::TestEnvironment;
 use super::proxy::address_of;
 
 impl TestEnvironment {
-    /// Restarts PostgreSQL so that commits survive a kill: environments start with a fast, unsafe one.
+    /// Restarts PostgreSQL so that commits survive a kill: environments start with a fast, unsafe
+    /// one.
     pub async fn make_durable(&self) -> Result<()> {
         self.state()?.service(names::POSTGRES).context("PostgreSQL is not running")?.stop().await;
         self.start_again(names::POSTGRES).await

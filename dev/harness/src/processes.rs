@@ -18,7 +18,8 @@ pub fn cpu(pid: u32) -> Result<Duration> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
-/// The processor time of process `pid`, ended threads included, in steps of 10 ms; zero if it has ended.
+/// The processor time of process `pid`, ended threads included, in steps of 10 ms; zero if it has
+/// ended.
 #[must_use]
 pub fn total_cpu(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

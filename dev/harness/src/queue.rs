@@ -25,7 +25,8 @@ impl TestEnvironment {
         Ok(received["Messages"].as_array().cloned().unwrap_or_default())
     }
 
-    /// Receives the queue message of `sent`; other messages that come first are returned to the queue.
+    /// Receives the queue message of `sent`; other messages that come first are returned to the
+    /// queue.
     pub async fn receive_message(&self, sent: &SentMessage) -> Result<Value> {
         let id = sent.id.to_string();
         let mut found = None;
@@ -69,7 +70,8 @@ impl TestEnvironment {
         Ok(json!({ "Records": records }))
     }
 
-    /// The worker's event for these messages, each in a chatroom of its own, without use of the queue.
+    /// The worker's event for these messages, each in a chatroom of its own, without use of the
+    /// queue.
     pub fn delivery_of(&self, messages: &[Uuid]) -> Result<Value> {
         let item = |id: &Uuid| {
             let body = json!({ "version": 1, "type": "answer_message", "message_id": id });

@@ -36,8 +36,8 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// The limit for something that must happen within `goal`. At the short scale the machine is busy
-    /// with other tests, so five times the goal separates only what hangs from what recovers.
+    /// The limit for something that must happen within `goal`. At the short scale the machine is
+    /// busy with other tests, so five times the goal separates only what hangs from what recovers.
     #[must_use]
     pub fn time_limit(&self, goal: Duration) -> Duration {
         self.scale.of(goal, goal * 5)

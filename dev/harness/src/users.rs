@@ -15,7 +15,8 @@ impl TestEnvironment {
         Ok(())
     }
 
-    /// Pays for Pro on a checkout page and returns the subscription's id at Stripe. Webhooks report it to the API.
+    /// Pays for Pro on a checkout page and returns the subscription's id at Stripe. Webhooks report
+    /// it to the API.
     pub async fn pay_for_pro(&self, user: &TestUser) -> Result<String> {
         let session = user.open_checkout(self).await?;
         let card = json!({ "card": "4242424242424242" });

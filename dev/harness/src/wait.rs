@@ -8,8 +8,8 @@ use tokio::time::sleep;
 /// Interval between two checks.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Waits until `condition` holds, for at most `max_wait`, and returns how long that took. `what` names
-/// the condition in the error.
+/// Waits until `condition` holds, for at most `max_wait`, and returns how long that took. `what`
+/// names the condition in the error.
 pub async fn wait_until(
     what: &str,
     max_wait: Duration,

@@ -1,5 +1,5 @@
-//! Rules for every route, tested over the route table so that no new route can escape them. Also the
-//! mock servers against the functions' own clients.
+//! Rules for every route, tested over the route table so that no new route can escape them. Also
+//! the mock servers against the functions' own clients.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -19,7 +19,8 @@ use testkit::TestApp;
 use web::openapi::Part;
 use web::{Route, Routes};
 
-/// The functions with routes, by the names of their binaries. A test compares them with `template.yaml`.
+/// The functions with routes, by the names of their binaries. A test compares them with
+/// `template.yaml`.
 fn parts() -> Vec<(&'static str, Part)> {
     vec![
         ("auth", auth::documented()),

@@ -1,5 +1,6 @@
-//! A browser, driven over `WebDriver` by `chromedriver` (Debian: `chromium` and `chromium-driver`). Without one, tests
-//! print that they did not run, and fail if `E2E_BROWSER=required`, as `.ci/run` sets it.
+//! A browser, driven over `WebDriver` by `chromedriver` (Debian: `chromium` and `chromium-driver`).
+//! Without one, tests print that they did not run, and fail if `E2E_BROWSER=required`, as `.ci/run`
+//! sets it.
 
 use std::path::PathBuf;
 use std::process::Stdio;

@@ -134,7 +134,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Stops the event source mapping. Invocations in progress finish; no message is received afterwards.
+    /// Stops the event source mapping. Invocations in progress finish; no message is received
+    /// afterwards.
     pub fn stop(&self) {
         self.stack.dev(&["stop", "worker"]);
         let mapping = self.stack.state().service(names::PUMP).unwrap().handle.clone();

@@ -1,4 +1,5 @@
-//! Requests in process: as events of API Gateway (payload format 2.0), read by the Lambda runtime's own code.
+//! Requests in process: as events of API Gateway (payload format 2.0), read by the Lambda runtime's
+//! own code.
 
 use std::path::PathBuf;
 
@@ -97,7 +98,8 @@ impl<'a> RequestBuilder<'a> {
 }
 
 impl TestApp {
-    /// The request in `events/{name}.json`, with `user`'s token and with `id` instead of the id in its path.
+    /// The request in `events/{name}.json`, with `user`'s token and with `id` instead of the id in
+    /// its path.
     #[must_use]
     pub fn event(&self, name: &str, user: Option<&TestUser>, id: Option<&str>) -> RequestBuilder<'_> {
         let mut text = event(name).to_string();

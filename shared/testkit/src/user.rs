@@ -1,4 +1,5 @@
-//! Users with accounts, created in the database: most functions under test have no route to sign up.
+//! Users with accounts, created in the database: most functions under test have no route to sign
+//! up.
 
 use std::ops::Deref;
 use std::sync::LazyLock;

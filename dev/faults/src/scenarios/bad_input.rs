@@ -1,4 +1,5 @@
-//! Invalid input on every route: malformed, oversized, deeply nested or wrongly typed bodies, and invalid ids.
+//! Invalid input on every route: malformed, oversized, deeply nested or wrongly typed bodies, and
+//! invalid ids.
 
 use anyhow::Result;
 use harness::routes::{self, Route};

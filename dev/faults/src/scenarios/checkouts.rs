@@ -19,7 +19,8 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let (mut opened, mut retry_later) = (0, 0);
     for round in 0..rounds {
         let user = TestUser::sign_up(&env).await?;
-        // In every other round some of Stripe's answers are lost, and two different pages are requested.
+        // In every other round some of Stripe's answers are lost, and two different pages are
+        // requested.
         let is_disturbed = round.is_multiple_of(2);
         if is_disturbed {
             let faults =
@@ -52,7 +53,8 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     Ok(result)
 }
 
-/// Checks that the user has one customer and one open page at Stripe, and that identical requests opened one page in all.
+/// Checks that the user has one customer and one open page at Stripe, and that identical requests
+/// opened one page in all.
 async fn check(
     env: &TestEnvironment,
     user: &TestUser,

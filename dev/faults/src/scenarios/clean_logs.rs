@@ -1,5 +1,5 @@
-//! Logs contain no secrets: every route is used once at `RUST_LOG=trace`, and again without Postgres
-//! and Redis. Then these logs, and those of all scenarios before, are searched.
+//! Logs contain no secrets: every route is used once at `RUST_LOG=trace`, and again without
+//! Postgres and Redis. Then these logs, and those of all scenarios before, are searched.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -155,8 +155,8 @@ fn logs(folder: &Path, functions: &[String]) -> Result<Vec<(String, String)>> {
     Ok(logs)
 }
 
-/// Searches the logs of the other scenarios and of the end-to-end tests for what all of them use: the
-/// password of every user, and the first characters of every token.
+/// Searches the logs of the other scenarios and of the end-to-end tests for what all of them use:
+/// the password of every user, and the first characters of every token.
 fn search_other_logs(suite: &Suite, functions: &[String]) -> Result<(usize, Vec<String>)> {
     let (mut lines, mut found) = (0, Vec::new());
     let scenarios = scenario_names().into_iter().map(|name| (name, suite.home_of(name).logs()));

@@ -62,7 +62,8 @@ async fn repeat_concurrently(
     check_one_row(env, &text, result).await
 }
 
-/// Kills the function after it stored the message; the client repeats the request until it succeeds.
+/// Kills the function after it stored the message; the client repeats the request until it
+/// succeeds.
 async fn repeat_after_kill(
     env: &TestEnvironment,
     user: &TestUser,

@@ -1,5 +1,5 @@
-//! The API against its OpenAPI document: schemathesis sends valid and invalid requests, with a token
-//! and without, and applies all of its checks to each response.
+//! The API against its OpenAPI document: schemathesis sends valid and invalid requests, with a
+//! token and without, and applies all of its checks to each response.
 
 use anyhow::{Context as _, Result};
 use harness::{PASSWORD, Suite, TestEnvironment, TestUser};
@@ -69,7 +69,8 @@ async fn run_schemathesis(
     Ok(())
 }
 
-/// The operations that answered every request by 401 or 403: with an invalid token nothing would be tested.
+/// The operations that answered every request by 401 or 403: with an invalid token nothing would be
+/// tested.
 fn always_refused(log: &str) -> Vec<&str> {
     let lines = log.lines().map(str::trim).skip_while(|line| !line.starts_with("Authentication failed"));
     let lines = lines.take_while(|line| !line.starts_with("💡"));

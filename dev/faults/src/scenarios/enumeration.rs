@@ -52,7 +52,8 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
         let slower = pairs.filter(|(registered, unknown)| registered > unknown).count();
         let (registered, unknown) = (median(registered_times), median(unknown_times));
         let margin = MARGIN.max(registered.min(unknown).mul_f64(FRACTION));
-        // Beside other tests single times vary, but for both kinds alike: a real difference shows in nearly all pairs.
+        // Beside other tests single times vary, but for both kinds alike: a real difference shows
+        // in nearly all pairs.
         let is_chance = suite.scale == Scale::Short && (count / 10..=count - count / 10).contains(&slower);
         result.check(registered.abs_diff(unknown) <= margin || is_chance, || {
             format!(
@@ -77,7 +78,8 @@ async fn sign_up_by_text_message(env: &TestEnvironment) -> Result<()> {
     Request::post("/api/auth/verify-signup-otp", &body).send(env).await?.ensure(201).map(drop)
 }
 
-/// Inserts `count` accounts, with the password hash of the user who signed up, and returns their numbers.
+/// Inserts `count` accounts, with the password hash of the user who signed up, and returns their
+/// numbers.
 async fn register(env: &TestEnvironment, count: usize) -> Result<Vec<String>> {
     const SQL: &str = "
         INSERT INTO users (id, mobile_number, name, password_hash, created_at, updated_at)

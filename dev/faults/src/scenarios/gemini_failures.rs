@@ -70,7 +70,8 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     Ok(result)
 }
 
-/// Sends a message for each case and checks its final state and the number of calls; then one that must be answered.
+/// Sends a message for each case and checks its final state and the number of calls; then one that
+/// must be answered.
 async fn check_cases(
     env: &TestEnvironment,
     user: &TestUser,

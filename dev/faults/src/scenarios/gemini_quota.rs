@@ -27,7 +27,8 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let user = TestUser::sign_up(&env).await?;
     let chatrooms = user.create_chatrooms(&env, messages).await?;
     env.start_worker().await?;
-    // Not in one burst: on a busy machine a burst may reach Gemini seconds later, in another minute.
+    // Not in one burst: on a busy machine a burst may reach Gemini seconds later, in another
+    // minute.
     let mut sent: Vec<SentMessage> = Vec::with_capacity(messages);
     for chatroom in &chatrooms {
         sent.push(user.send_message(&env, chatroom).await?);

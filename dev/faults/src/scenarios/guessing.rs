@@ -22,7 +22,8 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
         hits += attempt_code(&env, &mut result).await?;
         evaluated = evaluated.max(attempt_password(&env, &mut result).await?);
     }
-    // Five of a hundred attempts are evaluated, one of the hundred is right: on average a hit in 20 rounds.
+    // Five of a hundred attempts are evaluated, one of the hundred is right: on average a hit in 20
+    // rounds.
     result.check(hits <= 2 + rounds / 4, || format!("the right code was accepted {hits} times of {rounds}"));
     result.observe(format!("the right code, one of the {ATTEMPTS}, was accepted {hits} times of {rounds}"));
     result.observe(format!("at most {evaluated} passwords of {ATTEMPTS} evaluated"));

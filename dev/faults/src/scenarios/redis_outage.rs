@@ -13,8 +13,8 @@ use crate::{ScenarioResult, stored_state};
 /// Maximum time of 99 of 100 requests.
 const GOAL: Duration = Duration::from_secs(1);
 
-/// The pause between two rounds: the outage must outlast several pauses of the functions, which do not
-/// use Redis for a second after a failure.
+/// The pause between two rounds: the outage must outlast several pauses of the functions, which do
+/// not use Redis for a second after a failure.
 const PAUSE: Duration = Duration::from_millis(60);
 
 pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {

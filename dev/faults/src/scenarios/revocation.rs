@@ -1,4 +1,5 @@
-//! Tokens whose session was ended: with Redis, without it, and when it returns with outdated entries.
+//! Tokens whose session was ended: with Redis, without it, and when it returns with outdated
+//! entries.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,6 @@
-//! The five events of a subscription, delivered in every order and three times each; then subscriptions
-//! whose events are delivered as they happen. In the end every user is on the plan that Stripe has.
+//! The five events of a subscription, delivered in every order and three times each; then
+//! subscriptions whose events are delivered as they happen. In the end every user is on the plan
+//! that Stripe has.
 
 use std::fs;
 use std::time::Duration;
@@ -122,7 +123,8 @@ fn acknowledged(env: &TestEnvironment) -> Result<usize> {
     Ok(log.matches("\"status\":200").count())
 }
 
-/// Delivers events when they happen: two of one subscription are processed concurrently, and the later must win.
+/// Delivers events when they happen: two of one subscription are processed concurrently, and the
+/// later must win.
 async fn deliver_at_once(
     env: &TestEnvironment,
     subscriptions: usize,
@@ -148,7 +150,8 @@ async fn deliver_at_once(
     let users: Vec<_> =
         stream::iter(0..subscriptions).map(subscribe_and_end).buffer_unordered(3).try_collect().await?;
     let expected = acknowledged_before + env.mocks.stripe_events().await?.len() - before;
-    // Both conditions: an event may be acknowledged twice, and a plan may be right before the last event.
+    // Both conditions: an event may be acknowledged twice, and a plan may be right before the last
+    // event.
     let is_done = async || {
         let mut are_right = true;
         for (user, expected) in &users {

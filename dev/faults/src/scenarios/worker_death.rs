@@ -15,7 +15,8 @@ use crate::{ScenarioResult, stored_state};
 const CONCURRENCY: usize = 4;
 /// The size of a batch whose worker is killed midway.
 const BATCH: usize = 10;
-/// The number of messages of the batch that are answered by then. The calls for the others are repeated once.
+/// The number of messages of the batch that are answered by then. The calls for the others are
+/// repeated once.
 const ANSWERED: i64 = 8;
 /// Maximum wait until a worker reaches the point where it is killed.
 const MAX_WAIT: Duration = Duration::from_secs(20);

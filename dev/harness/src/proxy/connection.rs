@@ -55,7 +55,8 @@ async fn copy(mut from: OwnedReadHalf, to: OwnedWriteHalf, side: Side, last: &Mu
     let (sender, queue) = mpsc::unbounded_channel();
     let mut messages = Messages::default();
     let read = async move {
-        // Moved into this block so that it is dropped at the end: `write` then finishes the queue and ends.
+        // Moved into this block so that it is dropped at the end: `write` then finishes the queue
+        // and ends.
         let sender = sender;
         let mut buffer = vec![0; 64 * 1024];
         loop {

@@ -27,7 +27,8 @@ pub enum Mode {
     Pass,
     /// It closes them, and new ones at once.
     Refuse,
-    /// It keeps them open and forwards nothing, in either direction, as after a power failure at the other end.
+    /// It keeps them open and forwards nothing, in either direction, as after a power failure at
+    /// the other end.
     BlackHole,
 }
 
@@ -111,8 +112,8 @@ impl Proxy {
         self.shared.silenced.send_modify(|count| *count += 1);
     }
 
-    /// Pauses the next connection that passes `points` in this order: the bytes that contain the last one
-    /// and all later bytes are held back. The future completes when it is reached.
+    /// Pauses the next connection that passes `points` in this order: the bytes that contain the
+    /// last one and all later bytes are held back. The future completes when it is reached.
     pub fn pause_at(&self, points: &[(Side, &'static str)]) -> impl Future<Output = Result<()>> + use<> {
         let reached = self.shared.traffic.pause_at(points);
         async { reached.await.context("the proxy was dropped") }

@@ -1,7 +1,7 @@
 //! Parser of what a client sends to Postgres: finds the statements that it prepares and executes.
 
-/// Finds messages: a letter, four bytes of length, a body. For other protocols, and with TLS, what it
-/// finds is meaningless.
+/// Finds messages: a letter, four bytes of length, a body. For other protocols, and with TLS, what
+/// it finds is meaningless.
 ///
 /// Source: <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
 #[derive(Default)]
