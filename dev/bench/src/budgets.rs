@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use harness::guest::Counts;
+use harness::instrumented_instance::Counts;
 use serde::Deserialize;
 use stack::home::Home;
 

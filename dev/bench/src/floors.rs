@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use argon2::{Argon2, Block, Params};
-use harness::api::Request;
+use harness::TestEnvironment;
 use harness::proxy::{Proxy, address_of};
-use harness::world::World;
+use harness::{Request, event};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -51,12 +51,12 @@ impl Floors {
 }
 
 /// Measures them, in turn.
-pub(super) async fn measure(world: &World) -> Result<Option<Floors>> {
+pub(super) async fn measure(world: &TestEnvironment) -> Result<Option<Floors>> {
     let [mut constant, mut statement, mut ping, mut far_ping, mut send, mut hash] =
         std::array::from_fn(|_| Sample::default());
     let floor = world.lambda.instance(FLOOR, &[])?;
-    let event = Request::new("GET", "/api/user/me").event();
-    let redis = address_of(world.beyond(world.var("REDIS_URL")?))?;
+    let event = event(&Request::new("GET", "/api/user/me"));
+    let redis = address_of(world.direct_url("REDIS_URL")?)?;
     let far = Proxy::start(redis).await?;
     far.set_delay(NETWORK);
     let mut near = TcpStream::connect(redis).await.context("connecting to Redis")?;
@@ -109,7 +109,7 @@ async fn hashed(mut memory: Vec<Block>) -> Result<Vec<Block>> {
 }
 
 /// Into the dead-letter queue, from which no worker is driven.
-async fn put(world: &World) -> Result<()> {
+async fn put(world: &TestEnvironment) -> Result<()> {
     let id = Uuid::new_v4().to_string();
     let body = json!({
         "QueueUrl": world.var("MESSAGE_DEAD_LETTER_QUEUE_URL")?, "MessageBody": "none", "MessageGroupId": id,

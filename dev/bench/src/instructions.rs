@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::guest::Guest;
-use harness::world::World;
+use harness::InstrumentedInstance;
+use harness::TestEnvironment;
 use stack::python;
 use tokio::time::timeout;
 
@@ -40,7 +40,7 @@ impl Counter {
     ///
     /// # Errors
     /// When there is no place for what it writes.
-    pub(super) fn find(world: &World) -> Result<Option<Self>> {
+    pub(super) fn find(world: &TestEnvironment) -> Result<Option<Self>> {
         let output = world.home.folder("logs")?.join("instructions.out");
         Ok(python::on_path("valgrind").map(|valgrind| Self { valgrind, output }))
     }
@@ -49,7 +49,7 @@ impl Counter {
     ///
     /// # Errors
     /// When it cannot be counted.
-    pub(super) async fn of_start(&self, world: &World, function: &str) -> Result<u64> {
+    pub(super) async fn of_start(&self, world: &TestEnvironment, function: &str) -> Result<u64> {
         let guest = self.start(world, function).await?;
         self.end(guest).await.with_context(|| format!("counting the instructions of {function}"))
     }
@@ -58,7 +58,7 @@ impl Counter {
     ///
     /// # Errors
     /// When it cannot be counted.
-    pub(super) async fn of_request(&self, world: &World, probe: &Probe) -> Result<u64> {
+    pub(super) async fn of_request(&self, world: &TestEnvironment, probe: &Probe) -> Result<u64> {
         let mut counts = [0; PAIRS];
         for count in &mut counts {
             let fewer = self.of_requests(world, probe, TIMES[0]).await?;
@@ -70,7 +70,7 @@ impl Counter {
     }
 
     /// What a process takes that is asked so many times.
-    async fn of_requests(&self, world: &World, probe: &Probe, times: u32) -> Result<u64> {
+    async fn of_requests(&self, world: &TestEnvironment, probe: &Probe, times: u32) -> Result<u64> {
         let guest = self.start(world, probe.function).await?;
         for _ in 0..times {
             probe.ask(&guest).await?;
@@ -79,7 +79,7 @@ impl Counter {
     }
 
     /// A process that is counted, once it is ready.
-    async fn start(&self, world: &World, function: &str) -> Result<Guest> {
+    async fn start(&self, world: &TestEnvironment, function: &str) -> Result<InstrumentedInstance> {
         let words = [
             self.valgrind.display().to_string(),
             "--quiet".to_owned(),
@@ -87,14 +87,14 @@ impl Counter {
             "--cache-sim=no".to_owned(),
             format!("--cachegrind-out-file={}", self.output.display()),
         ];
-        let guest = Guest::under(world, function, &words).await?;
+        let guest = InstrumentedInstance::start_under(world, function, &words).await?;
         timeout(PATIENCE, guest.ready()).await.context("valgrind takes too long")??;
         Ok(guest)
     }
 
     /// Ends a process, and answers what it took.
-    async fn end(&self, guest: Guest) -> Result<u64> {
-        ensure!(guest.end(PATIENCE).await, "valgrind does not end");
+    async fn end(&self, guest: InstrumentedInstance) -> Result<u64> {
+        ensure!(guest.terminate(PATIENCE).await, "valgrind does not end");
         count(&self.output)
     }
 }

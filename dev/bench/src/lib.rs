@@ -25,9 +25,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum;
-use harness::guest::Guest;
+use harness::InstrumentedInstance;
+use harness::TestEnvironment;
 use harness::processes;
-use harness::world::World;
 use harness::{Scale, Suite};
 use stack::functions::{self, Reload};
 use stack::home::Home;
@@ -148,7 +148,7 @@ pub async fn run(home: &Home, plan: &Plan) -> Result<bool> {
 /// Measures starts and requests: a table, a file and a chart.
 async fn requests(suite: &Suite, depth: Depth) -> Result<bool> {
     let home = &suite.home;
-    let world = World::start(suite, WORLD, &SETTINGS).await?;
+    let world = TestEnvironment::start(suite, WORLD, &SETTINGS).await?;
     world.start_worker().await?;
     let mut report = Report { sizes: machine::sizes(&suite.programs)?, ..Report::default() };
     let counter = if depth == Depth::All { Counter::find(&world)? } else { None };
@@ -205,7 +205,7 @@ async fn programs(home: &Home, depth: Depth) -> Result<PathBuf> {
 }
 
 /// How long each function takes from its start until it asks for something to do, in turn with the floor.
-async fn starts(world: &World, counter: Option<&Counter>) -> Result<Vec<StartFigures>> {
+async fn starts(world: &TestEnvironment, counter: Option<&Counter>) -> Result<Vec<StartFigures>> {
     const TIMES: usize = 20;
     let mut figures: Vec<StartFigures> =
         machine::FUNCTIONS.iter().map(|&function| StartFigures::of(function)).collect();
@@ -227,14 +227,14 @@ async fn starts(world: &World, counter: Option<&Counter>) -> Result<Vec<StartFig
 
 /// What a request of one kind takes.
 async fn route(
-    world: &World,
+    world: &TestEnvironment,
     probe: &Probe,
     depth: Depth,
     counter: Option<&Counter>,
 ) -> Result<RouteFigures> {
     let times = Times::of(depth);
     let first = first_answers(world, probe, times.first).await?;
-    let guest = Guest::of(world, probe.function).await?;
+    let guest = InstrumentedInstance::start(world, probe.function).await?;
     for _ in 0..times.unmeasured {
         probe.ask(&guest).await?;
     }
@@ -260,10 +260,10 @@ async fn route(
 }
 
 /// From a process's start to its first answer.
-async fn first_answers(world: &World, probe: &Probe, times: usize) -> Result<Sample> {
+async fn first_answers(world: &TestEnvironment, probe: &Probe, times: usize) -> Result<Sample> {
     let mut sample = Sample::default();
     for _ in 0..times {
-        let guest = Guest::of(world, probe.function).await?;
+        let guest = InstrumentedInstance::start(world, probe.function).await?;
         let started = guest.started();
         probe.ask(&guest).await?;
         sample.push(started.elapsed());

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::api::Request;
-use harness::guest::Guest;
-use harness::person::{PASSWORD, Person};
-use harness::world::World;
+use harness::InstrumentedInstance;
+use harness::Request;
+use harness::TestEnvironment;
+use harness::{PASSWORD, TestUser, event, function};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -34,7 +34,7 @@ enum Expected {
 
 impl Probe {
     pub(super) fn new(name: &'static str, expected: u16, make: impl Fn() -> Request + 'static) -> Self {
-        let function: &'static str = match make().function() {
+        let function: &'static str = match function(&make()) {
             "auth" => "auth",
             "user" => "user",
             "chatroom" => "chatroom",
@@ -46,7 +46,7 @@ impl Probe {
         Self {
             name,
             function,
-            make: Box::new(move || Ok(make().event())),
+            make: Box::new(move || Ok(event(&make()))),
             expected: Expected::Status(expected),
         }
     }
@@ -57,7 +57,7 @@ impl Probe {
     }
 
     /// Asks once, and answers how long that took.
-    pub(super) async fn ask(&self, guest: &Guest) -> Result<Duration> {
+    pub(super) async fn ask(&self, guest: &InstrumentedInstance) -> Result<Duration> {
         let event = self.event()?;
         let begun = Instant::now();
         let answer = guest.invoke(event).await.with_context(|| self.name.to_owned())?;
@@ -83,27 +83,27 @@ impl Probe {
 }
 
 /// Somebody on Pro, and what their subscription is called.
-pub(super) async fn somebody(world: &World) -> Result<(Person, String)> {
-    let person = Person::sign_up(world).await?;
-    let subscription = person.pay(world).await?;
-    person.wait_until_pro(world).await?;
+pub(super) async fn somebody(world: &TestEnvironment) -> Result<(TestUser, String)> {
+    let person = TestUser::sign_up(world).await?;
+    let subscription = world.pay_for_pro(&person).await?;
+    world.wait_until_pro(&person).await?;
     Ok((person, subscription))
 }
 
 /// All of them, each to be asked up to `times` often, for somebody on Pro with a room in which something was said.
 pub(super) async fn all(
-    world: &World,
-    person: &Person,
+    world: &TestEnvironment,
+    person: &TestUser,
     subscription: &str,
     times: usize,
 ) -> Result<Vec<Probe>> {
-    let (room, sent) = (person.room(world).await?, person.rooms(world, 9).await?);
+    let (room, sent) = (person.create_chatroom(world).await?, person.create_chatrooms(world, 9).await?);
     ensure!(sent.len() == 9, "there are not ten rooms");
     let mut message = String::new();
     for _ in 0..5 {
-        message = person.send(world, &room).await?.id.to_string();
+        message = person.send_message(world, &room).await?.id.to_string();
     }
-    world.wait_until_all_ended(Duration::from_secs(30)).await?;
+    world.wait_until_all_done(Duration::from_secs(30)).await?;
     let event = last_event(world, subscription).await?;
     let get = |name, path: String| {
         let person = person.clone();
@@ -147,7 +147,7 @@ fn webhook(payload: String) -> Probe {
         let mut event: Value = serde_json::from_str(&payload).unwrap_or_default();
         event["id"] = id.into();
         let body = event.to_string();
-        let signature = World::sign_webhook(&body);
+        let signature = TestEnvironment::sign_webhook(&body);
         Request::new("POST", "/api/webhook/stripe")
             .body(body.as_bytes())
             .header("content-type", "application/json")
@@ -155,8 +155,8 @@ fn webhook(payload: String) -> Probe {
     })
 }
 
-async fn last_event(world: &World, subscription: &str) -> Result<String> {
-    let events = world.stripe("GET", "/_control/events", &Value::Null).await?;
+async fn last_event(world: &TestEnvironment, subscription: &str) -> Result<String> {
+    let events = world.mocks.stripe("GET", "/_control/events", &Value::Null).await?;
     let tells =
         |event: &&Value| event["payload"].as_str().is_some_and(|payload| payload.contains(subscription));
     let event =

@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use harness::guest::Counts;
+use harness::instrumented_instance::Counts;
 use serde_json::{Value, json};
 use stack::home::Home;
 

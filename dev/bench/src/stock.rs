@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use anyhow::{Context as _, Result};
 use futures::future::try_join_all;
-use harness::person::Person;
-use harness::world::World;
+use harness::TestEnvironment;
+use harness::TestUser;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ impl Stock {
     /// So many `events` with so many `messages` each: of as many people, each alone in a room of its own, with a text that no
     /// other has. They are what sending them leaves in the database, and are put there past the queue, for nobody else is to
     /// be told of them.
-    pub(super) async fn lay_in(world: &World, messages: usize, events: usize) -> Result<Self> {
+    pub(super) async fn lay_in(world: &TestEnvironment, messages: usize, events: usize) -> Result<Self> {
         const SQL: &str = "
             WITH rooms AS (
                 INSERT INTO chatrooms (id, user_id, name, message_count, last_position, last_message_at, created_at, updated_at)
@@ -32,7 +32,7 @@ impl Stock {
             RETURNING id";
         let events_wanted = i64::try_from(events)?;
         let of_each = (0..messages).map(|_| async {
-            let person = Person::sign_up(world).await?;
+            let person = TestUser::sign_up(world).await?;
             let rows = world.db.query(SQL, &[&person.number, &events_wanted]).await?;
             anyhow::Ok(rows.iter().map(|row| row.get(0)).collect::<Vec<Uuid>>())
         });

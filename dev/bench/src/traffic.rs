@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use harness::TestEnvironment;
 use harness::proxy::address_of;
-use harness::world::World;
 use stack::services::redis;
 
 /// What there is at one moment.
@@ -23,8 +23,8 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    pub(super) async fn now(world: &World, function: &str) -> Result<Self> {
-        let port = address_of(world.beyond(world.var("REDIS_URL")?))?.port();
+    pub(super) async fn now(world: &TestEnvironment, function: &str) -> Result<Self> {
+        let port = address_of(world.direct_url("REDIS_URL")?)?.port();
         let (log_bytes, log_lines) = of_log(&world.home.log(function))?;
         Ok(Self { log_bytes, log_lines, ..Self::of_redis(&redis::info(port).await?) })
     }

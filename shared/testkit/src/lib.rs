@@ -14,15 +14,16 @@
 )]
 
 mod fakes;
-mod person;
 mod request;
 mod schema;
 mod stripe;
 mod test_app;
+mod user;
 
+pub use api_client::{PASSWORD, Response, Response as Answer};
 pub use fakes::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms};
-pub use person::{PASSWORD, Person};
-pub use request::{Answer, RequestBuilder, event};
+pub use request::{RequestBuilder, event};
 pub use schema::empty_schema;
 pub use stripe::{GOOD_CARD, GOOD_ONCE_CARD, StripeEvent};
 pub use test_app::{TestApp, TestAppBuilder, random_number};
+pub use user::{TestUser, TestUser as Person};

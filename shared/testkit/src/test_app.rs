@@ -189,5 +189,5 @@ fn random_address() -> String {
 /// A random number, which no other test uses.
 #[must_use]
 pub fn random_number() -> MobileNumber {
-    format!("+49151{:08}", Uuid::new_v4().as_u128() % 100_000_000).into()
+    api_client::random_number().into()
 }

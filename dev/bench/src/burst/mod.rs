@@ -15,8 +15,8 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use futures::future::try_join_all;
 use harness::Suite;
-use harness::person::{Person, Sent};
-use harness::world::World;
+use harness::TestEnvironment;
+use harness::{SentMessage, TestUser};
 use serde_json::json;
 use stack::functions;
 use stack::progress::say;
@@ -44,7 +44,7 @@ const OVERRIDES: [(&str, &str); 3] = [
 
 /// Who sends how much.
 struct Crowd {
-    people: Vec<Person>,
+    people: Vec<TestUser>,
     /// In as many rooms.
     messages_each: usize,
 }
@@ -53,11 +53,11 @@ struct Crowd {
 /// processors does not grow with that, what is lost by waiting in turn does. Answers whether each message was answered and
 /// asked for just once.
 pub(super) async fn run(suite: &Suite, depth: Depth) -> Result<bool> {
-    let world = World::start(suite, WORLD, &OVERRIDES).await?;
+    let world = TestEnvironment::start(suite, WORLD, &OVERRIDES).await?;
     // Whatever a slow machine does, no item comes back while it is worked on.
     world.set_visibility_timeout(600).await?;
     let (people, messages_each) = depth.of((5, 20), (20, 50));
-    let people = try_join_all((0..people).map(|_| Person::sign_up(&world))).await?;
+    let people = try_join_all((0..people).map(|_| TestUser::sign_up(&world))).await?;
     let crowd = Crowd { people, messages_each };
     let deployed = Template::read(suite.home.root())?.event_source(functions::WORKER)?.batch_size;
     let mut outcomes = Vec::new();
@@ -79,15 +79,15 @@ pub(super) async fn run(suite: &Suite, depth: Depth) -> Result<bool> {
 }
 
 /// Has the crowd send, then the worker answer, in batches of up to `batch`, with a Gemini that takes `latency`.
-async fn burst(world: &World, crowd: &Crowd, batch: usize, latency: Duration) -> Result<Outcome> {
-    world.tell_gemini("latency", &json!({ "ms": u64::try_from(latency.as_millis())? })).await?;
+async fn burst(world: &TestEnvironment, crowd: &Crowd, batch: usize, latency: Duration) -> Result<Outcome> {
+    world.mocks.gemini("latency", &json!({ "ms": u64::try_from(latency.as_millis())? })).await?;
     let sent = crowd.send(world).await?;
     let ideal = Ideal { messages: sent.len(), workers: WORKERS, batch, latency };
     drop(world.lambda.take_times(functions::WORKER));
     let (calls, before) = (world.gemini.count(), Usage::now(world)?);
     let begun = now();
-    world.start_worker_of(batch).await?;
-    world.wait_until_all_ended(PATIENCE).await.context("a burst")?;
+    world.start_worker_with_batch_size(batch).await?;
+    world.wait_until_all_done(PATIENCE).await.context("a burst")?;
     let usage = Usage::now(world)?.since(&before);
     let invocations = world.lambda.take_times(functions::WORKER);
     pump::stop(&world.home).await?;
@@ -101,10 +101,10 @@ impl Crowd {
     }
 
     /// Has each of them open new rooms and send a message to each, as one does.
-    async fn send(&self, world: &World) -> Result<Vec<Sent>> {
+    async fn send(&self, world: &TestEnvironment) -> Result<Vec<SentMessage>> {
         let each = self.people.iter().map(|person| async {
-            let rooms = person.rooms(world, self.messages_each).await?;
-            try_join_all(rooms.iter().map(|room| person.send(world, room))).await
+            let rooms = person.create_chatrooms(world, self.messages_each).await?;
+            try_join_all(rooms.iter().map(|room| person.send_message(world, room))).await
         });
         Ok(try_join_all(each).await?.concat())
     }

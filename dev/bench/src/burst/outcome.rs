@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use harness::person::Sent;
-use harness::world::World;
+use harness::SentMessage;
+use harness::TestEnvironment;
 use uuid::Uuid;
 
 use super::ideal::Ideal;
@@ -35,8 +35,8 @@ impl Outcome {
     /// What came of the messages `sent`, for which the pump was started at `begun`; with the calls to Gemini, how long the
     /// invocations took, and what was used.
     pub(super) async fn read(
-        world: &World,
-        sent: &[Sent],
+        world: &TestEnvironment,
+        sent: &[SentMessage],
         ideal: Ideal,
         begun: DateTime<Utc>,
         (calls, invocations, usage): (u64, Vec<Duration>, Usage),

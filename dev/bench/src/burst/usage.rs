@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use harness::TestEnvironment;
 use harness::processes;
-use harness::world::World;
 use stack::state::State;
 use stack::{functions, names};
 
@@ -21,25 +21,21 @@ impl Usage {
     ///
     /// # Errors
     /// Where there is no Linux.
-    pub(super) fn now(world: &World) -> Result<Self> {
+    pub(super) fn now(world: &TestEnvironment) -> Result<Self> {
         let state = State::load(&world.home)?.context("the world is not written down")?;
         let service = |name: &str| {
             let family = state.service(name).map(|service| service.handle.family()).unwrap_or_default();
-            family.iter().map(|member| processes::cpu_in_all(member.pid)).sum::<Duration>()
+            family.iter().map(|member| processes::total_cpu(member.pid)).sum::<Duration>()
         };
-        let workers = world
-            .lambda
-            .processes(functions::WORKER)
-            .into_iter()
-            .map(processes::cpu_in_all)
-            .sum::<Duration>();
+        let workers =
+            world.lambda.processes(functions::WORKER).into_iter().map(processes::total_cpu).sum::<Duration>();
         let ours = [
             workers,
             service(names::POSTGRES),
             service(names::REDIS),
             service(names::AWS),
             service(names::PUMP),
-            processes::cpu_in_all(std::process::id()),
+            processes::total_cpu(std::process::id()),
         ];
         let (work, rest) = processes::work_and_rest()?;
         let [workers, postgres, redis, aws, pump, lambda] = ours;

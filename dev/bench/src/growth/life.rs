@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use harness::api::{Answer, Request};
-use harness::person::{PASSWORD, Person, unique};
+use harness::InstrumentedInstance;
+use harness::TestEnvironment;
+use harness::instrumented_instance::DONE;
 use harness::proxy::Side;
-use harness::victim::{DONE, Victim, reached};
-use harness::world::World;
+use harness::{PASSWORD, TestUser, unique};
+use harness::{Request, Response, event};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
@@ -21,8 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const OLD_HASH: &str = "$2b$04$dr29M4136pL.s3UYkS11M.ATr4xrUUye8EnEKRCI4KVyb5ITza7M2";
 
 /// Asks, and expects `status`.
-pub(super) async fn ask(world: &World, request: Request, status: u16) -> Result<Answer> {
-    request.send(&world.lambda).await?.expect(status)
+pub(super) async fn ask(world: &TestEnvironment, request: Request, status: u16) -> Result<Response> {
+    request.send(world).await?.ensure(status)
 }
 
 pub(super) fn post(path: &str, body: &Value) -> Request {
@@ -30,8 +31,8 @@ pub(super) fn post(path: &str, body: &Value) -> Request {
 }
 
 /// Lives it, but for what is left to be asked again.
-pub(super) async fn live(world: &World) -> Result<()> {
-    let person = Person::sign_up(world).await?;
+pub(super) async fn live(world: &TestEnvironment) -> Result<()> {
+    let person = TestUser::sign_up(world).await?;
     let message = talk(world, &person).await?;
     read(world, &person, &message).await?;
     operators::live(world, &person).await?;
@@ -40,30 +41,30 @@ pub(super) async fn live(world: &World) -> Result<()> {
 }
 
 /// Rooms, and what is said in them. Answers a message that was answered.
-async fn talk(world: &World, person: &Person) -> Result<String> {
-    let room = person.room(world).await?;
+async fn talk(world: &TestEnvironment, person: &TestUser) -> Result<String> {
+    let room = person.create_chatroom(world).await?;
     let change = person.request("PATCH", format!("/api/chatroom/{room}")).json(&json!({ "name": "Another" }));
     ask(world, change, 200).await?;
-    let cancelled = person.send(world, &room).await?.id;
+    let cancelled = person.send_message(world, &room).await?.id;
     ask(world, person.request("POST", format!("/api/chatroom/message/{cancelled}/cancel")), 200).await?;
     world.start_worker().await?;
     // Gemini has no answer the first time.
     let text = unique("stumble");
     let stumble = json!({ "match": text, "steps": [{ "kind": "error", "status": 503 }] });
-    world.tell_gemini("script", &stumble).await?;
+    world.mocks.gemini("script", &stumble).await?;
     let sent = person.send_text(world, &room, &text).await?;
-    world.wait_until_all_ended(PATIENCE).await?;
+    world.wait_until_all_done(PATIENCE).await?;
     // A delivery too many.
     world.lambda.invoke("worker", world.delivery_of(&[sent.id])?).await.context("delivering twice")?;
-    let emptied = person.room(world).await?;
+    let emptied = person.create_chatroom(world).await?;
     ask(world, person.request("DELETE", format!("/api/chatroom/{emptied}")), 200).await?;
     Ok(sent.id.to_string())
 }
 
 /// Everything that can be read of an account, in all ways.
-async fn read(world: &World, person: &Person, message: &str) -> Result<()> {
+async fn read(world: &TestEnvironment, person: &TestUser, message: &str) -> Result<()> {
     let list = ask(world, person.request("GET", "/api/chatroom"), 200).await?;
-    let room = list.text("/chatrooms/0/id")?;
+    let room = list.string_at("/chatrooms/0/id")?;
     for path in [
         format!("/api/chatroom?limit=1&cursor={room}"),
         format!("/api/chatroom/{room}?before=2"),
@@ -84,10 +85,10 @@ async fn read(world: &World, person: &Person, message: &str) -> Result<()> {
 }
 
 /// Signing in and out in all ways, and leaving for good.
-async fn come_and_go(world: &World) -> Result<()> {
+async fn come_and_go(world: &TestEnvironment) -> Result<()> {
     const OLD: &str = "UPDATE users SET password_hash = $2 WHERE mobile_number = $1";
     const NEW_PASSWORD: &str = "a wholly new password";
-    let person = Person::sign_up(world).await?;
+    let person = TestUser::sign_up(world).await?;
     let number = &person.number;
     let renew = post("/api/auth/refresh", &json!({ "refresh_token": person.refresh_token }));
     ask(world, renew.clone(), 200).await?;
@@ -96,24 +97,24 @@ async fn come_and_go(world: &World) -> Result<()> {
     world.db.execute(OLD, &[number, &OLD_HASH]).await?;
     let login =
         |password: &str| post("/api/auth/login", &json!({ "mobile_number": number, "password": password }));
-    let token = ask(world, login(PASSWORD), 200).await?.text("/token")?;
+    let token = ask(world, login(PASSWORD), 200).await?.string_at("/token")?;
     let passwords = json!({ "current_password": PASSWORD, "new_password": NEW_PASSWORD });
     ask(world, post("/api/auth/change-password", &passwords).token(&token), 200).await?;
     ask(world, post("/api/auth/logout", &json!({ "scope": "all" })).token(&token), 200).await?;
     let forgotten = post("/api/auth/forgot-password", &json!({ "mobile_number": number }));
-    let otp = ask(world, forgotten, 200).await?.text("/otp")?;
+    let otp = ask(world, forgotten, 200).await?.string_at("/otp")?;
     let reset = json!({ "mobile_number": number, "otp": otp, "new_password": PASSWORD });
     ask(world, post("/api/auth/reset-password", &reset), 200).await?;
-    let token = ask(world, login(PASSWORD), 200).await?.text("/token")?;
+    let token = ask(world, login(PASSWORD), 200).await?.string_at("/token")?;
     let leave = Request::new("DELETE", "/api/user/me").token(&token).json(&json!({ "password": PASSWORD }));
     ask(world, leave, 200).await.map(drop)
 }
 
 /// Paying, and thinking twice about it.
-async fn pay(world: &World) -> Result<()> {
-    let person = Person::sign_up(world).await?;
-    person.pay(world).await?;
-    person.wait_until_pro(world).await?;
+async fn pay(world: &TestEnvironment) -> Result<()> {
+    let person = TestUser::sign_up(world).await?;
+    world.pay_for_pro(&person).await?;
+    world.wait_until_pro(&person).await?;
     for path in ["/api/subscription/status", "/api/subscription/plans"] {
         ask(world, person.request("GET", path), 200).await?;
     }
@@ -127,13 +128,13 @@ async fn pay(world: &World) -> Result<()> {
 }
 
 /// An account that is being deleted while Stripe is away, which is told of it once it is back.
-async fn leave_without_stripe(world: &World, person: &Person) -> Result<()> {
+async fn leave_without_stripe(world: &TestEnvironment, person: &TestUser) -> Result<()> {
     const LEAVE: &str = "UPDATE users SET mobile_number = NULL, deleted_at = now() - interval '1 hour'
         WHERE mobile_number = $1";
     const DUE: &str = "UPDATE subscriptions SET review_at = now()";
     world.db.execute(LEAVE, &[&person.number]).await?;
     for faults in [vec![json!({ "fault": "status", "status": 500 }); 10], Vec::new()] {
-        world.stripe("POST", "/_control/faults", &json!(faults)).await?;
+        world.mocks.stripe("POST", "/_control/faults", &json!(faults)).await?;
         world.db.execute(DUE, &[]).await?;
         world.sweep().await?;
     }
@@ -148,25 +149,25 @@ async fn leave_without_stripe(world: &World, person: &Person) -> Result<()> {
 pub(super) struct Interrupted(Request);
 
 /// Has a function die so.
-pub(super) async fn interrupt(world: &World) -> Result<Interrupted> {
-    let person = Person::sign_up(world).await?;
+pub(super) async fn interrupt(world: &TestEnvironment) -> Result<Interrupted> {
+    let person = TestUser::sign_up(world).await?;
     let key = Uuid::new_v4().to_string();
     let request = person.request("POST", "/api/chatroom").json(&json!({ "name": "A room" }));
     let request = request.header("idempotency-key", &key);
-    let victim = Victim::of(world, "chatroom").await?;
-    let opened = victim.hold_postgres(&[(Side::Client, "INSERT INTO chatrooms"), DONE]);
-    victim.die_at(request.event(), reached(opened)).await?;
+    let victim = InstrumentedInstance::start(world, "chatroom").await?;
+    let opened = victim.pause_postgres_at(&[(Side::Client, "INSERT INTO chatrooms"), DONE]);
+    victim.kill_at(event(&request), opened).await?;
     Ok(Interrupted(request))
 }
 
 impl Interrupted {
     /// Asks again until it is known to be open: while the one who died may still be at it, that is not said.
-    pub(super) async fn ask_again(&self, world: &World) -> Result<()> {
+    pub(super) async fn ask_again(&self, world: &TestEnvironment) -> Result<()> {
         let begun = Instant::now();
         loop {
-            let answer = self.0.send(&world.lambda).await?;
+            let answer = self.0.send(world).await?;
             if answer.status != 409 || begun.elapsed() > Duration::from_mins(1) {
-                return answer.expect(201).map(drop);
+                return answer.ensure(201).map(drop);
             }
             sleep(Duration::from_millis(500)).await;
         }

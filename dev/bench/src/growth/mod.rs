@@ -13,8 +13,8 @@ mod written;
 
 use anyhow::Result;
 use harness::Suite;
-use harness::person::Person;
-use harness::world::World;
+use harness::TestEnvironment;
+use harness::TestUser;
 use serde_json::{Value, json};
 use stack::progress::say;
 use uuid::Uuid;
@@ -28,8 +28,8 @@ use super::{Depth, WORLD, report};
 /// Looks at plans and times, prints what came of it, and answers whether every statement was looked at, none walks a table, and
 /// every request was answered.
 pub(super) async fn run(suite: &Suite, depth: Depth) -> Result<bool> {
-    let world = World::start(suite, WORLD, &[]).await?;
-    let (small, great) = (Person::sign_up(&world).await?, Person::sign_up(&world).await?);
+    let world = TestEnvironment::start(suite, WORLD, &[]).await?;
+    let (small, great) = (TestUser::sign_up(&world).await?, TestUser::sign_up(&world).await?);
     let people = People { small: id_of(&world, &small).await?, great: id_of(&world, &great).await? };
     let interrupted = life::interrupt(&world).await?;
     life::live(&world).await?;
@@ -48,8 +48,8 @@ pub(super) async fn run(suite: &Suite, depth: Depth) -> Result<bool> {
 /// Times requests, prints and writes down what came of it, and answers whether all were answered.
 async fn answered(
     suite: &Suite,
-    world: &World,
-    [small, great]: [(&Person, Uuid); 2],
+    world: &TestEnvironment,
+    [small, great]: [(&TestUser, Uuid); 2],
     depth: Depth,
 ) -> Result<bool> {
     let (little, much) = (seed::places(&world.db, small.1).await?, seed::places(&world.db, great.1).await?);
@@ -83,7 +83,7 @@ fn tell(plans: &Plans, unsent: &[String]) {
     }
 }
 
-async fn id_of(world: &World, person: &Person) -> Result<Uuid> {
+async fn id_of(world: &TestEnvironment, person: &TestUser) -> Result<Uuid> {
     const SQL: &str = "SELECT id FROM users WHERE mobile_number = $1";
     Ok(world.db.query_one(SQL, &[&person.number]).await?.get(0))
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::person::{Person, unique};
-use harness::world::World;
+use harness::TestEnvironment;
+use harness::{TestUser, unique};
 use serde_json::json;
 use stack::functions::MIGRATE;
 use stack::process::{Launch, run as process};
@@ -14,15 +14,15 @@ use uuid::Uuid;
 use super::life::{ask, post};
 
 /// Sees to messages that failed, those of `person` among them.
-pub(super) async fn live(world: &World, person: &Person) -> Result<()> {
-    let operator = Person::sign_up(world).await?;
+pub(super) async fn live(world: &TestEnvironment, person: &TestUser) -> Result<()> {
+    let operator = TestUser::sign_up(world).await?;
     run(world, MIGRATE, &["role", &operator.number, "admin"]).await?;
-    let room = person.room(world).await?;
+    let room = person.create_chatroom(world).await?;
     let text = unique("refused");
     let refused = json!({ "match": text, "steps": [{ "kind": "error", "status": 400 }], "forever": true });
-    world.tell_gemini("script", &refused).await?;
+    world.mocks.gemini("script", &refused).await?;
     let id = person.send_text(world, &room, &text).await?.id;
-    let ended = async || world.wait_until_all_ended(Duration::from_secs(30)).await;
+    let ended = async || world.wait_until_all_done(Duration::from_secs(30)).await;
     ended().await?;
     for path in [
         "/api/queue/failed".to_owned(),
@@ -39,12 +39,12 @@ pub(super) async fn live(world: &World, person: &Person) -> Result<()> {
     ask(world, redrive.token(&operator.token), 200).await?;
     ended().await?;
     ask(world, operator.request("DELETE", format!("/api/queue/failed/{id}")), 200).await?;
-    world.forget_scripts().await?;
+    world.mocks.reset_gemini_scripts().await?;
     sweep(world, id).await
 }
 
 /// Sweeps, with a letter in the dead-letter queue.
-async fn sweep(world: &World, message: Uuid) -> Result<()> {
+async fn sweep(world: &TestEnvironment, message: Uuid) -> Result<()> {
     let letter = json!({ "version": 1, "type": "answer_message", "message_id": message });
     let body = json!({
         "QueueUrl": world.var("MESSAGE_DEAD_LETTER_QUEUE_URL")?, "MessageBody": letter.to_string(),
@@ -55,12 +55,12 @@ async fn sweep(world: &World, message: Uuid) -> Result<()> {
 }
 
 /// Compares every subscription with Stripe.
-pub(super) async fn reconcile(world: &World) -> Result<()> {
+pub(super) async fn reconcile(world: &TestEnvironment) -> Result<()> {
     run(world, "sweeper", &["reconcile"]).await
 }
 
 /// Runs the program of a function as the command that it is, too.
-async fn run(world: &World, program: &str, args: &[&str]) -> Result<()> {
+async fn run(world: &TestEnvironment, program: &str, args: &[&str]) -> Result<()> {
     let command = Launch::new(world.programs.join(program))
         .args(args.iter().copied())
         .without(CONTRACT)

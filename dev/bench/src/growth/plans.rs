@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use harness::look::Look;
+use harness::DbObserver;
 use serde_json::Value;
 
 use super::seed::TABLES;
@@ -43,7 +43,7 @@ pub(super) struct Plans {
 /// Looks at the plans of all `statements` that read or write rows.
 ///
 /// In a small database Postgres rightly walks small tables: there it is to walk only where there is no other way.
-pub(super) async fn check(db: &Look, statements: &BTreeSet<String>, depth: Depth) -> Result<Plans> {
+pub(super) async fn check(db: &DbObserver, statements: &BTreeSet<String>, depth: Depth) -> Result<Plans> {
     db.batch(depth.of("SET enable_seqscan = off", "SET enable_seqscan = on")).await?;
     let mut plans = Plans::default();
     for statement in statements.iter().filter(|statement| has_plan(statement)) {
@@ -59,7 +59,7 @@ pub(super) async fn check(db: &Look, statements: &BTreeSet<String>, depth: Depth
 }
 
 /// The tables that `statement` walks by the plan for all values, and whether it is by that plan that it is executed.
-async fn walked_by(db: &Look, statement: &str) -> Result<(BTreeSet<String>, bool)> {
+async fn walked_by(db: &DbObserver, statement: &str) -> Result<(BTreeSet<String>, bool)> {
     let (mut tables, mut taken) = (BTreeSet::new(), BTreeSet::new());
     walked(&generic_plan(db, statement).await?, &mut tables);
     let values = BATCHES.iter().find(|(begin, _)| statement.trim_start().starts_with(begin));
@@ -74,7 +74,7 @@ async fn walked_by(db: &Look, statement: &str) -> Result<(BTreeSet<String>, bool
 
 /// The plan that holds for all values. It is asked for by way of a prepared statement, as `EXPLAIN (GENERIC_PLAN)` came with
 /// version 16.
-async fn generic_plan(db: &Look, statement: &str) -> Result<Value> {
+async fn generic_plan(db: &DbObserver, statement: &str) -> Result<Value> {
     const PARAMETERS: &str =
         "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'looked_at'";
     db.batch(&format!("SET plan_cache_mode = force_generic_plan; PREPARE looked_at AS {statement}")).await?;

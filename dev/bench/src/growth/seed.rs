@@ -1,7 +1,7 @@
 //! Filling the database as years of use would: by `seed.sql`, with indexes and constraints taken away meanwhile.
 
 use anyhow::{Context as _, Result};
-use harness::look::Look;
+use harness::DbObserver;
 use stack::progress::say;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -63,7 +63,7 @@ pub(super) struct Places {
 }
 
 /// Fills the database, where both `people` have an account and nothing else.
-pub(super) async fn plant(db: &Look, size: Size, people: People) -> Result<()> {
+pub(super) async fn plant(db: &DbObserver, size: Size, people: People) -> Result<()> {
     const NOW: &str = "SELECT (extract(epoch FROM now()) * 1000)::bigint";
     let begun = Instant::now();
     let now = db.query_one(NOW, &[]).await?.get(0);
@@ -103,7 +103,7 @@ fn steps(size: Size, people: People, now: i64) -> Vec<String> {
 }
 
 /// Takes away what makes writing slow, and answers by what statements it is made again, the last first.
-async fn take_away(db: &Look) -> Result<Vec<(String, String)>> {
+async fn take_away(db: &DbObserver) -> Result<Vec<(String, String)>> {
     // Foreign keys first, for they lean on the others.
     const DROPS: &str = "
         SELECT conname::text AS name, format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS away,
@@ -132,7 +132,7 @@ async fn timed(name: &str, step: impl Future<Output = Result<()>>) -> Result<()>
 }
 
 /// What requests of `person` are about.
-pub(super) async fn places(db: &Look, person: Uuid) -> Result<Places> {
+pub(super) async fn places(db: &DbObserver, person: Uuid) -> Result<Places> {
     const ROOMS: &str = "SELECT id, message_count FROM chatrooms WHERE user_id = $1 ORDER BY id DESC";
     const MESSAGE: &str = "SELECT id FROM messages WHERE chatroom_id = $1 AND position = $2";
     let rows = db.query(ROOMS, &[&person]).await?;

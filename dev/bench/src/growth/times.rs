@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
-use harness::guest::Guest;
-use harness::person::Person;
-use harness::world::World;
+use harness::InstrumentedInstance;
+use harness::TestEnvironment;
+use harness::TestUser;
 use serde_json::{Value, json};
 
 use super::seed::Places;
@@ -46,12 +46,15 @@ impl Times {
 
 /// Asks everything so many times in turn, about little and about much, of processes that have answered before.
 pub(super) async fn measure(
-    world: &World,
-    small: (&Person, &Places),
-    great: (&Person, &Places),
+    world: &TestEnvironment,
+    small: (&TestUser, &Places),
+    great: (&TestUser, &Places),
     times: usize,
 ) -> Result<Vec<Times>> {
-    let (user, chatroom) = (Guest::of(world, "user").await?, Guest::of(world, "chatroom").await?);
+    let (user, chatroom) = (
+        InstrumentedInstance::start(world, "user").await?,
+        InstrumentedInstance::start(world, "chatroom").await?,
+    );
     let mut measured = Vec::new();
     for (small, great) in probes(small.0, small.1)?.into_iter().zip(probes(great.0, great.1)?) {
         let guest = if small.function == "user" { &user } else { &chatroom };
@@ -61,7 +64,7 @@ pub(super) async fn measure(
 }
 
 /// Asks both so many times in turn.
-async fn in_turn(guest: &Guest, small: &Probe, great: &Probe, times: usize) -> Times {
+async fn in_turn(guest: &InstrumentedInstance, small: &Probe, great: &Probe, times: usize) -> Times {
     let (name, failure) = (small.name, None);
     let mut taken = Times { name, small: Sample::default(), great: Sample::default(), failure };
     for number in 0..times + WARM {
@@ -79,7 +82,7 @@ async fn in_turn(guest: &Guest, small: &Probe, great: &Probe, times: usize) -> T
 }
 
 /// What is asked of somebody. It brings as many rows whoever it is. Sending comes last, for it makes a room larger.
-fn probes(person: &Person, places: &Places) -> Result<Vec<Probe>> {
+fn probes(person: &TestUser, places: &Places) -> Result<Vec<Probe>> {
     let Places { rooms, room, messages, message } = places;
     let get = |name, path: String| {
         let person = person.clone();

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::person::Person;
-use harness::world::World;
+use harness::TestEnvironment;
+use harness::TestUser;
 use serde_json::{Value, json};
 
 use super::super::probes::{self, Probe};
@@ -33,19 +33,19 @@ pub(super) struct Ask {
 enum Kind {
     Request(Probe),
     /// Messages of this person, one in each of these rooms.
-    Batch(Person, Vec<String>),
+    Batch(TestUser, Vec<String>),
     Sweep,
 }
 
 /// All of them. Where a sweep is the first, there is nothing to sweep.
-pub(super) async fn all(world: &World) -> Result<Vec<Ask>> {
+pub(super) async fn all(world: &TestEnvironment) -> Result<Vec<Ask>> {
     let (person, subscription) = probes::somebody(world).await?;
-    let rooms = person.rooms(world, 10).await?;
+    let rooms = person.create_chatrooms(world, 10).await?;
     for room in &rooms {
-        person.send(world, room).await?;
+        person.send_message(world, room).await?;
     }
     let probes = probes::all(world, &person, &subscription, 0).await?;
-    world.wait_until_all_ended(Duration::from_secs(30)).await?;
+    world.wait_until_all_done(Duration::from_secs(30)).await?;
     let mut asks = vec![Ask { name: "sweep", function: "sweeper", kind: Kind::Sweep }];
     let chosen = probes.into_iter().filter(|probe| REQUESTS.contains(&probe.name));
     asks.extend(chosen.map(|probe| Ask {
@@ -63,14 +63,14 @@ pub(super) async fn all(world: &World) -> Result<Vec<Ask>> {
 
 impl Ask {
     /// Makes ready for being asked once, and answers the event.
-    pub(super) async fn event(&self, world: &World) -> Result<Value> {
+    pub(super) async fn event(&self, world: &TestEnvironment) -> Result<Value> {
         match &self.kind {
             Kind::Request(probe) => probe.event(),
             Kind::Sweep => Ok(json!({})),
             Kind::Batch(person, rooms) => {
                 let mut sent = Vec::new();
                 for room in rooms {
-                    sent.push(person.send(world, room).await?.id);
+                    sent.push(person.send_message(world, room).await?.id);
                 }
                 world.delivery_of(&sent)
             }

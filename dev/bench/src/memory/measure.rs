@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use harness::guest::{Counts, Guest};
+use harness::InstrumentedInstance;
+use harness::TestEnvironment;
+use harness::instrumented_instance::Counts;
 use harness::processes;
-use harness::world::World;
 use tokio::time::{Instant, sleep};
 
 use super::super::sample::Sample;
@@ -52,7 +53,7 @@ struct Asked {
 
 /// Measures `ask` at each of `sizes`, in MB; what does not depend on the size, at that of the template.
 pub(super) async fn curve(
-    world: &World,
+    world: &TestEnvironment,
     ask: &Ask,
     chosen: u64,
     sizes: &[u64],
@@ -82,10 +83,16 @@ pub(super) async fn curve(
 }
 
 /// Starts the function `times` with a whole processor and `times` with its share.
-async fn starts(world: &World, ask: &Ask, size: u64, share: Option<&Share>, times: usize) -> Result<Point> {
+async fn starts(
+    world: &TestEnvironment,
+    ask: &Ask,
+    size: u64,
+    share: Option<&Share>,
+    times: usize,
+) -> Result<Point> {
     let [warm, mut ready, mut ready_limited, mut first] = std::array::from_fn(|_| Sample::default());
     for _ in 0..times {
-        let guest = Guest::of(world, ask.function).await?;
+        let guest = InstrumentedInstance::start(world, ask.function).await?;
         let took = guest.ready().await?;
         ready.push(took);
         if share.is_none() {
@@ -94,8 +101,8 @@ async fn starts(world: &World, ask: &Ask, size: u64, share: Option<&Share>, time
         first.push(once(world, ask, &guest, size, share).await?.took);
         guest.kill().await;
         if let Some(share) = share {
-            let guest = Guest::under(world, ask.function, &share.words()).await?;
-            ready_limited.push(guest.ready_from_standstill().await?);
+            let guest = InstrumentedInstance::start_under(world, ask.function, &share.words()).await?;
+            ready_limited.push(guest.ready_after_stop().await?);
             guest.kill().await;
         }
     }
@@ -103,7 +110,13 @@ async fn starts(world: &World, ask: &Ask, size: u64, share: Option<&Share>, time
 }
 
 /// Asks once in a process that is ready, with its share and a network as in a cloud.
-async fn once(world: &World, ask: &Ask, guest: &Guest, size: u64, share: Option<&Share>) -> Result<Asked> {
+async fn once(
+    world: &TestEnvironment,
+    ask: &Ask,
+    guest: &InstrumentedInstance,
+    size: u64,
+    share: Option<&Share>,
+) -> Result<Asked> {
     guest.set_delay(NETWORK);
     if let Some(share) = share {
         share.take(guest.pid())?;
@@ -126,14 +139,14 @@ async fn once(world: &World, ask: &Ask, guest: &Guest, size: u64, share: Option<
 
 /// Asks time and again in one process.
 async fn warm(
-    world: &World,
+    world: &TestEnvironment,
     ask: &Ask,
     share: Option<&Share>,
     depth: Depth,
     point: &mut Point,
     curve: &mut Curve,
 ) -> Result<()> {
-    let guest = Guest::of(world, ask.function).await?;
+    let guest = InstrumentedInstance::start(world, ask.function).await?;
     guest.ready().await?;
     for _ in 0..depth.of(2, 5) {
         once(world, ask, &guest, point.size, share).await?;

@@ -11,7 +11,7 @@ mod report;
 
 use anyhow::Result;
 use harness::Suite;
-use harness::world::World;
+use harness::TestEnvironment;
 use stack::progress::{note, say};
 use stack::services::pump;
 use stack::template::Template;
@@ -25,7 +25,7 @@ const SIZES: [u64; 5] = [128, 256, 512, 1024, 1769];
 /// Measures, prints a table, writes a file; with `figures` also what the bill is worked out from. No budget hangs on it.
 pub(super) async fn run(suite: &Suite, depth: Depth, figures: bool) -> Result<bool> {
     share::clear();
-    let world = World::start(suite, WORLD, &SETTINGS).await?;
+    let world = TestEnvironment::start(suite, WORLD, &SETTINGS).await?;
     world.start_worker().await?;
     let asks = asks::all(&world).await?;
     // Messages are handed to the worker by us from here on.

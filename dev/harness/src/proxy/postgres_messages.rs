@@ -1,35 +1,35 @@
-//! Statements, as a client says them to Postgres.
+//! Parser of what a client sends to Postgres: finds the statements that it prepares and executes.
 
-/// Finds the messages in what a client says to Postgres: a letter, a length, and so much more.
+/// Finds messages: a letter, four bytes of length, a body. For other protocols, and with TLS, what
+/// it finds is meaningless.
 ///
-/// Source: <https://www.postgresql.org/docs/current/protocol-message-formats.html>. Without TLS; for other protocols what it
-/// finds has no meaning.
+/// Source: <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
 #[derive(Default)]
 pub(super) struct Messages {
-    /// What has come of a message's head: the letter and the four bytes of its length.
+    /// The bytes received of a message's head: the letter and the length.
     head: Vec<u8>,
-    /// How much of the message is still to come.
+    /// The bytes of the message that are still missing.
     left: usize,
-    /// Whether the first message is over, which has no letter.
+    /// Whether the first message, which has no letter, is complete.
     has_begun: bool,
-    /// What has come of a message that brings a statement to be prepared.
+    /// The bytes received of a message that prepares a statement.
     parse: Option<Vec<u8>>,
 }
 
-/// What was found.
+/// The statements in some bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
-    /// How many messages have begun that execute a statement.
+    /// The number of messages that execute a statement.
     pub(super) executed: u64,
-    /// The statements that were prepared.
+    /// The statements that the client prepared.
     pub(super) prepared: Vec<String>,
 }
 
-/// No statement is longer, in bytes; another protocol has lengths of any size where these are looked for.
+/// The longest statement, in bytes. Other protocols seem to have lengths of any size here.
 const LONGEST: usize = 64 * 1024;
 
 impl Messages {
-    /// What is in `bytes`, the next that were sent.
+    /// Parses the next `bytes` of the connection.
     pub(super) fn find(&mut self, bytes: &[u8]) -> Found {
         let mut found = Found::default();
         for &byte in bytes {
@@ -57,7 +57,7 @@ impl Messages {
     }
 }
 
-/// The statement in a message that has it prepared: the second of its texts, each of which ends with a zero.
+/// The statement in a `Parse` message: the second of its zero-terminated strings.
 fn statement(body: &[u8]) -> Option<String> {
     let text = body.split(|&byte| byte == 0).nth(1)?;
     String::from_utf8(text.to_vec()).ok()
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statements_are_found_however_they_are_cut() {
+    fn statements_are_found_wherever_the_bytes_are_split() {
         let message = |letter: u8, body: &[u8]| {
             let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
             [&[letter], length.as_slice(), body].concat()

@@ -1,55 +1,62 @@
-//! A look at a world's database that no fault gets in the way of: it goes by no proxy, and connects again when the server was
-//! away.
+//! [`DbObserver`]: a connection to an environment's database that bypasses the proxies and
+//! reconnects after an outage.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{FromSqlOwned, ToSql};
 use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
 
 /// A connection to the database.
-pub struct Look {
+pub struct DbObserver {
     url: String,
     client: Mutex<Client>,
 }
 
-impl Look {
+type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+impl DbObserver {
     /// Connects to the database at `url`.
-    pub async fn new(url: &str) -> Result<Self> {
+    pub async fn connect(url: &str) -> Result<Self> {
         Ok(Self { url: url.to_owned(), client: Mutex::new(connect(url).await?) })
     }
 
-    /// The one row that `sql` has.
-    pub async fn query_one(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Row> {
+    /// The first column of the only row of `sql`.
+    pub async fn value<T: FromSqlOwned>(&self, sql: &str, params: Params<'_>) -> Result<T> {
+        self.query_one(sql, params).await?.try_get(0).with_context(|| sql.to_owned())
+    }
+
+    /// The only row of `sql`.
+    pub async fn query_one(&self, sql: &str, params: Params<'_>) -> Result<Row> {
         self.client().await?.query_one(sql, params).await.with_context(|| sql.to_owned())
     }
 
-    /// The rows that `sql` has.
-    pub async fn query(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
+    /// The rows of `sql`.
+    pub async fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
         self.client().await?.query(sql, params).await.with_context(|| sql.to_owned())
     }
 
-    /// Does `sql` and answers how many rows it was done to.
-    pub async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64> {
+    /// Executes `sql` and returns the number of rows it changed.
+    pub async fn execute(&self, sql: &str, params: Params<'_>) -> Result<u64> {
         self.client().await?.execute(sql, params).await.with_context(|| sql.to_owned())
     }
 
-    /// Does several statements, none of which takes or answers anything.
+    /// Executes several statements without parameters.
     pub async fn batch(&self, sql: &str) -> Result<()> {
         self.client().await?.batch_execute(sql).await.with_context(|| sql.to_owned())
     }
 
-    /// How Postgres would execute `sql`: the answer of an `EXPLAIN (FORMAT JSON)`, which is what `sql` has to be.
+    /// The plan that `sql`, an `EXPLAIN (FORMAT JSON)`, returns.
     pub async fn plan(&self, sql: &str) -> Result<Value> {
-        let said = self.client().await?.simple_query(sql).await.with_context(|| sql.to_owned())?;
-        let text = said.iter().find_map(|one| match one {
+        let answer = self.client().await?.simple_query(sql).await.with_context(|| sql.to_owned())?;
+        let text = answer.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.get(0),
             _ => None,
         });
         serde_json::from_str(text.context("no plan")?).context("reading a plan")
     }
 
-    /// The statement of `GET /me` (`store::users::find_with_usage`), for anybody, prepared.
+    /// Prepares the statement of `GET /me` (`store::users::find_with_usage`).
     pub async fn prepare_me(&self) -> Result<Statement> {
         const SQL: &str = "
             SELECT u.id, u.mobile_number, u.name, u.subscription_tier, u.created_at, coalesce(d.messages, 0) AS used
@@ -58,15 +65,10 @@ impl Look {
         self.client().await?.prepare(SQL).await.context("preparing the statement of GET /me")
     }
 
-    /// Executes it for somebody who is not there.
+    /// Executes the statement of `GET /me` for a user who does not exist.
     pub async fn me(&self, statement: &Statement) -> Result<()> {
-        let nobody = uuid::Uuid::nil();
-        self.client()
-            .await?
-            .query_opt(statement, &[&nobody])
-            .await
-            .context("the statement of GET /me")
-            .map(drop)
+        let (client, unknown) = (self.client().await?, uuid::Uuid::nil());
+        client.query_opt(statement, &[&unknown]).await.context("the statement of GET /me").map(drop)
     }
 
     async fn client(&self) -> Result<MutexGuard<'_, Client>> {
@@ -80,7 +82,7 @@ impl Look {
 
 async fn connect(url: &str) -> Result<Client> {
     let (client, connection) =
-        tokio_postgres::connect(url, NoTls).await.context("looking into the database")?;
+        tokio_postgres::connect(url, NoTls).await.context("connecting to the database")?;
     tokio::spawn(connection);
     Ok(client)
 }
