@@ -131,33 +131,3 @@ impl Guest {
         }
     }
 }
-
-impl Counts {
-    /// The difference from `before`.
-    #[must_use]
-    pub fn since(self, before: &Self) -> Self {
-        Self {
-            statements: self.statements - before.statements,
-            postgres: self.postgres - before.postgres,
-            redis: self.redis - before.redis,
-            aws: self.aws - before.aws,
-            stripe: self.stripe - before.stripe,
-            gemini: self.gemini - before.gemini,
-        }
-    }
-
-    /// For one of `times`.
-    #[must_use]
-    pub fn per(self, times: usize) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "there are not that many")]
-        let share = |count: f64| (count / times as f64 * 100.0).round() / 100.0;
-        Self {
-            statements: share(self.statements),
-            postgres: share(self.postgres),
-            redis: share(self.redis),
-            aws: share(self.aws),
-            stripe: share(self.stripe),
-            gemini: share(self.gemini),
-        }
-    }
-}

@@ -1,4 +1,4 @@
-//! What operators do in their time, once each, and the sweeper for them.
+//! What operators do: inspect, retry, redrive and delete failed messages, and reconcile subscriptions.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use stack::process::{Launch, run as process};
 use stack::settings::CONTRACT;
 use uuid::Uuid;
 
-use super::life::{ask, post};
+use super::http::{post, send};
 
-/// Sees to messages that failed, those of `person` among them.
-pub(super) async fn live(world: &World, person: &Person) -> Result<()> {
+/// Handles a failed message of `user` as an operator, then runs the sweeper with a dead letter.
+pub(super) async fn run(world: &World, user: &Person) -> Result<()> {
     let operator = Person::sign_up(world).await?;
-    run(world, MIGRATE, &["role", &operator.number, "admin"]).await?;
-    let room = person.room(world).await?;
+    execute(world, MIGRATE, &["role", &operator.number, "admin"]).await?;
+    let room = user.room(world).await?;
     let text = unique("refused");
-    let refused = json!({ "match": text, "steps": [{ "kind": "error", "status": 400 }], "forever": true });
-    world.tell_gemini("script", &refused).await?;
-    let id = person.send_text(world, &room, &text).await?.id;
+    let error = json!({ "match": text, "steps": [{ "kind": "error", "status": 400 }], "forever": true });
+    world.tell_gemini("script", &error).await?;
+    let id = user.send_text(world, &room, &text).await?.id;
     let ended = async || world.wait_until_all_ended(Duration::from_secs(30)).await;
     ended().await?;
     for path in [
@@ -29,22 +29,23 @@ pub(super) async fn live(world: &World, person: &Person) -> Result<()> {
         format!("/api/queue/failed?cursor=1.{id}"),
         format!("/api/queue/jobs/{id}"),
     ] {
-        ask(world, operator.request("GET", path), 200).await?;
+        send(world, operator.request("GET", path), 200).await?;
     }
-    ask(world, operator.request("POST", format!("/api/queue/failed/{id}/retry")), 200).await?;
-    ended().await?;
-    ask(world, person.request("POST", format!("/api/chatroom/message/{id}/retry")), 200).await?;
-    ended().await?;
     let redrive = post("/api/queue/redrive", &json!({ "error_code": "invalid_request" }));
-    ask(world, redrive.token(&operator.token), 200).await?;
-    ended().await?;
-    ask(world, operator.request("DELETE", format!("/api/queue/failed/{id}")), 200).await?;
+    for retry in [
+        operator.request("POST", format!("/api/queue/failed/{id}/retry")),
+        user.request("POST", format!("/api/chatroom/message/{id}/retry")),
+        redrive.token(&operator.token),
+    ] {
+        send(world, retry, 200).await?;
+        ended().await?;
+    }
+    send(world, operator.request("DELETE", format!("/api/queue/failed/{id}")), 200).await?;
     world.forget_scripts().await?;
-    sweep(world, id).await
+    sweep_dead_letter(world, id).await
 }
 
-/// Sweeps, with a letter in the dead-letter queue.
-async fn sweep(world: &World, message: Uuid) -> Result<()> {
+async fn sweep_dead_letter(world: &World, message: Uuid) -> Result<()> {
     let letter = json!({ "version": 1, "type": "answer_message", "message_id": message });
     let body = json!({
         "QueueUrl": world.var("MESSAGE_DEAD_LETTER_QUEUE_URL")?, "MessageBody": letter.to_string(),
@@ -56,11 +57,11 @@ async fn sweep(world: &World, message: Uuid) -> Result<()> {
 
 /// Compares every subscription with Stripe.
 pub(super) async fn reconcile(world: &World) -> Result<()> {
-    run(world, "sweeper", &["reconcile"]).await
+    execute(world, "sweeper", &["reconcile"]).await
 }
 
-/// Runs the program of a function as the command that it is, too.
-async fn run(world: &World, program: &str, args: &[&str]) -> Result<()> {
+/// Executes a function's binary as a command.
+async fn execute(world: &World, program: &str, args: &[&str]) -> Result<()> {
     let command = Launch::new(world.programs.join(program))
         .args(args.iter().copied())
         .without(CONTRACT)

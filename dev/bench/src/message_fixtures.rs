@@ -1,4 +1,4 @@
-//! Messages that wait for the worker, to be handed to it by us.
+//! Pending messages to invoke the worker with.
 
 use std::cell::RefCell;
 
@@ -9,14 +9,14 @@ use harness::world::World;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Events for the worker, none of which was handed over yet.
-pub(super) struct Stock(RefCell<Vec<Value>>);
+/// Events for the worker, each of which can be used once.
+pub(crate) struct MessageFixtures(RefCell<Vec<Value>>);
 
-impl Stock {
-    /// So many `events` with so many `messages` each: of as many people, each alone in a room of its own, with a text that no
-    /// other has. They are what sending them leaves in the database, and are put there past the queue, for nobody else is to
-    /// be told of them.
-    pub(super) async fn lay_in(world: &World, messages: usize, events: usize) -> Result<Self> {
+impl MessageFixtures {
+    /// Creates `events` with `batch_size` messages each. Every message is in its own chatroom and has a unique text. The messages
+    /// of one event belong to different users. They are inserted into Postgres and not sent to the queue, so that no other
+    /// process answers them.
+    pub(crate) async fn create(world: &World, batch_size: usize, events: usize) -> Result<Self> {
         const SQL: &str = "
             WITH rooms AS (
                 INSERT INTO chatrooms (id, user_id, name, message_count, last_position, last_message_at, created_at, updated_at)
@@ -30,25 +30,21 @@ impl Stock {
                 current_date, now() + interval '1 hour', now(), now()
             FROM rooms
             RETURNING id";
-        let events_wanted = i64::try_from(events)?;
-        let of_each = (0..messages).map(|_| async {
-            let person = Person::sign_up(world).await?;
-            let rows = world.db.query(SQL, &[&person.number, &events_wanted]).await?;
+        let rows_per_user = i64::try_from(events)?;
+        let users = (0..batch_size).map(|_| async {
+            let user = Person::sign_up(world).await?;
+            let rows = world.db.query(SQL, &[&user.number, &rows_per_user]).await?;
             anyhow::Ok(rows.iter().map(|row| row.get(0)).collect::<Vec<Uuid>>())
         });
-        let of_each = try_join_all(of_each).await?;
+        let ids = try_join_all(users).await?;
         let event = |number: usize| {
-            let ids: Vec<Uuid> = of_each.iter().filter_map(|ids| ids.get(number).copied()).collect();
-            world.delivery_of(&ids)
+            world.delivery_of(&ids.iter().filter_map(|ids| ids.get(number).copied()).collect::<Vec<_>>())
         };
         Ok(Self(RefCell::new((0..events).map(event).collect::<Result<_>>()?)))
     }
 
-    /// One that was not handed over yet.
-    ///
-    /// # Errors
-    /// When there is none left.
-    pub(super) fn take(&self) -> Result<Value> {
-        self.0.borrow_mut().pop().context("the stock of messages is used up")
+    /// The next unused event.
+    pub(crate) fn take(&self) -> Result<Value> {
+        self.0.borrow_mut().pop().context("all message fixtures are used")
     }
 }
