@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::api::Request;
-use harness::guest::Guest;
-use harness::person::{PASSWORD, Person};
-use harness::world::World;
+use harness::{InstrumentedInstance, PASSWORD, Request, TestEnvironment, TestUser, event, function};
 use serde_json::{Value, json};
 use stack::functions::WORKER;
 use tokio::time::Instant;
@@ -35,12 +32,12 @@ enum Expected {
 
 impl BenchRequest {
     pub(crate) fn http(name: &'static str, status: u16, request: impl Fn() -> Request + 'static) -> Self {
-        let function = request().function().to_owned();
-        let event = Box::new(move || Ok(request().event()));
+        let function = function(&request()).to_owned();
+        let event = Box::new(move || Ok(event(&request())));
         Self { name, function, event, expected: Expected::Status(status) }
     }
 
-    pub(crate) fn get(person: &Person, name: &'static str, path: impl Into<String>) -> Self {
+    pub(crate) fn get(person: &TestUser, name: &'static str, path: impl Into<String>) -> Self {
         let (person, path) = (person.clone(), path.into());
         Self::http(name, 200, move || person.request("GET", path.clone()))
     }
@@ -56,14 +53,18 @@ impl BenchRequest {
     }
 
     /// Sends the request, checks the response, and returns the response time.
-    pub(crate) async fn send(&self, guest: &Guest) -> Result<Duration> {
-        Ok(self.send_event(guest, self.event()?).await?.0)
+    pub(crate) async fn send(&self, instance: &InstrumentedInstance) -> Result<Duration> {
+        Ok(self.send_event(instance, self.event()?).await?.0)
     }
 
     /// The same with an event that was created before. Returns the response too.
-    pub(crate) async fn send_event(&self, guest: &Guest, event: Value) -> Result<(Duration, Value)> {
+    pub(crate) async fn send_event(
+        &self,
+        instance: &InstrumentedInstance,
+        event: Value,
+    ) -> Result<(Duration, Value)> {
         let begun = Instant::now();
-        let response = guest.invoke(event).await.with_context(|| self.name.to_owned())?;
+        let response = instance.invoke(event).await.with_context(|| self.name.to_owned())?;
         let took = begun.elapsed();
         let is_expected = match self.expected {
             Expected::Status(status) => response["statusCode"] == status,
@@ -83,19 +84,19 @@ impl BenchRequest {
 
 /// All requests of a Pro user with ten chatrooms, in one of which five messages were answered. The queue must drive the worker
 /// meanwhile.
-pub(crate) async fn all(world: &World, mode: Mode) -> Result<Vec<BenchRequest>> {
+pub(crate) async fn all(environment: &TestEnvironment, mode: Mode) -> Result<Vec<BenchRequest>> {
     const QUESTION: &str = "What is a lease good for?";
-    let user = Person::sign_up(world).await?;
-    let subscription = user.pay(world).await?;
-    user.wait_until_pro(world).await?;
-    let room = user.room(world).await?;
-    user.rooms(world, 9).await?;
+    let user = TestUser::sign_up(environment).await?;
+    let subscription = environment.pay_for_pro(&user).await?;
+    environment.wait_until_pro(&user).await?;
+    let room = user.create_chatroom(environment).await?;
+    user.create_chatrooms(environment, 9).await?;
     let mut message = Uuid::nil();
     for _ in 0..5 {
-        message = user.send(world, &room).await?.id;
+        message = user.send_message(environment, &room).await?.id;
     }
-    world.wait_until_all_ended(Duration::from_secs(30)).await?;
-    let stripe_event = last_stripe_event(world, &subscription).await?;
+    environment.wait_until_all_done(Duration::from_secs(30)).await?;
+    let stripe_event = last_stripe_event(environment, &subscription).await?;
     let [opener, sender, keyed_sender] = std::array::from_fn(|_| user.clone());
     let (sender_room, keyed_room) = (room.clone(), room.clone());
     // More than any benchmark sends.
@@ -122,8 +123,14 @@ pub(crate) async fn all(world: &World, mode: Mode) -> Result<Vec<BenchRequest>> 
             Request::new("POST", "/api/auth/login").json(&login)
         }),
         BenchRequest::http("POST /api/webhook/stripe", 200, move || signed_webhook(&stripe_event)),
-        BenchRequest::worker("worker, 1 message", MessageFixtures::create(world, 1, worker_events).await?),
-        BenchRequest::worker("worker, 10 messages", MessageFixtures::create(world, 10, worker_events).await?),
+        BenchRequest::worker(
+            "worker, 1 message",
+            MessageFixtures::create(environment, 1, worker_events).await?,
+        ),
+        BenchRequest::worker(
+            "worker, 10 messages",
+            MessageFixtures::create(environment, 10, worker_events).await?,
+        ),
     ])
 }
 
@@ -135,12 +142,12 @@ fn signed_webhook(event: &Value) -> Request {
     Request::new("POST", "/api/webhook/stripe")
         .body(body.as_bytes())
         .header("content-type", "application/json")
-        .header("stripe-signature", &World::sign_webhook(&body))
+        .header("stripe-signature", &TestEnvironment::sign_webhook(&body))
 }
 
 /// The last event that the mock Stripe has sent about the subscription.
-async fn last_stripe_event(world: &World, subscription: &str) -> Result<Value> {
-    let events = world.stripe("GET", "/_control/events", &Value::Null).await?;
+async fn last_stripe_event(environment: &TestEnvironment, subscription: &str) -> Result<Value> {
+    let events = environment.mocks.stripe("GET", "/_control/events", &Value::Null).await?;
     let payloads = events.as_array().into_iter().flatten().filter_map(|event| event["payload"].as_str());
     let payload = payloads.into_iter().find(|payload| payload.contains(subscription));
     let payload = payload.with_context(|| format!("the mock Stripe has no event of {subscription}"))?;

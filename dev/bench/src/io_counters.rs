@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use harness::TestEnvironment;
 use harness::proxy::address_of;
-use harness::world::World;
 use stack::services::redis;
 
 use crate::counters::Counters;
@@ -20,10 +20,10 @@ pub(crate) struct IoCounters {
 }
 
 impl IoCounters {
-    pub(crate) async fn read(world: &World, function: &str) -> Result<Self> {
-        let port = address_of(world.beyond(world.var("REDIS_URL")?))?.port();
+    pub(crate) async fn read(environment: &TestEnvironment, function: &str) -> Result<Self> {
+        let port = address_of(environment.direct_url("REDIS_URL")?)?.port();
         let mut counters = Self::of_info(&redis::info(port).await?);
-        counters.counters.add(&log_counters(&world.home.log(function))?);
+        counters.counters.add(&log_counters(&environment.home.log(function))?);
         Ok(counters)
     }
 

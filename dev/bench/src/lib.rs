@@ -23,8 +23,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use futures::future::try_join_all;
-use harness::world::World;
-use harness::{Scale, Suite};
+use harness::{Scale, Suite, TestEnvironment};
 use stack::functions::{self, Reload};
 use stack::home::Home;
 use stack::process::{Launch, run as process};
@@ -130,11 +129,11 @@ pub async fn clear(home: &Home) -> Result<()> {
 }
 
 /// Starts the environment of a benchmark, with its own variables of the functions.
-async fn start(suite: &Suite, benchmark: Benchmark, variables: &[(&str, &str)]) -> Result<World> {
+async fn start(suite: &Suite, benchmark: Benchmark, variables: &[(&str, &str)]) -> Result<TestEnvironment> {
     /// One environment starts at a time, because the first one installs what all need.
     static STARTING: Mutex<()> = Mutex::const_new(());
     let _starting = STARTING.lock().await;
-    World::start(suite, &benchmark.name(), variables).await
+    TestEnvironment::start(suite, &benchmark.name(), variables).await
 }
 
 /// Builds the functions and returns the folder of their binaries.

@@ -4,8 +4,7 @@ use std::cell::RefCell;
 
 use anyhow::{Context as _, Result};
 use futures::future::try_join_all;
-use harness::person::Person;
-use harness::world::World;
+use harness::{TestEnvironment, TestUser};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -16,7 +15,11 @@ impl MessageFixtures {
     /// Creates `events` with `batch_size` messages each. Every message is in its own chatroom and has a unique text. The messages
     /// of one event belong to different users. They are inserted into Postgres and not sent to the queue, so that no other
     /// process answers them.
-    pub(crate) async fn create(world: &World, batch_size: usize, events: usize) -> Result<Self> {
+    pub(crate) async fn create(
+        environment: &TestEnvironment,
+        batch_size: usize,
+        events: usize,
+    ) -> Result<Self> {
         const SQL: &str = "
             WITH rooms AS (
                 INSERT INTO chatrooms (id, user_id, name, message_count, last_position, last_message_at, created_at, updated_at)
@@ -32,13 +35,14 @@ impl MessageFixtures {
             RETURNING id";
         let rows_per_user = i64::try_from(events)?;
         let users = (0..batch_size).map(|_| async {
-            let user = Person::sign_up(world).await?;
-            let rows = world.db.query(SQL, &[&user.number, &rows_per_user]).await?;
+            let user = TestUser::sign_up(environment).await?;
+            let rows = environment.db.query(SQL, &[&user.number, &rows_per_user]).await?;
             anyhow::Ok(rows.iter().map(|row| row.get(0)).collect::<Vec<Uuid>>())
         });
         let ids = try_join_all(users).await?;
         let event = |number: usize| {
-            world.delivery_of(&ids.iter().filter_map(|ids| ids.get(number).copied()).collect::<Vec<_>>())
+            environment
+                .delivery_of(&ids.iter().filter_map(|ids| ids.get(number).copied()).collect::<Vec<_>>())
         };
         Ok(Self(RefCell::new((0..events).map(event).collect::<Result<_>>()?)))
     }

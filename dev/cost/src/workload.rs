@@ -198,7 +198,7 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    /// A long poll for an answer that arrives after so many seconds. `functions/chatroom/src/message_status.rs` polls
+    /// A long poll for an answer that arrives after so many seconds. `functions/chatroom/src/get_message_status.rs` polls
     /// after 0.1 s and then doubles the pause up to 1 s.
     pub(super) fn until(answered_after: f64) -> Self {
         let (mut wait, mut pause) = (Self::default(), 0.1_f64);

@@ -1,4 +1,4 @@
-"""Who schemathesis is: somebody who is signed in, and another for what signs out."""
+"""Signs schemathesis in: as one user, and as another on the routes that sign out."""
 
 import os
 
@@ -10,16 +10,16 @@ PASSWORD = os.environ.get("CONTRACT_PASSWORD", "")
 BASE_URL = os.environ.get("CONTRACT_BASE_URL", "")
 
 
-# Ids that were seen in answers are tried, those of sessions too.
+# schemathesis reuses ids from responses, those of sessions included.
 SIGNING_OUT = {"/api/auth/logout", "/api/auth/sessions/{id}"}
 
 
 def sign_in(number: str) -> str:
-    """A token of the account known by `number`."""
+    """An access token of the account with `number`."""
     body = {"mobile_number": number, "password": PASSWORD}
-    answer = requests.post(f"{BASE_URL}/api/auth/login", json=body, timeout=30)
-    answer.raise_for_status()
-    return answer.json()["token"]
+    response = requests.post(f"{BASE_URL}/api/auth/login", json=body, timeout=30)
+    response.raise_for_status()
+    return response.json()["token"]
 
 
 if PASSWORD:
@@ -30,7 +30,7 @@ if PASSWORD:
         """The token of each request."""
 
         def get(self, case, context):
-            """A new one for whoever signs out, so that the next request of theirs is let in."""
+            """The token of a new session on routes that sign out, so that the next request is authenticated."""
             if context.operation.path in SIGNING_OUT:
                 return sign_in(NUMBERS[1])
             return signed_in

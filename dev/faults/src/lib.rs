@@ -1,13 +1,14 @@
-//! The fault suite: a running service is broken on purpose, and what came of it is counted.
+//! Chaos and attack scenarios: each breaks or attacks a running service and counts the damage.
 //!
-//! Each scenario has a world of its own: PostgreSQL, Redis, the AWS emulator with the queues of `template.yaml`, a Gemini
-//! stand-in, and the functions' programs behind a Lambda of our own. What is killed is a process, by SIGKILL; what falls
-//! silent is a socket. What came of it is read off the database, and off what Gemini was asked.
+//! Each scenario has its own environment (`harness::TestEnvironment`). Processes are killed by
+//! SIGKILL, connections are silenced by proxies. The results are read from the database and from
+//! the calls that the mock servers received.
 
-mod figure;
+mod scenario_result;
 mod scenarios;
-mod verify;
+mod stored_state;
 
+use std::cmp::Reverse;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -18,75 +19,76 @@ use stack::functions;
 use stack::home::Home;
 use stack::progress::{be_quiet, say};
 
-use self::figure::Figure;
-use self::scenarios::{LAST, SCENARIOS};
+pub(crate) use self::scenario_result::ScenarioResult;
+use self::scenarios::{CLEAN_LOGS, SCENARIOS};
 
-/// A promise, and how it is put to the test.
+/// The number of scenarios that run concurrently, of those that may.
+const CONCURRENCY: usize = 8;
+
+/// A promise, and the scenario that tests it.
 pub(crate) struct Scenario {
-    /// What it is called on the command line.
+    /// The name on the command line.
     pub(crate) name: &'static str,
     /// The promise.
     pub(crate) promise: &'static str,
-    /// Whether it spends its time waiting, so that others can run beside it.
-    pub(crate) waits: bool,
-    /// Breaks something and counts.
-    pub(crate) run: for<'a> fn(&'a Suite) -> LocalBoxFuture<'a, Result<Figure>>,
+    /// The typical duration at the short scale, by which scenarios are started: the longest first.
+    pub(crate) seconds: u32,
+    /// Whether others may run beside it at full scale, too: it mostly waits.
+    pub(crate) is_concurrent: bool,
+    /// Runs the scenario.
+    pub(crate) run: for<'a> fn(&'a Suite) -> LocalBoxFuture<'a, Result<ScenarioResult>>,
 }
 
 /// The names of all scenarios.
 #[must_use]
-pub fn names() -> Vec<&'static str> {
+pub fn scenario_names() -> Vec<&'static str> {
     SCENARIOS.iter().map(|scenario| scenario.name).collect()
 }
 
-/// Runs the scenarios with these `names` (all, where there are none) on functions that are built, and prints the table.
-/// Answers whether every promise was kept. To be followed by [`clear`], whatever comes of it.
-///
-/// # Errors
-/// When the functions' programs cannot be found.
+/// Runs the scenarios with these `names` (without names: all) on functions that are already built,
+/// prints the table of results, and returns whether every promise held. [`clear`] must follow.
 pub async fn run(home: &Home, scale: Scale, names: &[String]) -> Result<bool> {
     be_quiet();
     let suite = Suite { home: home.clone(), scale, programs: functions::programs(home).await? };
-    let chosen: Vec<&Scenario> =
-        SCENARIOS.iter().filter(|s| names.is_empty() || names.iter().any(|name| name == s.name)).collect();
-    // Those that look at a watch have the machine to themselves; those that wait, wait together.
+    let is_chosen = |name: &str| names.is_empty() || names.iter().any(|chosen| chosen == name);
+    let chosen = SCENARIOS.iter().filter(|scenario| is_chosen(scenario.name));
+    // `clean-logs` searches the logs of all other scenarios.
     let (last, chosen): (Vec<&Scenario>, Vec<&Scenario>) =
-        chosen.into_iter().partition(|scenario| scenario.name == LAST);
-    let (waiting, busy): (Vec<&Scenario>, Vec<&Scenario>) =
-        chosen.into_iter().partition(|scenario| scenario.waits);
-    let mut figures = Vec::new();
-    for (scenarios, at_once) in [(busy, 1), (waiting, 8), (last, 1)] {
-        let runs = stream::iter(scenarios).map(|scenario| try_out(&suite, scenario));
-        figures.extend(runs.buffer_unordered(at_once).collect::<Vec<_>>().await);
+        chosen.partition(|scenario| scenario.name == CLEAN_LOGS);
+    // At full scale scenarios that measure times run alone. At the short scale limits are generous.
+    let (mut concurrent, alone): (Vec<&Scenario>, Vec<&Scenario>) =
+        chosen.into_iter().partition(|scenario| scale == Scale::Short || scenario.is_concurrent);
+    concurrent.sort_by_key(|scenario| Reverse(scenario.seconds));
+    let mut results = Vec::new();
+    for (scenarios, concurrency) in [(alone, 1), (concurrent, CONCURRENCY), (last, 1)] {
+        let runs = stream::iter(scenarios).map(|scenario| run_scenario(&suite, scenario));
+        results.extend(runs.buffer_unordered(concurrency).collect::<Vec<_>>().await);
     }
-    figures.sort_by_key(|(name, _)| SCENARIOS.iter().position(|scenario| scenario.name == *name));
-    say(figure::table(&figures));
-    Ok(figures.iter().all(|(_, figure)| figure.is_met()))
+    results.sort_by_key(|(name, _)| SCENARIOS.iter().position(|scenario| scenario.name == *name));
+    say(scenario_result::table(&results));
+    Ok(results.iter().all(|(_, result)| result.is_held()))
 }
 
-/// Runs one scenario, saying how it went. An error counts as a promise broken.
-async fn try_out(suite: &Suite, scenario: &'static Scenario) -> (&'static str, Figure) {
-    let begun = Instant::now();
-    let figure = (scenario.run)(suite).await.unwrap_or_else(|error| Figure::broken(&error));
-    let figure = figure.of(scenario.promise);
-    // Its world is kept for a look where something is wrong with it, but nothing of it runs on.
+/// Runs one scenario and prints its outcome. An error counts as a broken promise.
+async fn run_scenario(suite: &Suite, scenario: &'static Scenario) -> (&'static str, ScenarioResult) {
+    let start = Instant::now();
+    let result = (scenario.run)(suite).await.unwrap_or_else(|error| ScenarioResult::aborted(&error));
+    let result = result.of(scenario.promise);
+    // Stops the processes of the environment and keeps its files for inspection.
     if let Err(error) = stack::clear(&suite.home_of(scenario.name)).await {
-        say(format_args!("  {} cannot be ended: {error:#}\n", scenario.name));
+        say(format_args!("  {} cannot be stopped: {error:#}\n", scenario.name));
     }
-    let verdict = if figure.is_met() { "held" } else { "BROKEN" };
-    say(format_args!("  {:<22} {verdict:<8} {:>6.1} s\n", scenario.name, begun.elapsed().as_secs_f64()));
-    for line in figure.missed() {
-        say(format_args!("      {line}\n"));
+    let outcome = if result.is_held() { "held" } else { "BROKEN" };
+    say(format_args!("  {:<22} {outcome:<8} {:>6.1} s\n", scenario.name, start.elapsed().as_secs_f64()));
+    for failure in result.failures() {
+        say(format_args!("      {failure}\n"));
     }
-    (scenario.name, figure)
+    (scenario.name, result)
 }
 
-/// Ends whatever a run has left.
-///
-/// # Errors
-/// When that cannot be found out.
+/// Stops everything that a run left running.
 pub async fn clear(home: &Home) -> Result<()> {
-    for name in names() {
+    for name in scenario_names() {
         stack::clear(&Home::in_folder(&home.dir().join(name))).await?;
     }
     Ok(())

@@ -1,16 +1,25 @@
-//! What the suites share (`faults`, `bench`): an environment of its own for each scenario, a client of the API, proxies between
-//! the functions and what they call, and views of the database and of processes.
+//! What the suites share (`faults`, `bench`, the end-to-end tests): a test environment for each
+//! scenario, function processes behind proxies that count and fail, control of the mock servers,
+//! and observers of the database and of processes.
 
-pub mod api;
-pub mod guest;
-pub mod look;
-pub mod person;
+pub mod db_observer;
+pub mod environment;
+pub mod instrumented_instance;
+pub mod mock_control;
+mod outages;
 pub mod processes;
 pub mod proxy;
+mod queue;
 pub mod routes;
-mod statements;
 mod suite;
-pub mod victim;
-pub mod world;
+mod users;
+mod wait;
 
+pub use api_client::{PASSWORD, Request, Response, SentMessage, TestUser, Transport, random_number, unique};
+
+pub use self::db_observer::DbObserver;
+pub use self::environment::{TestEnvironment, event, function};
+pub use self::instrumented_instance::InstrumentedInstance;
+pub use self::mock_control::MockControl;
 pub use self::suite::{Scale, Suite};
+pub use self::wait::wait_until;

@@ -1,4 +1,4 @@
-//! The routes, as the OpenAPI document has them, and what is sent to them in `events/`.
+//! The routes of the OpenAPI document, with the sample bodies in `events/`.
 
 use std::fs;
 use std::path::Path;
@@ -6,23 +6,23 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::api::Request;
+use super::Request;
 
-/// A route.
+/// A route of the API.
 #[derive(Debug, Clone)]
 pub struct Route {
     /// The HTTP method.
     pub method: &'static str,
     /// The path, with its parameters in braces.
     pub path: String,
-    /// Whether only operators are let in.
+    /// Whether only operators may call it.
     pub for_operators: bool,
-    /// What a client sends.
+    /// A sample body, if the route takes one.
     pub body: Option<Value>,
 }
 
 impl Route {
-    /// A request to it, with `id` where it wants one.
+    /// A request to the route with the sample body, and with `id` as its parameter.
     #[must_use]
     pub fn request(&self, id: &str) -> Request {
         let request = Request::new(self.method, self.path.replace("{id}", id));
@@ -33,7 +33,7 @@ impl Route {
     }
 }
 
-/// All of them, by the checkout in `root`.
+/// Reads all routes from the checkout in `root`.
 pub fn read(root: &Path) -> Result<Vec<Route>> {
     let document: Value = read_json(&root.join("docs/openapi.json"))?;
     let events = fs::read_dir(root.join("events")).context("reading events/")?;

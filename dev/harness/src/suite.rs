@@ -1,21 +1,21 @@
-//! What all scenarios of a run share.
+//! What all scenarios of one run share.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use stack::home::Home;
 
-/// How much is tried.
+/// How much a run does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
-    /// As much as the promises say.
+    /// The counts that the promises name.
     Full,
-    /// A little of each, for every run of the tests.
+    /// Small counts, for every run of the tests.
     Short,
 }
 
 impl Scale {
-    /// Which of two numbers this scale has.
+    /// The value for this scale.
     pub fn of<T>(self, full: T, short: T) -> T {
         match self {
             Self::Full => full,
@@ -24,26 +24,26 @@ impl Scale {
     }
 }
 
-/// What scenarios share.
+/// The settings of a run.
 #[derive(Debug, Clone)]
 pub struct Suite {
-    /// Where worlds are.
+    /// The folder that holds the folders of the scenarios.
     pub home: Home,
-    /// How much is tried.
+    /// How much the run does.
     pub scale: Scale,
-    /// Where the functions' programs are.
+    /// The folder of the functions' programs.
     pub programs: PathBuf,
 }
 
 impl Suite {
-    /// How long something may take that is promised within `goal`. In a run of the tests, on a machine that is busy with who
-    /// knows what, only what hangs is told from what heals.
+    /// The limit for something that must happen within `goal`. At the short scale the machine is
+    /// busy with other tests, so five times the goal separates only what hangs from what recovers.
     #[must_use]
-    pub fn within(&self, goal: Duration) -> Duration {
+    pub fn time_limit(&self, goal: Duration) -> Duration {
         self.scale.of(goal, goal * 5)
     }
 
-    /// Where the scenario called `name` has its files.
+    /// The folder of the scenario called `name`.
     #[must_use]
     pub fn home_of(&self, name: &str) -> Home {
         Home::in_folder(&self.home.dir().join(name))

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use tokio::sync::Mutex;
 
 use crate::home::Home;
 use crate::process::{Launch, run};
@@ -52,6 +53,9 @@ impl Packages {
 /// # Errors
 /// When there is no suitable Python, or the installation fails.
 pub async fn install(home: &Home, packages: Packages) -> Result<()> {
+    // Several stacks start concurrently in one process, and all share the environment.
+    static INSTALLING: Mutex<()> = Mutex::const_new(());
+    let _installing = INSTALLING.lock().await;
     let name = packages.name();
     let list = home.root().join(format!("dev/stack/python/{name}.txt"));
     let wanted = fs::read_to_string(&list).with_context(|| format!("reading {}", list.display()))?;

@@ -1,4 +1,4 @@
-//! The OpenAPI document against the code, the routes and `template.yaml`.
+//! The OpenAPI document compared with the code, the routes and `template.yaml`.
 
 use std::collections::BTreeSet;
 use std::{env, fs};
@@ -7,14 +7,15 @@ use serde_json::Value;
 use stack::home::checkout;
 use stack::template::Template;
 use utoipa::openapi::OpenApi;
+use web::RoutePolicy;
 use web::openapi::{document, operations};
 
 use super::{events, parts, start, table};
 
-/// Set by `cargo dev openapi`: the document is written, not compared.
+/// The variable that makes the test write the document; `cargo dev openapi` sets it.
 const WRITE: &str = "OPENAPI_WRITE";
 
-/// What may be asked without a token. A route that is added here is open to everybody.
+/// The routes that need no token.
 const PUBLIC: [&str; 15] = [
     "POST /api/auth/send-signup-otp",
     "POST /api/auth/verify-signup-otp",
@@ -42,7 +43,7 @@ fn routes() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_document_that_is_served_is_what_the_code_says() {
+fn the_served_document_matches_the_code() {
     let path = checkout().join("docs/openapi.json");
     let now = whole().to_pretty_json().unwrap() + "\n";
     if env::var_os(WRITE).is_some() {
@@ -54,7 +55,7 @@ fn the_document_that_is_served_is_what_the_code_says() {
 }
 
 #[test]
-fn every_route_is_in_the_document_and_nothing_else() {
+fn the_document_has_exactly_the_routes() {
     let document = whole();
     let mut said = BTreeSet::new();
     let mut names = BTreeSet::new();
@@ -62,17 +63,25 @@ fn every_route_is_in_the_document_and_nothing_else() {
         for (method, operation) in operations(item) {
             said.insert(format!("{method} {path}"));
             let name = operation.operation_id.clone().unwrap();
-            assert!(names.insert(name.clone()), "{name} names two operations");
-            assert!(operation.summary.is_some(), "{method} {path} says nothing of itself");
+            assert!(names.insert(name.clone()), "two operations are called {name}");
+            assert!(operation.summary.is_some(), "{method} {path} has no summary");
         }
     }
     assert_eq!(said, routes());
 }
 
 #[test]
-fn every_route_is_deployed_in_the_function_that_has_it() {
+fn the_contract_covers_each_deployed_function_with_routes_once() {
+    let deployed: BTreeSet<String> = Template::read(&checkout()).unwrap().routes().into_values().collect();
+    let mut covered: Vec<&str> = parts().iter().map(|(function, _)| *function).collect();
+    covered.sort_unstable();
+    assert_eq!(covered, deployed.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn every_route_is_deployed_to_its_function() {
     let deployed = Template::read(&checkout()).unwrap().routes();
-    // As API Gateway does: the longest prefix that fits.
+    // API Gateway chooses the longest matching prefix.
     let function_of = |path: &str| {
         let fitting = deployed.iter().filter(|(route, _)| {
             let prefix = route.trim_end_matches("{proxy+}");
@@ -88,16 +97,16 @@ fn every_route_is_deployed_in_the_function_that_has_it() {
 }
 
 #[test]
-fn every_route_has_an_event_to_try_it_with() {
+fn every_route_has_a_sample_event() {
     let events = events();
     for route in table() {
         let key = (route.method.to_string(), route.path);
-        assert!(events.contains_key(&key), "events/ has none for {} {}", route.method, route.path);
+        assert!(events.contains_key(&key), "events/ has no event for {} {}", route.method, route.path);
     }
 }
 
 #[tokio::test]
-async fn a_route_is_open_to_everybody_where_that_is_meant_and_the_document_says_so() {
+async fn only_the_listed_routes_are_public_and_the_document_agrees() {
     let (app, document) = (start().await, whole());
     let mut open = BTreeSet::new();
     for route in table() {
@@ -106,12 +115,12 @@ async fn a_route_is_open_to_everybody_where_that_is_meant_and_the_document_says_
         let (_, operation) =
             operations(item).into_iter().find(|(method, _)| *method == route.method.as_str()).unwrap();
         let is_secured = operation.security.as_ref().is_some_and(|security| !security.is_empty());
-        let path = super::path_of(&route, super::NOBODYS);
+        let path = super::path_of(&route, super::UNKNOWN_ID);
         let request = app.request(route.method.as_str(), &path);
         let body = super::sample(&route).unwrap_or(Value::Null);
-        let answer = if body.is_null() { request.send().await } else { request.json(body).send().await };
-        let is_refused = answer.status == 401 && answer.body["code"] == "not_authenticated";
-        assert_eq!(is_refused, is_secured, "{line}: {}", answer.body);
+        let response = if body.is_null() { request.send().await } else { request.json(body).send().await };
+        let is_refused = response.status == 401 && response.body["code"] == "not_authenticated";
+        assert_eq!(is_refused, is_secured, "{line}: {}", response.body);
         if !is_refused {
             open.insert(line);
         }
@@ -120,7 +129,7 @@ async fn a_route_is_open_to_everybody_where_that_is_meant_and_the_document_says_
 }
 
 #[test]
-fn operators_routes_say_that_they_are_closed() {
+fn operator_routes_document_the_403() {
     let document = whole();
     for (path, item) in document.paths.paths.iter().filter(|(path, _)| path.starts_with("/api/queue/")) {
         for (method, operation) in operations(item) {
@@ -130,8 +139,8 @@ fn operators_routes_say_that_they_are_closed() {
     }
 }
 
-/// What is read while it is found out whether the caller is let in: nothing that changes anything, and nothing that costs much.
-const READ_IN_ADVANCE: [&str; 8] = [
+/// The routes that read while the caller is authenticated: they change nothing and are cheap.
+const SPECULATIVE: [&str; 8] = [
     "/api/auth/sessions",
     "/api/chatroom",
     "/api/chatroom/message/{id}/status",
@@ -143,14 +152,17 @@ const READ_IN_ADVANCE: [&str; 8] = [
 ];
 
 #[test]
-fn what_is_read_in_advance_is_known() {
-    let read: BTreeSet<&str> =
-        table().into_iter().filter(|route| route.reads).map(|route| route.path).collect();
-    assert_eq!(read, READ_IN_ADVANCE.into());
+fn only_the_listed_routes_read_before_authentication() {
+    let read: BTreeSet<&str> = table()
+        .into_iter()
+        .filter(|route| route.policy == RoutePolicy::SpeculativeRead)
+        .map(|route| route.path)
+        .collect();
+    assert_eq!(read, SPECULATIVE.into());
 }
 
 #[test]
-fn a_batch_of_the_worker_is_what_it_has_connections_for() {
+fn the_workers_batch_size_is_the_templates() {
     let ours = Template::read(&checkout()).unwrap();
     assert_eq!(ours.event_source("worker").unwrap().batch_size, worker::BATCH);
 }

@@ -1,41 +1,40 @@
-//! Bad input, on every route: a 4xx that says what is wrong, never a 5xx, and nothing stored.
+//! Invalid input on every route: a 4xx that names the error, never a 5xx, and nothing stored.
 
 use serde_json::{Value, json};
-use testkit::{Answer, Person, TestApp};
-use web::Route;
+use testkit::{Response, TestApp, TestUser};
+use web::{Route, RoutePolicy};
 
-use super::{NOBODYS, path_of, sample, start, table};
+use super::{UNKNOWN_ID, path_of, sample, start, table};
 
-/// The routes that take a body, but for those that look at nothing of it before they know its signature.
+/// The routes that take a body, except those that check its signature first.
 fn with_body() -> Vec<(Route, Value)> {
-    let unsigned = table().into_iter().filter(|route| !route.signed);
+    let unsigned = table().into_iter().filter(|route| route.policy != RoutePolicy::SignedWebhook);
     let taking = unsigned.filter_map(|route| sample(&route).map(|body| (route, body)));
     let taking: Vec<_> = taking.collect();
     assert!(taking.len() > 12, "only {} events have a body", taking.len());
     taking
 }
 
-async fn send(app: &TestApp, person: &Person, route: &Route, body: &str) -> Answer {
-    let path = path_of(route, NOBODYS);
-    let request = app.request(route.method.as_str(), &path).by(person);
+async fn send(app: &TestApp, user: &TestUser, route: &Route, body: &str) -> Response {
+    let path = path_of(route, UNKNOWN_ID);
+    let request = app.request(route.method.as_str(), &path).by(user);
     request.body(body).header("content-type", "application/json").send().await
 }
 
-/// Everything that is stored, in rows.
+/// The number of stored rows.
 const ROWS: &str = "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM sessions)
     + (SELECT count(*) FROM chatrooms) + (SELECT count(*) FROM messages) + (SELECT count(*) FROM daily_usage)";
 
-/// Somebody who may do everything.
-async fn operator(app: &TestApp) -> Person {
-    let person = app.person().await;
-    app.make_admin(&person).await;
-    person
+async fn operator(app: &TestApp) -> TestUser {
+    let user = app.person().await;
+    app.make_admin(&user).await;
+    user
 }
 
 #[tokio::test]
-async fn what_is_no_json_object_is_refused_everywhere() {
+async fn bodies_other_than_a_json_object_are_refused() {
     let app = start().await;
-    let person = operator(&app).await;
+    let user = operator(&app).await;
     let rows: i64 = app.stored(ROWS).await;
     let deep = |open: &str| format!("{{\"x\":{}", open.repeat(60_000 / open.len()));
     let bodies = [
@@ -59,21 +58,21 @@ async fn what_is_no_json_object_is_refused_everywhere() {
     ];
     for (route, _) in with_body() {
         for body in &bodies {
-            let answer = send(&app, &person, &route, body).await;
-            assert_eq!(answer.status, 400, "{} {} {body:.40}: {}", route.method, route.path, answer.body);
-            assert!(!answer.text("/detail").is_empty());
+            let response = send(&app, &user, &route, body).await;
+            assert_eq!(response.status, 400, "{} {} {body:.40}: {}", route.method, route.path, response.body);
+            assert!(!response.text("/detail").is_empty());
         }
     }
     assert_eq!(app.stored::<i64>(ROWS).await, rows);
 }
 
 #[tokio::test]
-async fn types_and_sizes_have_their_own_status_everywhere() {
+async fn wrong_content_types_and_sizes_have_their_own_status() {
     let app = start().await;
-    let person = operator(&app).await;
+    let user = operator(&app).await;
     let large = format!("{{\"x\":\"{}\"}}", "x".repeat(65 * 1024));
     for (route, body) in with_body() {
-        let path = path_of(&route, NOBODYS);
+        let path = path_of(&route, UNKNOWN_ID);
         for kind in [
             "text/plain",
             "application/x-www-form-urlencoded",
@@ -81,18 +80,18 @@ async fn types_and_sizes_have_their_own_status_everywhere() {
             "application/jsonx",
             "",
         ] {
-            let request = app.request(route.method.as_str(), &path).by(&person).body(&body.to_string());
-            let answer = request.header("content-type", kind).send().await;
-            let _ = answer.expect_problem(415, "unsupported_media_type");
+            let request = app.request(route.method.as_str(), &path).by(&user).body(&body.to_string());
+            let response = request.header("content-type", kind).send().await;
+            let _ = response.expect_problem(415, "unsupported_media_type");
         }
-        let _ = send(&app, &person, &route, &large).await.expect_problem(413, "body_too_large");
+        let _ = send(&app, &user, &route, &large).await.expect_problem(413, "body_too_large");
     }
 }
 
 #[tokio::test]
-async fn a_wrong_field_is_named_everywhere() {
+async fn every_route_names_an_invalid_field() {
     let app = start().await;
-    let person = operator(&app).await;
+    let user = operator(&app).await;
     let rows: i64 = app.stored(ROWS).await;
     for (route, body) in with_body() {
         for field in body.as_object().unwrap().keys() {
@@ -103,75 +102,79 @@ async fn a_wrong_field_is_named_everywhere() {
             for value in values {
                 let mut wrong = body.clone();
                 wrong[field] = value.clone();
-                let answer = send(&app, &person, &route, &wrong.to_string()).await;
+                let response = send(&app, &user, &route, &wrong.to_string()).await;
                 let line = format!("{} {} {field}={value:.40}", route.method, route.path);
-                // A token is opaque: what it says is nobody's business.
+                // Tokens are opaque: their content is not validated.
                 if field == "refresh_token" && value.is_string() {
-                    assert_eq!(answer.status, 401, "{line}");
+                    assert_eq!(response.status, 401, "{line}");
                     continue;
                 }
-                // Nor what a password is made of.
-                if field.contains("password") && value == "a\u{0}b" && answer.status != 400 {
-                    assert!([401, 429].contains(&answer.status.as_u16()), "{line}: {}", answer.body);
+                // Passwords may contain any character.
+                if field.contains("password") && value == "a\u{0}b" && response.status != 400 {
+                    assert!([401, 429].contains(&response.status.as_u16()), "{line}: {}", response.body);
                     continue;
                 }
-                assert_eq!(answer.status, 400, "{line}: {}", answer.body);
-                assert!(answer.text("/detail").contains(field.as_str()), "{line}: {}", answer.body);
+                assert_eq!(response.status, 400, "{line}: {}", response.body);
+                assert!(response.text("/detail").contains(field.as_str()), "{line}: {}", response.body);
             }
             for broken in ["\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\\u12\"", "\"\u{1}\""] {
                 let text = body.to_string().replace(&body[field].to_string(), broken);
-                let answer = send(&app, &person, &route, &text).await;
+                let response = send(&app, &user, &route, &text).await;
                 assert_eq!(
-                    answer.status, 400,
+                    response.status, 400,
                     "{} {} {field}={broken}: {}",
-                    route.method, route.path, answer.body
+                    route.method, route.path, response.body
                 );
             }
             let twice = format!("{{\"{field}\":{0},\"{field}\":{0}}}", body[field]);
-            let answer = send(&app, &person, &route, &twice).await;
-            assert_eq!(answer.status, 400, "{} {} {field} twice: {}", route.method, route.path, answer.body);
+            let response = send(&app, &user, &route, &twice).await;
+            assert_eq!(
+                response.status, 400,
+                "{} {} {field} twice: {}",
+                route.method, route.path, response.body
+            );
         }
     }
     assert_eq!(app.stored::<i64>(ROWS).await, rows);
 }
 
 #[tokio::test]
-async fn fields_that_are_nobodys_to_set_are_set_by_nobody() {
+async fn protected_fields_cannot_be_set() {
     let app = start().await;
-    let (person, other) = (app.person().await, app.person().await);
-    let room = app.room(&person).await;
+    let (user, other) = (app.person().await, app.person().await);
+    let room = app.room(&user).await;
     let extra = json!({
-        "id": NOBODYS, "user_id": other.id, "owner": other.id, "role": "admin", "is_admin": true,
+        "id": UNKNOWN_ID, "user_id": other.id, "owner": other.id, "role": "admin", "is_admin": true,
         "subscription_tier": "pro", "tier": "pro", "daily_message_limit": 9999, "password_hash": "x",
         "created_at": "2000-01-01T00:00:00Z", "deleted_at": null, "processing_status": "completed",
         "message_type": "ai", "quota_day": null, "attempts": 99, "__proto__": { "role": "admin" },
     });
-    // Those that end what they are done to are tried by their own tests.
+    // The others end the session or the account, and have tests of their own.
     let harmless = |route: &Route| {
         !["/api/auth/change-password", "/api/auth/logout", "/api/user/me"].contains(&route.path)
     };
     for (route, mut body) in with_body().into_iter().filter(|(route, _)| harmless(route)) {
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         let path = path_of(&route, &room);
-        let answer = app.request(route.method.as_str(), &path).by(&person).json(body).send().await;
-        assert!(answer.status.as_u16() < 500, "{path}: {}", answer.body);
+        let response = app.request(route.method.as_str(), &path).by(&user).json(body).send().await;
+        assert!(response.status.as_u16() < 500, "{path}: {}", response.body);
     }
-    let body = json!({ "name": "Ada", "role": "admin", "subscription_tier": "pro", "id": NOBODYS, "mobile_number": "+4915100000001" });
-    let _ = app.request("PUT", "/api/user/me").by(&person).json(body).send().await.expect(200);
+    let body = json!({ "name": "Ada", "role": "admin", "subscription_tier": "pro", "id": UNKNOWN_ID, "mobile_number": "+4915100000001" });
+    let _ = app.request("PUT", "/api/user/me").by(&user).json(body).send().await.expect(200);
     let applied = format!(
-        "SELECT (SELECT count(*) FROM users WHERE role <> 'user' OR subscription_tier <> 'basic' OR id = '{NOBODYS}')
-            + (SELECT count(*) FROM chatrooms WHERE user_id <> '{0}' OR id = '{NOBODYS}' OR created_at < '2020-01-01')
+        "SELECT (SELECT count(*) FROM users WHERE role <> 'user' OR subscription_tier <> 'basic' OR id = '{UNKNOWN_ID}')
+            + (SELECT count(*) FROM chatrooms WHERE user_id <> '{0}' OR id = '{UNKNOWN_ID}' OR created_at < '2020-01-01')
             + (SELECT count(*) FROM messages WHERE user_id <> '{0}' OR message_type <> 'user' OR attempts > 0
                 OR processing_status <> 'pending')",
-        person.id
+        user.id
     );
     assert_eq!(app.stored::<i64>(&applied).await, 0);
 }
 
 #[tokio::test]
-async fn ids_and_cursors_that_were_tampered_with_name_nothing() {
+async fn manipulated_ids_and_cursors_are_refused() {
     let app = start().await;
-    let person = operator(&app).await;
+    let user = operator(&app).await;
     let ids = [
         "0",
         "-1",
@@ -194,13 +197,13 @@ async fn ids_and_cursors_that_were_tampered_with_name_nothing() {
     ];
     for route in table().iter().filter(|route| route.path.contains("{id}")) {
         for id in ids {
-            let request = app.request(route.method.as_str(), &path_of(route, id)).by(&person);
-            let answer = match sample(route) {
+            let request = app.request(route.method.as_str(), &path_of(route, id)).by(&user);
+            let response = match sample(route) {
                 Some(body) => request.json(body).send().await,
                 None => request.send().await,
             };
             let line = format!("{} {} {id}", route.method, route.path);
-            assert!([400, 404, 405].contains(&answer.status.as_u16()), "{line}: {}", answer.body);
+            assert!([400, 404, 405].contains(&response.status.as_u16()), "{line}: {}", response.body);
         }
     }
     let cursors =
@@ -217,16 +220,16 @@ async fn ids_and_cursors_that_were_tampered_with_name_nothing() {
             } else {
                 format!("{name}={cursor}")
             };
-            let answer = app.request("GET", &format!("{path}?{query}")).by(&person).send().await;
-            answer.expect_invalid(&[name]);
+            let response = app.request("GET", &format!("{path}?{query}")).by(&user).send().await;
+            response.expect_invalid(&[name]);
         }
     }
 }
 
 #[tokio::test]
-async fn queries_that_do_not_do_are_refused_by_name() {
+async fn invalid_query_parameters_are_named() {
     let app = start().await;
-    let person = operator(&app).await;
+    let user = operator(&app).await;
     for (path, name) in [
         ("/api/chatroom", "limit"),
         ("/api/chatroom/search?q=a", "limit"),
@@ -235,12 +238,12 @@ async fn queries_that_do_not_do_are_refused_by_name() {
     ] {
         let separator = if path.contains('?') { '&' } else { '?' };
         for value in ["0", "-1", "1000", "x", "", "1.5", "1e3", "%00", "99999999999999999999"] {
-            let answer =
-                app.request("GET", &format!("{path}{separator}{name}={value}")).by(&person).send().await;
-            answer.expect_invalid(&[name]);
+            let response =
+                app.request("GET", &format!("{path}{separator}{name}={value}")).by(&user).send().await;
+            response.expect_invalid(&[name]);
         }
         let twice = format!("{path}{separator}{name}=1&{name}=2");
-        let answer = app.request("GET", &twice).by(&person).send().await;
-        assert_eq!(answer.status, 400, "{twice}: {}", answer.body);
+        let response = app.request("GET", &twice).by(&user).send().await;
+        assert_eq!(response.status, 400, "{twice}: {}", response.body);
     }
 }

@@ -1,12 +1,12 @@
-//! One person never sees another's: on every route that names something by its id.
+//! One user never sees another's data, on every route that takes an id.
 
-use testkit::{Answer, Person, TestApp};
+use testkit::{Response, TestApp, TestUser};
 use web::Route;
 
-use super::{NOBODYS, path_of, sample, start, table};
+use super::{UNKNOWN_ID, path_of, sample, start, table};
 
-async fn ask(app: &TestApp, person: &Person, route: &Route, id: &str) -> Answer {
-    let request = app.request(route.method.as_str(), &path_of(route, id)).by(person);
+async fn call(app: &TestApp, user: &TestUser, route: &Route, id: &str) -> Response {
+    let request = app.request(route.method.as_str(), &path_of(route, id)).by(user);
     match sample(route) {
         Some(body) => request.json(body).send().await,
         None => request.send().await,
@@ -14,9 +14,9 @@ async fn ask(app: &TestApp, person: &Person, route: &Route, id: &str) -> Answer 
 }
 
 #[tokio::test]
-async fn anothers_id_is_answered_as_one_that_nothing_has() {
+async fn another_users_id_is_answered_like_an_unknown_id() {
     let app = start().await;
-    let (owner, stranger) = (app.person().await, app.person().await);
+    let (owner, other) = (app.person().await, app.person().await);
     let room = app.room(&owner).await;
     let message = app.message(&owner, &room, "hello").await;
     let failed = app.message(&owner, &room, "hello again").await;
@@ -27,32 +27,32 @@ async fn anothers_id_is_answered_as_one_that_nothing_has() {
     let session =
         app.stored::<String>(&format!("SELECT id::text FROM sessions WHERE user_id = '{}'", owner.id)).await;
     let before: String = app.stored(EVERYTHING).await;
-    let mut tried = 0;
+    let mut sent = 0;
     for route in table().iter().filter(|route| route.path.contains("{id}")) {
         for id in [&room, &message, &failed, &session] {
-            let (theirs, nobodys) =
-                (ask(&app, &stranger, route, id).await, ask(&app, &stranger, route, NOBODYS).await);
+            let (foreign, unknown) =
+                (call(&app, &other, route, id).await, call(&app, &other, route, UNKNOWN_ID).await);
             let line = format!("{} {}", route.method, route.path);
             let status = if route.path.starts_with("/api/queue/") { 403 } else { 404 };
-            assert_eq!((theirs.status.as_u16(), nobodys.status.as_u16()), (status, status), "{line}");
-            assert_eq!(theirs.body["detail"], nobodys.body["detail"], "{line}");
-            assert_eq!(theirs.body["code"], nobodys.body["code"], "{line}");
-            tried += 1;
+            assert_eq!((foreign.status.as_u16(), unknown.status.as_u16()), (status, status), "{line}");
+            assert_eq!(foreign.body["detail"], unknown.body["detail"], "{line}");
+            assert_eq!(foreign.body["code"], unknown.body["code"], "{line}");
+            sent += 1;
         }
     }
-    assert!(tried >= 40, "only {tried} tried");
+    assert!(sent >= 40, "only {sent} sent");
     assert_eq!(app.stored::<String>(EVERYTHING).await, before);
 }
 
-/// All that the owner has, as one text.
+/// A digest of everything that users own.
 const EVERYTHING: &str = "SELECT md5(string_agg(line, ';' ORDER BY line)) FROM (
     SELECT m::text AS line FROM messages m UNION ALL SELECT c::text FROM chatrooms c
     UNION ALL SELECT d::text FROM daily_usage d UNION ALL SELECT s::text FROM sessions s) lines";
 
 #[tokio::test]
-async fn lists_and_counts_have_nothing_of_others() {
+async fn lists_and_counts_exclude_other_users() {
     let app = start().await;
-    let (owner, stranger) = (app.person().await, app.person().await);
+    let (owner, other) = (app.person().await, app.person().await);
     let room = app.room(&owner).await;
     let message = app.message(&owner, &room, "a private word").await;
     for path in [
@@ -64,10 +64,10 @@ async fn lists_and_counts_have_nothing_of_others() {
         "/api/user/export",
         "/api/auth/sessions",
     ] {
-        let answer = app.request("GET", path).by(&stranger).send().await.expect(200);
-        let text = answer.body.to_string();
-        for theirs in [&room, &message, &owner.id.to_string(), owner.mobile_number.as_str(), "private"] {
-            assert!(!text.contains(theirs), "{path}: {theirs} in {text}");
+        let response = app.request("GET", path).by(&other).send().await.expect(200);
+        let text = response.body.to_string();
+        for foreign in [&room, &message, &owner.id.to_string(), owner.mobile_number.as_str(), "private"] {
+            assert!(!text.contains(foreign), "{path}: {foreign} in {text}");
         }
     }
 }

@@ -1,5 +1,4 @@
-//! What holds for every route, tested over the route table: no route can be added that it does not hold for. And the mock servers against the clients
-//! that the functions have.
+//! Rules for every route, tested over the route table so that no new route can escape them.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -7,8 +6,6 @@ mod document;
 mod edge;
 mod input;
 mod isolation;
-mod mock_gemini;
-mod mock_stripe;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,11 +13,12 @@ use std::fs;
 use serde_json::Value;
 use stack::home::checkout;
 use testkit::TestApp;
-use web::openapi::Part;
+use web::openapi::DocumentedRoutes;
 use web::{Route, Routes};
 
-/// The functions, by the names of their binaries.
-fn parts() -> Vec<(&'static str, Part)> {
+/// The functions with routes, by the names of their binaries. A test compares them with
+/// `template.yaml`.
+fn parts() -> Vec<(&'static str, DocumentedRoutes)> {
     vec![
         ("auth", auth::documented()),
         ("user", user::documented()),
@@ -40,19 +38,19 @@ fn table() -> Vec<Route> {
     routes().table().to_vec()
 }
 
-/// All functions in one, with limits that no test reaches.
+/// An application with all routes and a quota that no test reaches.
 async fn start() -> TestApp {
     TestApp::serving(routes()).var("BASIC_DAILY_MESSAGE_LIMIT", "100000").start().await
 }
 
-/// Whether `path` is one of those that `route` stands for.
+/// Whether `path` matches `route`; a parameter matches 36 characters, as a UUID has.
 fn matches(route: &str, path: &str) -> bool {
     let (route, path): (Vec<&str>, Vec<&str>) = (route.split('/').collect(), path.split('/').collect());
     let same = |(route, path): (&&str, &&str)| route == path || (route.starts_with('{') && path.len() == 36);
     route.len() == path.len() && route.iter().zip(&path).all(same)
 }
 
-/// The names of the events in `events/` by the route that they are for.
+/// The names of the events in `events/` by their route.
 fn events() -> BTreeMap<(String, &'static str), String> {
     let table = table();
     let folder = checkout().join("events");
@@ -62,7 +60,6 @@ fn events() -> BTreeMap<(String, &'static str), String> {
         let event = testkit::event(&name);
         let (method, path) = (&event["requestContext"]["http"]["method"], event["rawPath"].as_str());
         let Some((method, path)) = method.as_str().zip(path) else { continue };
-        // `search` is as long as no id, so that the one is not taken for the other.
         if let Some(route) = table.iter().find(|route| route.method == method && matches(route.path, path)) {
             found.insert((route.method.to_string(), route.path), name);
         }
@@ -70,7 +67,7 @@ fn events() -> BTreeMap<(String, &'static str), String> {
     found
 }
 
-/// What a client sends to `route`, out of its event.
+/// The sample body in the event of `route`.
 fn sample(route: &Route) -> Option<Value> {
     let events = events();
     let name = events.get(&(route.method.to_string(), route.path))?;
@@ -78,11 +75,11 @@ fn sample(route: &Route) -> Option<Value> {
     serde_json::from_str(&body).ok()
 }
 
-/// The path of `route` with `id` in the place of its parameter.
+/// The path of `route` with `id` as its parameter.
 fn path_of(route: &Route, id: &str) -> String {
     let parts = route.path.split('/').map(|part| if part.starts_with('{') { id } else { part });
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// An id that nothing has.
-const NOBODYS: &str = "018f0000-0000-7000-8000-000000000001";
+/// An id that no object has.
+const UNKNOWN_ID: &str = "018f0000-0000-7000-8000-000000000001";

@@ -1,6 +1,6 @@
-//! A browser, by `WebDriver`: Debian's `chromium` and `chromium-driver`, or whatever goes by their names.
-//!
-//! Where there is none a test that wants one says that it was not run, unless `E2E_BROWSER=required`, as `.ci/run` has it.
+//! A browser, driven over `WebDriver` by `chromedriver` (Debian: `chromium` and `chromium-driver`).
+//! Without one, tests print that they did not run, and fail if `E2E_BROWSER=required`, as `.ci/run`
+//! sets it.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -15,11 +15,11 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-/// How long something on a page may take to be as it should be.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Maximum wait for a change of the page.
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
-/// How often it is looked at.
-const GLANCE: Duration = Duration::from_millis(100);
+/// Interval between two looks at the page.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 pub struct Browser {
     pub client: Client,
@@ -28,9 +28,9 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// One of its own, with nothing in it. `None` where the machine has none and none is required.
+    /// Opens a browser with an empty profile; `None` if the machine has none and none is required.
     pub async fn open() -> Option<Self> {
-        // The port is its own choice: it says which.
+        // The driver chooses the port and prints it.
         let driver = Command::new("chromedriver")
             .args(["--port=0", "--allowed-ips=127.0.0.1"])
             .stdout(Stdio::piped())
@@ -38,9 +38,9 @@ impl Browser {
             .kill_on_drop(true)
             .spawn();
         let Ok(mut driver) = driver else {
-            assert!(env::var("E2E_BROWSER").as_deref() != Ok("required"), "there is no chromedriver");
+            assert!(env::var("E2E_BROWSER").as_deref() != Ok("required"), "chromedriver is not installed");
             eprintln!(
-                "NOT RUN: there is no chromedriver here (Debian: apt-get install chromium chromium-driver)"
+                "NOT RUN: chromedriver is not installed (Debian: apt-get install chromium chromium-driver)"
             );
             return None;
         };
@@ -51,9 +51,9 @@ impl Browser {
                     return port.trim_end_matches('.').to_owned();
                 }
             }
-            panic!("chromedriver has ended");
+            panic!("chromedriver exited");
         };
-        let port = timeout(PATIENCE, port).await.unwrap();
+        let port = timeout(MAX_WAIT, port).await.unwrap();
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
 
         let profile = env::temp_dir().join(format!("browser-{}", Uuid::new_v4()));
@@ -80,43 +80,43 @@ impl Browser {
         Some(Self { client, driver, profile })
     }
 
-    /// Types `text` into the field that `css` finds, in place of what is there.
+    /// Replaces the text of the field `css`.
     pub async fn fill(&self, css: &str, text: &str) {
         let field = self.client.wait().for_element(Locator::Css(css)).await.unwrap();
         field.clear().await.unwrap();
         field.send_keys(text).await.unwrap();
     }
 
-    /// Clicks what `css` finds, once it can be seen.
+    /// Clicks the element `css` once it is visible.
     pub async fn click(&self, css: &str) {
         self.until(css, |element| element.is_some()).await;
         self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
     }
 
-    /// Waits until the page has filled the field that `css` finds.
+    /// Waits until the field `css` has a value.
     pub async fn until_filled(&self, css: &str) {
         self.until(css, |seen| seen.is_some_and(|seen| !seen.is_empty())).await;
     }
 
-    /// Waits until what `css` finds says something with `text` in it.
+    /// Waits until the text of the element `css` contains `text`.
     pub async fn sees(&self, css: &str, text: &str) {
         self.until(css, |seen| seen.is_some_and(|seen| seen.contains(text))).await;
     }
 
-    /// Waits until the text that can be seen of what `css` finds (`None`: it cannot be seen) is `right`.
-    async fn until(&self, css: &str, right: impl Fn(Option<&str>) -> bool) {
-        let begun = Instant::now();
+    /// Waits until the visible text of the element `css` (`None`: invisible) satisfies `condition`.
+    async fn until(&self, css: &str, condition: impl Fn(Option<&str>) -> bool) {
+        let start = Instant::now();
         loop {
             let seen = self.seen(css).await;
-            if right(seen.as_deref()) {
+            if condition(seen.as_deref()) {
                 return;
             }
-            if begun.elapsed() > PATIENCE {
+            if start.elapsed() > MAX_WAIT {
                 let notice = self.seen("[role=alert]").await;
                 self.shoot("failed").await;
-                panic!("{css} says {seen:?} after {PATIENCE:?}; the page's notice says {notice:?}");
+                panic!("{css} is {seen:?} after {MAX_WAIT:?}; the page's alert is {notice:?}");
             }
-            sleep(GLANCE).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -125,14 +125,14 @@ impl Browser {
         if !element.is_displayed().await.ok()? {
             return None;
         }
-        // What is typed into a field is not its text.
+        // The value of a field is not part of its text.
         match element.prop("value").await.ok().flatten().filter(|value| !value.is_empty()) {
             Some(value) => Some(value),
             None => element.text().await.ok(),
         }
     }
 
-    /// Keeps a picture of the page, where `E2E_SCREENSHOTS` says.
+    /// Saves a screenshot in the folder `E2E_SCREENSHOTS`, if that is set.
     pub async fn shoot(&self, name: &str) {
         let Ok(folder) = env::var("E2E_SCREENSHOTS") else { return };
         let picture = self.client.screenshot().await.unwrap();

@@ -1,4 +1,5 @@
-//! The end-to-end suite: a client's view of the whole stack, its real queue and its worker. Run by `cargo dev test`.
+//! The end-to-end suite: a client's view of the whole stack, with its real queue and worker. `cargo
+//! dev test` runs it.
 
 #[path = "mod.rs"]
 mod e2e;

@@ -1,13 +1,12 @@
-//! All tests of the suite are below this module: `cargo dev test` tells them from the others by its name.
+//! All tests of the suite are in this module: `cargo dev test` selects them by its name.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod answering;
 mod browser;
-mod leaving;
+mod deletion;
 mod operator;
-mod paying;
-mod person;
 mod quota;
 mod stack;
+mod subscription;
 mod worker;

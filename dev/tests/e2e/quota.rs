@@ -1,54 +1,53 @@
-//! The free plan's five messages a day.
-
-use std::time::Duration;
+//! The daily quota of the Basic plan.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
-use serde_json::Value;
+use harness::TestUser;
 
-use super::person::Person;
-use super::stack::stack;
+use super::stack::{Stack, stack};
 
-/// What the free plan has.
+/// The daily limit.
 const DAILY: usize = 5;
+
+/// A user who has sent so many messages, and a chatroom.
+async fn user_with_messages(stack: &Stack, messages: usize) -> (TestUser, String) {
+    let user = stack.sign_up().await;
+    let chatroom = user.create_chatroom(stack).await.unwrap();
+    for _ in 0..messages {
+        user.send_message(stack, &chatroom).await.unwrap();
+    }
+    (user, chatroom)
+}
 
 #[tokio::test]
 async fn the_sixth_message_of_a_day_is_refused_until_the_reset() {
     let stack = stack();
-    let person = Person::sign_up(stack).await;
-    let room = person.create_room("chatty").await;
-    for number in 1..=DAILY {
-        person.send(&room, &format!("message {number}")).await;
-    }
+    let (user, chatroom) = user_with_messages(stack, DAILY).await;
 
-    let refused = person.try_send(&room, "one more").await;
+    let refused = user.message(&chatroom, "one more").send(stack).await.unwrap();
 
-    assert_eq!(refused.status(), 429);
-    let wait: i64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
-    let body: Value = refused.json().await.unwrap();
+    assert_eq!(refused.status, 429);
+    let wait: i64 = refused.header("retry-after").unwrap().parse().unwrap();
+    let body = refused.body;
     assert_eq!(body["code"], "daily_quota_exhausted", "{body}");
     let reset: DateTime<Utc> = body["resets_at"].as_str().unwrap().parse().unwrap();
     assert_eq!(reset.timestamp() % 86_400, 0, "midnight in UTC: {body}");
-    let usage = person.get("/api/user/me").await["usage"].take();
+    let usage = stack.get(&user, "/api/user/me").await["usage"].take();
     assert_eq!((&usage["remaining_messages"], &usage["resets_at"]), (&0.into(), &body["resets_at"]));
     assert!((0..=TimeDelta::days(1).num_seconds()).contains(&wait), "{wait} s");
 }
 
 #[tokio::test]
-async fn of_fifty_sends_at_once_the_last_unit_takes_exactly_one() {
+async fn one_of_fifty_concurrent_messages_gets_the_last_quota_unit() {
     let stack = stack();
-    let person = Person::sign_up(stack).await;
-    let room = person.create_room("crowded").await;
-    for number in 1..DAILY {
-        person.send(&room, &format!("message {number}")).await;
-    }
+    let (user, chatroom) = user_with_messages(stack, DAILY - 1).await;
 
-    let sends = (0..50).map(|number| {
-        let (person, room) = (person.clone(), room.clone());
-        async move { person.try_send(&room, &format!("racer {number}")).await.status().as_u16() }
-    });
-    let statuses = tokio::time::timeout(Duration::from_mins(1), join_all(sends)).await.unwrap();
+    let messages: Vec<_> =
+        (0..50).map(|number| user.message(&chatroom, &format!("message {number}"))).collect();
+    let responses = join_all(messages.iter().map(|message| message.send(stack))).await;
 
+    let statuses: Vec<u16> =
+        responses.into_iter().map(|response| response.unwrap().status.as_u16()).collect();
     assert_eq!(statuses.iter().filter(|&&status| status == 201).count(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|&&status| status == 429).count(), 49, "{statuses:?}");
 }

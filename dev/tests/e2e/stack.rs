@@ -1,32 +1,34 @@
-//! The stack that is tested.
+//! The stack under test, which `cargo dev test` started.
 
 use std::env;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use anyhow::Result;
+use harness::{DbObserver, MockControl, Request, Response, TestUser, Transport};
 use reqwest::Client;
 use serde_json::{Value, json};
 use stack::home::Home;
+use stack::names;
 use stack::state::State;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-use tokio_postgres::NoTls;
 
-/// Where everything is.
+/// The addresses of the stack, and the program that controls it.
 pub struct Stack {
     pub base_url: String,
     gemini_url: String,
     stripe_url: String,
-    /// `cargo dev` itself.
+    /// The program `cargo dev`.
     program: String,
     home: String,
 }
 
-/// The stack that `cargo dev test` has started.
+/// The stack under test.
 pub fn stack() -> &'static Stack {
     static STACK: OnceLock<Stack> = OnceLock::new();
     let variable =
-        |name| env::var(name).unwrap_or_else(|_| panic!("there is no stack to test: run `cargo dev test`"));
+        |name| env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo dev test --e2e`"));
     STACK.get_or_init(|| Stack {
         base_url: variable("E2E_BASE_URL"),
         gemini_url: variable("E2E_GEMINI_URL"),
@@ -36,97 +38,119 @@ pub fn stack() -> &'static Stack {
     })
 }
 
-/// Held for reading by tests that want the worker to run, for writing by those that stop it.
+/// Locked for reading by tests that need the worker, for writing by tests that stop it.
 static WORKER: RwLock<()> = RwLock::const_new(());
 
-impl Stack {
-    /// A client for one test: each has a runtime of its own, which connections do not outlive.
-    pub fn client() -> Client {
-        // An error means that the cryptography is chosen already.
+thread_local! {
+    /// A client per thread: each test has its own runtime, and connections end with their runtime.
+    static CLIENT: Client = {
+        // Fails only if another provider is installed already.
         drop(rustls::crypto::ring::default_provider().install_default());
         Client::builder().no_proxy().build().unwrap()
-    }
+    };
+}
 
-    /// Keeps the worker running for as long as the answer lives.
+impl Transport for Stack {
+    async fn send(&self, request: &Request) -> Result<Response> {
+        let url = format!("{}{}", self.base_url, request.path);
+        let mut http = CLIENT.with(Client::clone).request(request.method.parse()?, url);
+        for (name, value) in &request.headers {
+            http = http.header(name, value.as_str().unwrap_or_default());
+        }
+        if let Some(body) = &request.body {
+            http = http.body(body.clone());
+        }
+        let response = http.send().await?;
+        Response::new(response.status(), response.headers().clone(), &response.bytes().await?)
+    }
+}
+
+impl Stack {
+    /// Keeps the worker running while the guard lives.
     pub async fn with_worker(&self) -> RwLockReadGuard<'static, ()> {
         WORKER.read().await
     }
 
-    /// Lets the caller alone stop and start the worker for as long as the answer lives.
-    pub async fn worker(&self) -> Worker {
-        Worker { program: self.program.clone(), home: self.home.clone(), _alone: WORKER.write().await }
+    /// Lets the caller alone stop and start the worker while the guard lives.
+    pub async fn worker(&'static self) -> Worker {
+        Worker { stack: self, _guard: WORKER.write().await }
     }
 
     /// Runs `cargo dev` with `args` on this stack.
     pub fn dev(&self, args: &[&str]) {
-        let output = Command::new(&self.program).args(["--home", &self.home]).args(args).output();
-        let output = output.unwrap();
+        let output = Command::new(&self.program).args(["--home", &self.home]).args(args).output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Has the stand-in for Gemini take these steps when asked something with `matching` in it.
-    pub async fn script(&self, matching: &str, steps: Value) {
-        let url = format!("{}/_control/script", self.gemini_url);
-        let answer =
-            Self::client().post(url).json(&json!({"match": matching, "steps": steps})).send().await.unwrap();
-        assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    /// The control interfaces of the mock servers.
+    pub fn mocks(&self) -> MockControl {
+        MockControl {
+            client: CLIENT.with(Client::clone),
+            gemini_url: self.gemini_url.clone(),
+            stripe_url: self.stripe_url.clone(),
+            stripe_key: stack::services::stripe::KEY.to_owned(),
+        }
     }
 
-    /// Asks the stand-in for Stripe something, or tells it something.
-    pub async fn stripe(&self, method: &str, path: &str, body: &Value) -> Value {
-        let request = Self::client()
-            .request(method.parse().unwrap(), format!("{}{path}", self.stripe_url))
-            .bearer_auth(stack::services::stripe::KEY);
-        let request = if body.is_null() { request } else { request.json(body) };
-        let answer = request.send().await.unwrap();
-        assert!(answer.status().is_success(), "{method} {path}: {}", answer.text().await.unwrap());
-        answer.json().await.unwrap()
+    /// Makes mock Gemini take these steps when a question contains `text`.
+    pub async fn script(&self, text: &str, steps: Value) {
+        self.mocks().gemini("script", &json!({ "match": text, "steps": steps })).await.unwrap();
     }
 
-    /// Runs `sql` on the database.
-    pub async fn sql(&self, sql: &str) {
-        let state = State::load(&Home::in_folder(Path::new(&self.home))).unwrap().unwrap();
-        let (client, connection) = tokio_postgres::connect(&state.env["DATABASE_URL"], NoTls).await.unwrap();
-        tokio::spawn(connection);
-        client.batch_execute(sql).await.unwrap();
-    }
-
-    /// How often Gemini was asked for an answer to something with `text` in it.
+    /// How often mock Gemini was called with a question that contains `text`.
     pub async fn calls(&self, text: &str) -> usize {
-        let url = format!("{}/_control/calls", self.gemini_url);
-        let log: Value = Self::client().get(url).send().await.unwrap().json().await.unwrap();
-        let asked = |call: &&Value| call["last_user_text"].as_str().is_some_and(|asked| asked.contains(text));
-        log["calls"].as_array().unwrap().iter().filter(asked).count()
+        self.mocks().gemini_calls(text).await.unwrap()
+    }
+
+    /// A connection to the database.
+    pub async fn db(&self) -> DbObserver {
+        DbObserver::connect(&self.state().env["DATABASE_URL"]).await.unwrap()
+    }
+
+    fn state(&self) -> State {
+        State::load(&Home::in_folder(Path::new(&self.home))).unwrap().unwrap()
+    }
+
+    /// Signs up a new user.
+    pub async fn sign_up(&self) -> TestUser {
+        TestUser::sign_up(self).await.unwrap()
+    }
+
+    /// The body of a GET by `user`, which must succeed.
+    pub async fn get(&self, user: &TestUser, path: &str) -> Value {
+        user.request("GET", path).send(self).await.unwrap().expect(200).body
+    }
+
+    /// Waits until `message` is in a final state, and returns its status document.
+    pub async fn outcome(&self, user: &TestUser, message: impl ToString) -> Value {
+        user.wait_until_done(self, message).await.unwrap()
     }
 }
 
-/// The worker, to be stopped and started. It runs again when this is dropped.
+/// The worker, which the holder may stop and start. It runs again when this is dropped.
 pub struct Worker {
-    program: String,
-    home: String,
-    _alone: RwLockWriteGuard<'static, ()>,
+    stack: &'static Stack,
+    _guard: RwLockWriteGuard<'static, ()>,
 }
 
 impl Worker {
+    /// Stops the event source mapping. Invocations in progress finish; no message is received
+    /// afterwards.
     pub fn stop(&self) {
-        self.tell("stop");
+        self.stack.dev(&["stop", "worker"]);
+        let mapping = self.stack.state().service(names::PUMP).unwrap().handle.clone();
+        assert!(!mapping.is_alive(), "the event source mapping still runs");
     }
 
     pub fn start(&self) {
-        self.tell("start");
-    }
-
-    fn tell(&self, what: &str) {
-        let output = Command::new(&self.program).args(["--home", &self.home, what, "worker"]).output();
-        let output = output.unwrap();
-        assert!(output.status.success(), "{what} worker: {}", String::from_utf8_lossy(&output.stderr));
+        self.stack.dev(&["start", "worker"]);
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // The next test wants it, even if this one has failed.
-        let again = Command::new(&self.program).args(["--home", &self.home, "start", "worker"]).output();
-        drop(again);
+        // Also after a failed test: the next test needs the worker.
+        let args = ["--home", &self.stack.home, "start", "worker"];
+        drop(Command::new(&self.stack.program).args(args).output());
     }
 }

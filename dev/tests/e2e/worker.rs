@@ -1,57 +1,52 @@
-//! The worker stopped and started: nothing is lost, nothing is answered twice, and the order holds.
+//! The worker stopped and started: no message is lost or answered twice, and the order is kept.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use harness::{SentMessage, TestUser, unique, wait_until};
 use serde_json::{Value, json};
-use tokio::time::sleep;
 
-use super::person::{Person, unique};
-use super::stack::stack;
+use super::stack::{Stack, stack};
 
-/// A room with the messages sent to it, in that order: their ids and texts.
-struct Conversation {
-    person: Person,
-    sent: Vec<(String, String)>,
+/// A user's messages to one chatroom, in order.
+struct Chat {
+    user: TestUser,
+    sent: Vec<SentMessage>,
 }
 
-impl Conversation {
-    async fn begin(person: &Person, messages: usize) -> Self {
-        let room = person.create_room("waiting").await;
+impl Chat {
+    async fn start(stack: &Stack, user: &TestUser, messages: usize) -> Self {
+        let chatroom = user.create_chatroom(stack).await.unwrap();
         let mut sent = Vec::new();
-        for number in 1..=messages {
-            let text = unique(&format!("question {number}"));
-            sent.push((person.send(&room, &text).await, text));
+        for _ in 0..messages {
+            sent.push(user.send_message(stack, &chatroom).await.unwrap());
         }
-        Self { person: person.clone(), sent }
+        Self { user: user.clone(), sent }
     }
 
-    async fn assert_pending(&self) {
-        for (message, _) in &self.sent {
-            let status = self.person.status(message).await;
-            assert_eq!(
-                (&status["processing_status"], &status["attempts"]),
-                (&json!("pending"), &json!(0)),
-                "{status}"
-            );
+    async fn assert_pending(&self, stack: &Stack) {
+        for message in &self.sent {
+            let status = status(stack, &self.user, message).await;
+            let expected = (&json!("pending"), &json!(0));
+            assert_eq!((&status["processing_status"], &status["attempts"]), expected, "{status}");
         }
     }
 
-    async fn assert_answered_in_order(&self) {
+    async fn assert_answered_in_order(&self, stack: &Stack) {
         let mut before = DateTime::<Utc>::MIN_UTC;
-        for (message, text) in &self.sent {
-            let outcome = self.person.outcome(message).await;
+        for message in &self.sent {
+            let outcome = stack.outcome(&self.user, message.id).await;
             assert_eq!(outcome["processing_status"], "completed", "{outcome}");
-            assert!(outcome["reply"]["content"].as_str().unwrap().contains(text.as_str()), "{outcome}");
-            let answered = time(&outcome["reply"]["created_at"]);
+            assert!(outcome["reply"]["content"].as_str().unwrap().contains(&message.text), "{outcome}");
+            let answered: DateTime<Utc> = outcome["reply"]["created_at"].as_str().unwrap().parse().unwrap();
             assert!(answered > before, "answered before its predecessor: {outcome}");
             before = answered;
         }
     }
 }
 
-fn time(value: &Value) -> DateTime<Utc> {
-    value.as_str().unwrap().parse().unwrap()
+async fn status(stack: &Stack, user: &TestUser, message: &SentMessage) -> Value {
+    stack.get(user, &format!("/api/chatroom/message/{}/status", message.id)).await["message"].take()
 }
 
 #[tokio::test]
@@ -59,49 +54,45 @@ async fn messages_wait_for_the_worker_and_are_answered_in_order() {
     let stack = stack();
     let worker = stack.worker().await;
     worker.stop();
-    let mut conversations = Vec::new();
+    let mut chats = Vec::new();
     for _ in 0..3 {
-        let person = Person::sign_up(stack).await;
-        conversations.push(Conversation::begin(&person, 3).await);
-        conversations.push(Conversation::begin(&person, 2).await);
+        let user = stack.sign_up().await;
+        chats.push(Chat::start(stack, &user, 3).await);
+        chats.push(Chat::start(stack, &user, 2).await);
     }
-    // Long enough for a worker that runs after all.
-    sleep(Duration::from_secs(2)).await;
-    for conversation in &conversations {
-        conversation.assert_pending().await;
+    for chat in &chats {
+        chat.assert_pending(stack).await;
     }
 
     worker.start();
 
-    for conversation in &conversations {
-        conversation.assert_answered_in_order().await;
-        for (_, text) in &conversation.sent {
-            assert_eq!(stack.calls(text).await, 1, "asked once and no more");
+    for chat in &chats {
+        chat.assert_answered_in_order(stack).await;
+        for message in &chat.sent {
+            assert_eq!(stack.calls(&message.text).await, 1, "Gemini is called once per message");
         }
     }
 }
 
 #[tokio::test]
-async fn a_worker_stopped_in_the_middle_finishes_what_it_began_and_nothing_else() {
+async fn a_stopped_worker_finishes_its_message_and_starts_no_other() {
     let stack = stack();
     let worker = stack.worker().await;
-    let person = Person::sign_up(stack).await;
-    let (busy_room, other_room) = (person.create_room("busy").await, person.create_room("other").await);
+    let user = stack.sign_up().await;
+    let chatrooms = user.create_chatrooms(stack, 2).await.unwrap();
     let slow = unique("take your time");
-    stack.script(&slow, json!([{"kind": "answer", "text": "done", "delay_ms": 3000}])).await;
-    let begun = person.send(&busy_room, &slow).await;
-    while person.status(&begun).await["processing_status"] == "pending" {
-        sleep(Duration::from_millis(50)).await;
-    }
+    stack.script(&slow, json!([{"kind": "answer", "text": "done", "delay_ms": 2000}])).await;
+    let begun = user.send_text(stack, &chatrooms[0], &slow).await.unwrap();
+    let is_begun = async || Ok(status(stack, &user, &begun).await["processing_status"] != "pending");
+    wait_until("the worker has the message", Duration::from_secs(30), is_begun).await.unwrap();
 
     worker.stop();
 
-    let finished = person.status(&begun).await;
+    let finished = status(stack, &user, &begun).await;
     assert_eq!(finished["processing_status"], "completed", "{finished}");
-    let late = person.send(&other_room, &unique("too late")).await;
-    sleep(Duration::from_secs(2)).await;
-    assert_eq!(person.status(&late).await["processing_status"], "pending");
+    let late = user.send_message(stack, &chatrooms[1]).await.unwrap();
+    assert_eq!(status(stack, &user, &late).await["processing_status"], "pending");
     worker.start();
-    assert_eq!(person.outcome(&late).await["processing_status"], "completed");
-    assert_eq!(stack.calls(&slow).await, 1, "the answer that was under way is not asked for again");
+    assert_eq!(stack.outcome(&user, late.id).await["processing_status"], "completed");
+    assert_eq!(stack.calls(&slow).await, 1, "the message that was in progress is not repeated");
 }

@@ -1,4 +1,4 @@
-//! `POST /api/auth/change-password`.
+//! `POST /api/auth/change-password`: sets a new password for a caller who knows the current one.
 
 use std::sync::Arc;
 
@@ -8,8 +8,9 @@ use axum::response::IntoResponse;
 use domain::password::{NewPassword, Password};
 use garde::Validate;
 use serde::Deserialize;
-use store::users;
-use web::{ApiError, Caller, ClientInfo, MessageResponse, Valid, passwords, success};
+use services::passwords;
+use store::users::credentials;
+use web::{ApiError, Caller, ClientInfo, MessageResponse, Valid, success};
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct ChangePassword {
@@ -23,15 +24,15 @@ pub(crate) struct ChangePassword {
     new_password: NewPassword,
 }
 
-/// Changes the password of whoever knows the current one, and ends every other session.
+/// Changes the password and ends every other session. Requires the current password.
 #[utoipa::path(
     post, path = "/api/auth/change-password", operation_id = "change_password", tag = "Auth",
     security(("token" = [])),
     request_body = ChangePassword,
     responses(
-        (status = 200, description = "The password is changed; every other session has ended.", body = MessageResponse),
-        (status = 401, description = "`invalid_credentials`, `not_authenticated`: The current password is another, or there is no token that opens anything."),
-        (status = 429, description = "`too_many_attempts`, `rate_limited`: Too many wrong passwords, or requests."),
+        (status = 200, description = "The password is changed and every other session has ended.", body = MessageResponse),
+        (status = 401, description = "`invalid_credentials`, `not_authenticated`: The current password is wrong, or the access token is missing, invalid or expired."),
+        (status = 429, description = "`too_many_attempts`, `rate_limited`: Too many wrong passwords, or too many requests."),
     ),
 )]
 pub(crate) async fn handle(
@@ -41,19 +42,26 @@ pub(crate) async fn handle(
     Valid(input): Valid<ChangePassword>,
 ) -> Result<impl IntoResponse, ApiError> {
     let wrong = || ApiError::wrong_credentials("current_password: is not the password of this account");
-    let found = users::find_credentials(&app.db().await?, caller.user_id).await?;
+    let found = credentials::find(&app.db().await?, caller.user_id).await?;
     let account = found.ok_or_else(wrong)?;
     let (number, old_hash) = (&account.user.mobile_number, account.password_hash);
-    passwords::refuse_number("new_password", &input.new_password, &number.as_str().into())?;
-    passwords::check(&app, &client, &caller.guesses(), input.current_password, Some(old_hash.clone()))
-        .await?
-        .ok_or_else(wrong)?;
+    passwords::reject_mobile_number("new_password", &input.new_password, &number.as_str().into())?;
+    passwords::verify(
+        &app,
+        &client.origin(),
+        &caller.password_attempts_key(),
+        input.current_password,
+        Some(old_hash.clone()),
+    )
+    .await?
+    .ok_or_else(wrong)?;
     let new_hash = passwords::hash(input.new_password).await?;
     let (mut db, now) = (app.db().await?, app.clock.now());
-    let changed =
-        users::change_password(&mut db, caller.user_id, caller.session_id, &old_hash, &new_hash, now).await?;
+    let (user, session) = (caller.user_id, caller.session_id);
+    let ended = credentials::update_password(&mut db, user, session, &old_hash, &new_hash, now).await?;
     drop(db);
-    // Not changed when another request has changed it meanwhile: then the current password was not the current one.
-    app.forget_sessions(&changed.ok_or_else(wrong)?).await;
+    // `None` if another request has changed the password meanwhile, so the current password is
+    // wrong now.
+    services::sessions::invalidate(&app, &ended.ok_or_else(wrong)?).await;
     Ok(success(MessageResponse { message: "Password changed; other devices are signed out" }))
 }

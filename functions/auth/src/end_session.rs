@@ -1,4 +1,4 @@
-//! `DELETE /api/auth/sessions/{id}`.
+//! `DELETE /api/auth/sessions/{id}`: ends one session of the caller.
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::SessionId;
-use store::sessions::{self, Ended};
+use store::sessions::{self, SessionFilter};
 use web::{ApiError, Caller, Id, MessageResponse, success};
 
-/// Signs one of the caller's devices out.
+/// Ends one of the caller's sessions, which signs that device out.
 #[utoipa::path(
     delete, path = "/api/auth/sessions/{id}", operation_id = "end_session", tag = "Auth",
     security(("token" = [])),
-    params(("id" = SessionId, Path, description = "The session.")),
+    params(("id" = SessionId, Path, description = "The id of the session.")),
     responses(
         (status = 200, description = "The session has ended.", body = MessageResponse),
     ),
@@ -23,10 +23,10 @@ pub(crate) async fn handle(
     caller: Caller,
     Id(id): Id<SessionId>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let ended = sessions::delete(&app.db().await?, caller.user_id, Ended::One(id)).await?;
+    let ended = sessions::delete(&app.db().await?, caller.user_id, SessionFilter::One(id)).await?;
     if ended.is_empty() {
         return Err(ApiError::not_found("session"));
     }
-    app.forget_sessions(&ended).await;
+    services::sessions::invalidate(&app, &ended).await;
     Ok(success(MessageResponse { message: "Signed out" }))
 }

@@ -1,4 +1,4 @@
-//! `POST /api/auth/forgot-password`.
+//! `POST /api/auth/forgot-password`: sends a code for a password reset.
 
 use std::sync::Arc;
 
@@ -8,15 +8,16 @@ use axum::response::IntoResponse;
 use domain::otp::Purpose;
 use web::{ApiError, ClientInfo, Valid, success};
 
-use crate::codes::{self, CodeSent, SendCode};
+use crate::one_time_codes::{self, SendCode, SentCodeView};
 
-/// Sends a code to set a new password with. A number without an account gets the same answer, and a code that sets none.
+/// Sends a one-time code for a password reset. A number without an account gets the same response,
+/// with a code that is invalid.
 #[utoipa::path(
-    post, path = "/api/auth/forgot-password", operation_id = "forgot_password", tag = "Auth",
+    post, path = "/api/auth/forgot-password", operation_id = "send_password_reset_otp", tag = "Auth",
     request_body = SendCode,
     responses(
-        (status = 200, description = "A code is on its way, if the number can receive one.", body = CodeSent),
-        (status = 429, description = "`code_limit_reached`, `code_sent_recently`, `rate_limited`: Too many codes or requests."),
+        (status = 200, description = "A code is sent if the number can receive one.", body = SentCodeView),
+        (status = 429, description = "`code_limit_reached`, `code_sent_recently`, `rate_limited`: Too many codes or too many requests."),
     ),
 )]
 pub(crate) async fn handle(
@@ -24,5 +25,6 @@ pub(crate) async fn handle(
     client: ClientInfo,
     Valid(input): Valid<SendCode>,
 ) -> Result<impl IntoResponse, ApiError> {
-    Ok(success(codes::send(&app, &client, Purpose::ResetPassword, &input.mobile_number).await?))
+    let number = &input.mobile_number;
+    Ok(success(one_time_codes::send_code(&app, &client, Purpose::ResetPassword, number).await?))
 }

@@ -1,4 +1,4 @@
-//! `POST /api/auth/login`.
+//! `POST /api/auth/login`: starts a session with mobile number and password.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use domain::MobileNumber;
 use domain::password::Password;
 use garde::Validate;
 use serde::Deserialize;
-use store::users::Credentials;
-use store::{StoreError, sessions, users};
-use web::passwords::{self, Right};
+use services::passwords::{self, Verified};
+use store::users::credentials::{self, Credentials};
+use store::{StoreError, sessions};
 use web::{ApiError, ClientInfo, Valid, success};
 
-use crate::sign_in::{SignIn, SignedIn};
+use crate::new_session::{SessionDraft, SignedInView};
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct Login {
@@ -28,14 +28,14 @@ pub(crate) struct Login {
     password: Password,
 }
 
-/// Signs in. An unknown number and a wrong password are one answer, after the same work.
+/// Signs in. An unknown number gets the same response as a wrong password, after the same time.
 #[utoipa::path(
     post, path = "/api/auth/login", operation_id = "login", tag = "Auth",
     request_body = Login,
     responses(
-        (status = 200, description = "A session has begun.", body = SignedIn),
-        (status = 401, description = "`invalid_credentials`: Number and password do not go together."),
-        (status = 429, description = "`too_many_attempts`, `rate_limited`: Too many wrong passwords, or requests."),
+        (status = 200, description = "A session has started.", body = SignedInView),
+        (status = 401, description = "`invalid_credentials`: The mobile number or the password is wrong."),
+        (status = 429, description = "`too_many_attempts`, `rate_limited`: Too many wrong passwords, or too many requests."),
     ),
 )]
 pub(crate) async fn handle(
@@ -43,39 +43,66 @@ pub(crate) async fn handle(
     client: ClientInfo,
     Valid(input): Valid<Login>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let Login { mobile_number: number, password } = input;
-    // Once more where the hash was changed while it was looked at, as it is by the login beside this one which upgrades it.
+    let Login { mobile_number, password } = input;
+    // Retries once if the hash changes during the verification. A concurrent login that upgrades an
+    // outdated hash changes it, too.
     for _ in 0..2 {
-        let (guess, found) =
-            tokio::join!(passwords::guess(&app, &client, number.as_str()), find(&app, &number));
-        let guess = guess?;
-        if found.is_err() {
-            passwords::give_back(&app, &client, number.as_str()).await;
-        }
-        let found = found?;
-        let hash = found.as_ref().map(|found| found.password_hash.clone());
-        let right = guess.look(&client, password.clone(), hash).await?;
-        let (Some(Right { upgrade }), Some(Credentials { user, password_hash })) = (right, found) else {
-            break;
-        };
-        let db = app.db().await?;
-        let hash = match upgrade {
-            Some(better) if users::replace_hash(&db, user.id, &password_hash, &better).await? => better,
-            _ => password_hash,
-        };
-        let sign_in = SignIn::new(&app, client.clone(), app.clock.now());
-        let session = sign_in.session();
-        let (inserted, ()) = tokio::join!(
-            sessions::insert(&db, user.id, &hash, &session),
-            passwords::forgive(&app, &client, number.as_str()),
-        );
-        if inserted? {
-            return Ok(success(sign_in.answer(&app, user, "Logged in")?));
+        match attempt_login(&app, &client, &mobile_number, password.clone()).await? {
+            LoginAttempt::SignedIn(view) => return Ok(success(view)),
+            LoginAttempt::HashChanged => {}
+            LoginAttempt::WrongCredentials => break,
         }
     }
-    Err(ApiError::wrong_credentials("mobile number and password do not go together"))
+    Err(ApiError::wrong_credentials("the mobile number or the password is wrong"))
 }
 
-async fn find(app: &AppState, number: &MobileNumber) -> Result<Option<Credentials>, StoreError> {
-    users::find_credentials_by_number(&app.db().await?, number).await
+enum LoginAttempt {
+    SignedIn(SignedInView),
+    /// The password was correct, but another request changed the hash before the session was
+    /// stored.
+    HashChanged,
+    WrongCredentials,
+}
+
+async fn attempt_login(
+    app: &AppState,
+    client: &ClientInfo,
+    number: &MobileNumber,
+    password: Password,
+) -> Result<LoginAttempt, ApiError> {
+    let origin = client.origin();
+    let (attempt, found) =
+        tokio::join!(passwords::count_attempt(app, &origin, number.as_str()), find_credentials(app, number));
+    let attempt = attempt?;
+    if found.is_err() {
+        passwords::refund_attempt(app, &origin, number.as_str()).await;
+    }
+    let found = found?;
+    let hash = found.as_ref().map(|found| found.password_hash.clone());
+    let verified = attempt.verify(password, hash).await?;
+    let (Some(Verified { upgraded_hash }), Some(Credentials { user, password_hash })) = (verified, found)
+    else {
+        return Ok(LoginAttempt::WrongCredentials);
+    };
+    let db = app.db().await?;
+    let hash = match upgraded_hash {
+        Some(new_hash) if credentials::update_hash(&db, user.id, &password_hash, &new_hash).await? => {
+            new_hash
+        }
+        _ => password_hash,
+    };
+    let draft = SessionDraft::new(app, client.clone(), app.clock.now());
+    let session = draft.session();
+    let (inserted, ()) = tokio::join!(
+        sessions::insert(&db, user.id, &hash, &session),
+        passwords::clear_attempts(app, &origin, number.as_str()),
+    );
+    if !inserted? {
+        return Ok(LoginAttempt::HashChanged);
+    }
+    Ok(LoginAttempt::SignedIn(draft.into_view(app, user, "Logged in")?))
+}
+
+async fn find_credentials(app: &AppState, number: &MobileNumber) -> Result<Option<Credentials>, StoreError> {
+    credentials::find_by_number(&app.db().await?, number).await
 }

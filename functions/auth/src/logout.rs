@@ -1,4 +1,4 @@
-//! `POST /api/auth/logout`.
+//! `POST /api/auth/logout`: ends the current session, all others, or all sessions of the caller.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use domain::SessionId;
 use domain::session::LogoutScope;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use store::sessions::{self, Ended};
+use store::sessions::{self, SessionFilter};
 use web::{ApiError, Caller, Valid, success};
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
@@ -20,19 +20,19 @@ pub(crate) struct Logout {
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct LoggedOut {
+struct LogoutView {
     message: &'static str,
-    /// How many sessions were ended.
+    /// The number of sessions that were ended.
     ended: usize,
 }
 
-/// Ends sessions: their tokens open nothing from the next request on.
+/// Ends sessions. Their tokens are invalid from the next request on.
 #[utoipa::path(
     post, path = "/api/auth/logout", operation_id = "logout", tag = "Auth",
     security(("token" = [])),
     request_body = Logout,
     responses(
-        (status = 200, description = "The sessions have ended.", body = LoggedOut),
+        (status = 200, description = "The sessions have ended.", body = LogoutView),
     ),
 )]
 pub(crate) async fn handle(
@@ -40,15 +40,16 @@ pub(crate) async fn handle(
     caller: Caller,
     Valid(input): Valid<Logout>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let which = match input.scope {
-        LogoutScope::This => Ended::One(caller.session_id),
-        LogoutScope::Others => Ended::AllBut(caller.session_id),
-        LogoutScope::All => Ended::All,
+    let filter = match input.scope {
+        LogoutScope::This => SessionFilter::One(caller.session_id),
+        LogoutScope::Others => SessionFilter::AllExcept(caller.session_id),
+        LogoutScope::All => SessionFilter::All,
     };
-    let ended = sessions::delete(&app.db().await?, caller.user_id, which).await?;
-    // The session of this request in any case: one logout before this may have ended it and not have come to say so.
+    let ended = sessions::delete(&app.db().await?, caller.user_id, filter).await?;
+    // Also invalidates this session if a previous logout deleted it but died before it invalidated
+    // the cached entry.
     let own = (input.scope != LogoutScope::Others).then_some(caller.session_id);
-    let marked: Vec<SessionId> = ended.iter().copied().chain(own).collect();
-    app.forget_sessions(&marked).await;
-    Ok(success(LoggedOut { message: "Logged out", ended: ended.len() }))
+    let invalidated: Vec<SessionId> = ended.iter().copied().chain(own).collect();
+    services::sessions::invalidate(&app, &invalidated).await;
+    Ok(success(LogoutView { message: "Logged out", ended: ended.len() }))
 }

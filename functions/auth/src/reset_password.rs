@@ -1,4 +1,4 @@
-//! `POST /api/auth/reset-password`.
+//! `POST /api/auth/reset-password`: sets a new password with a one-time code.
 
 use std::sync::Arc;
 
@@ -10,10 +10,11 @@ use domain::otp::{Otp, Purpose};
 use domain::password::NewPassword;
 use garde::Validate;
 use serde::Deserialize;
-use store::users;
-use web::{ApiError, ClientInfo, MessageResponse, Valid, passwords, success};
+use services::passwords;
+use store::users::credentials;
+use web::{ApiError, ClientInfo, MessageResponse, Valid, success};
 
-use crate::codes;
+use crate::one_time_codes::{self, PasswordWithCode};
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct ResetPassword {
@@ -31,14 +32,14 @@ pub(crate) struct ResetPassword {
     new_password: NewPassword,
 }
 
-/// Sets a new password with the code that was sent, and ends every session of the person. That a number has no account
-/// looks like a wrong code.
+/// Sets a new password with a one-time code and ends every session of the user. A number without an
+/// account gets the same response as a wrong code.
 #[utoipa::path(
     post, path = "/api/auth/reset-password", operation_id = "reset_password", tag = "Auth",
     request_body = ResetPassword,
     responses(
-        (status = 200, description = "The password is set; every session has ended.", body = MessageResponse),
-        (status = 400, description = "`invalid_code`, `validation_failed`, `malformed_request`: The code does not do, or fields are wrong."),
+        (status = 200, description = "The password is set and every session has ended.", body = MessageResponse),
+        (status = 400, description = "`invalid_code`, `validation_failed`, `malformed_request`: The code or another field is invalid."),
     ),
 )]
 pub(crate) async fn handle(
@@ -46,14 +47,13 @@ pub(crate) async fn handle(
     client: ClientInfo,
     Valid(input): Valid<ResetPassword>,
 ) -> Result<impl IntoResponse, ApiError> {
-    passwords::refuse_number("new_password", &input.new_password, &input.mobile_number)?;
-    let hash = passwords::hash(input.new_password).await?;
-    // A code is used up only when there is a connection to use it for.
-    let mut db = app.db().await?;
-    codes::redeem(&app, Purpose::ResetPassword, &input.mobile_number, &input.otp).await?;
-    let ended = users::reset_password(&mut db, &input.mobile_number, &hash, app.clock.now()).await?;
+    let number = &input.mobile_number;
+    let password = PasswordWithCode { field: "new_password", password: input.new_password, code: &input.otp };
+    let (mut db, hash) =
+        one_time_codes::redeem_for_password(&app, Purpose::ResetPassword, number, password).await?;
+    let ended = credentials::update_password_by_number(&mut db, number, &hash, app.clock.now()).await?;
     drop(db);
-    app.forget_sessions(&ended.ok_or_else(codes::refused)?).await;
-    passwords::forgive(&app, &client, input.mobile_number.as_str()).await;
+    services::sessions::invalidate(&app, &ended.ok_or_else(one_time_codes::invalid_code)?).await;
+    passwords::clear_attempts(&app, &client.origin(), number.as_str()).await;
     Ok(success(MessageResponse { message: "Password set; sign in with it" }))
 }

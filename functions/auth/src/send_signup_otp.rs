@@ -1,4 +1,4 @@
-//! `POST /api/auth/send-signup-otp`.
+//! `POST /api/auth/send-signup-otp`: sends a code for a sign-up.
 
 use std::sync::Arc;
 
@@ -8,15 +8,16 @@ use axum::response::IntoResponse;
 use domain::otp::Purpose;
 use web::{ApiError, ClientInfo, Valid, success};
 
-use crate::codes::{self, CodeSent, SendCode};
+use crate::one_time_codes::{self, SendCode, SentCodeView};
 
-/// Sends a code to open an account with. A number that has one gets the same answer, and a code that opens nothing.
+/// Sends a one-time code for a sign-up. A number that has an account gets the same response, with a
+/// code that is invalid.
 #[utoipa::path(
     post, path = "/api/auth/send-signup-otp", operation_id = "send_signup_otp", tag = "Auth",
     request_body = SendCode,
     responses(
-        (status = 200, description = "A code is on its way, if the number can receive one.", body = CodeSent),
-        (status = 429, description = "`code_limit_reached`, `code_sent_recently`, `rate_limited`: Too many codes or requests."),
+        (status = 200, description = "A code is sent if the number can receive one.", body = SentCodeView),
+        (status = 429, description = "`code_limit_reached`, `code_sent_recently`, `rate_limited`: Too many codes or too many requests."),
     ),
 )]
 pub(crate) async fn handle(
@@ -24,5 +25,6 @@ pub(crate) async fn handle(
     client: ClientInfo,
     Valid(input): Valid<SendCode>,
 ) -> Result<impl IntoResponse, ApiError> {
-    Ok(success(codes::send(&app, &client, Purpose::SignUp, &input.mobile_number).await?))
+    let number = &input.mobile_number;
+    Ok(success(one_time_codes::send_code(&app, &client, Purpose::SignUp, number).await?))
 }

@@ -1,4 +1,4 @@
-//! `POST /api/auth/verify-signup-otp`.
+//! `POST /api/auth/verify-signup-otp`: creates an account with a one-time code.
 
 use std::sync::Arc;
 
@@ -11,14 +11,15 @@ use domain::password::NewPassword;
 use domain::{MobileNumber, Text, UserId};
 use garde::Validate;
 use serde::Deserialize;
+use services::passwords;
 use store::users::{self, NewUser};
-use web::{ApiError, ClientInfo, Valid, passwords, success};
+use web::{ApiError, ClientInfo, Valid, success};
 
-use crate::codes;
-use crate::sign_in::{SignIn, SignedIn};
+use crate::new_session::{SessionDraft, SignedInView};
+use crate::one_time_codes::{self, PasswordWithCode};
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
-pub(crate) struct SignUp {
+pub(crate) struct CreateAccount {
     #[serde(default)]
     #[schema(required = true)]
     #[garde(dive)]
@@ -37,37 +38,37 @@ pub(crate) struct SignUp {
     password: NewPassword,
 }
 
-/// Opens an account with the code that was sent, and signs in. That a number has an account already looks like a wrong
-/// code.
+/// Creates an account with a one-time code and signs in. A number that already has an account gets
+/// the same response as a wrong code.
 #[utoipa::path(
     post, path = "/api/auth/verify-signup-otp", operation_id = "verify_signup_otp", tag = "Auth",
-    request_body = SignUp,
+    request_body = CreateAccount,
     responses(
-        (status = 201, description = "The account is open.", body = SignedIn),
-        (status = 400, description = "`invalid_code`, `validation_failed`, `malformed_request`: The code does not do, or fields are wrong."),
+        (status = 201, description = "The account is created and a session has started.", body = SignedInView),
+        (status = 400, description = "`invalid_code`, `validation_failed`, `malformed_request`: The code or another field is invalid."),
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
     client: ClientInfo,
-    Valid(input): Valid<SignUp>,
+    Valid(input): Valid<CreateAccount>,
 ) -> Result<impl IntoResponse, ApiError> {
-    passwords::refuse_number("password", &input.password, &input.mobile_number)?;
-    let password_hash = passwords::hash(input.password).await?;
-    // A code is used up only when there is a connection to use it for.
-    let db = app.db().await?;
-    codes::redeem(&app, Purpose::SignUp, &input.mobile_number, &input.otp).await?;
+    let number = &input.mobile_number;
+    let password = PasswordWithCode { field: "password", password: input.password, code: &input.otp };
+    let (db, password_hash) =
+        one_time_codes::redeem_for_password(&app, Purpose::SignUp, number, password).await?;
     let now = app.clock.now();
-    let sign_in = SignIn::new(&app, client, now);
+    let draft = SessionDraft::new(&app, client, now);
     let user = NewUser {
         id: UserId::new(now),
-        mobile_number: &input.mobile_number,
-        name: input.name.trimmed(),
+        mobile_number: number,
+        name: input.name.trim(),
         password_hash: &password_hash,
     };
-    let user = users::insert_with_session(&db, user, &sign_in.session()).await.map_err(|error| {
-        if error.is_conflict_on("users_mobile_number_key") { codes::refused() } else { error.into() }
+    let user = users::insert_with_session(&db, user, &draft.session()).await.map_err(|error| {
+        let is_taken = error.violates("users_mobile_number_key");
+        if is_taken { one_time_codes::invalid_code() } else { error.into() }
     })?;
-    passwords::remember(&app, sign_in.client(), &user.mobile_number).await;
-    Ok((StatusCode::CREATED, success(sign_in.answer(&app, user, "Account created")?)))
+    passwords::remember_network(&app, &draft.client().origin(), &user.mobile_number).await;
+    Ok((StatusCode::CREATED, success(draft.into_view(&app, user, "Account created")?)))
 }

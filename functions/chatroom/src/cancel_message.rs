@@ -1,4 +1,4 @@
-//! `POST /api/chatroom/message/{id}/cancel`.
+//! Cancels a message that has no answer yet.
 
 use std::sync::Arc;
 
@@ -10,22 +10,22 @@ use serde::Serialize;
 use store::messages::owner_actions;
 use web::{ApiError, Caller, Id, success};
 
-use crate::message_status::wrong_state;
+use crate::get_message_status::wrong_state;
 use crate::views::MessageView;
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Cancelled {
+struct CancelledMessage {
     message: MessageView,
 }
 
-/// Stops a message that is not answered yet. Its unit of quota is given back.
+/// Cancels a message that has no answer yet. Its quota unit is refunded.
 #[utoipa::path(
-    post, path = "/api/chatroom/message/{id}/cancel", operation_id = "cancel_message", tag = "Chatroom",
+    post, path = "/api/chatroom/message/{id}/cancel", operation_id = "cancel_message",
     security(("token" = [])),
     params(("id" = MessageId, Path, description = "The message.")),
     responses(
-        (status = 200, description = "The message is stopped.", body = Cancelled),
-        (status = 409, description = "`wrong_state`: It is finished already."),
+        (status = 200, description = "The message is cancelled.", body = CancelledMessage),
+        (status = 409, description = "`wrong_state`: The message is already in a final state."),
     ),
 )]
 pub(crate) async fn handle(
@@ -34,14 +34,9 @@ pub(crate) async fn handle(
     Id(id): Id<MessageId>,
 ) -> Result<impl IntoResponse, ApiError> {
     let db = app.db().await?;
-    match owner_actions::cancel(&db, caller.user_id, id, app.clock.now()).await? {
-        Some(message) => Ok(success(Cancelled { message: message.into() })),
-        None => Err(wrong_state(
-            &db,
-            caller.user_id,
-            id,
-            "only a message that waits for its answer can be stopped",
-        )
-        .await),
-    }
+    let Some(message) = owner_actions::cancel_message(&db, caller.user_id, id, app.clock.now()).await? else {
+        let detail = "only a pending or processing message can be cancelled";
+        return Err(wrong_state(&db, caller.user_id, id, detail).await);
+    };
+    Ok(success(CancelledMessage { message: message.into() }))
 }

@@ -1,27 +1,24 @@
-//! Conversations and messages. One file an endpoint.
+//! The endpoints below `/api/chatroom`: chatrooms and their messages. One file per endpoint.
 
-mod accepting;
+mod accepted_message;
 mod cancel_message;
-mod create;
-mod delete;
-mod get;
-mod list;
-mod list_cache;
-mod message_status;
+mod create_chatroom;
+mod delete_chatroom;
+mod get_chatroom;
+mod get_message_status;
+mod list_chatrooms;
+mod quota_response;
 mod retry_message;
-mod search;
+mod search_messages;
 mod send_message;
 #[cfg(test)]
 mod tests;
-mod update;
+mod update_chatroom;
 mod views;
 
 use app::Dependency;
-use utoipa::OpenApi;
-use web::Routes;
-use web::openapi::Part;
 
-/// What this function cannot do without.
+/// The dependencies of the handlers.
 pub const DEPENDENCIES: &[Dependency] = &[
     Dependency::DATABASE,
     Dependency::REDIS,
@@ -30,31 +27,16 @@ pub const DEPENDENCIES: &[Dependency] = &[
     Dependency::IDEMPOTENCY_STORE,
 ];
 
-/// The routes below `/api/chatroom`.
-pub fn routes() -> Routes {
-    Routes::new()
-        .idempotent_post("/api/chatroom", create::handle)
-        .read("/api/chatroom", list::handle)
-        .get("/api/chatroom/search", search::handle)
-        .read("/api/chatroom/{id}", get::handle)
-        .patch("/api/chatroom/{id}", update::handle)
-        .delete("/api/chatroom/{id}", delete::handle)
-        .idempotent_post("/api/chatroom/{id}/message", send_message::handle)
-        .read("/api/chatroom/message/{id}/status", message_status::handle)
-        .post("/api/chatroom/message/{id}/cancel", cancel_message::handle)
-        .idempotent_post("/api/chatroom/message/{id}/retry", retry_message::handle)
-}
-
-/// What the handlers say of themselves.
-#[derive(OpenApi)]
-#[openapi(
-    tags((name = "Chatroom", description = "Conversations and messages.")),
-    paths(create::handle, list::handle, search::handle, get::handle, update::handle, delete::handle, send_message::handle, message_status::handle, cancel_message::handle, retry_message::handle)
-)]
-struct Documentation;
-
-/// The routes, and what is said of them in the OpenAPI document.
-#[must_use]
-pub fn documented() -> Part {
-    Part { routes: routes(), document: Documentation::openapi() }
+web::endpoints! {
+    tag: "Chatroom", "Chatrooms and their messages.";
+    create_chatroom: Idempotent,
+    list_chatrooms: SpeculativeRead,
+    search_messages: Standard,
+    get_chatroom: SpeculativeRead,
+    update_chatroom: Standard,
+    delete_chatroom: Standard,
+    send_message: Idempotent,
+    get_message_status: SpeculativeRead,
+    cancel_message: Standard,
+    retry_message: Idempotent,
 }

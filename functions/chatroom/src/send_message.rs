@@ -1,4 +1,4 @@
-//! `POST /api/chatroom/{id}/message`.
+//! Accepts a message of the caller.
 
 use std::sync::Arc;
 
@@ -11,11 +11,13 @@ use domain::quota::{self, Usage};
 use domain::{ChatroomId, MessageId, Text, UserId};
 use garde::Validate;
 use serde::Deserialize;
-use store::messages::sending::{self, NewMessage, Sent};
+use services::{chatroom_list, jobs};
+use store::messages::sending::{self, NewMessage, SendOutcome};
 use store::messages::{self, MessageStatus};
 use web::{ApiError, Caller, Execution, Id, Operation, Valid, success};
 
-use crate::accepting::{Accepted, Receipt, enqueue, quota_exhausted, quota_headers, usage_today};
+use crate::accepted_message::{AcceptedMessage, MessageReceipt};
+use crate::quota_response::{quota_exhausted, quota_headers, usage_today};
 use crate::views::MessageView;
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
@@ -26,15 +28,15 @@ pub(crate) struct SendMessage {
     content: Text<1, 10_000>,
 }
 
-/// Takes a message in, to be answered in the background.
+/// Accepts a message, which is answered in the background.
 #[utoipa::path(
-    post, path = "/api/chatroom/{id}/message", operation_id = "send_message", tag = "Chatroom",
+    post, path = "/api/chatroom/{id}/message", operation_id = "send_message",
     security(("token" = [])),
     request_body = SendMessage,
-    params(("id" = ChatroomId, Path, description = "The conversation.")),
+    params(("id" = ChatroomId, Path, description = "The chatroom.")),
     responses(
-        (status = 201, description = "The message is stored and will be answered.", body = Accepted),
-        (status = 429, description = "`daily_quota_exhausted`, `rate_limited`: The messages of the day are used up, or too many requests."),
+        (status = 201, description = "The message is stored and will be answered.", body = AcceptedMessage),
+        (status = 429, description = "`daily_quota_exhausted`, `rate_limited`: All messages of the day are used, or too many requests."),
     ),
 )]
 pub(crate) async fn handle(
@@ -45,10 +47,10 @@ pub(crate) async fn handle(
     Valid(input): Valid<SendMessage>,
 ) -> Result<impl IntoResponse, ApiError> {
     let content = input.content.as_str();
-    let accepted = operation
+    let receipt = operation
         .once(&app, |execution| accept(&app, caller.user_id, chatroom_id, content, execution))
         .await?;
-    let Receipt { id, created_at, queue_status, usage } = accepted;
+    let MessageReceipt { id, created_at, queue_status, usage } = receipt;
     let message = MessageView {
         id,
         content: content.to_owned(),
@@ -56,7 +58,7 @@ pub(crate) async fn handle(
         processing_status: ProcessingStatus::Pending,
         created_at,
     };
-    Ok((StatusCode::CREATED, quota_headers(&usage), success(Accepted { message, queue_status })))
+    Ok((StatusCode::CREATED, quota_headers(&usage), success(AcceptedMessage { message, queue_status })))
 }
 
 async fn accept(
@@ -65,42 +67,49 @@ async fn accept(
     chatroom_id: ChatroomId,
     content: &str,
     execution: Execution,
-) -> Result<Receipt, ApiError> {
+) -> Result<MessageReceipt, ApiError> {
     let (now, limits, id) = (app.clock.now(), app.config.daily_limits, MessageId(execution.id));
-    if execution.again
-        && let Some(stored) = find(app, sender, id).await?
+    if execution.is_retry
+        && let Some(stored) = find_stored(app, sender, id).await?
     {
-        return accepted_before(app, sender, stored).await;
+        return resume(app, sender, stored).await;
     }
     let message = NewMessage { id, chatroom_id, content, day: quota::day_of(now), created_at: now };
-    let sent = sending::insert(&app.db().await?, sender, message, limits).await;
-    // An execution that was given up while its statement was waiting has stored it after all.
-    if sent.as_ref().is_err_and(|error| error.is_conflict_on("messages_pkey"))
-        && let Some(stored) = find(app, sender, id).await?
+    let sent = sending::insert_message(&app.db().await?, sender, message, limits).await;
+    // An earlier execution was cancelled while its statement waited, but the statement completed.
+    if sent.as_ref().is_err_and(|error| error.violates("messages_pkey"))
+        && let Some(stored) = find_stored(app, sender, id).await?
     {
-        return accepted_before(app, sender, stored).await;
+        return resume(app, sender, stored).await;
     }
     let usage = match sent? {
-        Sent::Accepted { used, tier } => Usage::new(used, limits.of(tier), now),
-        Sent::QuotaExhausted { used, tier } => {
+        SendOutcome::Accepted { used, tier } => Usage::new(used, limits.of(tier), now),
+        SendOutcome::QuotaExhausted { used, tier } => {
             return Err(quota_exhausted(Usage::new(used, limits.of(tier), now), now));
         }
-        Sent::NoSuchRoom => return Err(ApiError::not_found("chatroom")),
+        SendOutcome::ChatroomNotFound => return Err(ApiError::not_found("chatroom")),
     };
-    let (queue_status, ()) = tokio::join!(enqueue(app, chatroom_id, id, 0), app.drop_chatroom_list(sender));
-    Ok(Receipt { id, created_at: now, queue_status, usage })
+    let (queue_status, ()) =
+        tokio::join!(jobs::enqueue(app, chatroom_id, id, 0), chatroom_list::invalidate(app, sender));
+    Ok(MessageReceipt { id, created_at: now, queue_status, usage })
 }
 
-/// The message, if it is stored. The connection is given back before anything else is done with it: a pool may have one.
-async fn find(app: &AppState, sender: UserId, id: MessageId) -> Result<Option<MessageStatus>, ApiError> {
+/// The message, if it is stored. Returns the connection to the pool first, because the pool may
+/// have only one.
+async fn find_stored(
+    app: &AppState,
+    sender: UserId,
+    id: MessageId,
+) -> Result<Option<MessageStatus>, ApiError> {
     Ok(messages::find_status(&app.db().await?, sender, id).await?)
 }
 
-/// What an execution answers that finds the message stored by one which broke off, perhaps before it told the worker.
-async fn accepted_before(app: &AppState, sender: UserId, stored: MessageStatus) -> Result<Receipt, ApiError> {
+/// Completes an execution that was interrupted after it stored the message, perhaps before it
+/// reached the queue.
+async fn resume(app: &AppState, sender: UserId, stored: MessageStatus) -> Result<MessageReceipt, ApiError> {
     let usage = usage_today(app, &app.db().await?, sender).await?;
     let MessageStatus { message, chatroom_id, .. } = stored;
     let (queue_status, ()) =
-        tokio::join!(enqueue(app, chatroom_id, message.id, 0), app.drop_chatroom_list(sender));
-    Ok(Receipt { id: message.id, created_at: message.created_at, queue_status, usage })
+        tokio::join!(jobs::enqueue(app, chatroom_id, message.id, 0), chatroom_list::invalidate(app, sender));
+    Ok(MessageReceipt { id: message.id, created_at: message.created_at, queue_status, usage })
 }

@@ -1,4 +1,4 @@
-//! What clients see of rooms and messages.
+//! What clients see of chatrooms and messages.
 
 use chrono::{DateTime, Utc};
 use domain::message::{MessageType, ProcessingStatus};
@@ -7,7 +7,7 @@ use serde::Serialize;
 use store::chatrooms::Chatroom;
 use store::messages::Message;
 
-/// A room.
+/// A chatroom.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct ChatroomView {
     id: ChatroomId,
@@ -19,14 +19,14 @@ pub(crate) struct ChatroomView {
 }
 
 impl From<Chatroom> for ChatroomView {
-    fn from(room: Chatroom) -> Self {
+    fn from(chatroom: Chatroom) -> Self {
         Self {
-            id: room.id,
-            name: room.name,
-            description: room.description,
-            created_at: room.created_at,
-            message_count: room.message_count,
-            last_message_at: room.last_message_at,
+            id: chatroom.id,
+            name: chatroom.name,
+            description: chatroom.description,
+            created_at: chatroom.created_at,
+            message_count: chatroom.message_count,
+            last_message_at: chatroom.last_message_at,
         }
     }
 }

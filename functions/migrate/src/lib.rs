@@ -1,6 +1,8 @@
-//! Brings the database's schema up to date: on each deploy, as a CloudFormation custom resource, before the new code
-//! serves; and from the command line, where it also says who operates the service.
+//! Runs the database migrations: on each deploy, as a CloudFormation custom resource, before the
+//! new code serves; and from the command line, where `roles` also grants and revokes the operator's
+//! role.
 
+mod callback;
 pub mod roles;
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,7 @@ use store::{Database, DatabaseConfig, migrations};
 use tokio::time::timeout;
 use tracing::{error, info};
 
-/// What CloudFormation asks of a custom resource.
+/// CloudFormation's request to a custom resource.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CustomResourceRequest {
@@ -30,7 +32,7 @@ pub struct CustomResourceRequest {
     physical_resource_id: Option<String>,
 }
 
-/// What it is told.
+/// The response to CloudFormation.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct CustomResourceResponse {
@@ -42,11 +44,12 @@ struct CustomResourceResponse {
     logical_resource_id: String,
 }
 
-/// Runs the migrations that have not run yet and answers their names. `MIGRATION_DATABASE_URL` is used in place of
-/// `DATABASE_URL` where it is set: a pooled address in transaction mode cannot hold the lock by which runs take turns.
+/// Runs the pending migrations and returns their names. `MIGRATION_DATABASE_URL` replaces
+/// `DATABASE_URL` when it is set: a pooler in transaction mode cannot hold the session lock that
+/// serialises concurrent runs.
 ///
 /// # Errors
-/// Naming the migration that failed.
+/// The error names the migration that failed.
 pub async fn run(config: &Config) -> Result<Vec<String>, Error> {
     let mut client = database(config)?.client().await?;
     let applied = migrations::run(&mut client).await?;
@@ -59,15 +62,16 @@ fn database(config: &Config) -> Result<Database, Error> {
     Ok(Database::new(DatabaseConfig { url: url.expose_secret(), pool_size: 1, tls: client_config() })?)
 }
 
-/// How long migrating may take: less than the function's own time-out in `template.yaml`, so that there is time left to
-/// tell CloudFormation.
-const PATIENCE: Duration = Duration::from_mins(4);
+/// The timeout of the migrations: shorter than the function's timeout in `template.yaml`, so that
+/// there is time left to respond to CloudFormation.
+const MIGRATION_TIMEOUT: Duration = Duration::from_mins(4);
 
-/// Answers a request of CloudFormation: migrates on creation and update, does nothing on deletion. CloudFormation waits
-/// for minutes for an answer, so every outcome is told, that the configuration does not do or time runs out included.
+/// Handles a request of CloudFormation: migrates on creation and update, does nothing on deletion.
+/// Without a response the deploy hangs until CloudFormation's timeout, so every result is sent,
+/// also an invalid configuration and a timeout.
 ///
 /// # Errors
-/// When the answer cannot be delivered.
+/// When the response cannot be delivered.
 pub async fn handle(
     config: Result<Config, ConfigError>,
     event: LambdaEvent<CustomResourceRequest>,
@@ -77,7 +81,7 @@ pub async fn handle(
         ("Delete", _) => Ok(Vec::new()),
         (_, Err(error)) => Err(error.into()),
         (_, Ok(config)) => {
-            timeout(PATIENCE, run(&config)).await.unwrap_or_else(|elapsed| Err(elapsed.into()))
+            timeout(MIGRATION_TIMEOUT, run(&config)).await.unwrap_or_else(|elapsed| Err(elapsed.into()))
         }
     };
     let (status, reason) = match outcome {
@@ -96,6 +100,6 @@ pub async fn handle(
         request_id: request.request_id,
         logical_resource_id: request.logical_resource_id,
     };
-    clients::callback::put_json(&request.response_url, &response).await?;
+    callback::put_json(&request.response_url, &response).await?;
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The Lambda `migrate`; outside Lambda, a command: `migrate` migrates once, `migrate role NUMBER admin` (or `user`) says
-//! who operates the service.
+//! The Lambda `migrate`. Outside Lambda it is a command: `migrate` runs the migrations once,
+//! `migrate role NUMBER admin` (or `user`) sets the role of an account.
 
 use app::{Config, Dependency, telemetry};
 use lambda_runtime::{Error, service_fn};
@@ -11,7 +11,8 @@ async fn main() -> Result<(), Error> {
         "migrate",
         Box::pin(async {
             if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
-                // A configuration that does not do is CloudFormation's to hear of, so it is read with each request.
+                // The configuration is read with each request, so that CloudFormation learns of
+                // errors in it.
                 let handler = |event| migrate::handle(Config::from_env(&[Dependency::DATABASE]), event);
                 return lambda_runtime::run(service_fn(handler)).await;
             }

@@ -1,4 +1,5 @@
-//! Saying who operates the service: a command for whoever can reach its database, and nothing that the API could be asked.
+//! Sets the role of an account: a command for an operator with access to the database. The API has
+//! no route for it.
 
 use app::{Clock, Config};
 use domain::{MobileNumber, Role};
@@ -6,12 +7,12 @@ use lambda_runtime::Error;
 
 use crate::database;
 
-/// Gives the account of `number` the role `role`. It counts from the account's next request on.
+/// Sets the role of the account with this `number`, from the account's next request on.
 ///
 /// # Errors
-/// When there is no such account or role, or Postgres does not answer.
+/// When the account or the role does not exist.
 pub async fn set(config: &Config, number: &str, role: &str) -> Result<(), Error> {
-    let role: Role = role.try_into().map_err(|_| format!("{role:?} is no role: it is admin or user"))?;
+    let role: Role = role.try_into().map_err(|_| format!("{role:?} is not a role: use admin or user"))?;
     let number = MobileNumber::from(number);
     let client = database(config)?.client().await?;
     if !store::users::update_role(&client, &number, role, Clock::default().now()).await? {

@@ -1,4 +1,4 @@
-//! What operators see of a message.
+//! What operators see of a message, and the error for a message that has not failed.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,11 @@ use clients::table::jobs::JobRecord;
 use domain::message::{ErrorCode, ProcessingStatus};
 use domain::{ChatroomId, MessageId, UserId};
 use serde::Serialize;
-use store::messages::admin::{self, Progress};
+use store::messages::progress::{self, Progress};
 use tracing::warn;
 use web::ApiError;
 
-/// A message, as the operator sees it.
+/// A message without its text.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct JobView {
     id: MessageId,
@@ -23,17 +23,17 @@ pub(crate) struct JobView {
     processing_status: ProcessingStatus,
     error_code: Option<ErrorCode>,
     attempts: i32,
-    /// How often it was put on the queue again.
+    /// How often it was sent to the queue again.
     resends: i32,
-    /// Until when a worker holds it, or it waits.
+    /// The end of the worker's lease, or the earliest time of the next attempt.
     not_before: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
-    /// Kept for a day.
+    /// Available for a day.
     last_attempt: Option<AttemptView>,
 }
 
-/// How its last attempt ended.
+/// The outcome of the last attempt.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct AttemptView {
     attempts: i32,
@@ -57,9 +57,9 @@ impl From<JobRecord> for AttemptView {
     }
 }
 
-/// The views of `messages`, with their last attempts where these are on record. Without the table the messages are shown
-/// all the same.
-pub(crate) async fn views(app: &AppState, messages: Vec<Progress>) -> Vec<JobView> {
+/// The views of `messages`, with their last attempts if those are recorded. If the table is
+/// unavailable, the last attempts are left out.
+pub(crate) async fn job_views(app: &AppState, messages: Vec<Progress>) -> Vec<JobView> {
     let ids: Vec<MessageId> = messages.iter().map(|message| message.id).collect();
     let found = match app.table() {
         Ok(_) if ids.is_empty() => Ok(HashMap::new()),
@@ -67,7 +67,7 @@ pub(crate) async fn views(app: &AppState, messages: Vec<Progress>) -> Vec<JobVie
         Err(error) => Err(chain(&error)),
     };
     let mut records = found.unwrap_or_else(|error| {
-        warn!(error, "shown without their last attempts");
+        warn!(error, "the last attempts are unavailable");
         HashMap::new()
     });
     let view = |message: Progress| JobView {
@@ -86,16 +86,12 @@ pub(crate) async fn views(app: &AppState, messages: Vec<Progress>) -> Vec<JobVie
     messages.into_iter().map(view).collect()
 }
 
-/// The answer where a message is not failed: 409 saying what it is, or 404 where there is none.
+/// The error for a message that has not failed: 409 with its status, or 404 if there is none.
 pub(crate) async fn absent_or_not_failed(app: &AppState, id: MessageId) -> ApiError {
-    let found = async { admin::find_progress(&app.db().await?, id).await };
+    let found = async { progress::find(&app.db().await?, id).await };
     match found.await {
-        Ok(Some(message)) => ApiError::new(
-            StatusCode::CONFLICT,
-            "wrong_state",
-            "only a message that failed has this done to it",
-        )
-        .with("processing_status", message.status),
+        Ok(Some(message)) => ApiError::new(StatusCode::CONFLICT, "wrong_state", "the message has not failed")
+            .with("processing_status", message.status),
         Ok(None) => ApiError::not_found("message"),
         Err(error) => error.into(),
     }

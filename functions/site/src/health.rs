@@ -1,9 +1,7 @@
-//! `GET /health`.
-
-use std::sync::Arc;
+//! Reports whether the service and its dependencies work.
 
 use std::fmt::Display;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use app::AppState;
@@ -17,16 +15,22 @@ use tokio::time::{Instant, timeout};
 use tracing::warn;
 use web::{ApiError, ValidQuery, success};
 
-/// How long a part may take to answer before it counts as down.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest time for the check of one dependency. A slower one counts as down.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// When this process began; touched once at start.
-pub(crate) static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+/// When this process started.
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Starts the clock of `uptime`. The process calls this when it starts.
+pub fn start_uptime() {
+    LazyLock::force(&STARTED);
+}
 
 #[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Depth {
+pub(crate) struct HealthQuery {
+    /// Whether to check the dependencies too.
     #[serde(default)]
     deep: bool,
 }
@@ -35,7 +39,7 @@ pub(crate) struct Depth {
 struct Health {
     status: &'static str,
     timestamp: DateTime<Utc>,
-    /// Seconds since this process began.
+    /// Seconds since this process started.
     uptime: f64,
     version: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,29 +62,31 @@ struct Check {
     latency_ms: u64,
 }
 
-/// That we are there; with `deep=true`, what we depend on too: 503 when one is down that we cannot do without.
+/// Reports that the service is up.
+///
+/// With `deep=true` it checks each dependency, and answers 503 if a required one is down.
 #[utoipa::path(
-    get, path = "/health", operation_id = "health", tag = "Site",
-    params(Depth),
+    get, path = "/health", operation_id = "get_health",
+    params(HealthQuery),
     responses(
-        (status = 200, description = "We are there.", body = Health),
-        (status = 503, description = "`unavailable`: Something that the service cannot do without is down."),
+        (status = 200, description = "The service is up.", body = Health),
+        (status = 503, description = "`unavailable`: A required dependency is down."),
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
-    ValidQuery(depth): ValidQuery<Depth>,
+    ValidQuery(query): ValidQuery<HealthQuery>,
 ) -> Result<Response, ApiError> {
-    let checks = if depth.deep { Some(Box::pin(check_all(&app)).await) } else { None };
-    // Without Redis, Gemini or Stripe messages are still taken in and kept.
-    let down = checks.as_ref().is_some_and(|checks| {
+    let checks = if query.deep { Some(Box::pin(check_all(&app)).await) } else { None };
+    // Without Redis, Gemini or Stripe the service still accepts and stores messages.
+    let is_down = checks.as_ref().is_some_and(|checks| {
         [checks.postgres, checks.queue, checks.table].iter().any(|check| check.status != "up")
     });
-    if down {
-        let detail = "something that the service cannot do without is down; see checks";
+    if is_down {
+        let detail = "a required dependency is down; see checks";
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
             .with("checks", checks)
-            .retry_after(PATIENCE));
+            .retry_after(CHECK_TIMEOUT));
     }
     let health = Health {
         status: "OK",
@@ -109,17 +115,17 @@ async fn check_all(app: &AppState) -> Checks {
     Checks { postgres, redis, queue, table, gemini, stripe }
 }
 
-/// How `part` is. Why it is down goes to the log alone.
-async fn check<E: Display>(part: &'static str, ping: impl Future<Output = Result<(), E>>) -> Check {
+/// Checks one dependency. The reason why it is down is only logged.
+async fn check<E: Display>(dependency: &'static str, ping: impl Future<Output = Result<(), E>>) -> Check {
     let started = Instant::now();
-    let status = match timeout(PATIENCE, ping).await {
+    let status = match timeout(CHECK_TIMEOUT, ping).await {
         Ok(Ok(())) => "up",
         Ok(Err(error)) => {
-            warn!(part, error = %error, "down");
+            warn!(dependency, error = %error, "health check failed");
             "down"
         }
         Err(_) => {
-            warn!(part, "does not answer");
+            warn!(dependency, "health check timed out");
             "down"
         }
     };

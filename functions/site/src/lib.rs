@@ -1,19 +1,17 @@
-//! What stands beside the API: a page to try it with, health, and whatever no other function answers.
+//! The endpoints outside `/api`: the bundled web client, health and the OpenAPI document. This
+//! function also answers requests to unknown paths. One file per endpoint.
 
 mod client;
 mod health;
-mod openapi;
+mod openapi_document;
 #[cfg(test)]
 mod tests;
 
-use std::sync::LazyLock;
+pub use health::start_uptime;
 
 use app::Dependency;
-use utoipa::OpenApi;
-use web::Routes;
-use web::openapi::Part;
 
-/// What this function cannot do without: all that the deep health check looks at.
+/// Everything that the deep health check tests.
 pub const DEPENDENCIES: &[Dependency] = &[
     Dependency::DATABASE,
     Dependency::REDIS,
@@ -24,27 +22,11 @@ pub const DEPENDENCIES: &[Dependency] = &[
     Dependency::STRIPE,
 ];
 
-/// The routes outside `/api`.
-pub fn routes() -> Routes {
-    LazyLock::force(&health::STARTED);
-    Routes::new()
-        .get("/", client::page)
-        .get("/client.js", client::code)
-        .get("/client.css", client::looks)
-        .get("/health", health::handle)
-        .get("/openapi.json", openapi::handle)
-}
-
-/// What the handlers say of themselves.
-#[derive(OpenApi)]
-#[openapi(
-    tags((name = "Site", description = "What stands beside the API.")),
-    paths(client::page, client::code, client::looks, health::handle, openapi::handle)
-)]
-struct Documentation;
-
-/// The routes, and what is said of them in the OpenAPI document.
-#[must_use]
-pub fn documented() -> Part {
-    Part { routes: routes(), document: Documentation::openapi() }
+web::endpoints! {
+    tag: "Site", "The bundled web client, health and this document.";
+    client::page: Standard,
+    client::script: Standard,
+    client::stylesheet: Standard,
+    health: LivenessProbe,
+    openapi_document: Standard,
 }

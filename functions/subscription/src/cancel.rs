@@ -7,17 +7,18 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use web::{ApiError, Caller, success};
 
-use crate::changing::set_cancel_at_period_end;
-use crate::views::Changed;
+use crate::cancel_at_period_end::set_cancel_at_period_end;
+use crate::views::SubscriptionResponse;
 
-/// Ends the subscription with the period that is paid for. Until then everything stays as it is, and it can be taken back.
+/// Cancels the subscription at the end of the current period. The user stays on Pro until then and
+/// can reactivate it.
 #[utoipa::path(
     post, path = "/api/subscription/cancel", operation_id = "cancel_subscription", tag = "Subscription",
     security(("token" = [])),
     responses(
-        (status = 200, description = "It ends with its period.", body = Changed),
-        (status = 404, description = "`no_subscription`: There is none that lasts."),
-        (status = 409, description = "`payment_pending`: Its first payment is under way."),
+        (status = 200, description = "It ends with the current period.", body = SubscriptionResponse),
+        (status = 404, description = "`no_subscription`: The caller has no current subscription."),
+        (status = 409, description = "`payment_pending`: The first payment is not complete yet."),
     ),
 )]
 pub(crate) async fn handle(
@@ -25,5 +26,5 @@ pub(crate) async fn handle(
     caller: Caller,
 ) -> Result<impl IntoResponse, ApiError> {
     let subscription = set_cancel_at_period_end(&app, caller.user_id, true).await?;
-    Ok(success(Changed::new("Subscription ends with its period", subscription)))
+    Ok(success(SubscriptionResponse::new("Subscription ends with its period", subscription)))
 }

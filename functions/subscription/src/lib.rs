@@ -1,23 +1,24 @@
-//! Plans: what there are, who is on which, and the ways from one to the other. One file an endpoint.
+//! The Lambda `subscription`: plans, checkout, cancellation and the customer portal. One file per
+//! endpoint.
 
 mod cancel;
-mod changing;
+mod cancel_at_period_end;
 mod checkout;
+mod customer;
+mod errors;
 mod plans;
 mod portal;
 mod pro;
 mod reactivate;
+mod redirect;
 mod status;
 #[cfg(test)]
 mod tests;
 mod views;
 
 use app::Dependency;
-use utoipa::OpenApi;
-use web::Routes;
-use web::openapi::Part;
 
-/// What this function cannot do without.
+/// What this function requires to start.
 pub const DEPENDENCIES: &[Dependency] = &[
     Dependency::DATABASE,
     Dependency::REDIS,
@@ -26,27 +27,12 @@ pub const DEPENDENCIES: &[Dependency] = &[
     Dependency::STRIPE,
 ];
 
-/// The routes below `/api/subscription`. The list of plans is for everybody.
-pub fn routes() -> Routes {
-    Routes::new()
-        .idempotent_post("/api/subscription/pro", pro::handle)
-        .read("/api/subscription/status", status::handle)
-        .get("/api/subscription/plans", plans::handle)
-        .post("/api/subscription/cancel", cancel::handle)
-        .post("/api/subscription/reactivate", reactivate::handle)
-        .post("/api/subscription/portal", portal::handle)
-}
-
-/// What the handlers say of themselves.
-#[derive(OpenApi)]
-#[openapi(
-    tags((name = "Subscription", description = "Plans, and who is on which.")),
-    paths(pro::handle, status::handle, plans::handle, cancel::handle, reactivate::handle, portal::handle)
-)]
-struct Documentation;
-
-/// The routes, and what is said of them in the OpenAPI document.
-#[must_use]
-pub fn documented() -> Part {
-    Part { routes: routes(), document: Documentation::openapi() }
+web::endpoints! {
+    tag: "Subscription", "Plans and the subscription of the caller.";
+    pro: Idempotent,
+    status: SpeculativeRead,
+    plans: Standard,
+    cancel: Standard,
+    reactivate: Standard,
+    portal: Standard,
 }

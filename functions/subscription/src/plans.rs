@@ -8,10 +8,11 @@ use axum::response::IntoResponse;
 use domain::Tier;
 use domain::plan::Plan;
 use serde::Serialize;
+use services::plan_price;
 use web::{ApiError, success};
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Plans {
+struct PlansResponse {
     plans: Vec<PlanView>,
 }
 
@@ -20,11 +21,11 @@ struct Plans {
 struct PlanView {
     id: Tier,
     name: &'static str,
-    /// In the currency's smallest unit: cents, for most.
+    /// In the currency's smallest unit, for most currencies cents.
     price: i64,
     /// ISO 4217, in lower case.
     currency: String,
-    /// How often it is paid: `month`, for example. Null where nothing is.
+    /// The billing interval, such as `month`. Null for a free plan.
     interval: Option<String>,
     features: Vec<String>,
     limits: LimitsView,
@@ -35,15 +36,15 @@ struct LimitsView {
     daily_messages: i32,
 }
 
-/// What there is to choose from, and what it costs. For everybody.
+/// The plans and their prices. Public.
 #[utoipa::path(
     get, path = "/api/subscription/plans", operation_id = "plans", tag = "Subscription",
     responses(
-        (status = 200, description = "The plans, the least first.", body = Plans),
+        (status = 200, description = "The plans, the cheapest first.", body = PlansResponse),
     ),
 )]
 pub(crate) async fn handle(State(app): State<Arc<AppState>>) -> Result<impl IntoResponse, ApiError> {
-    let price = app.price().await?;
+    let price = plan_price::find(&app).await?;
     let view = |plan: Plan| {
         let (amount, interval) = match plan.tier {
             Tier::Basic => (0, None),
@@ -59,5 +60,5 @@ pub(crate) async fn handle(State(app): State<Arc<AppState>>) -> Result<impl Into
             limits: LimitsView { daily_messages: plan.daily_messages },
         }
     };
-    Ok(success(Plans { plans: app.config.daily_limits.plans().into_iter().map(view).collect() }))
+    Ok(success(PlansResponse { plans: app.config.daily_limits.plans().into_iter().map(view).collect() }))
 }

@@ -11,80 +11,71 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use web::{ApiError, Caller, Operation, Valid, success};
 
-use crate::checkout::{self, Page};
+use crate::checkout::{self, RedirectUrls};
+use crate::redirect::allowed;
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
-pub(crate) struct GoPro {
-    /// Where to go once it is paid.
+pub(crate) struct OpenCheckout {
+    /// Where the page redirects to after the payment.
     #[serde(default)]
     #[schema(required = true)]
     #[garde(dive)]
     success_url: RedirectUrl,
-    /// Where to go if it is not.
+    /// Where the page redirects to without a payment.
     #[serde(default)]
     #[schema(required = true)]
     #[garde(dive)]
     cancel_url: RedirectUrl,
-    /// The price of the plan, the only one there is. May be left out.
+    /// The price of the Pro plan. Optional, because there is only one.
     #[garde(length(max = 255))]
     price_id: Option<String>,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Opened {
+struct CheckoutResponse {
     message: &'static str,
     session_id: String,
-    /// Where the person pays.
+    /// The page on which the user pays.
     checkout_url: String,
 }
 
-/// The way to the Pro plan: the address of a page on which the caller pays. Who has such a page open already gets that one.
+/// Opens a checkout page for the Pro plan. A repeated request returns the page that is open
+/// already.
 #[utoipa::path(
     post, path = "/api/subscription/pro", operation_id = "go_pro", tag = "Subscription",
     security(("token" = [])),
-    request_body = GoPro,
+    request_body = OpenCheckout,
     responses(
-        (status = 200, description = "The page is open.", body = Opened),
-        (status = 409, description = "`already_subscribed`, `payment_due`, `payment_pending`, `checkout_changed`, `request_in_flight`: The caller is on Pro already; or has a subscription whose payment is to be seen to in the portal, or is under way; or is just paying on another page; or the same request is being executed."),
-        (status = 422, description = "`redirect_not_allowed`, `price_not_offered`, `idempotency_key_reused`: An address leads to a host that is not allowed; or the price is not that of the plan; or the key was used with another body."),
+        (status = 200, description = "The page is open.", body = CheckoutResponse),
+        (status = 409, description = "`already_subscribed`, `payment_due`, `payment_pending`, `checkout_changed`, `request_in_flight`: The caller is on Pro already; or has a subscription with an open payment, which the portal shows; or its first payment is not complete yet; or a payment is under way on another page; or the same request is being executed."),
+        (status = 422, description = "`redirect_not_allowed`, `price_not_offered`, `idempotency_key_reused`: The host of a URL is not allowed; or the price is not that of the plan; or the key was used with another body."),
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
     caller: Caller,
     operation: Operation,
-    Valid(input): Valid<GoPro>,
+    Valid(input): Valid<OpenCheckout>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let page = input.page(&app)?;
-    let opened = operation.once(&app, |_| checkout::open(&app, caller.user_id, &page)).await?;
-    Ok(success(Opened {
+    let redirects = input.redirects(&app)?;
+    let page = operation.once(&app, |_| checkout::open(&app, caller.user_id, &redirects)).await?;
+    Ok(success(CheckoutResponse {
         message: "Checkout session created",
-        session_id: opened.session_id,
-        checkout_url: opened.checkout_url,
+        session_id: page.session_id,
+        checkout_url: page.checkout_url,
     }))
 }
 
-impl GoPro {
-    fn page(&self, app: &AppState) -> Result<Page, ApiError> {
+impl OpenCheckout {
+    fn redirects(&self, app: &AppState) -> Result<RedirectUrls, ApiError> {
         let billing = &app.config.billing;
         if self.price_id.as_ref().is_some_and(|price| *price != billing.price_id) {
             let detail = "price_id: is not the price of the plan; it may be left out";
             return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "price_not_offered", detail));
         }
-        Ok(Page {
+        Ok(RedirectUrls {
             success_url: allowed(app, "success_url", &self.success_url)?,
             cancel_url: allowed(app, "cancel_url", &self.cancel_url)?,
         })
     }
-}
-
-/// The address, if a person may be sent there.
-///
-/// # Errors
-/// 422 that names the field.
-pub(crate) fn allowed(app: &AppState, field: &str, url: &RedirectUrl) -> Result<String, ApiError> {
-    url.leading_to(&app.config.billing.redirect_hosts).map_err(|error| {
-        let detail = format!("{field}: {error}");
-        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "redirect_not_allowed", detail)
-    })
 }

@@ -7,17 +7,17 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use web::{ApiError, Caller, success};
 
-use crate::changing::set_cancel_at_period_end;
-use crate::views::Changed;
+use crate::cancel_at_period_end::set_cancel_at_period_end;
+use crate::views::SubscriptionResponse;
 
-/// Has a subscription that was to end with its period go on after all.
+/// Continues a subscription that was cancelled for the end of the current period.
 #[utoipa::path(
     post, path = "/api/subscription/reactivate", operation_id = "reactivate_subscription", tag = "Subscription",
     security(("token" = [])),
     responses(
-        (status = 200, description = "It goes on.", body = Changed),
-        (status = 404, description = "`no_subscription`: There is none that lasts; one that has ended cannot be brought back."),
-        (status = 409, description = "`payment_pending`: Its first payment is under way."),
+        (status = 200, description = "It continues after the current period.", body = SubscriptionResponse),
+        (status = 404, description = "`no_subscription`: The caller has no current subscription. One that has ended cannot be reactivated."),
+        (status = 409, description = "`payment_pending`: The first payment is not complete yet."),
     ),
 )]
 pub(crate) async fn handle(
@@ -25,5 +25,5 @@ pub(crate) async fn handle(
     caller: Caller,
 ) -> Result<impl IntoResponse, ApiError> {
     let subscription = set_cancel_at_period_end(&app, caller.user_id, false).await?;
-    Ok(success(Changed::new("Subscription goes on", subscription)))
+    Ok(success(SubscriptionResponse::new("Subscription goes on", subscription)))
 }

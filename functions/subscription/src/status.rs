@@ -13,18 +13,18 @@ use store::subscriptions;
 use web::{ApiError, Caller, success};
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Standing {
-    subscription: StandingView,
+struct EntitlementResponse {
+    subscription: EntitlementView,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct StandingView {
-    /// The plan that counts now.
+struct EntitlementView {
+    /// The current plan.
     tier: Tier,
-    /// How the subscription stands; null for who never had one.
+    /// The status of the subscription. Null for a user who never had one.
     status: Option<SubscriptionStatus>,
     current_period_end: Option<DateTime<Utc>>,
-    /// Whether it ends then.
+    /// Whether the subscription ends with the current period.
     cancel_at_period_end: bool,
 }
 
@@ -33,7 +33,7 @@ struct StandingView {
     get, path = "/api/subscription/status", operation_id = "subscription_status", tag = "Subscription",
     security(("token" = [])),
     responses(
-        (status = 200, description = "The plan.", body = Standing),
+        (status = 200, description = "The plan.", body = EntitlementResponse),
     ),
 )]
 pub(crate) async fn handle(
@@ -43,8 +43,8 @@ pub(crate) async fn handle(
     let found = subscriptions::find(&app.db().await?, caller.user_id).await?;
     let account = found.ok_or_else(|| ApiError::not_found("account"))?;
     let one = account.subscription.as_ref();
-    Ok(success(Standing {
-        subscription: StandingView {
+    Ok(success(EntitlementResponse {
+        subscription: EntitlementView {
             tier: account.tier,
             status: one.map(|one| one.status),
             current_period_end: one.and_then(|one| one.period_end),

@@ -1,12 +1,12 @@
-//! What clients see of a subscription.
+//! The views of a subscription.
 
 use chrono::{DateTime, Utc};
 use domain::subscription::{Subscription, SubscriptionStatus};
 use serde::Serialize;
 
-/// A subscription after a change.
+/// The response to a change of the subscription.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct Changed {
+pub(crate) struct SubscriptionResponse {
     message: &'static str,
     subscription: SubscriptionView,
 }
@@ -16,12 +16,12 @@ pub(crate) struct Changed {
 pub(crate) struct SubscriptionView {
     id: String,
     status: SubscriptionStatus,
-    /// Whether it ends with the period that runs.
+    /// Whether it ends with the current period.
     cancel_at_period_end: bool,
     current_period_end: Option<DateTime<Utc>>,
 }
 
-impl Changed {
+impl SubscriptionResponse {
     pub(crate) fn new(message: &'static str, subscription: Subscription) -> Self {
         Self { message, subscription: subscription.into() }
     }

@@ -1,4 +1,5 @@
-//! What came to the dead-letter queue: jobs that were delivered time and again without even being counted.
+//! Empties the dead-letter queue. Its jobs were received too often by workers that died before they
+//! could count an attempt.
 
 use app::AppState;
 use app::telemetry::chain;
@@ -6,23 +7,25 @@ use clients::queue::DeadLetter;
 use clients::table::jobs::JobRecord;
 use domain::job::{Envelope, Job};
 use domain::message::ErrorCode;
-use store::messages::admin::Progress;
+use services::jobs;
+use store::messages::progress::Progress;
 use store::messages::sweeping;
 use tracing::{error, warn};
 
 use crate::SweepError;
 
-/// The most batches that one sweep takes from the queue.
-const BATCHES: usize = 20;
+/// Maximum number of batches that one sweep receives.
+const MAX_BATCHES: usize = 20;
 
-/// How often a message is put back on the queue before it is given up whatever the reason.
+/// The number of resends after which a message fails, even if it has attempts left.
 const MAX_RESENDS: i32 = 10;
 
-/// Takes the jobs off the dead-letter queue, gives up the messages that have nothing left to try, and answers how many.
+/// Receives the jobs on the dead-letter queue and marks messages failed that have no attempts left.
+/// Returns how many failed. The other messages are resent as stranded ones.
 pub(crate) async fn fail_all(app: &AppState) -> Result<usize, SweepError> {
     let dead_letters = app.dead_letters()?;
     let mut failed = 0;
-    for _ in 0..BATCHES {
+    for _ in 0..MAX_BATCHES {
         let batch = dead_letters.receive().await?;
         if batch.is_empty() {
             break;
@@ -34,8 +37,8 @@ pub(crate) async fn fail_all(app: &AppState) -> Result<usize, SweepError> {
     Ok(failed)
 }
 
-/// Answers whether the message was given up. A job that cannot be read stays in the queue, where the alarm on its length
-/// calls somebody.
+/// Returns whether the message was marked failed. An unreadable job stays on the queue, where it
+/// keeps the alarm on the queue's length active until an operator looks at it.
 async fn fail_one(app: &AppState, letter: &DeadLetter) -> Result<bool, SweepError> {
     let envelope: Envelope = match serde_json::from_str(&letter.body) {
         Ok(envelope) => envelope,
@@ -46,7 +49,7 @@ async fn fail_one(app: &AppState, letter: &DeadLetter) -> Result<bool, SweepErro
     };
     let Job::AnswerMessage { message_id } = envelope.job;
     let (max_attempts, now) = (app.config.worker.max_attempts, app.clock.now());
-    let failed = sweeping::fail_dead_letter(
+    let failed = sweeping::fail_if_exhausted(
         &app.db().await?,
         message_id,
         ErrorCode::Internal,
@@ -56,8 +59,8 @@ async fn fail_one(app: &AppState, letter: &DeadLetter) -> Result<bool, SweepErro
     )
     .await?;
     if let Some(message) = &failed {
-        warn!(message.id = %message_id, "dead letter: failed; the unit of quota is given back");
-        app.record_jobs(&[record(message)]).await;
+        warn!(message.id = %message_id, "dead letter: message failed, quota unit refunded");
+        jobs::record(app, &[record(message)]).await;
     }
     app.dead_letters()?.delete(&letter.receipt_handle).await?;
     Ok(failed.is_some())
@@ -69,7 +72,7 @@ fn record(failed: &Progress) -> JobRecord {
         status: failed.status,
         attempts: failed.attempts,
         error_code: failed.error_code,
-        last_error: Some("its job was delivered too often without an end".to_owned()),
+        last_error: Some("its job was delivered too often without a result".to_owned()),
         model: None,
         started_at: failed.updated_at,
         finished_at: failed.updated_at,

@@ -1,13 +1,13 @@
-//! Sweeps up every minute: puts messages back on the queue that nobody works on, and gives up those that came to the
-//! dead-letter queue with nothing left to try; compares with Stripe who may be on another plan than they pay for; and deletes
-//! what is kept no longer. A sweep is bounded in work and does no harm beside another. While nobody asks for anything and nothing is left to
-//! do there is one an hour.
+//! The Lambda `sweeper`: scheduled repair, once a minute. It resends stranded messages, empties the
+//! dead-letter queue, syncs subscriptions that are due with Stripe, and deletes what is no longer
+//! needed. A sweep is bounded in work, and concurrent sweeps do no harm. While the service is idle,
+//! it sweeps once an hour.
 
 mod dead_letters;
 mod idle;
 mod purge;
-mod stranded;
-mod subscriptions;
+mod resend;
+mod review;
 #[cfg(test)]
 mod tests;
 
@@ -20,9 +20,9 @@ use store::StoreError;
 use thiserror::Error;
 use tracing::info;
 
-pub use crate::subscriptions::{Compared, reconcile};
+pub use crate::review::{Reconciled, reconcile};
 
-/// What this function cannot do without.
+/// What this function requires to start.
 pub const DEPENDENCIES: &[Dependency] = &[
     Dependency::DATABASE,
     Dependency::REDIS,
@@ -32,71 +32,66 @@ pub const DEPENDENCIES: &[Dependency] = &[
     Dependency::STRIPE,
 ];
 
-/// What comparing all subscriptions cannot do without.
+/// What [`reconcile`] requires.
 pub const RECONCILE_DEPENDENCIES: &[Dependency] =
     &[Dependency::DATABASE, Dependency::REDIS, Dependency::STRIPE];
 
-/// What a sweep did.
+/// The result of a sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Swept {
-    /// Messages put on the queue again.
+pub struct SweepSummary {
+    /// The number of messages put back on the queue.
     pub resent: usize,
-    /// Messages given up.
-    pub buried: usize,
-    /// Accounts deleted to the end.
+    /// The number of messages that failed because their job was a dead letter.
+    pub failed: usize,
+    /// The number of accounts whose deletion was finished.
     pub purged: usize,
-    /// People put on the plan that they pay for.
-    pub repaired: usize,
+    /// The number of accounts whose plan changed after a sync with Stripe.
+    pub plans_changed: usize,
 }
 
-/// A sweep broke off. The next one goes on where it stopped.
+/// Why a sweep stopped. The next sweep continues its work.
 #[derive(Debug, Error)]
 pub enum SweepError {
-    /// Postgres did not do what was asked.
+    /// A query failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// SQS did not do what was asked.
+    /// A request to SQS failed.
     #[error(transparent)]
     Queue(#[from] QueueError),
-    /// A mistake of ours.
+    /// A programming error.
     #[error(transparent)]
     Setup(#[from] NotConfigured),
 }
 
-/// Sweeps, unless there was nothing to do a while ago and nobody has asked for anything since.
-///
-/// # Errors
-/// As [`sweep`].
-pub async fn sweep_unless_idle(app: &AppState) -> Result<Swept, SweepError> {
-    sweep_at_intervals(app, idle::APART).await
+/// Sweeps, unless the service is idle.
+pub async fn sweep_unless_idle(app: &AppState) -> Result<SweepSummary, SweepError> {
+    sweep_at_interval(app, idle::MIN_INTERVAL).await
 }
 
-/// As [`sweep_unless_idle`], with two sweeps `apart` showing that it is quiet.
-async fn sweep_at_intervals(app: &AppState, apart: Duration) -> Result<Swept, SweepError> {
-    let activity = idle::find(app).await;
+/// As [`sweep_unless_idle`]: two empty sweeps at least `min_interval` apart mark the service idle.
+async fn sweep_at_interval(app: &AppState, min_interval: Duration) -> Result<SweepSummary, SweepError> {
+    let activity = idle::find_activity(app).await;
     if activity.as_ref().is_some_and(|activity| activity.is_idle) {
-        return Ok(Swept::default());
+        return Ok(SweepSummary::default());
     }
-    let swept = sweep(app).await?;
-    if let Some(activity) = activity.filter(|_| swept == Swept::default()) {
-        idle::keep(app, &activity, apart).await?;
+    let summary = sweep(app).await?;
+    if let Some(activity) = activity.filter(|_| summary == SweepSummary::default()) {
+        idle::record_empty_sweep(app, &activity, min_interval).await?;
     }
-    Ok(swept)
+    Ok(summary)
 }
 
-/// Sweeps once.
-///
-/// # Errors
-/// When Postgres or SQS does not answer. Trouble with one part does not keep the others from being done.
-pub async fn sweep(app: &AppState) -> Result<Swept, SweepError> {
-    let (resent, buried) = tokio::join!(stranded::resend(app), dead_letters::fail_all(app));
-    // One after the other, and after those: each holds a connection while Stripe is asked, and there are not many.
+/// Sweeps once. An error in one part does not prevent the others.
+pub async fn sweep(app: &AppState) -> Result<SweepSummary, SweepError> {
+    let (resent, failed) = tokio::join!(resend::resend_stranded(app), dead_letters::fail_all(app));
+    // One after the other: each holds a connection during calls to Stripe, and the pool is small.
     let purged = Box::pin(purge::purge(app)).await;
-    let repaired = Box::pin(subscriptions::review(app)).await;
-    let swept = Swept { resent: resent?, buried: buried?, purged: purged?, repaired: repaired? };
-    if swept != Swept::default() {
-        let Swept { resent, buried, purged, repaired } = swept;
-        info!(resent, buried, purged, repaired, "swept");
+    let plans_changed = Box::pin(review::review(app)).await;
+    let summary =
+        SweepSummary { resent: resent?, failed: failed?, purged: purged?, plans_changed: plans_changed? };
+    if summary != SweepSummary::default() {
+        let SweepSummary { resent, failed, purged, plans_changed } = summary;
+        info!(resent, failed, purged, plans_changed, "swept");
     }
-    Ok(swept)
+    Ok(summary)
 }

@@ -1,4 +1,4 @@
-//! The Lambda `sweeper`; and, as `sweeper reconcile`, a command that compares every subscription with Stripe.
+//! The Lambda `sweeper`. The command `sweeper reconcile` syncs every subscription with Stripe.
 
 use std::sync::Arc;
 
@@ -13,7 +13,9 @@ async fn main() -> Result<(), Error> {
         match std::env::args().nth(1).as_deref() {
             None => Box::pin(serve()).await,
             Some("reconcile") => Box::pin(reconcile()).await,
-            Some(other) => Err(format!("{other}: there is only `sweeper reconcile`").into()),
+            Some(other) => {
+                Err(format!("{other}: unknown command; the only one is `sweeper reconcile`").into())
+            }
         }
     })
     .await
@@ -22,12 +24,12 @@ async fn main() -> Result<(), Error> {
 async fn serve() -> Result<(), Error> {
     let app = setup(sweeper::DEPENDENCIES)?;
     info!("ready");
-    // What the schedule sends says nothing that we need.
+    // The schedule's event carries no input.
     let handler = |_: LambdaEvent<Value>| {
         let app = app.clone();
         async move {
-            let swept = sweeper::sweep_unless_idle(&app).await;
-            swept.inspect_err(|error| error!("a sweep broke off: {error}")).map_err(Error::from)
+            let summary = sweeper::sweep_unless_idle(&app).await;
+            summary.inspect_err(|error| error!("a sweep failed: {error}")).map_err(Error::from)
         }
     };
     lambda_runtime::run(service_fn(handler)).await
@@ -35,15 +37,16 @@ async fn serve() -> Result<(), Error> {
 
 async fn reconcile() -> Result<(), Error> {
     let app = setup(sweeper::RECONCILE_DEPENDENCIES)?;
-    let compared = sweeper::reconcile(&app).await?;
-    println!("{}", serde_json::to_string(&compared)?);
-    if compared.failed > 0 {
-        return Err(format!("{} could not be compared: the log says why", compared.failed).into());
+    let reconciled = sweeper::reconcile(&app).await?;
+    println!("{}", serde_json::to_string(&reconciled)?);
+    if reconciled.failed > 0 {
+        return Err(format!("{} accounts failed: the log gives the reasons", reconciled.failed).into());
     }
     Ok(())
 }
 
-fn setup(needs: &[Dependency]) -> Result<Arc<AppState>, Error> {
-    let parts = || -> Result<AppState, Error> { Ok(AppState::new(Config::from_env(needs)?, needs)?) };
-    Ok(Arc::new(parts().inspect_err(|error| error!("cannot start: {error}"))?))
+fn setup(dependencies: &[Dependency]) -> Result<Arc<AppState>, Error> {
+    let build =
+        || -> Result<AppState, Error> { Ok(AppState::new(Config::from_env(dependencies)?, dependencies)?) };
+    Ok(Arc::new(build().inspect_err(|error| error!("cannot start: {error}"))?))
 }

@@ -1,44 +1,26 @@
-//! A person's own account. One file an endpoint.
+//! The Lambda `user`: the account of the caller. One file per endpoint.
 
-mod delete;
-mod export;
-mod me;
-mod rename;
-mod stats;
+mod delete_account;
+mod export_account;
+mod get_account;
+mod get_stats;
+mod list_usage;
 #[cfg(test)]
 mod tests;
-mod usage;
+mod update_profile;
 
 use app::Dependency;
-use utoipa::OpenApi;
-use web::Routes;
-use web::openapi::Part;
 
-/// What this function cannot do without.
+/// The dependencies that this function requires at start-up.
 pub const DEPENDENCIES: &[Dependency] =
     &[Dependency::DATABASE, Dependency::REDIS, Dependency::TOKENS, Dependency::STRIPE];
 
-/// The routes below `/api/user`.
-pub fn routes() -> Routes {
-    Routes::new()
-        .read("/api/user/me", me::handle)
-        .put("/api/user/me", rename::handle)
-        .delete("/api/user/me", delete::handle)
-        .read("/api/user/stats", stats::handle)
-        .read("/api/user/usage", usage::handle)
-        .get("/api/user/export", export::handle)
-}
-
-/// What the handlers say of themselves.
-#[derive(OpenApi)]
-#[openapi(
-    tags((name = "User", description = "A person's own account.")),
-    paths(me::handle, rename::handle, delete::handle, stats::handle, usage::handle, export::handle)
-)]
-struct Documentation;
-
-/// The routes, and what is said of them in the OpenAPI document.
-#[must_use]
-pub fn documented() -> Part {
-    Part { routes: routes(), document: Documentation::openapi() }
+web::endpoints! {
+    tag: "User", "The account of the caller.";
+    get_account: SpeculativeRead,
+    update_profile: Standard,
+    delete_account: Standard,
+    get_stats: SpeculativeRead,
+    list_usage: SpeculativeRead,
+    export_account: Standard,
 }

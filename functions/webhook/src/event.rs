@@ -1,11 +1,12 @@
-//! What is read of an event of Stripe's: whose it is. What has happened is read from Stripe itself, so an event that comes
-//! twice, late, or before another does no harm.
+//! The fields of a Stripe event that are used: its id, its type, and the customer it belongs to.
+//! The state of the subscription is read from Stripe instead, so duplicate, late and reordered
+//! events do no harm.
 
 use domain::UserId;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The events after which a customer's subscriptions may be others than before.
+/// The types of events that may change a customer's subscriptions.
 const AFFECTING_SUBSCRIPTIONS: [&str; 12] = [
     "checkout.session.async_payment_failed",
     "checkout.session.async_payment_succeeded",
@@ -21,12 +22,12 @@ const AFFECTING_SUBSCRIPTIONS: [&str; 12] = [
     "invoice.payment_succeeded",
 ];
 
-/// An event.
+/// A Stripe event.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Event {
-    /// Stripe's id of it.
+    /// Stripe's id of the event.
     pub(crate) id: String,
-    /// What has happened.
+    /// The type of the event.
     #[serde(rename = "type")]
     pub(crate) kind: String,
     data: Data,
@@ -40,12 +41,13 @@ struct Data {
 #[derive(Debug, Deserialize)]
 struct Object {
     customer: Option<Customer>,
-    /// What we have written on everything that Stripe keeps for somebody; others may have written anything.
+    /// This service writes the user's id into the metadata of all its objects. Objects of others
+    /// may have anything there.
     #[serde(default)]
     metadata: Value,
 }
 
-/// A reference, or where it is expanded the customer as a whole.
+/// The customer's id, or the whole customer where Stripe expands the reference.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Customer {
@@ -54,12 +56,12 @@ enum Customer {
 }
 
 impl Event {
-    /// Whether it tells of subscriptions at all.
+    /// Whether the event may have changed subscriptions.
     pub(crate) fn affects_subscription(&self) -> bool {
         AFFECTING_SUBSCRIPTIONS.contains(&self.kind.as_str())
     }
 
-    /// Whose it is: an id as Stripe makes them.
+    /// The customer's id, if it has the form of an id.
     pub(crate) fn customer(&self) -> Option<&str> {
         let id = self.data.object.customer.as_ref().map(|customer| match customer {
             Customer::Id(id) | Customer::Whole { id } => id.as_str(),
@@ -67,7 +69,7 @@ impl Event {
         id.filter(|id| id.len() <= 255 && id.bytes().all(|byte| byte.is_ascii_graphic()))
     }
 
-    /// Whose it was when we had it made.
+    /// The user's id in the metadata, if the object was created by this service.
     pub(crate) fn user(&self) -> Option<UserId> {
         self.data.object.metadata.get("user_id")?.as_str()?.parse().ok()
     }
@@ -79,27 +81,30 @@ mod tests {
 
     use super::*;
 
+    fn event(object: &Value) -> Event {
+        let event = json!({ "id": "evt_1", "type": "invoice.paid", "data": { "object": object }, "new": {} });
+        serde_json::from_value(event).unwrap()
+    }
+
     #[test]
-    fn the_customer_is_found_as_a_reference_or_as_a_whole() {
-        let event = |customer| {
-            let object = json!({ "object": "invoice", "customer": customer, "whatever": [1] });
-            let event =
-                json!({ "id": "evt_1", "type": "invoice.paid", "data": { "object": object }, "new": {} });
-            serde_json::from_value::<Event>(event).unwrap()
+    fn customer_is_read_as_an_id_or_as_a_whole() {
+        let customer = |customer: Value| {
+            event(&json!({ "customer": customer, "other": [1] })).customer().map(str::to_owned)
         };
-        assert_eq!(event(json!("cus_1")).customer(), Some("cus_1"));
-        assert_eq!(event(json!({ "id": "cus_2", "object": "customer" })).customer(), Some("cus_2"));
-        for nobody in [json!(null), json!("cus_\u{0}"), json!("x".repeat(300)), json!("ü")] {
-            assert_eq!(event(nobody).customer(), None);
+        assert_eq!(customer(json!("cus_1")).as_deref(), Some("cus_1"));
+        assert_eq!(customer(json!({ "id": "cus_2", "object": "customer" })).as_deref(), Some("cus_2"));
+        for invalid in [json!(null), json!("cus_\u{0}"), json!("x".repeat(300)), json!("ü")] {
+            assert_eq!(customer(invalid), None);
         }
-        assert!(event(json!(null)).affects_subscription());
-        assert_eq!(event(json!(null)).user(), None);
-        let user = "018f0000-0000-7000-8000-000000000001";
-        for (metadata, expected) in
-            [(json!({ "user_id": user }), true), (json!({ "user_id": "u" }), false), (json!([]), false)]
-        {
-            let event = json!({ "id": "evt_1", "type": "x", "data": { "object": { "metadata": metadata } } });
-            assert_eq!(serde_json::from_value::<Event>(event).unwrap().user().is_some(), expected);
-        }
+    }
+
+    #[test]
+    fn user_is_read_from_the_metadata() {
+        let user = |metadata: Value| event(&json!({ "metadata": metadata })).user();
+        assert!(user(json!({ "user_id": "018f0000-0000-7000-8000-000000000001" })).is_some());
+        assert!(user(json!({ "user_id": "u" })).is_none());
+        assert!(user(json!([])).is_none());
+        assert!(event(&json!({})).user().is_none());
+        assert!(event(&json!({})).affects_subscription());
     }
 }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use app::AppState;
 use app::telemetry::chain;
-use app::{AppState, BillingError};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
+use clients::stripe::webhook_signature::verify;
 use domain::UserId;
-use domain::webhook_signature::verify;
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use services::billing::{self, BillingError};
 use store::{StoreError, subscriptions};
 use tracing::{error, info, warn};
 use web::{ApiError, RawBody, success};
@@ -21,19 +22,19 @@ use crate::event::Event;
 const SIGNATURE: &str = "stripe-signature";
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Received {
+struct WebhookResponse {
     received: bool,
 }
 
-/// An event, from Stripe and nobody else. What it tells of is read from Stripe again; an answer of 5xx has Stripe send it
-/// again.
+/// Receives an event from Stripe. The subscription is then read from Stripe itself. After a 5xx
+/// response Stripe sends the event again.
 #[utoipa::path(
     post, path = "/api/webhook/stripe", operation_id = "stripe_webhook", tag = "Webhook",
     params(("Stripe-Signature" = String, Header, description = "`t=<seconds>,v1=<signature>`, see Stripe's documentation.")),
-    request_body(content = serde_json::Value, description = "The event, byte for byte as it was signed: 512 KiB at the most."),
+    request_body(content = serde_json::Value, description = "The event, byte for byte as it was signed, up to 512 KiB."),
     responses(
-        (status = 200, description = "It is taken note of, or of no interest.", body = Received),
-        (status = 400, description = "`invalid_signature`, `malformed_request`: It is not Stripe's, or not an event."),
+        (status = 200, description = "The event was processed, or is not relevant.", body = WebhookResponse),
+        (status = 400, description = "`invalid_signature`, `malformed_request`: The signature is invalid, or the body is not an event."),
     ),
 )]
 pub(crate) async fn handle(
@@ -43,13 +44,13 @@ pub(crate) async fn handle(
 ) -> Result<impl IntoResponse, ApiError> {
     authenticate(&app, &headers, &body)?;
     let event: Event = serde_json::from_slice(&body)
-        .map_err(|error| ApiError::malformed(format!("the body is not an event of Stripe's: {error}")))?;
+        .map_err(|error| ApiError::malformed(format!("the body is not a Stripe event: {error}")))?;
     if event.affects_subscription() {
         process_event(&app, &event).await?;
     } else {
-        info!(event.id, event.kind, "an event of no interest");
+        info!(event.id, event.kind, "event ignored: it does not affect subscriptions");
     }
-    Ok(success(Received { received: true }))
+    Ok(success(WebhookResponse { received: true }))
 }
 
 fn authenticate(app: &AppState, headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
@@ -58,63 +59,66 @@ fn authenticate(app: &AppState, headers: &HeaderMap, body: &[u8]) -> Result<(), 
     let mut values = headers.get_all(SIGNATURE).iter();
     let header = values.next().and_then(|value| value.to_str().ok()).filter(|_| values.next().is_none());
     verify(header.unwrap_or_default(), body, &secrets, app.clock.now()).map_err(|error| {
-        warn!(error = chain(&error), "a webhook that is not Stripe's");
+        warn!(error = chain(&error), "webhook rejected: invalid signature");
         ApiError::new(StatusCode::BAD_REQUEST, "invalid_signature", error.to_string())
     })
 }
 
-/// Sees to an event, unless that was done before.
+/// Processes an event, unless it was processed before.
 async fn process_event(app: &AppState, event: &Event) -> Result<(), BillingError> {
-    let (is_on_record, owner) = tokio::join!(is_on_record(app, event), find_owner(app, event));
-    if is_on_record {
-        info!(event.id, event.kind, "an event that was seen to before");
+    let (was_processed, owner) = tokio::join!(was_processed(app, event), find_owner(app, event));
+    if was_processed {
+        info!(event.id, event.kind, "event ignored: it was processed before");
         return Ok(());
     }
-    settle(app, event, owner?).await?;
-    // The sweeper may have something to look at earlier than it thinks.
-    let (noted, ()) = tokio::join!(app.redis.note_activity(), record(app, event));
+    sync_owner(app, event, owner?).await?;
+    // An idle sweeper must run again: the account may be due for a review earlier than it expects.
+    let (noted, ()) = tokio::join!(app.redis.record_activity(), record(app, event));
     if let Err(error) = noted {
-        warn!(error = chain(&error), event.id, "the sweeper may be late");
+        warn!(error = chain(&error), event.id, "failed to wake the sweeper; its next review may be late");
     }
     Ok(())
 }
 
-/// Whose payments it tells of, as far as that is known here.
+/// Finds the user whose customer the event belongs to.
 async fn find_owner(app: &AppState, event: &Event) -> Result<Option<UserId>, StoreError> {
     match event.customer() {
-        Some(customer) => subscriptions::find_user_of(&app.db().await?, customer).await,
+        Some(customer) => subscriptions::find_user_by_customer(&app.db().await?, customer).await,
         None => Ok(None),
     }
 }
 
-async fn settle(app: &AppState, event: &Event, owner: Option<UserId>) -> Result<(), BillingError> {
+/// Syncs the owner's subscription with Stripe. Logs an event without a known owner.
+async fn sync_owner(app: &AppState, event: &Event, owner: Option<UserId>) -> Result<(), BillingError> {
     let Some(customer) = event.customer() else {
-        warn!(event.id, event.kind, "an event that is nobody's");
+        warn!(event.id, event.kind, "event ignored: it has no customer");
         return Ok(());
     };
     let Some(user) = owner else {
-        // Of an account that is gone, or of another deployment with the same account at Stripe.
+        // The account was deleted, or the customer belongs to another deployment that shares the
+        // Stripe account.
         if let Some(user) = event.user() {
-            error!(event.id, stripe.customer = customer, user.id = %user, "an event of a customer that is not known here, made for an account of ours");
+            error!(event.id, stripe.customer = customer, user.id = %user, "event of an unknown customer, created for a user of this service");
         } else {
-            warn!(event.id, stripe.customer = customer, "an event of a customer that is not known here");
+            warn!(event.id, stripe.customer = customer, "event of an unknown customer");
         }
         return Ok(());
     };
-    let settled = app.sync_subscription(user).await?;
-    let status = settled.as_ref().and_then(|settled| Some(settled.subscription.as_ref()?.status.as_str()));
-    info!(event.id, event.kind, user.id = %user, status, "an event");
+    let synced = billing::sync_subscription(app, user).await?;
+    let status = synced.as_ref().and_then(|synced| Some(synced.subscription.as_ref()?.status.as_str()));
+    info!(event.id, event.kind, user.id = %user, status, "event processed");
     Ok(())
 }
 
-/// Whether the event was seen to before. That only saves work: where the record cannot be read it is seen to again.
-async fn is_on_record(app: &AppState, event: &Event) -> bool {
+/// Whether the event was processed before. This only saves work: an event whose record is
+/// unreadable is processed again.
+async fn was_processed(app: &AppState, event: &Event) -> bool {
     let found = async {
         let table = app.table().map_err(|error| chain(&error))?;
         Box::pin(table.has_event(&event.id, app.clock.now())).await.map_err(|error| chain(&error))
     };
     found.await.unwrap_or_else(|error| {
-        warn!(error, event.id, "whether an event was seen to before is not known");
+        warn!(error, event.id, "failed to read the record of an event; it is processed anyway");
         false
     })
 }
@@ -127,6 +131,6 @@ async fn record(app: &AppState, event: &Event) {
             .map_err(|error| chain(&error))
     };
     if let Err(error) = written.await {
-        warn!(error, event.id, "that an event was seen to is not on record");
+        warn!(error, event.id, "failed to record a processed event");
     }
 }

@@ -10,31 +10,31 @@ use serde::Serialize;
 use web::{ApiError, success};
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Tested {
+struct ConfigurationResponse {
     message: &'static str,
-    configured: Configured,
+    configured: ConfiguredView,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct Configured {
+struct ConfiguredView {
     stripe_secret_key: bool,
     stripe_webhook_secret: bool,
     stripe_price_id: bool,
 }
 
-/// Which parts of the payments are configured; never with what. For everybody.
+/// Reports which Stripe settings are present, never their values. Public.
 #[utoipa::path(
     get, path = "/api/webhook/test", operation_id = "webhook_test", tag = "Webhook",
     responses(
-        (status = 200, description = "What is configured.", body = Tested),
+        (status = 200, description = "The settings.", body = ConfigurationResponse),
     ),
 )]
 pub(crate) async fn handle(State(app): State<Arc<AppState>>) -> Result<impl IntoResponse, ApiError> {
     let billing = &app.config.billing;
     let is_set = |secret: &SecretString| !secret.expose_secret().is_empty();
-    Ok(success(Tested {
+    Ok(success(ConfigurationResponse {
         message: "Webhook endpoint is there",
-        configured: Configured {
+        configured: ConfiguredView {
             stripe_secret_key: is_set(&billing.secret_key),
             stripe_webhook_secret: billing.webhook_secrets.iter().any(is_set),
             stripe_price_id: !billing.price_id.is_empty(),

@@ -1,4 +1,5 @@
-//! Answers kept for those who ask the very same again, where `RESPONSE_CACHE_TTL` says so. Without Redis there are none.
+//! The cache of answers to repeated prompts, enabled by `RESPONSE_CACHE_TTL`. Without Redis the
+//! worker calls Gemini each time.
 
 use app::AppState;
 use app::telemetry::chain;
@@ -6,13 +7,12 @@ use clients::gemini::{Answer, FinishReason, Prompt};
 use domain::UserId;
 use tracing::warn;
 
-/// What `owner` was answered before to this prompt. It costs no tokens.
+/// The cached answer to `owner`'s prompt. It costs no tokens.
 pub(crate) async fn find(app: &AppState, owner: UserId, prompt: &Prompt) -> Option<Answer> {
     app.config.worker.answer_cache?;
     let found = app.redis.find_answer(owner, prompt).await;
-    let text = found
-        .inspect_err(|error| warn!(error = chain(error), "asked without a look at the cache"))
-        .ok()??;
+    let text =
+        found.inspect_err(|error| warn!(error = chain(error), "the answer cache is unavailable")).ok()??;
     Some(Answer {
         text,
         model: prompt.model.clone(),
@@ -22,13 +22,13 @@ pub(crate) async fn find(app: &AppState, owner: UserId, prompt: &Prompt) -> Opti
     })
 }
 
-/// Keeps a whole answer, where answers are kept.
-pub(crate) async fn keep(app: &AppState, owner: UserId, prompt: &Prompt, answer: &Answer) {
-    let Some(lifetime) = app.config.worker.answer_cache else { return };
+/// Caches a complete answer, if the cache is enabled.
+pub(crate) async fn store(app: &AppState, owner: UserId, prompt: &Prompt, answer: &Answer) {
+    let Some(ttl) = app.config.worker.answer_cache else { return };
     if answer.finish_reason != FinishReason::Stop {
         return;
     }
-    if let Err(error) = app.redis.keep_answer(owner, prompt, &answer.text, lifetime).await {
+    if let Err(error) = app.redis.cache_answer(owner, prompt, &answer.text, ttl).await {
         warn!(error = chain(&error), "an answer is not cached");
     }
 }

@@ -1,4 +1,5 @@
-//! One attempt at one message: ask Gemini, then store the answer, or put the message off, or give it up.
+//! One attempt at one message: call Gemini, then store the answer, schedule a retry, or mark the
+//! message failed.
 
 use std::time::Duration;
 
@@ -6,44 +7,39 @@ use app::telemetry::chain;
 use app::{AppState, rng};
 use chrono::{DateTime, Utc};
 use clients::gemini::{Answer, GenerateError};
+use clients::redis::model_rate_limiter::CallOutcome;
 use clients::table::jobs::JobRecord;
 use domain::message::{ErrorCode, ProcessingStatus};
 use domain::model_quota::WaitReason;
 use domain::{MessageId, UserId, backoff, quota};
 use rand::RngExt;
-use store::messages::answering::{self, Lease, NewReply, PutBack, Work};
-use store::{StoreError, within};
+use store::messages::processing::{self, ClaimedMessage, Lease, NewReply, RescheduleReason};
+use store::{StoreError, with_timeout};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::answer_cache;
 use crate::deferred::Deferred;
-use crate::delivery::{Fault, Outcome, STATEMENT_TIMEOUT, STORE_MARGIN};
-use crate::generation::{Asked, Question, ask};
-use crate::model_rate_limit;
+use crate::generation::{Generation, GenerationRequest, generate};
+use crate::outcome::{DEFERRED_MARGIN, DeliveryError, Outcome, STATEMENT_TIMEOUT, STORE_MARGIN};
 use crate::prompt::prompt;
 
-/// How long to wait before each further try to store an answer that is there.
+/// The waits before the retries of storing an answer.
 const STORE_PAUSES: [Duration; 3] =
     [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(2)];
 
-/// What is left of the time for what is done after the last answer of a batch.
-const AFTERWARDS: Duration = Duration::from_secs(3);
-
-/// A message whose lease is ours.
+/// An attempt at a message whose lease this worker holds.
 pub(crate) struct Attempt<'a> {
     app: &'a AppState,
     lease: Lease,
     user_id: UserId,
     /// The number of this attempt, from 1.
     number: i32,
-    /// When it began.
     started_at: DateTime<Utc>,
-    /// Since when the message has waited for its turn at Gemini, if it had to.
+    /// Since when the message has waited for Gemini's rate limit, if it has.
     waiting_since: Option<DateTime<Utc>>,
-    /// When the function is ended.
+    /// When Lambda stops the function.
     deadline: DateTime<Utc>,
-    /// Where is put what nobody waits for.
     deferred: &'a Deferred,
 }
 
@@ -51,7 +47,7 @@ impl<'a> Attempt<'a> {
     pub(crate) fn new(
         app: &'a AppState,
         lease: Lease,
-        work: &Work,
+        work: &ClaimedMessage,
         deadline: DateTime<Utc>,
         deferred: &'a Deferred,
     ) -> Self {
@@ -68,77 +64,79 @@ impl<'a> Attempt<'a> {
     }
 
     /// Makes the attempt.
-    pub(crate) async fn run(&self, work: Work) -> Result<Outcome, Fault> {
+    pub(crate) async fn run(&self, work: ClaimedMessage) -> Result<Outcome, DeliveryError> {
         if self.number > self.app.config.worker.max_attempts {
-            return self.give_up(ErrorCode::Internal, "every attempt before broke off", None).await;
+            return self.fail(ErrorCode::Internal, "every earlier attempt was interrupted", None).await;
         }
-        let mut question = Question {
+        let mut request = GenerationRequest {
             prompt: prompt(&self.app.config.gemini, work),
-            call: self.lease.owner,
+            call_id: self.lease.owner,
             waiting_since: self.waiting_since,
-            patience: self.patience(),
+            max_wait: self.max_wait(),
             deadline: self.deadline - STORE_MARGIN,
         };
-        if let Some(answer) = answer_cache::find(self.app, self.user_id, &question.prompt).await {
-            return self.finish(&answer).await;
+        if let Some(answer) = answer_cache::find(self.app, self.user_id, &request.prompt).await {
+            return self.complete(&answer).await;
         }
-        match ask(self.app, &mut question).await? {
-            Asked::Made(model, result) => {
-                let (ended, ()) = tokio::join!(
-                    self.end(&question, &model, &result),
-                    model_rate_limit::settle(self.app, &model, question.call, &result),
+        match generate(self.app, &mut request).await? {
+            Generation::Called { model, result } => {
+                let limiter = &self.app.model_rate_limiter;
+                let (outcome, ()) = tokio::join!(
+                    self.apply(&request, &model, &result),
+                    limiter.record(&model, request.call_id, CallOutcome::from(&result)),
                 );
-                ended
+                outcome
             }
-            Asked::Wait(delay, reason) => self.wait(delay, reason, "its turn has not come").await,
-            Asked::NoModelLeft => {
-                self.give_up(ErrorCode::GeminiQuota, "no model is left for today", None).await
+            Generation::Wait(delay, reason) => self.wait(delay, reason, "the rate limit is reached").await,
+            Generation::NoModelAvailable => {
+                self.fail(ErrorCode::GeminiQuota, "all models are exhausted for today", None).await
             }
         }
     }
 
-    /// Brings the attempt to the end that its call came to.
-    async fn end(
+    /// Applies the result of a call to the message.
+    async fn apply(
         &self,
-        question: &Question,
+        request: &GenerationRequest,
         model: &str,
         result: &Result<Answer, GenerateError>,
-    ) -> Result<Outcome, Fault> {
+    ) -> Result<Outcome, DeliveryError> {
         match result {
             Ok(answer) => {
-                let (finished, ()) = tokio::join!(
-                    self.finish(answer),
-                    answer_cache::keep(self.app, self.user_id, &question.prompt, answer),
+                let (outcome, ()) = tokio::join!(
+                    self.complete(answer),
+                    answer_cache::store(self.app, self.user_id, &request.prompt, answer),
                 );
-                finished
+                outcome
             }
             Err(error @ GenerateError::MinuteQuota { retry_delay, .. }) => {
                 let delay = retry_delay.unwrap_or(self.app.config.worker.retry_base_delay);
                 self.wait(delay, WaitReason::Quota, &chain(error)).await
             }
-            Err(error) if error.is_passing() && self.number < self.app.config.worker.max_attempts => {
-                self.put_off(model, error).await
+            Err(error) if error.is_transient() && self.number < self.app.config.worker.max_attempts => {
+                self.back_off(model, error).await
             }
-            Err(error) => self.give_up(error.error_code(), &chain(error), Some(model)).await,
+            Err(error) => self.fail(error.error_code(), &chain(error), Some(model)).await,
         }
     }
 
-    /// Stores the answer. It was paid for, so a database that does not answer is asked again, while there is time,
-    /// before it is thrown away.
-    async fn finish(&self, answer: &Answer) -> Result<Outcome, Fault> {
+    /// Stores the answer. While Postgres is unavailable it retries, as long as there is time,
+    /// because the answer has already been paid for.
+    async fn complete(&self, answer: &Answer) -> Result<Outcome, DeliveryError> {
         let id = MessageId::new(self.app.clock.now());
         let mut pauses = STORE_PAUSES.into_iter();
         let stored = loop {
             match self.store(id, answer).await {
                 Err(error) if error.is_unavailable() => match pauses.next() {
                     Some(pause)
-                        if self.app.clock.now() + pause + STATEMENT_TIMEOUT + AFTERWARDS < self.deadline =>
+                        if self.app.clock.now() + pause + STATEMENT_TIMEOUT + DEFERRED_MARGIN
+                            < self.deadline =>
                     {
                         sleep(pause).await;
                     }
                     _ => break Err(error),
                 },
-                outcome => break outcome,
+                result => break result,
             }
         };
         let (message_id, attempt) = (self.lease.message_id, self.number);
@@ -152,17 +150,18 @@ impl<'a> Attempt<'a> {
                 });
                 self.deferred.invalidate_chatroom_list(self.user_id);
             }
-            // Also what a second try finds when the first was stored and only word of it was lost.
+            // A retry also gets here when the first attempt was stored and only its result was
+            // lost.
             Ok(false) => {
-                warn!(message.id = %message_id, attempt, "overtaken, or stored already");
+                warn!(message.id = %message_id, attempt, "the lease was lost, or the answer is stored already");
                 self.deferred.invalidate_chatroom_list(self.user_id);
             }
-            Err(error) if error.is_conflict_on("messages_reply_to_key") => {
-                warn!(message.id = %message_id, attempt, "answered already; the answer is thrown away");
+            Err(error) if error.violates("messages_reply_to_key") => {
+                warn!(message.id = %message_id, attempt, "the message has an answer already; this one is dropped");
             }
             Err(error) => return Err(error.into()),
         }
-        Ok(Outcome::Done)
+        Ok(Outcome::Complete)
     }
 
     async fn store(&self, id: MessageId, answer: &Answer) -> Result<bool, StoreError> {
@@ -176,72 +175,73 @@ impl<'a> Attempt<'a> {
             day: quota::day_of(now),
             created_at: now,
         };
-        within(STATEMENT_TIMEOUT, async {
-            answering::complete(&self.app.db().await?, self.lease, reply).await
+        with_timeout(STATEMENT_TIMEOUT, async {
+            processing::complete_message(&self.app.db().await?, self.lease, reply).await
         })
         .await
     }
 
-    /// Puts the message back for a further attempt after a wait that doubles each time, or as long as Gemini asked for.
-    async fn put_off(&self, model: &str, error: &GenerateError) -> Result<Outcome, Fault> {
+    /// Schedules a retry after a wait that doubles each time, or after Gemini's retry delay.
+    async fn back_off(&self, model: &str, error: &GenerateError) -> Result<Outcome, DeliveryError> {
         let jitter = rng().random_range(0.0..1.0);
         let base = self.app.config.worker.retry_base_delay;
         let delay = backoff::delay(self.number, base, jitter, error.retry_delay());
-        let is_ours = self.put_back(PutBack::Failed, delay).await?;
+        let owns_lease = self.reschedule(RescheduleReason::AttemptFailed, delay).await?;
         let (cause, attempt, delay_ms) = (chain(error), self.number, milliseconds(delay));
-        warn!(error = cause, message.id = %self.lease.message_id, attempt, delay_ms, "put off: backing off");
-        if is_ours {
+        warn!(error = cause, message.id = %self.lease.message_id, attempt, delay_ms, "rescheduled: backing off");
+        if owns_lease {
             self.deferred.record(JobRecord {
                 last_error: Some(cause),
                 model: Some(model.to_owned()),
                 ..self.record(ProcessingStatus::Pending, attempt)
             });
         }
-        Ok(Outcome::Later(Some(delay)))
+        Ok(Outcome::Redeliver(Some(delay)))
     }
 
-    /// Puts the message back until its turn comes, which uses up no attempt; or gives it up where that would take too
-    /// long.
-    async fn wait(&self, delay: Duration, reason: WaitReason, why: &str) -> Result<Outcome, Fault> {
-        if delay > self.patience() {
+    /// Reschedules the message until the rate limit allows its call, which uses up no attempt.
+    /// Fails the message when that would take too long.
+    async fn wait(&self, delay: Duration, reason: WaitReason, why: &str) -> Result<Outcome, DeliveryError> {
+        if delay > self.max_wait() {
             let code = match reason {
                 WaitReason::Quota => ErrorCode::GeminiQuota,
                 WaitReason::Outage => ErrorCode::GeminiOverloaded,
             };
-            return self.give_up(code, &format!("waited for too long: {why}"), None).await;
+            return self.fail(code, &format!("waited for too long: {why}"), None).await;
         }
-        // Whoever waits for an outage to end was told the same time.
+        // All calls that wait for the end of an outage get the same time.
         let jitter = if reason == WaitReason::Outage { rng().random_range(0.0..1.0) } else { 0.0 };
         let delay = backoff::delay(1, Duration::ZERO, jitter, Some(delay));
-        self.put_back(PutBack::Waiting, delay).await?;
+        self.reschedule(RescheduleReason::WaitingForModel, delay).await?;
         let delay_ms = milliseconds(delay);
-        info!(message.id = %self.lease.message_id, ?reason, delay_ms, why, "put off: waiting");
-        Ok(Outcome::Later(Some(delay)))
+        info!(message.id = %self.lease.message_id, ?reason, delay_ms, why, "rescheduled: waiting");
+        Ok(Outcome::Redeliver(Some(delay)))
     }
 
-    /// Puts the message back for `delay`; answers whether it was still ours.
-    async fn put_back(&self, why: PutBack, delay: Duration) -> Result<bool, StoreError> {
-        within(STATEMENT_TIMEOUT, async {
+    /// Makes the message pending again, due after `delay`. Returns false when the lease was lost.
+    async fn reschedule(&self, why: RescheduleReason, delay: Duration) -> Result<bool, StoreError> {
+        with_timeout(STATEMENT_TIMEOUT, async {
             let now = self.app.clock.now();
-            answering::put_back(&self.app.db().await?, self.lease, why, now + delay, now).await
+            processing::reschedule_message(&self.app.db().await?, self.lease, why, now + delay, now).await
         })
         .await
     }
 
-    /// How much longer the message can wait for its turn.
-    fn patience(&self) -> Duration {
+    /// How much longer the message can wait for the rate limit.
+    fn max_wait(&self) -> Duration {
         let now = self.app.clock.now();
         let ends = self.waiting_since.unwrap_or(now) + self.app.config.gemini.max_wait;
         (ends - now).to_std().unwrap_or_default()
     }
 
-    async fn give_up(&self, code: ErrorCode, why: &str, model: Option<&str>) -> Result<Outcome, Fault> {
-        let failed = within(STATEMENT_TIMEOUT, async {
-            answering::fail(&self.app.db().await?, self.lease, code, self.app.clock.now()).await
+    /// Marks the message failed and refunds its quota unit.
+    async fn fail(&self, code: ErrorCode, why: &str, model: Option<&str>) -> Result<Outcome, DeliveryError> {
+        let failed = with_timeout(STATEMENT_TIMEOUT, async {
+            processing::fail_message(&self.app.db().await?, self.lease, code, self.app.clock.now()).await
         });
         if failed.await? {
             let (message_id, error_code) = (self.lease.message_id, code.as_str());
-            warn!(message.id = %message_id, attempt = self.number, error_code, why, "failed; the unit of quota is given back");
+            warn!(message.id = %message_id, attempt = self.number, error_code, why, "failed; the quota unit is refunded");
             self.deferred.record(JobRecord {
                 error_code: Some(code),
                 last_error: Some(why.to_owned()),
@@ -249,7 +249,7 @@ impl<'a> Attempt<'a> {
                 ..self.record(ProcessingStatus::Failed, self.number)
             });
         }
-        Ok(Outcome::Done)
+        Ok(Outcome::Complete)
     }
 
     fn record(&self, status: ProcessingStatus, attempts: i32) -> JobRecord {

@@ -1,7 +1,7 @@
-//! A batch: rooms beside each other, the messages of one room one after the other.
+//! A batch: chatrooms concurrently, the messages of one chatroom one after the other.
 //!
-//! Within a room the first message that is to come back takes the rest with it: SQS would otherwise count them as done,
-//! or answer them out of order.
+//! When one message of a chatroom must be delivered again, so must all that follow it. Otherwise
+//! SQS would delete them, or deliver them out of order.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,49 +16,48 @@ use tokio::time::timeout;
 use tracing::{Instrument, info_span, warn};
 
 use crate::deferred::Deferred;
-use crate::delivery::{Outcome, answer};
+use crate::delivery;
+use crate::outcome::{Outcome, VISIBILITY_CALL_TIMEOUT};
 
-/// How long setting a delay may take: less than is left of the function's time when the last answer is stored.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Runs the batch; work that could not end before `deadline` is not begun.
+/// Processes the batch. Starts no attempt that could not end before `deadline`.
 pub(crate) async fn run(app: &Arc<AppState>, event: SqsEvent, deadline: DateTime<Utc>) -> SqsBatchResponse {
-    let (rooms, deferred) = (rooms(event.records), Deferred::new(app));
-    let returned = join_all(rooms.into_iter().map(|room| run_room(app, room, deadline, &deferred))).await;
+    let (chatrooms, deferred) = (group_by_chatroom(event.records), Deferred::new(app));
+    let failures = chatrooms.into_iter().map(|chatroom| run_chatroom(app, chatroom, deadline, &deferred));
+    let failures = join_all(failures).await;
     deferred.finish().await;
     let mut response = SqsBatchResponse::default();
-    for id in returned.into_iter().flatten() {
+    for id in failures.into_iter().flatten() {
         response.add_failure(id);
     }
     response
 }
 
-/// The records by message group, each group in the order SQS gave.
-fn rooms(records: Vec<SqsMessage>) -> Vec<Vec<SqsMessage>> {
+/// Groups the records by message group and keeps SQS's order within each group.
+fn group_by_chatroom(records: Vec<SqsMessage>) -> Vec<Vec<SqsMessage>> {
     let mut index = HashMap::new();
-    let mut rooms: Vec<Vec<SqsMessage>> = Vec::new();
+    let mut chatrooms: Vec<Vec<SqsMessage>> = Vec::new();
     for record in records {
         let group = record.attributes.get("MessageGroupId").cloned();
-        let place = *index.entry(group).or_insert(rooms.len());
-        if place == rooms.len() {
-            rooms.push(Vec::new());
+        let place = *index.entry(group).or_insert(chatrooms.len());
+        if place == chatrooms.len() {
+            chatrooms.push(Vec::new());
         }
-        rooms[place].push(record);
+        chatrooms[place].push(record);
     }
-    rooms
+    chatrooms
 }
 
-/// Answers the messages of one room and gives back the ids of those that are to come back.
-async fn run_room(
+/// Answers the messages of one chatroom and returns the ids of those that SQS must deliver again.
+async fn run_chatroom(
     app: &AppState,
-    room: Vec<SqsMessage>,
+    records: Vec<SqsMessage>,
     deadline: DateTime<Utc>,
     deferred: &Deferred,
 ) -> Vec<String> {
-    let mut deliveries = room.into_iter();
-    while let Some(delivery) = deliveries.next() {
-        if let Outcome::Later(delay) = process(app, &delivery, deadline, deferred).await {
-            return put_off(app, std::iter::once(delivery).chain(deliveries), delay).await;
+    let mut records = records.into_iter();
+    while let Some(record) = records.next() {
+        if let Outcome::Redeliver(delay) = process(app, &record, deadline, deferred).await {
+            return redeliver(app, std::iter::once(record).chain(records), delay).await;
         }
     }
     Vec::new()
@@ -73,35 +72,37 @@ async fn process(
     let received =
         record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
     let span = info_span!("delivery", sqs.id = record.message_id, sqs.receive_count = received);
-    answer(app, record.body.as_deref().unwrap_or_default(), received, deadline, deferred)
-        .instrument(span)
-        .await
+    let body = record.body.as_deref().unwrap_or_default();
+    delivery::process(app, body, received, deadline, deferred).instrument(span).await
 }
 
-/// Has `records` come back after `delay`, where there is one, and gives back their ids. Where the delay cannot be set
-/// they come back when the queue's own time-out is over.
-async fn put_off(
+/// Sets the visibility timeout of `records` to `delay`, if there is one, and returns their ids.
+/// When that fails, the queue's own visibility timeout applies.
+async fn redeliver(
     app: &AppState,
     records: impl Iterator<Item = SqsMessage>,
     delay: Option<Duration>,
 ) -> Vec<String> {
-    let put_off = records.map(|record| async {
+    let ids = records.map(|record| async {
         if let Some(delay) = delay
-            && let Err(error) = set_delay(app, &record, delay).await
+            && let Err(error) = change_visibility(app, &record, delay).await
         {
-            warn!(error, sqs.id = record.message_id, "a delay could not be set; the queue's own applies");
+            warn!(
+                error,
+                sqs.id = record.message_id,
+                "the visibility timeout could not be changed; the queue's own applies"
+            );
         }
         record.message_id.unwrap_or_default()
     });
-    join_all(put_off).await
+    join_all(ids).await
 }
 
-async fn set_delay(app: &AppState, record: &SqsMessage, delay: Duration) -> Result<(), String> {
+async fn change_visibility(app: &AppState, record: &SqsMessage, delay: Duration) -> Result<(), String> {
     let queue = app.queue().map_err(|error| chain(&error))?;
     let receipt_handle = record.receipt_handle.as_deref().unwrap_or_default();
-    let set =
-        timeout(PATIENCE, queue.delay(receipt_handle, delay)).await.map_err(|elapsed| elapsed.to_string())?;
-    set.map_err(|error| chain(&error))
+    let changed = timeout(VISIBILITY_CALL_TIMEOUT, queue.change_visibility(receipt_handle, delay)).await;
+    changed.map_err(|elapsed| elapsed.to_string())?.map_err(|error| chain(&error))
 }
 
 #[cfg(test)]
@@ -116,11 +117,11 @@ mod tests {
     }
 
     #[test]
-    fn records_are_grouped_by_room_in_their_order() {
+    fn records_are_grouped_by_chatroom_in_their_order() {
         let records = vec![record("1", "a"), record("2", "b"), record("3", "a"), record("4", "b")];
-        let ids: Vec<Vec<String>> = rooms(records)
+        let ids: Vec<Vec<String>> = group_by_chatroom(records)
             .into_iter()
-            .map(|room| room.into_iter().filter_map(|record| record.message_id).collect())
+            .map(|group| group.into_iter().filter_map(|record| record.message_id).collect())
             .collect();
         assert_eq!(ids, [["1", "3"], ["2", "4"]]);
     }

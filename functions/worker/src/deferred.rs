@@ -8,6 +8,7 @@ use app::AppState;
 use clients::table::jobs::JobRecord;
 use domain::UserId;
 use futures::future::join_all;
+use services::{chatroom_list, jobs};
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
@@ -31,7 +32,7 @@ impl Deferred {
     /// Starts to invalidate `owner`'s cached chatroom list.
     pub(crate) fn invalidate_chatroom_list(&self, owner: UserId) {
         let app = self.app.clone();
-        let invalidation = async move { app.drop_chatroom_list(owner).await };
+        let invalidation = async move { chatroom_list::invalidate(&app, owner).await };
         lock(&self.invalidations).push(tokio::spawn(invalidation.in_current_span()));
     }
 
@@ -40,7 +41,7 @@ impl Deferred {
         let (records, invalidations) =
             (take(&mut *lock(&self.records)), take(&mut *lock(&self.invalidations)));
         // An invalidation logs its own failure.
-        tokio::join!(self.app.record_jobs(&records), join_all(invalidations));
+        tokio::join!(jobs::record(&self.app, &records), join_all(invalidations));
     }
 }
 

@@ -1,53 +1,29 @@
-//! A delivery: which messages it is about, and what SQS is to do with it deferred.
+//! One delivery from SQS: which messages it covers, and whether SQS must deliver it again.
 
 use std::time::Duration;
 
+use app::AppState;
 use app::telemetry::chain;
-use app::{AppState, NotConfigured};
 use chrono::{DateTime, Utc};
 use domain::job::{Envelope, Job};
 use domain::{MessageId, backoff};
-use store::messages::answering::{self, Claim, Lease};
-use store::{StoreError, within};
-use thiserror::Error;
+use store::messages::processing::{self, Claim, Lease};
+use store::with_timeout;
 use tracing::{error, info};
 use uuid::Uuid;
 
 use crate::attempt::Attempt;
 use crate::deferred::Deferred;
+use crate::outcome::{
+    DeliveryError, INTERRUPTED_DELAY, LEASE_MARGIN, Outcome, STATEMENT_TIMEOUT, STORE_MARGIN,
+};
 
-/// What must be left of the function's time after Gemini's time-out, to store the answer.
-pub(crate) const STORE_MARGIN: Duration = Duration::from_secs(10);
-/// What a lease lasts beyond Gemini's time-out.
-const LEASE_MARGIN: Duration = Duration::from_secs(15);
-/// The most exchanges of a room's history that are read.
+/// The most exchanges of a chatroom's history that are read.
 const HISTORY_LIMIT: i64 = 50;
-/// The wait after a first delivery that broke off for want of Postgres; it doubles.
-const FAULT_DELAY: Duration = Duration::from_secs(2);
-/// How long Postgres may take over one statement, the connection included.
-pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// What SQS is to do with a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Forget it.
-    Done,
-    /// Bring it again: after this time, or after the queue's own.
-    Later(Option<Duration>),
-}
-
-/// Why a delivery could not be brought to an end. It comes back.
-#[derive(Debug, Error)]
-pub(crate) enum Fault {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Setup(#[from] NotConfigured),
-}
-
-/// Answers the message that `body` names, and before it what else waits in its room; nothing is begun that could not end
-/// before `deadline`.
-pub(crate) async fn answer(
+/// Answers the message that `body` names, and the unfinished messages before it in its chatroom.
+/// Starts no attempt that could not end before `deadline`.
+pub(crate) async fn process(
     app: &AppState,
     body: &str,
     receive_count: i32,
@@ -57,52 +33,54 @@ pub(crate) async fn answer(
     let envelope: Envelope = match serde_json::from_str(body) {
         Ok(envelope) => envelope,
         Err(error) => {
-            // Not for us to drop: it goes to the dead-letter queue, where somebody sees it.
+            // The job must reach the dead-letter queue, where its alarm informs an operator.
             error!(error = chain(&error), "a job cannot be read");
-            return Outcome::Later(None);
+            return Outcome::Redeliver(None);
         }
     };
     let Job::AnswerMessage { message_id } = envelope.job;
-    catch_up(app, message_id, deadline, deferred).await.unwrap_or_else(|fault| {
-        error!(error = chain(&fault), message.id = %message_id, receive_count, "an attempt broke off");
-        // Ever longer: an outage must not use up the deliveries after which a job is a dead letter.
-        Outcome::Later(Some(backoff::delay(receive_count, FAULT_DELAY, 0.0, None)))
+    answer_up_to(app, message_id, deadline, deferred).await.unwrap_or_else(|error| {
+        error!(error = chain(&error), message.id = %message_id, receive_count, "a delivery was interrupted");
+        // The delay grows, so that an outage does not use up the deliveries that SQS allows before
+        // it moves a job to the dead-letter queue.
+        Outcome::Redeliver(Some(backoff::delay(receive_count, INTERRUPTED_DELAY, 0.0, None)))
     })
 }
 
-/// Answers the unfinished messages of a room in their order, up to the one `delivered`.
-async fn catch_up(
+/// Answers the unfinished messages of a chatroom in their order, up to the message `delivered`.
+async fn answer_up_to(
     app: &AppState,
     delivered: MessageId,
     deadline: DateTime<Utc>,
     deferred: &Deferred,
-) -> Result<Outcome, Fault> {
+) -> Result<Outcome, DeliveryError> {
     loop {
         let (now, timeout) = (app.clock.now(), app.config.gemini.timeout);
         if now + timeout + STORE_MARGIN > deadline {
-            return Ok(Outcome::Later(Some(Duration::ZERO)));
+            return Ok(Outcome::Redeliver(Some(Duration::ZERO)));
         }
         let owner = Uuid::new_v4();
-        let claim = within(STATEMENT_TIMEOUT, async {
+        let claim = with_timeout(STATEMENT_TIMEOUT, async {
             let db = app.db().await?;
             let now = app.clock.now();
             let until = now + timeout + LEASE_MARGIN;
-            answering::claim(&db, delivered, owner, now, until, HISTORY_LIMIT).await
+            processing::claim_next_message(&db, delivered, owner, now, until, HISTORY_LIMIT).await
         });
         let work = match claim.await? {
-            Claim::Taken(work) => *work,
-            Claim::Held { until } => {
-                info!(message.id = %delivered, %until, "held by another, or not due yet");
-                return Ok(Outcome::Later(Some((until - app.clock.now()).to_std().unwrap_or_default())));
+            Claim::Claimed(work) => *work,
+            Claim::NotDue { until } => {
+                info!(message.id = %delivered, %until, "claimed by another worker, or not due yet");
+                let delay = (until - app.clock.now()).to_std().unwrap_or_default();
+                return Ok(Outcome::Redeliver(Some(delay)));
             }
-            Claim::Finished | Claim::Missing => {
-                info!(message.id = %delivered, "nothing left to do");
-                return Ok(Outcome::Done);
+            Claim::Finished | Claim::NotFound => {
+                info!(message.id = %delivered, "already finished, or deleted");
+                return Ok(Outcome::Complete);
             }
         };
         let lease = Lease { message_id: work.message_id, owner };
         let outcome = Attempt::new(app, lease, &work, deadline, deferred).run(work).await?;
-        if outcome != Outcome::Done || lease.message_id == delivered {
+        if outcome != Outcome::Complete || lease.message_id == delivered {
             return Ok(outcome);
         }
     }

@@ -1,92 +1,100 @@
-//! Asking Gemini: in turn, and another model where the person's own is used up for the day or gone.
+//! Calls Gemini within its rate limits, and the fallback model when the plan's model is exhausted
+//! for the day or does not exist.
 
 use std::time::Duration;
 
+use app::telemetry::chain;
 use app::{AppState, NotConfigured};
 use chrono::{DateTime, Utc};
 use clients::gemini::{Answer, GenerateError, Prompt};
-use clients::redis::model_rate_limit::Ask;
+use clients::redis::model_rate_limiter::{CallOutcome, ModelCall};
 use domain::history::estimate_tokens;
 use domain::model_quota::{Admission, WaitReason};
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::model_rate_limit;
-
-/// What a turn costs beyond its text, in tokens.
+/// Tokens that a turn costs beyond its text.
 const TURN_TOKENS: usize = 4;
 
-/// What is asked of Gemini, and how long that can wait.
-pub(crate) struct Question {
-    /// The prompt, to the model of the person's plan.
+/// A prompt to answer, and how long it can wait.
+pub(crate) struct GenerationRequest {
+    /// The prompt, for the model of the user's plan.
     pub(crate) prompt: Prompt,
-    /// Names the call.
-    pub(crate) call: Uuid,
-    /// Since when the message has waited for its turn, if it had to.
+    /// Identifies the call to the rate limiter.
+    pub(crate) call_id: Uuid,
+    /// Since when the message has waited for the rate limit, if it has.
     pub(crate) waiting_since: Option<DateTime<Utc>>,
-    /// How much longer it can.
-    pub(crate) patience: Duration,
-    /// When an answer must be there, to be stored in time.
+    /// How much longer it can wait.
+    pub(crate) max_wait: Duration,
+    /// When the answer must be complete, so that there is time to store it.
     pub(crate) deadline: DateTime<Utc>,
 }
 
-/// What asking came to.
-pub(crate) enum Asked {
-    /// A call was made, to this model; the other workers are still to be told how it ended.
-    Made(String, Result<Answer, GenerateError>),
-    /// None was made: its turn comes after this time.
+/// The result of [`generate`].
+pub(crate) enum Generation {
+    /// A model was called. The caller must still report the outcome to the rate limiter.
+    Called {
+        /// The model.
+        model: String,
+        /// How the call ended.
+        result: Result<Answer, GenerateError>,
+    },
+    /// No call was made: the rate limit allows one after this time.
     Wait(Duration, WaitReason),
-    /// None was made: there is no model left.
-    NoModelLeft,
+    /// No call was made: all models are exhausted.
+    NoModelAvailable,
 }
 
-/// Asks the model in the prompt, or the fallback; all calls together take no longer than one may.
-pub(crate) async fn ask(app: &AppState, question: &mut Question) -> Result<Asked, NotConfigured> {
-    let (model, settings) = (app.model()?, &app.config.gemini);
-    let tokens = settings.quota.reservation(estimate(&question.prompt));
-    let until_deadline = (question.deadline - app.clock.now()).to_std().unwrap_or_default();
+/// Calls the prompt's model, or the fallback. All calls together take no longer than one timeout.
+pub(crate) async fn generate(
+    app: &AppState,
+    request: &mut GenerationRequest,
+) -> Result<Generation, NotConfigured> {
+    let (client, settings) = (app.model()?, &app.config.gemini);
+    let tokens = settings.quota.reservation(estimate(&request.prompt));
+    let until_deadline = (request.deadline - app.clock.now()).to_std().unwrap_or_default();
     let ends = Instant::now() + settings.timeout.min(until_deadline);
-    let own = question.prompt.model.clone();
-    let mut models =
-        std::iter::once(&own).chain(settings.model_fallback.iter().filter(|other| **other != own));
+    let primary = request.prompt.model.clone();
+    let fallback = settings.model_fallback.iter().filter(|model| **model != primary);
+    let mut models = std::iter::once(&primary).chain(fallback);
     let mut next = models.next();
-    while let Some(name) = next {
+    while let Some(model) = next {
         next = models.next();
-        let ask = Ask {
-            model: name,
-            call: question.call,
+        let call = ModelCall {
+            model,
+            id: request.call_id,
             tokens,
-            has_waited: question.waiting_since.is_some(),
-            patience: question.patience,
+            has_waited: request.waiting_since.is_some(),
+            max_wait: request.max_wait,
         };
-        match model_rate_limit::admit(app, ask).await {
-            Admission::Go => {}
-            Admission::Wait(delay, reason) => return Ok(Asked::Wait(delay, reason)),
+        match app.model_rate_limiter.admit(call, app.clock.now()).await {
+            Admission::Granted => {}
+            Admission::Wait(delay, reason) => return Ok(Generation::Wait(delay, reason)),
             Admission::Exhausted => {
-                info!(model = name.as_str(), "used up, or gone, a while ago");
+                info!(model, "the model was recently exhausted or not found");
                 continue;
             }
         }
-        question.prompt.model.clone_from(name);
-        info!(model = name.as_str(), turns = question.prompt.turns.len(), tokens, "asking");
+        request.prompt.model.clone_from(model);
+        info!(model, turns = request.prompt.turns.len(), tokens, "calling Gemini");
         let left = ends.saturating_duration_since(Instant::now());
-        let result =
-            timeout(left, model.generate(&question.prompt)).await.unwrap_or(Err(GenerateError::Timeout));
+        let result = timeout(left, client.generate(&request.prompt)).await;
+        let result = result.unwrap_or(Err(GenerateError::Timeout));
         match &result {
-            Err(error @ (GenerateError::DailyQuota { .. } | GenerateError::ModelAbsent { .. }))
+            Err(error @ (GenerateError::DailyQuota { .. } | GenerateError::ModelNotFound { .. }))
                 if next.is_some() =>
             {
-                warn!(error = app::telemetry::chain(error), "asking the fallback model instead");
-                model_rate_limit::settle(app, name, question.call, &result).await;
+                warn!(error = chain(error), "calling the fallback model instead");
+                app.model_rate_limiter.record(model, request.call_id, CallOutcome::from(&result)).await;
             }
-            _ => return Ok(Asked::Made(name.clone(), result)),
+            _ => return Ok(Generation::Called { model: model.clone(), result }),
         }
     }
-    Ok(Asked::NoModelLeft)
+    Ok(Generation::NoModelAvailable)
 }
 
-/// A cautious guess at the tokens of a prompt.
+/// An estimate of the prompt's tokens, rather too high than too low.
 fn estimate(prompt: &Prompt) -> usize {
     let texts =
         prompt.turns.iter().map(|turn| turn.text.as_str()).chain(prompt.system_instruction.as_deref());

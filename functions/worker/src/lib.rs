@@ -1,7 +1,9 @@
-//! Answers messages: SQS hands over a batch of ids, Gemini is asked, the answers are stored.
+//! Answers messages: SQS delivers a batch of ids, Gemini generates the answers, Postgres stores
+//! them.
 //!
-//! `batch` keeps the order within a room and tells SQS what is to come back; `answer` is about one delivery,
-//! `attempt` about one message, `asking` about Gemini, `admission` about whose turn it is there, `afterwards` about what no message waits for.
+//! `batch` keeps the order within a chatroom and tells SQS what to deliver again. `delivery`
+//! handles one delivery, `attempt` one message, `generation` the calls to Gemini within its rate
+//! limits, and `deferred` the work that no message waits for.
 
 mod answer_cache;
 mod attempt;
@@ -9,7 +11,7 @@ mod batch;
 mod deferred;
 mod delivery;
 mod generation;
-mod model_rate_limit;
+mod outcome;
 mod prompt;
 #[cfg(test)]
 mod tests;
@@ -21,18 +23,19 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use chrono::{DateTime, Utc};
 use lambda_runtime::LambdaEvent;
 
-/// What this function cannot do without.
+/// The dependencies of this function.
 pub const DEPENDENCIES: &[Dependency] =
     &[Dependency::DATABASE, Dependency::REDIS, Dependency::QUEUE, Dependency::TABLE, Dependency::GEMINI];
 
-/// The most messages of a batch, as `template.yaml` has it. They are answered at once, so there are as many connections to Postgres: with
-/// fewer they would wait for each other.
+/// The most messages of a batch, as in `template.yaml`. The worker answers them concurrently and
+/// opens as many connections to Postgres, so that no message waits for a connection.
 pub const BATCH: usize = 10;
 
-/// Answers the messages of a batch and names those that are to come back.
+/// Answers the messages of a batch and returns those that SQS must deliver again.
 pub async fn handle(app: &Arc<AppState>, event: LambdaEvent<SqsEvent>) -> SqsBatchResponse {
     let deadline = i64::try_from(event.context.deadline).ok().and_then(DateTime::from_timestamp_millis);
-    // `cargo lambda watch` gives every function ten minutes of 1970: a deadline that is over at the start is none.
+    // `cargo lambda watch` sets every deadline to ten minutes after the start of 1970. A deadline
+    // in the past means that there is none.
     let deadline = deadline.filter(|deadline| *deadline > app.clock.now());
     batch::run(app, event.payload, deadline.unwrap_or(DateTime::<Utc>::MAX_UTC)).await
 }

@@ -1,13 +1,14 @@
-//! What the model is told.
+//! Builds the prompt for a message.
 
 use app::GeminiSettings;
 use clients::gemini::{Prompt, Role, Turn};
 use domain::Tier;
 use domain::history::within_budget;
-use store::messages::answering::Work;
+use store::messages::processing::ClaimedMessage;
 
-/// The prompt for `work`: the room's instruction or the service's, the history that fits, the question.
-pub(crate) fn prompt(settings: &GeminiSettings, work: Work) -> Prompt {
+/// The prompt for `work`: the chatroom's system prompt or the service's instruction, the history
+/// that fits into the token budget, and the message.
+pub(crate) fn prompt(settings: &GeminiSettings, work: ClaimedMessage) -> Prompt {
     let model = match work.tier {
         Tier::Basic => &settings.model_basic,
         Tier::Pro => &settings.model_pro,

@@ -1,4 +1,4 @@
-//! Where time and randomness come from. Everything else takes them as arguments.
+//! The sources of time and randomness. All other code takes them as arguments.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,31 +6,31 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use rand::CryptoRng;
 
-/// The time, which tests can move.
+/// The system's clock, which tests can move forward.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
-    /// Milliseconds that this clock is ahead of the system's.
+    /// Milliseconds by which this clock is ahead of the system's.
     ahead: Arc<AtomicI64>,
 }
 
 impl Clock {
-    /// Now, in whole microseconds: what Postgres keeps of a time is then all there is.
+    /// The current time in whole microseconds, the precision of Postgres.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
+    #[expect(clippy::disallowed_methods, reason = "the source of time")]
     pub fn now(&self) -> DateTime<Utc> {
         let now = Utc::now() + TimeDelta::milliseconds(self.ahead.load(Ordering::Relaxed));
         now.trunc_subsecs(6)
     }
 
-    /// Moves this clock and all its clones on by `step`.
+    /// Moves this clock and all its clones forward by `step`.
     pub fn advance(&self, step: TimeDelta) {
         self.ahead.fetch_add(step.num_milliseconds(), Ordering::Relaxed);
     }
 }
 
-/// Randomness fit for secrets.
+/// A cryptographically secure random number generator.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is where randomness comes from")]
+#[expect(clippy::disallowed_methods, reason = "the source of randomness")]
 pub fn rng() -> impl CryptoRng {
     rand::rng()
 }

@@ -1,16 +1,17 @@
-//! [`Dependency`]: what a function cannot do without.
+//! [`Dependency`]: what a function requires to start.
 
 use crate::state::{self, Setup, SetupError};
 
-/// Something that a function cannot do without: the variables that must be set for it, and the part of an
-/// [`AppState`](crate::AppState) that is made of them. A function is linked with what its list of needs makes, and nothing else.
+/// Something that a function requires to start: its variables must be set, and
+/// [`AppState`](crate::AppState) gets a client for it. The binary of a function links only the
+/// clients of its own dependencies.
 #[derive(Debug, Clone, Copy)]
 pub struct Dependency {
     pub(crate) kind: DependencyKind,
     pub(crate) make: fn(&mut Setup) -> Result<(), SetupError>,
 }
 
-/// What a [`Dependency`] is for.
+/// The kinds of [`Dependency`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DependencyKind {
     Database,
@@ -33,7 +34,7 @@ impl Dependency {
     pub const REDIS: Self = Self::new(DependencyKind::Redis, state::nothing);
     /// `JWT_SECRET`.
     pub const TOKENS: Self = Self::new(DependencyKind::Tokens, state::tokens);
-    /// `OTP_DELIVERY`, and where that is `sns` `AWS_REGION`.
+    /// `OTP_DELIVERY`; also `AWS_REGION` when that is `sns`.
     pub const CODES: Self = Self::new(DependencyKind::Codes, state::sms);
     /// `MESSAGE_QUEUE_URL` and `AWS_REGION`.
     pub const QUEUE: Self = Self::new(DependencyKind::Queue, state::queue);
@@ -41,7 +42,7 @@ impl Dependency {
     pub const DEAD_LETTERS: Self = Self::new(DependencyKind::DeadLetters, state::dead_letters);
     /// `TABLE_NAME` and `AWS_REGION`, for requests with an `Idempotency-Key`.
     pub const IDEMPOTENCY_STORE: Self = Self::new(DependencyKind::IdempotencyStore, state::idempotency_store);
-    /// `TABLE_NAME` and `AWS_REGION`, for what else is in the table.
+    /// `TABLE_NAME` and `AWS_REGION`, for job records and processed Stripe events.
     pub const TABLE: Self = Self::new(DependencyKind::Table, state::table);
     /// `GEMINI_API_KEY`.
     pub const GEMINI: Self = Self::new(DependencyKind::Gemini, state::gemini);

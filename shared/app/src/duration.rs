@@ -1,8 +1,9 @@
-//! Durations as the original's configuration writes them: `7d`, `12h`, `30m`, `45s`, or seconds without a unit.
+//! The format of durations in the configuration: `7d`, `12h`, `30m`, `45s`, or seconds without a
+//! unit. The Node.js service used the same.
 
 use std::time::Duration;
 
-/// The duration that `text` stands for.
+/// Parses a duration, which must not be zero.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
@@ -24,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_with_their_unit() {
+    fn durations_are_parsed_with_their_unit() {
         for (text, seconds) in [("45s", 45), ("45", 45), ("30m", 1_800), ("12h", 43_200), ("7d", 604_800)] {
             assert_eq!(parse(text).unwrap().as_secs(), seconds, "{text}");
         }

@@ -1,4 +1,5 @@
-//! Reading the environment so that one refusal names everything that is wrong with it.
+//! Reads environment variables and collects all problems, so that one error names every one of
+//! them.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -6,12 +7,15 @@ use std::str::FromStr;
 use secrecy::SecretString;
 use thiserror::Error;
 
-/// The environment does not do; the message has a line for every variable that is missing or wrong. Values are not in it.
+use crate::config::Variable;
+
+/// The environment is incomplete or wrong. The message has one line for each missing or invalid
+/// variable, without its value.
 #[derive(Debug, Error)]
 #[error("the configuration is not usable:\n  {}", .0.join("\n  "))]
-pub struct ConfigError(pub(crate) Vec<String>);
+pub struct ConfigError(Vec<String>);
 
-/// The environment, and what was found wrong with it so far.
+/// The environment, and the problems found so far.
 pub(crate) struct Env<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     problems: Vec<String>,
@@ -22,64 +26,72 @@ impl<'a> Env<'a> {
         Self { lookup, problems: Vec::new() }
     }
 
-    /// The value of `name`; empty counts as absent.
-    pub(crate) fn get(&self, name: &str) -> Option<String> {
-        (self.lookup)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    /// The value of `variable`, else its default. An empty value counts as unset.
+    pub(crate) fn get(&self, variable: Variable) -> Option<String> {
+        let value = (self.lookup)(variable.name).map(|value| value.trim().to_owned());
+        value.filter(|value| !value.is_empty()).or_else(|| variable.default.map(str::to_owned))
     }
 
-    /// Notes that `name` is wrong.
-    pub(crate) fn problem(&mut self, name: &str, why: impl Display) {
-        self.problems.push(format!("{name}: {why}"));
+    /// As [`Self::get`], for a variable that has a default.
+    pub(crate) fn text(&self, variable: Variable) -> String {
+        self.get(variable).unwrap_or_default()
     }
 
-    /// The value of `name`, which must be there if `needed`; empty otherwise.
-    pub(crate) fn required(&mut self, name: &str, needed: bool, what: &str) -> String {
-        match self.get(name) {
-            Some(value) => value,
-            None if needed => {
-                self.problem(name, format!("is missing ({what})"));
-                String::new()
-            }
-            None => String::new(),
+    /// The items of a list separated by commas.
+    pub(crate) fn list(&self, variable: Variable) -> Vec<String> {
+        let text = self.text(variable);
+        text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
+    }
+
+    /// Adds a problem with `variable`.
+    pub(crate) fn problem(&mut self, variable: Variable, why: impl Display) {
+        self.problems.push(format!("{}: {why}", variable.name));
+    }
+
+    /// The value of `variable`, or empty. It is a problem when it is unset but `needed`; `what`
+    /// describes the value.
+    pub(crate) fn required(&mut self, variable: Variable, needed: bool, what: &str) -> String {
+        let value = self.get(variable);
+        if value.is_none() && needed {
+            self.problem(variable, format!("is missing ({what})"));
         }
+        value.unwrap_or_default()
     }
 
-    /// As [`Self::required`], for what must not be seen.
-    pub(crate) fn secret(&mut self, name: &str, needed: bool, what: &str) -> SecretString {
-        self.required(name, needed, what).into()
+    /// As [`Self::required`], for a secret.
+    pub(crate) fn secret(&mut self, variable: Variable, needed: bool, what: &str) -> SecretString {
+        self.required(variable, needed, what).into()
     }
 
-    /// The value of `name` read by `read`, or `default`.
-    pub(crate) fn parsed<T>(
+    /// The value of `variable`, parsed by `parse`. An invalid value is a problem, and the result is
+    /// then a placeholder that [`Self::finish`] discards.
+    pub(crate) fn parsed<T: Default>(
         &mut self,
-        name: &str,
-        default: T,
-        read: impl Fn(&str) -> Result<T, String>,
+        variable: Variable,
+        parse: impl Fn(&str) -> Result<T, String>,
     ) -> T {
-        match self.get(name).map(|value| read(&value)) {
-            None => default,
-            Some(Ok(value)) => value,
-            Some(Err(why)) => {
-                self.problem(name, why);
-                default
-            }
-        }
+        let parsed = self.get(variable).map(|value| parse(&value)).transpose();
+        parsed
+            .unwrap_or_else(|why| {
+                self.problem(variable, why);
+                None
+            })
+            .unwrap_or_default()
     }
 
-    /// The value of `name` as a whole number of at least `min`, or `default`.
-    pub(crate) fn number<T: FromStr + PartialOrd + Display + Copy>(
+    /// The value of `variable` as a whole number of at least `min`.
+    pub(crate) fn number<T: FromStr + PartialOrd + Display + Default + Copy>(
         &mut self,
-        name: &str,
-        default: T,
+        variable: Variable,
         min: T,
     ) -> T {
-        self.parsed(name, default, |text| match text.parse() {
+        self.parsed(variable, |text| match text.parse() {
             Ok(number) if number >= min => Ok(number),
             _ => Err(format!("must be a whole number of at least {min}")),
         })
     }
 
-    /// `value`, unless something was wrong.
+    /// `value`, unless there were problems.
     pub(crate) fn finish<T>(self, value: T) -> Result<T, ConfigError> {
         if self.problems.is_empty() { Ok(value) } else { Err(ConfigError(self.problems)) }
     }

@@ -1,27 +1,21 @@
-//! What the functions share: configuration, clock, tokens, telemetry, and [`AppState`], which holds it all.
+//! The foundation of every function: configuration, clock, access tokens, telemetry, and
+//! [`AppState`], which holds the connections that handlers share.
 
-mod billing;
-mod chatroom_list;
 mod clock;
 mod config;
 mod dependency;
 mod duration;
 mod env;
-mod jobs;
-mod price;
-mod sessions;
 mod state;
 pub mod telemetry;
 mod tokens;
 
-pub use billing::{BillingError, Settled};
 pub use clock::{Clock, rng};
 pub use config::{
     BillingSettings, CodeSettings, Config, Environment, GeminiSettings, OtpDelivery, RateLimits, TestNumber,
-    WorkerSettings,
+    VARIABLES, Variable, WorkerSettings,
 };
 pub use dependency::Dependency;
 pub use env::ConfigError;
-pub use price::PlanPrice;
 pub use state::{AppState, NotConfigured, SetupError};
 pub use tokens::{Claims, TokenError, Tokens};

@@ -1,4 +1,4 @@
-//! [`AppState`]: the connections that handlers share. Building one opens no connection.
+//! [`AppState`]: the connections that handlers share. Building it opens no connection.
 
 use std::sync::Arc;
 
@@ -6,10 +6,12 @@ use clients::aws::SdkConfig;
 use clients::gemini::{Gemini, GeminiConfig, LanguageModel};
 use clients::queue::{DeadLetterQueue, JobQueue, SqsQueue};
 use clients::redis::Redis;
+use clients::redis::model_rate_limiter::ModelRateLimiter;
+use clients::redis::rate_limiter::RateLimiter;
 use clients::sms::{SmsSender, SnsSender};
 use clients::stripe::{Stripe, StripeConfig};
 use clients::table::Table;
-use clients::table::idempotency::IdempotencyKeys;
+use clients::table::idempotency::IdempotencyStore;
 use clients::tls::client_config;
 use secrecy::ExposeSecret;
 use store::{Client, Database, DatabaseConfig, StoreError};
@@ -18,37 +20,42 @@ use thiserror::Error;
 use crate::dependency::DependencyKind;
 use crate::{BillingSettings, Clock, Config, Dependency, OtpDelivery, Tokens};
 
-/// A handler uses what its function's list of [`Dependency`]s does not name: a mistake of ours.
+/// A programming error: a handler uses a client that its function's list of [`Dependency`]s does
+/// not name.
 #[derive(Debug, Error)]
 #[error("this function is not set up for {0:?}")]
 pub struct NotConfigured(DependencyKind);
 
-/// A part cannot be made out of the configuration.
+/// The configuration has a value that a client cannot be built from.
 #[derive(Debug, Error)]
 #[error("the configuration is not usable: {0}")]
 pub struct SetupError(String);
 
-/// The connections that handlers share, as an `Arc<AppState>`. A function has only those that its list of
-/// dependencies names.
+/// The connections that handlers share, as an `Arc<AppState>`. A function has only those that its
+/// list of dependencies names.
 pub struct AppState {
     /// The configuration.
     pub config: Config,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
     /// Postgres.
     pub database: Database,
     /// Redis.
     pub redis: Redis,
-    /// The key to access tokens.
+    /// The rate limits on requests and password attempts.
+    pub rate_limiter: RateLimiter,
+    /// The rate limits on calls to Gemini.
+    pub model_rate_limiter: ModelRateLimiter,
+    /// Signs and verifies access tokens.
     pub tokens: Option<Tokens>,
-    /// The queue of messages to be answered.
+    /// The SQS queue of messages to answer.
     pub queue: Option<Arc<dyn JobQueue>>,
-    /// Where jobs end up that were delivered too often.
+    /// The SQS dead-letter queue.
     pub dead_letters: Option<Arc<dyn DeadLetterQueue>>,
-    /// Text messages, where codes are sent by them.
+    /// Sends text messages, if one-time codes are delivered by them.
     pub sms: Option<Arc<dyn SmsSender>>,
     /// The records of requests with an `Idempotency-Key`.
-    pub idempotency_store: Option<Arc<dyn IdempotencyKeys>>,
+    pub idempotency_store: Option<Arc<dyn IdempotencyStore>>,
     /// The DynamoDB table.
     pub table: Option<Table>,
     /// Gemini.
@@ -58,16 +65,16 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// The parts that a function with these `needs` uses; the others are left out, for making a client costs time at
-    /// every cold start.
-    ///
-    /// # Errors
-    /// When an address cannot be read.
-    pub fn new(config: Config, needs: &[Dependency]) -> Result<Self, SetupError> {
+    /// Builds the clients for `dependencies`. It builds no others: each one costs time at a cold
+    /// start.
+    pub fn new(config: Config, dependencies: &[Dependency]) -> Result<Self, SetupError> {
+        let redis = Redis::new(config.redis_url.expose_secret()).map_err(setup)?;
         let state = Self {
             clock: Clock::default(),
             database: database(&config)?,
-            redis: Redis::new(config.redis_url.expose_secret()).map_err(setup)?,
+            rate_limiter: RateLimiter::new(redis.clone()),
+            model_rate_limiter: ModelRateLimiter::new(redis.clone(), config.model_limits()),
+            redis,
             tokens: None,
             queue: None,
             dead_letters: None,
@@ -79,17 +86,17 @@ impl AppState {
             config,
         };
         let mut setup = Setup { state, aws: None };
-        for need in needs {
-            (need.make)(&mut setup)?;
+        for dependency in dependencies {
+            (dependency.make)(&mut setup)?;
         }
         Ok(setup.state)
     }
 }
 
-/// An [`AppState`] being built.
+/// An [`AppState`] under construction.
 pub(crate) struct Setup {
     state: AppState,
-    /// What the clients for AWS share.
+    /// The configuration that all AWS clients share, loaded for the first of them.
     aws: Option<SdkConfig>,
 }
 
@@ -103,13 +110,13 @@ impl Setup {
     }
 }
 
-/// What is always made, or is no part.
-#[expect(clippy::unnecessary_wraps, reason = "one of many that make something")]
+/// For dependencies that every [`AppState`] has, or that need no client.
+#[expect(clippy::unnecessary_wraps, reason = "the signature that Dependency::make requires")]
 pub(crate) fn nothing(_: &mut Setup) -> Result<(), SetupError> {
     Ok(())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "one of many that make something")]
+#[expect(clippy::unnecessary_wraps, reason = "the signature that Dependency::make requires")]
 pub(crate) fn tokens(setup: &mut Setup) -> Result<(), SetupError> {
     setup.state.tokens = Some(Tokens::of(&setup.state.config));
     Ok(())
@@ -175,74 +182,47 @@ fn setup(error: impl std::fmt::Display) -> SetupError {
 }
 
 impl AppState {
-    /// A connection to Postgres.
-    ///
-    /// # Errors
-    /// When there is none to be had.
+    /// Takes a connection to Postgres from the pool.
     pub async fn db(&self) -> Result<Client, StoreError> {
         self.database.client().await
     }
 
-    /// The key to access tokens.
-    ///
-    /// # Errors
-    /// When this function was not set up for it.
+    /// The signer and verifier of access tokens.
     pub fn tokens(&self) -> Result<&Tokens, NotConfigured> {
         self.tokens.as_ref().ok_or(NotConfigured(DependencyKind::Tokens))
     }
 
-    /// The queue.
-    ///
-    /// # Errors
-    /// When this function was not set up for it.
+    /// The queue of messages to answer.
     pub fn queue(&self) -> Result<&dyn JobQueue, NotConfigured> {
         self.queue.as_deref().ok_or(NotConfigured(DependencyKind::Queue))
     }
 
     /// The dead-letter queue.
-    ///
-    /// # Errors
-    /// When this function was not set up for it.
     pub fn dead_letters(&self) -> Result<&dyn DeadLetterQueue, NotConfigured> {
         self.dead_letters.as_deref().ok_or(NotConfigured(DependencyKind::DeadLetters))
     }
 
-    /// Text messages.
-    ///
-    /// # Errors
-    /// When this function was not set up for them.
+    /// The sender of text messages.
     pub fn sms(&self) -> Result<&dyn SmsSender, NotConfigured> {
         self.sms.as_deref().ok_or(NotConfigured(DependencyKind::Codes))
     }
 
     /// The records of requests with an `Idempotency-Key`.
-    ///
-    /// # Errors
-    /// When this function was not set up for them.
-    pub fn idempotency_store(&self) -> Result<&dyn IdempotencyKeys, NotConfigured> {
+    pub fn idempotency_store(&self) -> Result<&dyn IdempotencyStore, NotConfigured> {
         self.idempotency_store.as_deref().ok_or(NotConfigured(DependencyKind::IdempotencyStore))
     }
 
-    /// The table.
-    ///
-    /// # Errors
-    /// When this function was not set up for it.
+    /// The DynamoDB table.
     pub fn table(&self) -> Result<&Table, NotConfigured> {
         self.table.as_ref().ok_or(NotConfigured(DependencyKind::Table))
     }
 
-    /// Gemini.
-    ///
-    /// # Errors
-    /// When this function was not set up for it.
+    /// The client for Gemini.
     pub fn model(&self) -> Result<&dyn LanguageModel, NotConfigured> {
         self.model.as_deref().ok_or(NotConfigured(DependencyKind::Gemini))
     }
 
-    /// Stripe.
-    ///
-    /// # Errors
-    /// When this function was not set up for it.
+    /// The client for Stripe.
     pub fn stripe(&self) -> Result<&Stripe, NotConfigured> {
         self.stripe.as_ref().ok_or(NotConfigured(DependencyKind::Stripe))
     }

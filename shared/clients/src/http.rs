@@ -1,15 +1,15 @@
-//! What the HTTP clients for vendors share.
+//! Settings that all HTTP clients for vendors share.
 
 use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder, redirect};
 use rustls::ClientConfig;
 
-/// The longest wait for a connection, TLS included.
+/// The timeout for opening a connection, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a pooled connection may lie idle. Short, because an execution environment that was frozen comes back with
-/// connections that the other side has long forgotten.
+/// How long a pooled connection may be idle. Short, because after a freeze of the execution
+/// environment the server has already closed it.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A client whose requests carry a key.
@@ -18,7 +18,7 @@ pub(crate) fn builder(tls: ClientConfig) -> ClientBuilder {
         .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        // A redirect would carry the key to another host, and a proxy from the environment is nobody's decision.
+        // A redirect would carry the key to another host, and no operator configures a proxy.
         .redirect(redirect::Policy::none())
         .no_proxy()
 }

@@ -1,11 +1,11 @@
 //! The network edges: Redis, SQS, DynamoDB, SNS, Gemini and Stripe.
 //!
-//! A trait stands here where tests put a fake in place of a vendor's service ([`queue::JobQueue`],
-//! [`queue::DeadLetterQueue`], [`sms::SmsSender`], [`gemini::LanguageModel`]); Redis, like Postgres, is always the real one, and
-//! Stripe is the stand-in of `cargo dev`, which keeps accounts apart by their keys as Stripe does.
+//! Traits exist only where tests put a fake in place of a vendor's service: [`queue::JobQueue`],
+//! [`queue::DeadLetterQueue`], [`sms::SmsSender`], [`gemini::LanguageModel`]. Redis, like Postgres,
+//! is always the real one. Stripe is the mock server of `cargo dev`, which keeps one account for
+//! each secret key.
 
 pub mod aws;
-pub mod callback;
 pub mod gemini;
 mod http;
 pub mod queue;

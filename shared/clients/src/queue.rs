@@ -1,4 +1,4 @@
-//! The queue of messages to be answered: SQS FIFO, one message group a room.
+//! The queue of messages to answer: SQS FIFO, one message group for each chatroom.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use domain::job::{Envelope, Job};
 use domain::{ChatroomId, MessageId};
 use thiserror::Error;
 
-/// SQS did not do what was asked.
+/// A call to SQS failed.
 #[derive(Debug, Error)]
 #[error("sqs {action}: {cause}")]
 pub struct QueueError {
@@ -19,52 +19,57 @@ pub struct QueueError {
 }
 
 impl QueueError {
-    /// An error in doing `action`, because of `cause`.
+    /// An error of the SQS action `action`, with this cause.
     pub fn new(action: &'static str, cause: impl std::fmt::Display) -> Self {
         Self { action, cause: cause.to_string() }
     }
 }
 
-/// The longest visibility time-out that SQS takes.
-const LONGEST_DELAY: Duration = Duration::from_hours(12);
+/// The longest visibility timeout that SQS accepts.
+const MAX_VISIBILITY_TIMEOUT: Duration = Duration::from_hours(12);
 
-/// The queue, as those who send to it and receive from it see it.
+/// The queue, for its senders and its consumers.
 #[async_trait]
 pub trait JobQueue: Send + Sync {
-    /// Asks for `message` to be answered after those of `room` that were sent before. Only the id travels. Sending
-    /// the same message with the same number of `resend` (0 at first) again within five minutes does nothing.
-    async fn send_message(&self, room: ChatroomId, message: MessageId, resend: i32)
-    -> Result<(), QueueError>;
+    /// Enqueues `message` behind the earlier messages of its chatroom. The queue carries only the
+    /// id. SQS ignores a duplicate with the same `resend` number (0 at first) within five minutes.
+    async fn send_message(
+        &self,
+        chatroom: ChatroomId,
+        message: MessageId,
+        resend: i32,
+    ) -> Result<(), QueueError>;
 
-    /// Keeps a received item from coming back before `delay` (whole seconds, rounded up, at most 12 hours) is over.
-    async fn delay(&self, receipt_handle: &str, delay: Duration) -> Result<(), QueueError>;
+    /// Sets how long a received message stays invisible from now on, in whole seconds, rounded up,
+    /// at most 12 hours. SQS then delivers it again.
+    async fn change_visibility(&self, receipt_handle: &str, timeout: Duration) -> Result<(), QueueError>;
 
-    /// Sees whether the queue is there.
+    /// Checks that the queue exists.
     async fn ping(&self) -> Result<(), QueueError>;
 }
 
-/// A job that was delivered too often without success.
+/// A message that SQS delivered too often without success.
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
-    /// SQS's id of it.
+    /// The message id that SQS gave it.
     pub id: String,
-    /// What it says.
+    /// The message body.
     pub body: String,
-    /// What it is deleted by.
+    /// The handle to delete it with.
     pub receipt_handle: String,
 }
 
-/// Where jobs end up that were delivered too often.
+/// The queue of messages that were delivered too often.
 #[async_trait]
 pub trait DeadLetterQueue: Send + Sync {
-    /// Takes up to ten of them; they come back unless they are deleted.
+    /// Receives up to ten messages; SQS delivers them again unless they are deleted.
     async fn receive(&self) -> Result<Vec<DeadLetter>, QueueError>;
 
-    /// Forgets one.
+    /// Deletes a received message.
     async fn delete(&self, receipt_handle: &str) -> Result<(), QueueError>;
 }
 
-/// A queue at SQS.
+/// An SQS queue.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     client: aws_sdk_sqs::Client,
@@ -72,7 +77,7 @@ pub struct SqsQueue {
 }
 
 impl SqsQueue {
-    /// The queue at the address `url`.
+    /// The queue with this URL.
     #[must_use]
     pub fn new(config: &SdkConfig, url: &str) -> Self {
         Self { client: aws_sdk_sqs::Client::new(config), url: url.to_owned() }
@@ -83,7 +88,7 @@ impl SqsQueue {
 impl JobQueue for SqsQueue {
     async fn send_message(
         &self,
-        room: ChatroomId,
+        chatroom: ChatroomId,
         message: MessageId,
         resend: i32,
     ) -> Result<(), QueueError> {
@@ -94,7 +99,7 @@ impl JobQueue for SqsQueue {
             .send_message()
             .queue_url(&self.url)
             .message_body(body)
-            .message_group_id(room.to_string())
+            .message_group_id(chatroom.to_string())
             .message_deduplication_id(format!("{message}:{resend}"))
             .send()
             .await
@@ -102,13 +107,13 @@ impl JobQueue for SqsQueue {
         Ok(())
     }
 
-    async fn delay(&self, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
+    async fn change_visibility(&self, receipt_handle: &str, timeout: Duration) -> Result<(), QueueError> {
         const ACTION: &str = "ChangeMessageVisibility";
         self.client
             .change_message_visibility()
             .queue_url(&self.url)
             .receipt_handle(receipt_handle)
-            .visibility_timeout(whole_seconds(delay))
+            .visibility_timeout(whole_seconds(timeout))
             .send()
             .await
             .map_err(|error| QueueError::new(ACTION, DisplayErrorContext(error)))?;
@@ -150,11 +155,12 @@ impl DeadLetterQueue for SqsQueue {
     }
 }
 
-/// `delay` in the unit of SQS. Rounded up: an item that comes back early finds its message not ready yet.
-fn whole_seconds(delay: Duration) -> i32 {
-    let capped = delay.min(LONGEST_DELAY);
+/// `timeout` in the unit of SQS. Rounded up, because a delivery before its time finds its message
+/// not due yet.
+fn whole_seconds(timeout: Duration) -> i32 {
+    let capped = timeout.min(MAX_VISIBILITY_TIMEOUT);
     let seconds = capped.as_secs() + u64::from(capped.subsec_nanos() > 0);
-    i32::try_from(seconds.min(LONGEST_DELAY.as_secs())).unwrap_or(i32::MAX)
+    i32::try_from(seconds.min(MAX_VISIBILITY_TIMEOUT.as_secs())).unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]
@@ -162,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_are_rounded_up_and_bounded() {
+    fn visibility_timeouts_are_rounded_up_and_bounded() {
         assert_eq!(whole_seconds(Duration::ZERO), 0);
         assert_eq!(whole_seconds(Duration::from_millis(2_001)), 3);
         assert_eq!(whole_seconds(Duration::from_hours(100)), 43_200);

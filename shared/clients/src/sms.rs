@@ -1,4 +1,4 @@
-//! Text messages: Amazon SNS, to a number and not to a topic.
+//! Text messages (SMS) through Amazon SNS, sent to a number and not to a topic.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use aws_sdk_sns::types::MessageAttributeValue;
 use domain::MobileNumber;
 use thiserror::Error;
 
-/// How long sending may take, all attempts together: a person is waiting.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The timeout for sending, over all attempts: a user is waiting.
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A text message was not taken. Neither its text nor its number is in the message.
+/// SNS did not accept a text message. The error holds neither its text nor its number.
 #[derive(Debug, Error)]
 #[error("sns publish: {0}")]
 pub struct SmsError(String);
 
 impl SmsError {
-    /// An error because of `cause`.
+    /// An error with this cause.
     pub fn new(cause: impl std::fmt::Display) -> Self {
         Self(cause.to_string())
     }
 }
 
-/// Whoever takes text messages.
+/// A service that sends text messages.
 #[async_trait]
 pub trait SmsSender: Send + Sync {
     /// Sends `text`, of at most 160 characters of the GSM alphabet, to `number`.
@@ -39,7 +39,7 @@ pub struct SnsSender {
 }
 
 impl SnsSender {
-    /// SNS, with messages that come from `sender_id` where the country allows that.
+    /// A sender whose messages show `sender_id`, in countries that allow it.
     #[must_use]
     pub fn new(config: &SdkConfig, sender_id: Option<String>) -> Self {
         Self { client: aws_sdk_sns::Client::new(config), sender_id }
@@ -65,9 +65,9 @@ impl SmsSender for SnsSender {
         for (name, value) in self.attributes() {
             publish = publish.message_attributes(name, value);
         }
-        let sent = tokio::time::timeout(PATIENCE, publish.send()).await.map_err(SmsError::new)?;
+        let sent = tokio::time::timeout(SEND_TIMEOUT, publish.send()).await.map_err(SmsError::new)?;
         sent.map(drop).map_err(|error| match error.code() {
-            // What the service says in words may repeat the number.
+            // The service's own message may repeat the number.
             Some(code) => SmsError::new(code),
             None => SmsError::new(DisplayErrorContext(error)),
         })

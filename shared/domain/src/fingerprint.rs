@@ -1,4 +1,4 @@
-//! What stands for a text where the text itself must not be.
+//! A hash that represents a text where the text itself must not be stored.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -15,7 +15,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_standard_hash() {
+    fn fingerprint_is_standard_sha_256() {
         assert_eq!(fingerprint(b"abc"), "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0");
         assert_ne!(fingerprint(b""), fingerprint(b"\0"));
     }

@@ -1,16 +1,16 @@
-//! How much of a conversation goes into the prompt.
+//! Chooses how much of the chatroom's history goes into the prompt.
 
 /// A question and its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
-    /// What the person wrote.
+    /// The message of the user.
     pub question: String,
-    /// What the model answered.
+    /// The answer of the model.
     pub answer: String,
 }
 
-/// A cautious guess at the number of tokens in `text`: Google counts about four characters of English a token, but
-/// other scripts take up to one token a character.
+/// A cautious estimate of the tokens in `text`. Google counts about four English characters per
+/// token; other scripts take up to one token per character.
 #[must_use]
 pub fn estimate_tokens(text: &str) -> usize {
     let (ascii, other) = text.chars().fold((0_usize, 0_usize), |(ascii, other), c| {
@@ -19,8 +19,8 @@ pub fn estimate_tokens(text: &str) -> usize {
     ascii.div_ceil(4) + other
 }
 
-/// The newest exchanges that fit into `budget` tokens, oldest first. `newest_first` is taken from the front until one
-/// does not fit: a conversation with a hole in it would mislead the model.
+/// The newest exchanges that fit into `budget` tokens, oldest first. The first exchange that does
+/// not fit ends the history, because a gap in it would mislead the model.
 #[must_use]
 pub fn within_budget(newest_first: Vec<Exchange>, budget: usize) -> Vec<Exchange> {
     let mut left = budget;
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_that_fit_are_kept_oldest_first() {
+    fn newest_exchanges_that_fit_are_kept_oldest_first() {
         let newest_first = vec![exchange(10, "c"), exchange(10, "b"), exchange(10, "a")];
         let names = |budget| -> Vec<String> {
             within_budget(newest_first.clone(), budget)
@@ -60,13 +60,13 @@ mod tests {
     }
 
     #[test]
-    fn an_exchange_that_does_not_fit_ends_the_history() {
+    fn exchange_that_does_not_fit_ends_the_history() {
         let newest_first = vec![exchange(5, "c"), exchange(100, "b"), exchange(5, "a")];
         assert_eq!(within_budget(newest_first, 20), [exchange(5, "c")]);
     }
 
     #[test]
-    fn other_scripts_count_a_token_a_character() {
+    fn non_ascii_characters_count_as_one_token_each() {
         assert_eq!(estimate_tokens("abcdefgh"), 2);
         assert_eq!(estimate_tokens("日本語"), 3);
         assert_eq!(estimate_tokens(""), 0);

@@ -1,4 +1,5 @@
-//! Identifiers: UUIDv7 each, a type of its own per kind so that they cannot be mixed up.
+//! Identifiers. Each is a UUIDv7 with its own type, so that ids of different kinds cannot be
+//! confused.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +16,7 @@ macro_rules! id {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A new identifier whose leading bits are `now`, so that ids sort by creation.
+            /// A new identifier. Its leading bits are `now`, so ids sort by creation time.
             #[must_use]
             pub fn new(now: DateTime<Utc>) -> Self {
                 Self(uuid_at(now))
@@ -38,17 +39,17 @@ macro_rules! id {
 }
 
 id! {
-    /// A person with an account.
+    /// A user account.
     UserId,
-    /// One sign-in of a person on a device.
+    /// One sign-in of a user on a device.
     SessionId,
-    /// A conversation.
+    /// A chatroom.
     ChatroomId,
-    /// A message, the person's or the model's.
+    /// A message, written by the user or by the model.
     MessageId,
 }
 
-/// A UUIDv7 whose timestamp is `now` (milliseconds since 1970; earlier times count as 1970).
+/// A UUIDv7 with `now` as its timestamp. Times before 1970 count as 1970.
 #[must_use]
 pub fn uuid_at(now: DateTime<Utc>) -> Uuid {
     let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_sort_by_creation() {
+    fn ids_sort_by_creation_time() {
         let early = UserId::new(DateTime::from_timestamp_millis(1_000).unwrap());
         let late = UserId::new(DateTime::from_timestamp_millis(1_001).unwrap());
         assert!(early < late);

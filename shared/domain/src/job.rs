@@ -1,4 +1,4 @@
-//! What travels on the queue: versioned, tagged, and never a person's text.
+//! The payload of a queue message: versioned, tagged, and never with the text of a user.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,9 +8,9 @@ use crate::MessageId;
 /// `{"version": 1, "type": "answer_message", "message_id": "..."}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
-    /// The version of the format; a worker leaves what it does not know to the dead-letter queue.
+    /// The version of the format. A worker leaves an unknown version to the dead-letter queue.
     pub version: Version,
-    /// What is to be done.
+    /// The job itself.
     #[serde(flatten)]
     pub job: Job,
 }
@@ -19,7 +19,7 @@ pub struct Envelope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub enum Version {
-    /// The first.
+    /// The first version.
     V1,
 }
 
@@ -29,7 +29,7 @@ impl TryFrom<u8> for Version {
     fn try_from(number: u8) -> Result<Self, Self::Error> {
         match number {
             1 => Ok(Self::V1),
-            other => Err(format!("version {other} of the job format is not known")),
+            other => Err(format!("unknown version of the job format: {other}")),
         }
     }
 }
@@ -42,11 +42,11 @@ impl From<Version> for u8 {
     }
 }
 
-/// What is to be done.
+/// The kinds of job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Job {
-    /// Have the model answer a person's message.
+    /// Let the model answer a message of a user.
     AnswerMessage {
         /// The message to answer.
         message_id: MessageId,
@@ -67,13 +67,13 @@ mod tests {
         r#"{"version":1,"type":"answer_message","message_id":"018f0000-0000-7000-8000-000000000001"}"#;
 
     #[test]
-    fn a_job_goes_both_ways() {
+    fn job_survives_a_json_round_trip() {
         let envelope: Envelope = serde_json::from_str(BODY).unwrap();
         assert_eq!(serde_json::to_string(&envelope).unwrap(), BODY);
     }
 
     #[test]
-    fn what_is_not_known_is_refused() {
+    fn unknown_versions_types_and_fields_are_refused() {
         for body in [
             BODY.replace(":1,", ":2,"),
             BODY.replace("answer_message", "make_coffee"),

@@ -1,8 +1,8 @@
 //! The rules of the product: types and decisions without any I/O.
 //!
-//! Nothing here reads a clock, an environment variable or a socket; time and randomness come in as arguments.
-//! Types that clients send (`Text`, `MobileNumber`, ...) deserialise from a string whatever it holds and say
-//! what is wrong with it by [`garde::Validate`], so that one answer can name every wrong field at once.
+//! Nothing here reads a clock, an environment variable or a socket; time and randomness are
+//! arguments. Types that clients send (`Text`, `MobileNumber`, ...) deserialise from any string and
+//! report errors through [`garde::Validate`], so that one response can name every invalid field.
 
 pub mod backoff;
 pub mod breached;
@@ -13,7 +13,6 @@ pub mod job;
 pub mod message;
 pub mod mobile_number;
 pub mod model_quota;
-pub mod named;
 pub mod otp;
 pub mod password;
 pub mod plan;
@@ -24,9 +23,9 @@ pub mod role;
 mod schema;
 pub mod search;
 pub mod session;
+pub mod string_enum;
 pub mod subscription;
 pub mod text;
-pub mod webhook_signature;
 
 pub use id::{ChatroomId, MessageId, SessionId, UserId};
 pub use mobile_number::MobileNumber;

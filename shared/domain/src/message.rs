@@ -1,62 +1,65 @@
-//! The life of a message.
+//! The states of a message.
 
-use crate::named::named;
+use crate::string_enum::string_enum;
 
-named! {
+string_enum! {
     /// Who wrote a message.
     MessageType {
-        /// The person.
+        /// The user.
         User = "user",
         /// The model.
         Ai = "ai",
     }
 }
 
-named! {
-    /// How far the answer to a message is. Pending and processing pass; the others are final.
+string_enum! {
+    /// The state of the answer to a message. `Pending` and `Processing` are transient; the others
+    /// are final.
     ProcessingStatus {
-        /// Accepted, not being answered at this moment.
+        /// Accepted; no worker answers it at the moment.
         Pending = "pending",
-        /// A worker holds it.
+        /// A worker has the lease and answers it.
         Processing = "processing",
         /// Answered.
         Completed = "completed",
-        /// Given up; the error code says why.
+        /// Failed for good; the error code says why.
         Failed = "failed",
-        /// Stopped by the person.
+        /// Stopped by the user.
         Cancelled = "cancelled",
     }
 }
 
 impl ProcessingStatus {
-    /// Whether the status will not change by itself any more.
+    /// Whether the status is final unless the user or an operator retries the message.
     #[must_use]
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
 }
 
-named! {
-    /// Why a message was given up.
+string_enum! {
+    /// Why a message failed.
     ErrorCode {
-        /// Gemini was overloaded or out of order each time.
+        /// Gemini was overloaded or unavailable at each attempt.
         GeminiOverloaded = "gemini_overloaded",
-        /// Gemini's quota is used up.
+        /// The quota at Gemini is used up.
         GeminiQuota = "gemini_quota",
         /// Gemini refused the prompt or withheld the answer.
         BlockedBySafety = "blocked_by_safety",
-        /// Gemini did not accept the request.
+        /// Gemini rejected the request.
         InvalidRequest = "invalid_request",
         /// Gemini did not answer in time.
         Timeout = "timeout",
-        /// A fault of ours.
+        /// An internal error of this service.
         Internal = "internal",
     }
 }
 
 impl ErrorCode {
-    /// The reasons that may be gone: the others lie in the message itself, which would only fail again.
-    pub const CURABLE: [Self; 4] = [Self::GeminiOverloaded, Self::GeminiQuota, Self::Timeout, Self::Internal];
+    /// The codes worth a retry. The other codes have their cause in the message, so a retry fails
+    /// again.
+    pub const RETRYABLE: [Self; 4] =
+        [Self::GeminiOverloaded, Self::GeminiQuota, Self::Timeout, Self::Internal];
 }
 
 #[cfg(test)]
@@ -64,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_go_both_ways() {
+    fn names_survive_a_round_trip_and_others_are_refused() {
         for status in [ProcessingStatus::Pending, ProcessingStatus::Failed] {
             assert_eq!(ProcessingStatus::try_from(status.as_str()).unwrap(), status);
             assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());

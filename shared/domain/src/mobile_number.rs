@@ -1,4 +1,4 @@
-//! Mobile numbers, the name by which an account is known.
+//! Mobile numbers, which identify accounts.
 
 use std::fmt;
 
@@ -6,31 +6,35 @@ use garde::{Error, Path, Report, Validate};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType};
 use serde::Deserialize;
 
-/// How many digits at the end of a number tell those apart that are sold together.
+/// The number of final digits that distinguish the numbers of one block. Operators hand out numbers
+/// in blocks of ten thousand.
 const SUBSCRIBER_DIGITS: usize = 4;
 
-/// The most characters that a number is written in.
-const LONGEST: usize = 40;
+/// The longest accepted spelling of a number, in characters.
+const MAX_CHARACTERS: usize = 40;
 
-/// A number in E.164 form (`+` and the digits, ITU-T E.164 section 6), by the numbering plans of Google's libphonenumber.
-/// `00` may stand for the `+`, which may be missing; spaces, dashes, brackets, a trunk zero and digits of other scripts are
-/// read as people write them: the ways to write one number are one account. Whether it can be a number at all is told by
-/// [`Validate`], whether a code can be sent to it by [`Self::reachable`].
+/// A number in E.164 form (`+` and the digits, ITU-T E.164 section 6), read by the numbering plans
+/// of Google's libphonenumber.
+///
+/// The `+` may be missing or written as `00`. Spaces, dashes, brackets, a trunk zero and digits of
+/// other scripts are accepted, so that every spelling of a number leads to the same account.
+/// [`Validate`] checks that it is a possible number, [`Self::check_reachable`] that it can receive
+/// a code.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub struct MobileNumber {
-    /// E.164; empty where it is none.
+    /// The number in E.164 form; empty if the text is no number.
     number: String,
-    /// Whether something was there.
+    /// Whether the client sent any text.
     given: bool,
 }
 
-/// Why no code is sent to a number.
+/// Why a number cannot receive a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreachable {
-    /// The numbering plan of its country has no such number, or not for a mobile phone.
+    /// The numbering plan of its country does not assign it to a mobile phone.
     NotMobile,
-    /// Its country is not one that is served.
+    /// The service does not send codes to its country.
     NotServed,
 }
 
@@ -41,18 +45,16 @@ impl MobileNumber {
         &self.number
     }
 
-    /// The number without its last four digits: the block that it was handed out in.
+    /// The number without its last four digits, which is the block that an operator was assigned.
     #[must_use]
     pub fn block(&self) -> &str {
         self.number.get(..self.number.len().saturating_sub(SUBSCRIBER_DIGITS)).unwrap_or_default()
     }
 
-    /// Sees whether a text message can be sent to it: a mobile number, as far as its country's plan tells those, of one of
-    /// `countries` (ISO 3166, two letters; none: of any).
-    ///
-    /// # Errors
-    /// [`Unreachable`] otherwise.
-    pub fn reachable(&self, countries: &[String]) -> Result<(), Unreachable> {
+    /// Checks that the number can receive a text message: it is a mobile number, as far as the
+    /// numbering plan distinguishes them, of one of `countries`. These are ISO 3166 codes of two
+    /// letters; an empty list allows every country.
+    pub fn check_reachable(&self, countries: &[String]) -> Result<(), Unreachable> {
         let number = parse(&self.number).ok_or(Unreachable::NotMobile)?;
         let kind = number.get_type();
         if !matches!(kind, PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile) {
@@ -75,14 +77,15 @@ impl From<String> for MobileNumber {
         if text.is_empty() {
             return Self::default();
         }
-        // The library wants the `+`, which people leave out and some write as 00.
+        // The library requires the `+`, which users may omit or write as 00.
         let digits = text.strip_prefix("00").unwrap_or(text);
         let international = if text.contains('+') { text.to_owned() } else { format!("+{digits}") };
-        // It also finds numbers within a text, and reads letters as keys: neither is what a field for a number has.
-        let plain =
-            text.chars().count() <= LONGEST && !text.chars().any(|c| c.is_alphabetic() || c.is_control());
+        // The library also finds numbers inside a text and reads letters as keys. This field
+        // accepts neither.
+        let is_plain = text.chars().count() <= MAX_CHARACTERS
+            && !text.chars().any(|c| c.is_alphabetic() || c.is_control());
         let number = parse(&international).filter(|number| {
-            plain && PHONE_NUMBER_UTIL.is_possible_number(number) && number.extension.is_none()
+            is_plain && PHONE_NUMBER_UTIL.is_possible_number(number) && number.extension.is_none()
         });
         match number {
             Some(number) => {
@@ -122,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ways_to_write_a_number_are_one() {
+    fn all_spellings_of_a_number_are_equal() {
         for text in [
             "+4915112345678",
             "4915112345678",
@@ -139,12 +142,12 @@ mod tests {
             assert!(number.validate().is_ok());
         }
         assert_eq!(MobileNumber::from("+44 (0)7911 123456"), MobileNumber::from("447911123456"));
-        // A zero that belongs to the number.
+        // In Italy the zero belongs to the number.
         assert_eq!(MobileNumber::from("+39 06 1234 5678").as_str(), "+390612345678");
     }
 
     #[test]
-    fn what_is_no_number_is_refused() {
+    fn texts_that_are_no_number_are_refused() {
         for text in [
             "",
             " ",
@@ -164,17 +167,17 @@ mod tests {
     }
 
     #[test]
-    fn codes_go_to_mobile_numbers_of_the_countries_served() {
+    fn only_mobile_numbers_of_served_countries_are_reachable() {
         let reachable = |text: &str, countries: &[&str]| {
             let countries: Vec<String> = countries.iter().map(|&country| country.to_owned()).collect();
-            MobileNumber::from(text).reachable(&countries)
+            MobileNumber::from(text).check_reachable(&countries)
         };
         for (number, country) in [("+4915112345678", "DE"), ("+12025550123", "US"), ("+919876543210", "IN")] {
             assert_eq!(reachable(number, &[]), Ok(()), "{number}");
             assert_eq!(reachable(number, &["FR", country]), Ok(()), "{number}");
             assert_eq!(reachable(number, &["FR"]), Err(Unreachable::NotServed), "{number}");
         }
-        // Of the same dialling code, and another country.
+        // Jamaica has the same calling code as the United States.
         assert_eq!(reachable("+18765551234", &["US"]), Err(Unreachable::NotServed));
         for number in ["+493012345678", "+18005550199", "+449098790000", "+88213300000"] {
             assert_eq!(reachable(number, &[]), Err(Unreachable::NotMobile), "{number}");
@@ -182,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_all_but_the_last_four_digits() {
+    fn block_is_the_number_without_its_last_four_digits() {
         assert_eq!(MobileNumber::from("+4915112345678").block(), "+491511234");
         assert_eq!(MobileNumber::default().block(), "");
     }

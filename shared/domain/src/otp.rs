@@ -1,4 +1,4 @@
-//! One-time codes: six digits, five minutes, five guesses, single use.
+//! One-time codes: six digits, valid for five minutes and five attempts, single use.
 
 use std::fmt;
 
@@ -12,24 +12,24 @@ use sha2::Sha256;
 
 use crate::MobileNumber;
 
-/// How long a code can be used, in seconds.
+/// How long a code is valid, in seconds.
 pub const LIFETIME_SECONDS: u32 = 300;
-/// How long a client waits before it may ask for another code, in seconds.
+/// How long a client must wait before it requests another code, in seconds.
 pub const RESEND_SECONDS: u32 = 60;
-/// How many guesses a code takes before it is dead.
-pub const GUESSES: u32 = 5;
+/// How many attempts a code allows before it becomes invalid.
+pub const MAX_ATTEMPTS: u32 = 5;
 
-/// What a code is for. A code for one purpose does not open another.
+/// The purpose of a code. A code for one purpose is invalid for the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// To open an account.
+    /// Creating an account.
     SignUp,
-    /// To set a new password without the old one.
+    /// Setting a new password without the old one.
     ResetPassword,
 }
 
 impl Purpose {
-    /// The name under which codes are kept.
+    /// The name in Redis keys and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -39,13 +39,13 @@ impl Purpose {
     }
 }
 
-/// A code as a person types it. It stays out of `Debug`.
+/// A code as the user typed it. `Debug` does not show it.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Otp(String);
 
 impl Otp {
-    /// A code drawn evenly from `000000` to `999999`.
+    /// A random code, uniform from `000000` to `999999`.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         Self(format!("{:06}", rng.random_range(0..1_000_000_u32)))
     }
@@ -56,8 +56,8 @@ impl Otp {
         &self.0
     }
 
-    /// HMAC-SHA-256 over purpose, number and code, in base64url: what is kept in place of the code. Without the
-    /// key a million candidates cannot be tried against it.
+    /// HMAC-SHA-256 over purpose, number and code, in base64url. It is stored in place of the code:
+    /// without the key, nobody can compare a million candidates with it.
     #[must_use]
     pub fn keyed_hash(&self, key: &[u8], purpose: Purpose, number: &MobileNumber) -> String {
         let mut mac = keyed(key);
@@ -105,14 +105,14 @@ mod tests {
     use rand::rngs::StdRng;
 
     #[test]
-    fn a_generated_code_is_valid_and_unseen_in_debug() {
+    fn generated_code_is_valid_and_hidden_in_debug() {
         let code = Otp::generate(&mut StdRng::seed_from_u64(1));
         assert!(code.validate().is_ok());
         assert!(!format!("{code:?}").contains(code.as_str()));
     }
 
     #[test]
-    fn the_hash_depends_on_key_purpose_number_and_code() {
+    fn hash_depends_on_key_purpose_number_and_code() {
         let (code, number) = (Otp::from("123456"), MobileNumber::from("+4915112345678"));
         let hash = code.keyed_hash(b"key", Purpose::SignUp, &number);
         assert_eq!(hash.len(), 43);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_code_is_refused() {
+    fn texts_that_are_no_code_are_refused() {
         for text in ["", "12345", "1234567", "12345a", "１２３４５６"] {
             assert!(Otp::from(text).validate().is_err(), "{text}");
         }

@@ -1,9 +1,9 @@
-//! Plans and what they allow.
+//! The plans and their daily limits.
 
-use crate::named::named;
+use crate::string_enum::string_enum;
 
-named! {
-    /// The plan a person is on.
+string_enum! {
+    /// The plan of a user.
     Tier {
         /// The free plan.
         Basic = "basic",
@@ -12,16 +12,16 @@ named! {
     }
 }
 
-/// What a plan is called and what is in it.
+/// The description of a plan for the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// Who is on it.
+    /// The tier that the plan grants.
     pub tier: Tier,
-    /// What it is called.
+    /// The name that users see.
     pub name: &'static str,
     /// Messages a day.
     pub daily_messages: i32,
-    /// What is in it, a line each.
+    /// What the plan includes, one line each.
     pub features: Vec<String>,
 }
 
@@ -44,8 +44,8 @@ impl DailyLimits {
         }
     }
 
-    /// All plans, the least first. What they are called and what is in them is said here and nowhere else; what they cost,
-    /// by Stripe.
+    /// All plans, the smallest first. Their names and features are defined only here; their prices
+    /// are defined at Stripe.
     #[must_use]
     pub fn plans(self) -> [Plan; 2] {
         let plan = |tier, name, features: &[&str]| {
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_plan_says_its_limit() {
+    fn each_plan_states_its_daily_limit() {
         for plan in (DailyLimits { basic: 5, pro: 1_000 }).plans() {
             assert_eq!(plan.features[0], format!("{} messages a day", plan.daily_messages));
             assert_eq!(plan.name.to_lowercase(), plan.tier.as_str());

@@ -1,9 +1,10 @@
-//! Refresh tokens: the session's id, 256 random bits, and a tag that only we can make. A client keeps it, and we keep only
-//! its hash.
+//! Refresh tokens: the id of the session, 256 random bits and an HMAC tag. The client stores the
+//! token; the service stores only its hash.
 //!
-//! Each is used once and replaced by the next. The id finds the session whatever the rest says, so that one which was
-//! replaced already is known for what it is: stolen, or sent twice. The tag tells it from one that was never ours, by which
-//! whoever knows a session's id could end it.
+//! Each token is used once and replaced by the next. The session's id makes reuse detectable: a
+//! valid token whose hash is not the current one was stolen or sent twice. The tag proves that the
+//! service issued the token. Without it, anyone who knows the id of a session could end that
+//! session.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -15,15 +16,15 @@ use uuid::Uuid;
 
 use crate::SessionId;
 
-/// The bytes of the session's id and the random ones, before the tag.
-const BODY: usize = 16 + 32;
+/// The length of the part before the tag: the session's id and the random bytes.
+const BODY_BYTES: usize = 16 + 32;
 
-/// A refresh token as the client holds it.
+/// A refresh token as the client stores it.
 #[derive(Debug, Clone)]
 pub struct RefreshToken(SecretString);
 
 impl RefreshToken {
-    /// A new token of `session`, tagged under `key`: 107 characters of base64url.
+    /// A new token of `session`, tagged with `key`: 107 characters of base64url.
     pub fn generate(session: SessionId, key: &[u8], rng: &mut impl CryptoRng) -> Self {
         let secret: [u8; 32] = rng.random();
         let body = [session.0.as_bytes().as_slice(), &secret].concat();
@@ -31,23 +32,24 @@ impl RefreshToken {
         Self(BASE64_URL_SAFE_NO_PAD.encode([body.as_slice(), &tag].concat()).into())
     }
 
-    /// The token that a client sent, and the session that it is of; `None` when it was not made under one of `keys`.
+    /// Parses a token from a client and returns it with its session. `None` if its tag was not made
+    /// with one of `keys`.
     #[must_use]
     pub fn parse(text: &str, keys: &[&[u8]]) -> Option<(SessionId, Self)> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (body, tag) = bytes.split_at_checked(BODY)?;
+        let (body, tag) = bytes.split_at_checked(BODY_BYTES)?;
         let session = SessionId(Uuid::from_slice(body.get(..16)?).ok()?);
-        let is_ours = keys.iter().any(|key| tagged(key, body).verify_slice(tag).is_ok());
-        is_ours.then(|| (session, Self(text.to_owned().into())))
+        let is_authentic = keys.iter().any(|key| tagged(key, body).verify_slice(tag).is_ok());
+        is_authentic.then(|| (session, Self(text.to_owned().into())))
     }
 
-    /// The token itself, for the answer to the client.
+    /// The token itself, for the response to the client.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// SHA-256 of the token: what is stored. A salt would add nothing to 256 random bits.
+    /// The SHA-256 of the token, which is stored. With 256 random bits it needs no salt.
     #[must_use]
     pub fn hash(&self) -> Vec<u8> {
         Sha256::digest(self.expose().as_bytes()).to_vec()
@@ -77,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_differ_and_stay_out_of_debug() {
+    fn tokens_are_random_and_hidden_in_debug() {
         let (a, b) = (token(1), token(2));
         assert_ne!(a.expose(), b.expose());
         assert_ne!(a.hash(), b.hash());
@@ -85,20 +87,20 @@ mod tests {
     }
 
     #[test]
-    fn a_token_says_of_which_session_it_is() {
+    fn token_contains_its_session() {
         let (found, same) = RefreshToken::parse(token(1).expose(), &[b"a newer key", KEY]).unwrap();
         assert_eq!((found.0, same.hash()), (Uuid::from_u128(7), token(1).hash()));
     }
 
     #[test]
-    fn what_was_never_ours_is_none_even_of_a_session_that_is() {
-        let ours = token(1);
+    fn forged_tokens_are_refused_even_for_an_existing_session() {
+        let issued = token(1);
         let guessed =
             BASE64_URL_SAFE_NO_PAD.encode([Uuid::from_u128(7).as_bytes().as_slice(), &[0; 64]].concat());
         let session = SessionId::new(DateTime::UNIX_EPOCH);
         let others = RefreshToken::generate(session, b"another key", &mut StdRng::seed_from_u64(1));
-        let longer = format!("{}AAAA", ours.expose());
-        for wrong in ["", "x", &ours.expose()[4..], &longer, &guessed, others.expose(), "ü"] {
+        let longer = format!("{}AAAA", issued.expose());
+        for wrong in ["", "x", &issued.expose()[4..], &longer, &guessed, others.expose(), "ü"] {
             assert!(RefreshToken::parse(wrong, &[KEY]).is_none(), "{wrong}");
         }
     }

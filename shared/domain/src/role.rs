@@ -1,13 +1,13 @@
-//! What a person may do beyond their own account.
+//! What a user may do beyond their own account.
 
-use crate::named::named;
+use crate::string_enum::string_enum;
 
-named! {
-    /// A person's role. It is given by a command, never by the API.
+string_enum! {
+    /// The role of a user. A command assigns it, never the API.
     Role {
-        /// Uses the product.
+        /// An ordinary user.
         User = "user",
-        /// Operates it: sees what failed, by id and never by text, and has it answered again.
+        /// An operator: lists failed messages, by id and without their text, and retries them.
         Admin = "admin",
     }
 }

@@ -1,4 +1,4 @@
-//! How what clients send looks in the OpenAPI document.
+//! The OpenAPI schemas of the types that clients send.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ fn schema(object: impl Into<Object>) -> RefOr<Schema> {
 
 impl<const MIN: usize, const MAX: usize> PartialSchema for Text<MIN, MAX> {
     fn schema() -> RefOr<Schema> {
-        // White space around it does not count, and U+0000 may not be there.
+        // At least one character is no white space, and none is U+0000.
         let pattern = if MIN > 0 { r"^[^\x00]*\S[^\x00]*$" } else { r"^[^\x00]*$" };
         schema(string().min_length(Some(MIN)).max_length(Some(MAX)).pattern(Some(pattern)))
     }
@@ -49,8 +49,8 @@ schema_of!(
     MobileNumber,
     string()
         .description(Some(
-            "A mobile number in international form. The `+` may be missing, `00` stands for it; spaces, dashes, dots and \
-             brackets do not count."
+            "A mobile number in international form. The `+` may be missing or written as `00`; spaces, dashes, dots \
+             and brackets are ignored."
         ))
         .pattern(Some(r"^\+?[0-9][0-9 ()./-]{5,38}$"))
         .examples(["+4915112345678"])
@@ -66,7 +66,7 @@ schema_of!(
     NewPassword,
     string()
         .description(Some(
-            "Any characters at all, but none of the passwords that are tried first, and not the number of the account."
+            "Any characters are allowed. Passwords from known breaches and the number of the account are refused."
         ))
         .min_length(Some(8))
         .max_length(Some(128))
@@ -80,8 +80,8 @@ schema_of!(
     RedirectUrl,
     string()
         .description(Some(
-            "An address of one of the hosts that are allowed (`REDIRECT_HOSTS`), by https except to the machine itself. \
-             `{CHECKOUT_SESSION_ID}` in its query becomes the session's id."
+            "An address on one of the allowed hosts (`REDIRECT_HOSTS`). It must use https, except on localhost. \
+             `{CHECKOUT_SESSION_ID}` in its query is replaced by the id of the checkout session."
         ))
         .max_length(Some(2_048))
         .pattern(Some(r"^https?://[^\s\\\x00-\x1f@]+$"))

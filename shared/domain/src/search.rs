@@ -1,16 +1,17 @@
-//! What people search for: words, phrases in quotes, `OR`, and a minus before what is not to be there.
+//! Search queries: words, phrases in quotes, `OR`, and a minus before a word to exclude.
 
-/// The most words of a search. What is looked for costs more with each.
-pub const MOST_WORDS: usize = 16;
+/// The maximum number of words in a query. Each word makes the search more expensive.
+pub const MAX_WORDS: usize = 16;
 
-/// How many characters of a text are shown before what was found, and in all.
-const BEFORE: usize = 60;
-const IN_ALL: usize = 200;
+/// The maximum number of characters that a snippet shows before the first match.
+const CONTEXT: usize = 60;
+/// The maximum length of a snippet, in characters.
+const SNIPPET_LENGTH: usize = 200;
 
-/// A search, in the form that Postgres reads (`websearch_to_tsquery`) and without what it chokes on: a minus that is before
-/// nothing, of which 33 in a row are an error.
+/// The query in a form that `websearch_to_tsquery` of Postgres accepts. It removes each minus that
+/// precedes nothing, because 33 of them in a row are an error there.
 #[must_use]
-pub fn cleaned(query: &str) -> String {
+pub fn sanitize_query(query: &str) -> String {
     let chars: Vec<char> = query.chars().collect();
     let at = |index: Option<usize>| index.and_then(|index| chars.get(index)).copied();
     let keeps = |index: usize| {
@@ -23,33 +24,35 @@ pub fn cleaned(query: &str) -> String {
     chars.iter().enumerate().map(clean).collect()
 }
 
-/// The words of a search, in lower case.
+/// The words of a query, in lower case.
 pub fn words(query: &str) -> impl Iterator<Item = String> {
     query.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
 }
 
-/// The part of `text` in which the first of the words of `query` stands, in one line of at most 200 characters, with an
-/// ellipsis where something is left out; its beginning, where none stands there as it was written.
+/// The part of `text` around the first word that is also in `query`, as one line of at most 200
+/// characters. An ellipsis marks omitted text. Without such a word it is the beginning of `text`.
 #[must_use]
 pub fn snippet(text: &str, query: &str) -> String {
     let wanted: Vec<String> = words(query).collect();
-    // Lower case can be longer than what it is of: places are counted in characters of the text itself.
-    let mut place = 0;
+    // Lower case can be longer than the original, so positions count characters of the original
+    // text.
+    let mut position = 0;
     let mut found = None;
     for word in text.split(|c: char| !c.is_alphanumeric()) {
         if !word.is_empty() && wanted.contains(&word.to_lowercase()) {
-            found = Some(place);
+            found = Some(position);
             break;
         }
-        place += word.chars().count() + 1;
+        position += word.chars().count() + 1;
     }
-    let mut start = found.unwrap_or(0).saturating_sub(BEFORE);
+    let mut start = found.unwrap_or(0).saturating_sub(CONTEXT);
     if start > 0 {
-        // Not in the middle of a word.
-        start += text.chars().skip(start).take(BEFORE).position(char::is_whitespace).map_or(0, |gap| gap + 1);
+        // Do not start in the middle of a word.
+        start +=
+            text.chars().skip(start).take(CONTEXT).position(char::is_whitespace).map_or(0, |gap| gap + 1);
     }
     let mut rest = text.chars().skip(start);
-    let part: String = rest.by_ref().take(IN_ALL).collect();
+    let part: String = rest.by_ref().take(SNIPPET_LENGTH).collect();
     let line = part.split_whitespace().collect::<Vec<_>>().join(" ");
     let (before, after) = (if start > 0 { "… " } else { "" }, if rest.next().is_some() { " …" } else { "" });
     format!("{before}{line}{after}")
@@ -60,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_minus_stays_where_it_means_something() {
+    fn only_a_minus_with_a_meaning_is_kept() {
         for (query, clean) in [
             ("a -b", "a -b"),
             ("-\"b c\"", "-\"b c\""),
@@ -71,27 +74,30 @@ mod tests {
             ("a----b", "a    b"),
             ("b-", "b "),
         ] {
-            let cleaned = cleaned(query);
-            let same = cleaned.split_whitespace().eq(clean.split_whitespace());
-            assert!(same, "{query:?} became {cleaned:?}");
+            let sanitized = sanitize_query(query);
+            let same = sanitized.split_whitespace().eq(clean.split_whitespace());
+            assert!(same, "{query:?} became {sanitized:?}");
         }
-        assert!(!cleaned(&"-".repeat(200)).contains('-'));
+        assert!(!sanitize_query(&"-".repeat(200)).contains('-'));
     }
 
     #[test]
-    fn a_snippet_has_what_was_found_and_is_short() {
+    fn snippet_is_short_and_contains_the_match() {
         let text = format!("{} The Größte fish\nof all. {}", "before ".repeat(200), "after ".repeat(200));
         let cut = snippet(&text, "GRÖßTE");
         assert!(cut.starts_with("… ") && cut.ends_with(" …"), "{cut}");
-        assert!(cut.contains("The Größte fish of all.") && cut.chars().count() <= IN_ALL + 4, "{cut}");
+        assert!(
+            cut.contains("The Größte fish of all.") && cut.chars().count() <= SNIPPET_LENGTH + 4,
+            "{cut}"
+        );
         assert_eq!(snippet("a short one", "one"), "a short one");
         assert_eq!(snippet("İİİ found", "found"), "İİİ found");
-        assert_eq!(snippet(&"x ".repeat(500), "nothing").chars().count(), IN_ALL - 1 + 2);
+        assert_eq!(snippet(&"x ".repeat(500), "nothing").chars().count(), SNIPPET_LENGTH - 1 + 2);
         assert_eq!(snippet("", "a"), "");
     }
 
     #[test]
-    fn words_are_counted_whatever_stands_between_them() {
+    fn words_are_split_at_everything_but_letters_and_digits() {
         assert_eq!(words("\"a b\" OR -c, d").collect::<Vec<_>>(), ["a", "b", "or", "c", "d"]);
     }
 }

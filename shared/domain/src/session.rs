@@ -1,17 +1,17 @@
-//! Sessions, and which of them a person ends.
+//! Which sessions a logout ends.
 
-use crate::named::named;
+use crate::string_enum::string_enum;
 
-named! {
+string_enum! {
     /// Which sessions a logout ends.
     #[derive(Default)]
     LogoutScope {
-        /// That of the request.
+        /// The session of the request.
         #[default]
         This = "this",
-        /// All others.
+        /// All other sessions of the user.
         Others = "others",
-        /// All.
+        /// All sessions of the user.
         All = "all",
     }
 }

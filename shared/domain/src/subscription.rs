@@ -1,4 +1,4 @@
-//! A paid subscription as Stripe describes it, and what it entitles a person to.
+//! A subscription as Stripe describes it, and the plan that it entitles the user to.
 //!
 //! Source: <https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses>.
 
@@ -8,34 +8,34 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::Tier;
-use crate::named::named;
+use crate::string_enum::string_enum;
 
-named! {
-    /// How a subscription stands, in Stripe's words.
+string_enum! {
+    /// The status of a subscription, in Stripe's terms.
     SubscriptionStatus {
         /// Paid for.
         Active = "active",
-        /// Being tried out.
+        /// In its trial period.
         Trialing = "trialing",
-        /// Its last invoice could not be paid; Stripe tries again.
+        /// The payment of the last invoice failed; Stripe retries it.
         PastDue = "past_due",
-        /// Its last invoice was not paid, and Stripe has given up on it.
+        /// The last invoice is unpaid and Stripe no longer retries it.
         Unpaid = "unpaid",
-        /// Over.
+        /// Ended.
         Canceled = "canceled",
-        /// Its first invoice is not paid yet.
+        /// The first invoice is not paid yet.
         Incomplete = "incomplete",
-        /// Its first invoice was not paid in time: it never began.
+        /// The first invoice was not paid in time, so the subscription never started.
         IncompleteExpired = "incomplete_expired",
-        /// A trial that has ended without a means of payment.
+        /// The trial ended without a payment method.
         Paused = "paused",
-        /// One that this version does not know. It entitles to nothing.
+        /// A status that this version does not know. It grants no plan.
         Unknown = "unknown",
     }
 }
 
 impl SubscriptionStatus {
-    /// All of them.
+    /// All statuses.
     pub const ALL: [Self; 9] = [
         Self::Active,
         Self::Trialing,
@@ -48,13 +48,14 @@ impl SubscriptionStatus {
         Self::Unknown,
     ];
 
-    /// Whether it will not change any more.
+    /// Whether the status is final.
     #[must_use]
     pub fn is_over(self) -> bool {
         matches!(self, Self::Canceled | Self::IncompleteExpired)
     }
 
-    /// How much a person has of it: of several subscriptions, the one with the most is theirs.
+    /// How much the status is worth. If a user has several subscriptions, the highest rank is
+    /// effective.
     fn rank(self) -> u8 {
         match self {
             Self::Active | Self::Trialing => 4,
@@ -66,41 +67,44 @@ impl SubscriptionStatus {
     }
 }
 
-/// How long before anybody asks Stripe again whether a subscription is still as it was, if nothing is said of it.
-const REVIEW: Duration = Duration::from_hours(7 * 24);
-/// The same for one that somebody is expected to pay for.
-const REVIEW_UNPAID: Duration = Duration::from_hours(24);
-/// How long after a period's end a subscription has become what it is then.
-const SETTLED: Duration = Duration::from_mins(10);
-/// How long until Stripe is asked again about what should have happened and has not.
-const OVERDUE: Duration = Duration::from_hours(1);
+/// The interval between reviews of a subscription that no webhook mentions.
+const REVIEW_INTERVAL: Duration = Duration::from_hours(7 * 24);
+/// The interval between reviews of a subscription with an outstanding payment.
+const UNPAID_REVIEW_INTERVAL: Duration = Duration::from_hours(24);
+/// The time that Stripe has after the end of a period to update the subscription.
+const SETTLING_TIME: Duration = Duration::from_mins(10);
+/// The interval between reviews of a subscription whose renewal is overdue.
+const OVERDUE_REVIEW_INTERVAL: Duration = Duration::from_hours(1);
 
 /// A subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
-    /// Stripe's id of it.
+    /// The id at Stripe.
     pub id: String,
-    /// How it stands.
+    /// The status.
     pub status: SubscriptionStatus,
-    /// When it was begun.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// The period that runs, or that it ended in.
+    /// The start of the current or last billing period.
     pub period_start: Option<DateTime<Utc>>,
-    /// Its end: the next invoice, or the end of it all.
+    /// The end of that period: the date of the next invoice, or of the cancellation.
     pub period_end: Option<DateTime<Utc>>,
-    /// Whether it ends then.
+    /// Whether the subscription ends with that period.
     pub cancel_at_period_end: bool,
-    /// Since when a payment has been due. Stripe does not say so: it is when we saw it first.
+    /// Since when a payment has been due. Stripe does not report it, so it is the time when this
+    /// service first saw the debt.
     pub past_due_since: Option<DateTime<Utc>>,
 }
 
 impl Subscription {
-    /// This one, as it was read at `now`, with what is only known by who saw it before.
+    /// The subscription as Stripe returned it at `now`, with `past_due_since` carried over from the
+    /// `previous` state of the same subscription.
     #[must_use]
-    pub fn seen(self, before: Option<&Self>, now: DateTime<Utc>) -> Self {
-        let since = before.filter(|before| before.id == self.id).and_then(|before| before.past_due_since);
+    pub fn with_past_due_since(self, previous: Option<&Self>, now: DateTime<Utc>) -> Self {
+        let previous = previous.filter(|previous| previous.id == self.id);
+        let since = previous.and_then(|previous| previous.past_due_since);
         let past_due_since = match self.status {
-            // A debt lasts until it is paid, however many periods begin meanwhile.
+            // The debt lasts until it is paid, even if further periods start meanwhile.
             SubscriptionStatus::Active | SubscriptionStatus::Trialing => None,
             SubscriptionStatus::PastDue => since.or(Some(now)),
             _ => since,
@@ -108,7 +112,7 @@ impl Subscription {
         Self { past_due_since, ..self }
     }
 
-    /// What it entitles to at `now`, with a `grace` for a renewal that could not be paid.
+    /// The plan that it entitles to at `now`. `grace` is the grace period after a failed renewal.
     #[must_use]
     pub fn tier(&self, now: DateTime<Utc>, grace: Duration) -> Tier {
         let entitled = match self.status {
@@ -124,55 +128,56 @@ impl Subscription {
         if entitled { Tier::Pro } else { Tier::Basic }
     }
 
-    /// When it is to be compared with what Stripe says, should no webhook come before: soon after its period ends, when its
-    /// grace does, after a week at the latest. Never once it is over.
+    /// When to compare the subscription with Stripe if no webhook arrives before: soon after its
+    /// period ends, when its grace period ends, or after a week. `None` once its status is final.
     #[must_use]
-    pub fn review_at(&self, now: DateTime<Utc>, grace: Duration) -> Option<DateTime<Utc>> {
-        let (latest, turn) = match self.status {
+    pub fn next_review_at(&self, now: DateTime<Utc>, grace: Duration) -> Option<DateTime<Utc>> {
+        let (latest, next_change) = match self.status {
             status if status.is_over() => return None,
             SubscriptionStatus::Active | SubscriptionStatus::Trialing => {
-                (now + REVIEW, self.period_end.map(|end| end + SETTLED))
+                (now + REVIEW_INTERVAL, self.period_end.map(|end| end + SETTLING_TIME))
             }
-            SubscriptionStatus::PastDue => (now + REVIEW_UNPAID, self.grace_end(grace)),
-            _ => (now + REVIEW_UNPAID, None),
+            SubscriptionStatus::PastDue => (now + UNPAID_REVIEW_INTERVAL, self.grace_end(grace)),
+            _ => (now + UNPAID_REVIEW_INTERVAL, None),
         };
-        let turn = match turn {
-            // The grace is over: that is seen, and nothing more happens by itself.
-            Some(turn) if turn <= now && self.status == SubscriptionStatus::PastDue => latest,
-            Some(turn) if turn <= now => now + OVERDUE,
-            Some(turn) => turn,
+        let next = match next_change {
+            // The grace period is over and known to be; nothing else changes at a known time.
+            Some(change) if change <= now && self.status == SubscriptionStatus::PastDue => latest,
+            Some(change) if change <= now => now + OVERDUE_REVIEW_INTERVAL,
+            Some(change) => change,
             None => latest,
         };
-        Some(turn.min(latest))
+        Some(next.min(latest))
     }
 
     fn grace_end(&self, grace: Duration) -> Option<DateTime<Utc>> {
         self.past_due_since.map(|since| since + grace)
     }
 
-    /// Which of two a person has more of; of two alike the later one.
+    /// Orders by rank; of two equal ranks the later subscription is worth more.
     fn cmp_worth(&self, other: &Self) -> Ordering {
         let worth = |one: &Self| (one.status.rank(), one.created_at);
         worth(self).cmp(&worth(other)).then_with(|| self.id.cmp(&other.id))
     }
 }
 
-/// Of all the subscriptions that a person has or had, the one that counts.
+/// Of all the subscriptions that a user has or had, the one that decides on the plan.
 #[must_use]
-pub fn that_counts(subscriptions: Vec<Subscription>) -> Option<Subscription> {
+pub fn effective_subscription(subscriptions: Vec<Subscription>) -> Option<Subscription> {
     subscriptions.into_iter().max_by(Subscription::cmp_worth)
 }
 
-/// When a person who was sent to a checkout page at `opened_at`, open until `expires_at`, is to be looked for among the
-/// payers next, should no webhook come: after five minutes, then each time after twice as long, at last when it has closed.
+/// When to check next whether the user has paid on a checkout page, if no webhook arrives before.
+/// The page was opened at `opened_at` and is open until `expires_at`. The first check is after five
+/// minutes, each further one after twice the time, and the last one just after the page has closed.
 #[must_use]
-pub fn review_checkout_at(
+pub fn next_checkout_review_at(
     now: DateTime<Utc>,
     opened_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
     let first = Duration::from_mins(5);
-    let end = expires_at + SETTLED;
+    let end = expires_at + SETTLING_TIME;
     let next = now + (now - opened_at).to_std().unwrap_or_default().max(first);
     (now < end).then(|| next.min(end))
 }
@@ -200,24 +205,24 @@ mod tests {
     }
 
     #[test]
-    fn a_debt_begins_when_it_is_seen_and_ends_when_it_is_paid() {
+    fn debt_lasts_from_its_first_sight_until_it_is_paid() {
         use SubscriptionStatus as S;
         let (first, later) = (at("2026-02-01T06:00:00Z"), at("2026-03-01T06:00:00Z"));
         let read = |status| Subscription { past_due_since: None, ..subscription(status) };
-        let seen = read(S::PastDue).seen(None, first);
-        assert_eq!(seen.past_due_since, Some(first));
-        // The next period begins, and the next: no new grace with them.
-        assert_eq!(read(S::PastDue).seen(Some(&seen), later).past_due_since, Some(first));
-        assert_eq!(read(S::Unpaid).seen(Some(&seen), later).past_due_since, Some(first));
-        let paid = read(S::Active).seen(Some(&seen), later);
+        let past_due = read(S::PastDue).with_past_due_since(None, first);
+        assert_eq!(past_due.past_due_since, Some(first));
+        // A further period starts, but no further grace period.
+        assert_eq!(read(S::PastDue).with_past_due_since(Some(&past_due), later).past_due_since, Some(first));
+        assert_eq!(read(S::Unpaid).with_past_due_since(Some(&past_due), later).past_due_since, Some(first));
+        let paid = read(S::Active).with_past_due_since(Some(&past_due), later);
         assert_eq!(paid.past_due_since, None);
-        assert_eq!(read(S::PastDue).seen(Some(&paid), later).past_due_since, Some(later));
+        assert_eq!(read(S::PastDue).with_past_due_since(Some(&paid), later).past_due_since, Some(later));
         let another = Subscription { id: "sub_2".to_owned(), ..read(S::PastDue) };
-        assert_eq!(another.seen(Some(&seen), later).past_due_since, Some(later));
+        assert_eq!(another.with_past_due_since(Some(&past_due), later).past_due_since, Some(later));
     }
 
     #[test]
-    fn each_status_entitles_to_what_it_says() {
+    fn each_status_grants_its_tier() {
         use SubscriptionStatus as S;
         for status in S::ALL {
             let at_once = subscription(status).tier(at("2026-02-01T00:00:00Z"), DAY);
@@ -232,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn grace_is_for_past_due_alone_and_ends() {
+    fn grace_period_applies_to_past_due_only_and_ends() {
         let tier = |status, now, grace| subscription(status).tier(at(now), grace);
         let past_due = SubscriptionStatus::PastDue;
         assert_eq!(tier(past_due, "2026-02-01T23:59:59Z", DAY), Tier::Pro);
@@ -244,9 +249,9 @@ mod tests {
     }
 
     #[test]
-    fn a_live_subscription_is_reviewed_when_something_is_due_and_a_dead_one_never() {
+    fn review_is_due_at_the_next_expected_change_and_never_after_the_end() {
         use SubscriptionStatus as S;
-        let review = |status, now: &str| subscription(status).review_at(at(now), DAY * 3);
+        let review = |status, now: &str| subscription(status).next_review_at(at(now), DAY * 3);
         assert_eq!(review(S::Active, "2026-02-10T00:00:00Z"), Some(at("2026-02-17T00:00:00Z")));
         assert_eq!(review(S::Active, "2026-02-28T00:00:00Z"), Some(at("2026-03-01T00:10:00Z")));
         assert_eq!(review(S::Trialing, "2026-03-01T00:30:00Z"), Some(at("2026-03-01T01:30:00Z")));
@@ -259,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_the_one_that_gives_most_counts() {
+    fn subscription_with_the_highest_rank_is_effective() {
         let named = |id: &str, status, created: &str| Subscription {
             id: id.to_owned(),
             created_at: at(created),
@@ -268,7 +273,7 @@ mod tests {
         let old = named("old", SubscriptionStatus::Active, "2026-01-01T00:00:00Z");
         let ended = named("ended", SubscriptionStatus::Canceled, "2026-02-01T00:00:00Z");
         let newer = named("newer", SubscriptionStatus::Active, "2026-01-02T00:00:00Z");
-        let id = |all: Vec<Subscription>| that_counts(all).map(|one| one.id);
+        let id = |all: Vec<Subscription>| effective_subscription(all).map(|one| one.id);
         assert_eq!(id(vec![old.clone(), ended.clone()]).as_deref(), Some("old"));
         assert_eq!(id(vec![newer.clone(), old, ended.clone()]).as_deref(), Some("newer"));
         assert_eq!(id(vec![ended]).as_deref(), Some("ended"));
@@ -276,10 +281,10 @@ mod tests {
     }
 
     #[test]
-    fn a_checkout_is_looked_after_ever_more_rarely_until_it_has_closed() {
+    fn checkout_reviews_get_rarer_until_the_page_has_closed() {
         let (opened, expires) = (at("2026-01-01T00:00:00Z"), at("2026-01-02T00:00:00Z"));
         let (mut now, mut reviews) = (opened, 0);
-        while let Some(next) = review_checkout_at(now, opened, expires) {
+        while let Some(next) = next_checkout_review_at(now, opened, expires) {
             assert!(next > now);
             (now, reviews) = (next, reviews + 1);
         }

@@ -1,36 +1,36 @@
-//! Text that a client sends, with bounds in characters.
+//! Text from a client, with a minimum and a maximum length in characters.
 
 use garde::{Error, Path, Report, Validate};
 use serde::Deserialize;
 
-/// Text of `MIN` to `MAX` Unicode scalar values, of which at least `MIN` remain when white space around it is
-/// taken away. NUL is refused: Postgres cannot hold it.
+/// Text of `MIN` to `MAX` Unicode scalar values. At least `MIN` must remain after trimming. U+0000
+/// is refused, because Postgres cannot store it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Text<const MIN: usize, const MAX: usize>(String);
 
 impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
-    /// The text as it was sent.
+    /// The text as the client sent it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The text without white space around it.
+    /// The text without leading and trailing white space.
     #[must_use]
-    pub fn trimmed(&self) -> &str {
+    pub fn trim(&self) -> &str {
         self.0.trim()
     }
 
-    /// What is wrong with the text, if anything.
-    fn fault(&self) -> Option<String> {
-        if MIN > 0 && self.trimmed().is_empty() {
+    /// Why the text is invalid, or `None` if it is valid.
+    fn find_error(&self) -> Option<String> {
+        if MIN > 0 && self.trim().is_empty() {
             return Some("is required".to_owned());
         }
         if self.0.contains('\0') {
             return Some("must not contain the character U+0000".to_owned());
         }
-        if self.trimmed().chars().count() < MIN || self.0.chars().count() > MAX {
+        if self.trim().chars().count() < MIN || self.0.chars().count() > MAX {
             return Some(match MIN {
                 0 => format!("must be at most {MAX} characters"),
                 _ => format!("must be {MIN} to {MAX} characters"),
@@ -50,8 +50,8 @@ impl<const MIN: usize, const MAX: usize> Validate for Text<MIN, MAX> {
     type Context = ();
 
     fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
-        if let Some(fault) = self.fault() {
-            report.append(parent(), Error::new(fault));
+        if let Some(error) = self.find_error() {
+            report.append(parent(), Error::new(error));
         }
     }
 }
@@ -63,14 +63,14 @@ mod tests {
     type Name = Text<2, 4>;
 
     #[test]
-    fn text_within_its_bounds_is_accepted() {
+    fn text_within_the_bounds_is_accepted() {
         for text in ["ab", "abcd", " ab ", "äöüß", "日本"] {
             assert!(Name::from(text).validate().is_ok(), "{text:?}");
         }
     }
 
     #[test]
-    fn text_out_of_its_bounds_is_refused_with_the_bounds() {
+    fn text_outside_the_bounds_is_refused_with_the_bounds() {
         for (text, why) in [
             ("", "is required"),
             ("   ", "is required"),

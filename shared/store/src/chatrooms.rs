@@ -1,4 +1,4 @@
-//! `chatrooms`: conversations.
+//! `chatrooms`: the chatrooms of a user.
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
@@ -8,20 +8,20 @@ use tokio_postgres::Row;
 use crate::StoreError;
 use crate::messages::Message;
 
-/// A conversation as its owner sees it.
+/// A chatroom as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chatroom {
-    /// Its id.
+    /// The id.
     pub id: ChatroomId,
-    /// What the owner calls it.
+    /// The name that the owner chose.
     pub name: String,
-    /// What it is about.
+    /// The topic, as the owner describes it.
     pub description: Option<String>,
-    /// When it was opened.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// How many messages it holds, answers included.
+    /// The number of messages, answers included.
     pub message_count: i64,
-    /// When the newest of them came.
+    /// When the newest message was stored.
     pub last_message_at: Option<DateTime<Utc>>,
 }
 
@@ -42,29 +42,27 @@ impl TryFrom<&Row> for Chatroom {
     }
 }
 
-/// A conversation about to be opened.
+/// A chatroom to insert.
 #[derive(Debug, Clone, Copy)]
 pub struct NewChatroom<'a> {
-    /// Its id.
+    /// The id.
     pub id: ChatroomId,
-    /// What it is called.
+    /// The name.
     pub name: &'a str,
-    /// What it is about.
+    /// The topic.
     pub description: Option<&'a str>,
-    /// What the model is told before anything else.
+    /// The system prompt for the model.
     pub system_prompt: Option<&'a str>,
-    /// Now.
+    /// The current time.
     pub created_at: DateTime<Utc>,
 }
 
-/// Opens a conversation of `owner`. `None` when there is no such user.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Inserts a chatroom of `owner` and counts it. `None` if there is no such user or the deletion of
+/// the account has started.
 pub async fn insert(
     db: &impl GenericClient,
     owner: UserId,
-    room: NewChatroom<'_>,
+    chatroom: NewChatroom<'_>,
 ) -> Result<Option<Chatroom>, StoreError> {
     let sql = format!(
         "WITH c AS (
@@ -80,32 +78,34 @@ pub async fn insert(
     let row = db
         .query_opt(
             &statement,
-            &[&room.id.0, &owner.0, &room.name, &room.description, &room.system_prompt, &room.created_at],
+            &[
+                &chatroom.id.0,
+                &owner.0,
+                &chatroom.name,
+                &chatroom.description,
+                &chatroom.system_prompt,
+                &chatroom.created_at,
+            ],
         )
         .await?;
     row.as_ref().map(TryInto::try_into).transpose()
 }
 
-/// A conversation of `owner`.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Finds the chatroom `id` if it belongs to `owner`.
 pub async fn find(
     db: &impl GenericClient,
     owner: UserId,
-    room: ChatroomId,
+    id: ChatroomId,
 ) -> Result<Option<Chatroom>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM chatrooms c WHERE c.id = $1 AND c.user_id = $2");
     let statement = db.prepare_cached(&sql).await?;
-    let row = db.query_opt(&statement, &[&room.0, &owner.0]).await?;
+    let row = db.query_opt(&statement, &[&id.0, &owner.0]).await?;
     row.as_ref().map(TryInto::try_into).transpose()
 }
 
-/// A page of `owner`'s conversations, the newest first: at most `limit`, all older than `before`. Of an account that is being deleted there
-/// are none: what is read may be cached.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Lists a page of the chatrooms of `owner`, newest first: at most `limit`, all older than
+/// `before`. Empty once the deletion of the account has started, because the caller may cache the
+/// result.
 pub async fn list(
     db: &impl GenericClient,
     owner: UserId,
@@ -123,12 +123,9 @@ pub async fn list(
     rows.iter().map(TryInto::try_into).collect()
 }
 
-/// `owner`'s conversations with what the model is told in each, in the order in which they were opened: at most `limit`, all
-/// after `after`.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn list_whole(
+/// Lists the chatrooms of `owner` with their system prompts, oldest first: at most `limit`, all
+/// newer than `after`. For the account export.
+pub async fn list_with_prompts(
     db: &impl GenericClient,
     owner: UserId,
     after: Option<ChatroomId>,
@@ -144,15 +141,12 @@ pub async fn list_whole(
     rows.iter().map(|row| Ok((row.try_into()?, row.try_get("system_prompt")?))).collect()
 }
 
-/// A conversation of `owner` and a page of its messages, the newest first: at most `limit`, all before the position
-/// `before`.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Finds the chatroom `id` if it belongs to `owner`, with a page of its messages, newest first: at
+/// most `limit`, all before the position `before`.
 pub async fn find_with_messages(
     db: &impl GenericClient,
     owner: UserId,
-    room: ChatroomId,
+    id: ChatroomId,
     before: Option<i64>,
     limit: i64,
 ) -> Result<Option<(Chatroom, Vec<Message>)>, StoreError> {
@@ -169,11 +163,11 @@ pub async fn find_with_messages(
         ORDER BY m.position DESC"
     );
     let statement = db.prepare_cached(&sql).await?;
-    let rows = db.query(&statement, &[&room.0, &owner.0, &before, &limit]).await?;
+    let rows = db.query(&statement, &[&id.0, &owner.0, &before, &limit]).await?;
     let Some(first) = rows.first() else { return Ok(None) };
     let mut messages = Vec::with_capacity(rows.len());
     for row in &rows {
-        // A room without messages comes as one row with none.
+        // A chatroom without messages is one row whose message columns are null.
         if row.try_get::<_, Option<i64>>("position")?.is_some() {
             messages.push(Message::from_joined(row)?);
         }
@@ -181,26 +175,23 @@ pub async fn find_with_messages(
     Ok(Some((first.try_into()?, messages)))
 }
 
-/// What is to be changed of a conversation; `None` leaves a field as it is.
+/// The fields of a chatroom to change. `None` keeps a field.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Changes<'a> {
-    /// What it is called.
+pub struct ChatroomChanges<'a> {
+    /// The new name.
     pub name: Option<&'a str>,
-    /// What it is about; empty takes it away.
+    /// The new topic; the empty string removes it.
     pub description: Option<&'a str>,
-    /// What the model is told before anything else; empty takes it away.
+    /// The new system prompt; the empty string removes it.
     pub system_prompt: Option<&'a str>,
 }
 
-/// Changes a conversation of `owner` and answers it as it is then.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Updates the chatroom `id` if it belongs to `owner`, and returns the updated chatroom.
 pub async fn update(
     db: &impl GenericClient,
     owner: UserId,
-    room: ChatroomId,
-    changes: Changes<'_>,
+    id: ChatroomId,
+    changes: ChatroomChanges<'_>,
     now: DateTime<Utc>,
 ) -> Result<Option<Chatroom>, StoreError> {
     let sql = format!(
@@ -210,21 +201,17 @@ pub async fn update(
         WHERE c.id = $1 AND c.user_id = $2
         RETURNING {COLUMNS}"
     );
-    let Changes { name, description, system_prompt } = changes;
+    let ChatroomChanges { name, description, system_prompt } = changes;
     let statement = db.prepare_cached(&sql).await?;
-    let row =
-        db.query_opt(&statement, &[&room.0, &owner.0, &name, &description, &system_prompt, &now]).await?;
+    let row = db.query_opt(&statement, &[&id.0, &owner.0, &name, &description, &system_prompt, &now]).await?;
     row.as_ref().map(TryInto::try_into).transpose()
 }
 
-/// Deletes a conversation of `owner` with all its messages, and gives the units of quota of those back that were not
-/// answered yet. Answers whether there was one.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn delete(db: &impl GenericClient, owner: UserId, room: ChatroomId) -> Result<bool, StoreError> {
-    // Counting what was done before makes it be done before: messages, then usage, then the person's counters, in the order
-    // in which all statements take their locks.
+/// Deletes the chatroom `id` and its messages if it belongs to `owner`, and refunds the quota units
+/// of the unfinished messages. Returns whether there was such a chatroom.
+pub async fn delete(db: &impl GenericClient, owner: UserId, id: ChatroomId) -> Result<bool, StoreError> {
+    // The counts in `gone` force an order: delete messages, then refund, then update the counters
+    // of the user. All statements take their locks in that order, so they cannot deadlock.
     const SQL: &str = "
         WITH room AS (
             SELECT id FROM chatrooms WHERE id = $1 AND user_id = $2 FOR UPDATE
@@ -249,5 +236,5 @@ pub async fn delete(db: &impl GenericClient, owner: UserId, room: ChatroomId) ->
             ai_response_count = u.ai_response_count - gone.ai_response_count
         FROM gone WHERE u.id = gone.user_id";
     let statement = db.prepare_cached(SQL).await?;
-    Ok(db.execute(&statement, &[&room.0, &owner.0]).await? == 1)
+    Ok(db.execute(&statement, &[&id.0, &owner.0]).await? == 1)
 }

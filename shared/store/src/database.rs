@@ -1,4 +1,5 @@
-//! The way to Postgres: a small pool, opened when first used, healed when a connection died in its sleep.
+//! The connection pool: opens connections lazily and replaces those that died while the Lambda was
+//! frozen.
 
 use std::time::Duration;
 
@@ -13,39 +14,41 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::StoreError;
 
-/// How long a new connection may take, a sleeping Neon database included.
+/// The timeout for a new connection. It includes the time in which a suspended Neon database
+/// starts.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection may take to prove that it still lives before another takes its place. The pool's own default
-/// waits for ever on a connection that was cut while the execution environment was frozen.
-const RECYCLE_TIMEOUT: Duration = Duration::from_millis(500);
-/// How long after it was last asked for a connection is taken for living without that proof, which is a trip of its own. An
-/// environment that was frozen comes back later than that.
-const FRESH: Duration = Duration::from_secs(1);
-/// How long sent bytes may stay unacknowledged before the connection counts as dead.
+/// The timeout for the liveness check of a pooled connection, which is replaced afterwards. The
+/// pool has none by default, so it would wait forever for a connection that was cut during a
+/// freeze.
+const LIVENESS_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long after its last use a connection needs no liveness check, which costs a round trip. A
+/// frozen execution environment thaws later than that.
+const CHECK_FREE_TIME: Duration = Duration::from_secs(1);
+/// How long sent bytes may stay unacknowledged before TCP closes the connection.
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where Postgres is and how many connections to keep to it.
+/// The address of Postgres and the size of the pool.
 #[derive(Debug)]
 pub struct DatabaseConfig<'a> {
-    /// A `postgres://` address. Without a word in it, TLS is required of any host but this machine.
+    /// A `postgres://` URL. Without `sslmode`, TLS is required for every host except localhost.
     pub url: &'a str,
-    /// The most connections this process opens.
+    /// The maximum number of connections of this process.
     pub pool_size: usize,
-    /// How TLS is spoken.
+    /// The TLS configuration.
     pub tls: ClientConfig,
 }
 
-/// The pool. Making one opens nothing; cloning one shares it.
+/// The pool. Creating one opens no connection; clones share it.
 #[derive(Clone)]
 pub struct Database {
     pool: Pool,
 }
 
 impl Database {
-    /// The pool for `config`.
+    /// Creates the pool.
     ///
     /// # Errors
-    /// [`StoreError::Setup`] when the address cannot be read; the address itself is not in the message.
+    /// [`StoreError::Setup`] if the URL is invalid. The message does not contain the URL.
     pub fn new(config: DatabaseConfig<'_>) -> Result<Self, StoreError> {
         let setup = |error: &dyn std::fmt::Display| StoreError::Setup(format!("DATABASE_URL: {error}"));
         let pg = parse(config.url)?;
@@ -57,14 +60,14 @@ impl Database {
         let timeouts = Timeouts {
             wait: Some(CONNECT_TIMEOUT),
             create: Some(CONNECT_TIMEOUT),
-            recycle: Some(RECYCLE_TIMEOUT),
+            recycle: Some(LIVENESS_TIMEOUT),
         };
         let pool = Pool::builder(manager)
             .max_size(config.pool_size)
             .timeouts(timeouts)
             .pre_recycle(Hook::async_fn(|client, metrics| {
-                let is_fresh = metrics.last_used() < FRESH;
-                Box::pin(async move { if is_fresh { Ok(()) } else { prove(client).await } })
+                let is_fresh = metrics.last_used() < CHECK_FREE_TIME;
+                Box::pin(async move { if is_fresh { Ok(()) } else { check_liveness(client).await } })
             }))
             .runtime(Runtime::Tokio1)
             .build()
@@ -72,40 +75,40 @@ impl Database {
         Ok(Self { pool })
     }
 
-    /// A connection that has just been proven to live.
+    /// A connection from the pool, used recently or checked to be alive.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when there is none to be had within the time-outs.
+    /// [`StoreError::Unavailable`] if no connection is available within the timeouts.
     pub async fn client(&self) -> Result<Client, StoreError> {
         Ok(self.pool.get().await?)
     }
 
-    /// Asks Postgres for nothing, to see that it answers.
+    /// Sends an empty query to check that Postgres responds.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it does not.
+    /// [`StoreError::Unavailable`] if it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.client().await?.simple_query("").await?;
         Ok(())
     }
 }
 
-/// Sees that a connection still answers; one that does not is replaced.
-async fn prove(client: &ClientWrapper) -> Result<(), HookError> {
-    match timeout(RECYCLE_TIMEOUT, client.simple_query("")).await {
+/// Checks that a connection still responds. The pool replaces it if this fails.
+async fn check_liveness(client: &ClientWrapper) -> Result<(), HookError> {
+    match timeout(LIVENESS_TIMEOUT, client.simple_query("")).await {
         Ok(answer) => answer.map(drop).map_err(HookError::Backend),
-        Err(_) => Err(HookError::message("a connection did not answer in time")),
+        Err(_) => Err(HookError::message("a pooled connection did not respond in time")),
     }
 }
 
-/// Reads an address as libpq would, with TLS required of remote hosts: `sslmode=prefer`, the usual default, lets
-/// whoever sits in between switch TLS off. `verify-ca` and `verify-full` are what we do anyway.
+/// Parses a URL as libpq does, but requires TLS for remote hosts: with `sslmode=prefer`, the usual
+/// default, an attacker in between can disable TLS. `verify-ca` and `verify-full` are equal to
+/// `require` here, because this service always verifies certificates.
 fn parse(url: &str) -> Result<Config, StoreError> {
     let verified =
         url.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
-    let mut config: Config = verified
-        .parse()
-        .map_err(|error| StoreError::Setup(format!("DATABASE_URL cannot be read: {error}")))?;
+    let mut config: Config =
+        verified.parse().map_err(|error| StoreError::Setup(format!("DATABASE_URL is invalid: {error}")))?;
     let local = config.get_hosts().iter().all(|host| match host {
         Host::Tcp(name) => {
             name == "localhost" || name.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
@@ -128,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tls_is_required_of_remote_hosts() {
+    fn tls_is_required_for_remote_hosts() {
         for (url, mode) in [
             ("postgres://u:p@127.0.0.1/db", SslMode::Disable),
             ("postgres://u:p@localhost/db", SslMode::Disable),
@@ -142,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_cannot_be_read_is_refused_without_being_repeated() {
+    fn invalid_url_is_refused_without_repeating_it() {
         let error = parse("postgres://u:secret@h:port/db").unwrap_err().to_string();
         assert!(error.contains("DATABASE_URL") && !error.contains("secret"), "{error}");
     }

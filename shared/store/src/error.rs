@@ -1,4 +1,4 @@
-//! What can go wrong between us and Postgres.
+//! The errors of the store, and the timeout for its calls.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -8,53 +8,52 @@ use thiserror::Error;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{WasNull, WrongType};
 
-/// A failure of the store. Absence is never one: functions answer `Option` for that.
+/// A failure of the store. An absent row is no failure; functions return `Option` for it.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// Postgres cannot be used at this moment; the same call may go through later.
+    /// Postgres is unavailable at the moment; a retry may succeed.
     #[error("postgres is not available: {0}")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A unique or foreign key constraint of this name was in the way.
+    /// The statement violates a unique or foreign key constraint.
     #[error("the constraint {constraint} was violated")]
     Conflict {
         /// The constraint's name in the schema.
         constraint: String,
     },
-    /// A statement failed for a reason that will not pass: a fault of ours.
+    /// A statement failed permanently, which is a programming error.
     #[error("a statement failed: {0}")]
     Statement(String),
-    /// A row holds what this version of the code cannot read.
-    #[error("a stored value cannot be read: {0}")]
+    /// A row contains a value that this version of the code cannot read.
+    #[error("a stored value is unreadable: {0}")]
     Corrupt(String),
-    /// The database's address is not usable.
+    /// The URL of the database is invalid.
     #[error("{0}")]
     Setup(String),
-    /// A migration failed; those before it stay.
+    /// A migration failed; the ones before it stay applied.
     #[error("migrating: {0}")]
     Migration(#[from] refinery::Error),
 }
 
 impl StoreError {
-    /// Whether the constraint named `name` was in the way.
+    /// Whether the statement violates the constraint `name`.
     #[must_use]
-    pub fn is_conflict_on(&self, name: &str) -> bool {
+    pub fn violates(&self, name: &str) -> bool {
         matches!(self, Self::Conflict { constraint } if constraint == name)
     }
 
-    /// Whether the same call may go through later.
+    /// Whether a retry of the same call may succeed.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
 }
 
-/// What `future` comes to, or [`StoreError::Unavailable`] when it takes longer than `limit`: a statement that waits for a
-/// lock, or for a server that fell silent, has no end of its own. Its connection is not used again before it has proven
-/// that it still answers.
+/// Limits `future` to `limit`, because a statement that waits for a lock or for an unresponsive
+/// server has no timeout of its own. The pool checks its connection before the next use.
 ///
 /// # Errors
-/// As `future`, and when time is up.
-pub async fn within<T>(
+/// The error of `future`, or [`StoreError::Unavailable`] after the timeout.
+pub async fn with_timeout<T>(
     limit: Duration,
     future: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
@@ -66,9 +65,9 @@ pub async fn within<T>(
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(db) = error.as_db_error() else {
-            let unreadable =
+            let is_unreadable =
                 error.source().is_some_and(|cause| cause.is::<WrongType>() || cause.is::<WasNull>());
-            return if unreadable {
+            return if is_unreadable {
                 Self::Corrupt(error.to_string())
             } else {
                 Self::Unavailable(error.into())
@@ -79,10 +78,10 @@ impl From<tokio_postgres::Error> for StoreError {
         if *state == SqlState::UNIQUE_VIOLATION || *state == SqlState::FOREIGN_KEY_VIOLATION {
             return Self::Conflict { constraint: constraint.to_owned() };
         }
-        // Without Postgres's DETAIL: that repeats whole rows, and with them what people wrote.
+        // Omits Postgres's DETAIL, which may contain whole rows and with them the text of messages.
         let text = format!("{}: {} {constraint}", state.code(), db.message());
-        // Classes: connection exception, transaction rollback (deadlock), insufficient resources, operator intervention; and
-        // a lock that was waited for too long.
+        // Classes of SQLSTATE: connection exception, transaction rollback (deadlock), insufficient
+        // resources, operator intervention. 55P03 is a lock timeout.
         if ["08", "40", "53", "55P03", "57"].iter().any(|class| state.code().starts_with(class)) {
             return Self::Unavailable(text.into());
         }
@@ -109,4 +108,4 @@ macro_rules! corrupt_from {
     )+ };
 }
 
-corrupt_from!(domain::named::UnknownName);
+corrupt_from!(domain::string_enum::UnknownName);

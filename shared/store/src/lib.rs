@@ -1,17 +1,21 @@
-//! Postgres: the truth. SQL lives here and nowhere else, one module per table, and [`deletion`] over all.
+//! Postgres, the source of truth. SQL is only in this crate.
 //!
-//! Functions take a client or a transaction and the owner's id; another person's row is the same as none.
+//! There is one module per table; [`account_deletion`] and [`pending_work`] span several. Functions
+//! take a client or a transaction. Functions that serve a user take the owner's id and put it in
+//! the `WHERE`, so the row of another user is the same as an absent row.
 
+pub mod account_deletion;
 pub mod chatrooms;
+pub mod daily_usage;
 mod database;
-pub mod deletion;
 mod error;
 pub mod messages;
 pub mod migrations;
+pub mod pending_work;
 pub mod sessions;
 pub mod subscriptions;
 pub mod users;
 
 pub use database::{Database, DatabaseConfig};
 pub use deadpool_postgres::{Client, GenericClient, Transaction};
-pub use error::{StoreError, within};
+pub use error::{StoreError, with_timeout};

@@ -1,4 +1,5 @@
-//! The schema's history, embedded: `migrations/V<number>__<what>.sql`, each run once, in order, in a transaction.
+//! Runs the embedded migrations `migrations/V<number>__<name>.sql`: each once, in order, in a
+//! transaction.
 
 use tokio_postgres::Client;
 
@@ -8,16 +9,19 @@ mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
-/// Any number, the same for all who migrate one database: they take turns.
+/// An arbitrary number, the same in every process that migrates, so that concurrent runs take
+/// turns.
 const ADVISORY_LOCK: i64 = 7_305_808_869_231_650_664;
 
-/// Brings the schema up to date and answers the names of the migrations that ran. Runs beside each other take turns.
+/// Applies the missing migrations and returns their names. An advisory lock makes concurrent runs
+/// take turns.
 ///
 /// # Errors
-/// [`StoreError::Migration`] naming the one that failed; those before it stay.
+/// [`StoreError::Migration`] names the migration that failed; the ones before it stay applied.
 pub async fn run(client: &mut Client) -> Result<Vec<String>, StoreError> {
     client.execute("SELECT pg_advisory_lock($1)", &[&ADVISORY_LOCK]).await?;
-    // A newer schema is no fault: a deployment that is rolled back runs the code before over the schema after.
+    // Accepts unknown newer migrations: after a rollback, the previous code runs on the newer
+    // schema.
     let runner = embedded::migrations::runner().set_abort_missing(false);
     let outcome = runner.run_async(client).await;
     client.execute("SELECT pg_advisory_unlock($1)", &[&ADVISORY_LOCK]).await?;

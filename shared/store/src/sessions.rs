@@ -1,4 +1,4 @@
-//! `sessions`: where a person is signed in.
+//! `sessions`: the sessions of a user, one for each sign-in on a device.
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
@@ -6,28 +6,26 @@ use domain::{Role, SessionId, Tier, UserId};
 
 use crate::StoreError;
 
-/// A session about to begin.
+/// A session to insert.
 #[derive(Debug, Clone)]
 pub struct NewSession<'a> {
-    /// Its id, which the access token carries.
+    /// The id, which the access token contains.
     pub id: SessionId,
-    /// What is kept of the refresh token.
+    /// The hash of the refresh token.
     pub refresh_token_hash: &'a [u8],
-    /// The address signed in from.
+    /// The IP address of the client.
     pub address: Option<&'a str>,
-    /// What the client calls itself.
+    /// The `User-Agent` of the client.
     pub user_agent: Option<&'a str>,
-    /// Now.
+    /// The current time.
     pub created_at: DateTime<Utc>,
-    /// When the refresh token stops working.
+    /// When the refresh token expires.
     pub expires_at: DateTime<Utc>,
 }
 
-/// Begins a session of `user`, provided that `password_hash` is still the one in force: whoever looked at it before a
-/// reset or a change must not get a session after it. Answers whether it was.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Inserts a session of `user` if `password_hash` is still the stored one. A login that verified
+/// the previous password must not get a session after a reset or a change. Returns whether the
+/// session was inserted.
 pub async fn insert(
     db: &impl GenericClient,
     user: UserId,
@@ -59,22 +57,19 @@ pub async fn insert(
 /// A session as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// Its id.
+    /// The id.
     pub id: SessionId,
-    /// The address it was last refreshed from, or signed in from.
+    /// The IP address of the last refresh, or of the sign-in.
     pub address: Option<String>,
-    /// What the client called itself then.
+    /// The `User-Agent` at that time.
     pub user_agent: Option<String>,
-    /// When it began.
+    /// When the user signed in.
     pub created_at: DateTime<Utc>,
-    /// When it was last refreshed, or began.
+    /// The time of the last refresh, or of the sign-in.
     pub last_seen_at: DateTime<Utc>,
 }
 
-/// The sessions of `user` that last beyond `now`, the one seen last first.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Lists the sessions of `user` that expire after `now`, the last seen first.
 pub async fn list(
     db: &impl GenericClient,
     user: UserId,
@@ -98,146 +93,141 @@ pub async fn list(
         .collect()
 }
 
-/// A refresh: one token for the next.
+/// The replacement of a refresh token by the next one.
 #[derive(Debug, Clone, Copy)]
-pub struct Refresh<'a> {
-    /// The session that the token says it is of.
+pub struct TokenRotation<'a> {
+    /// The session that the token names.
     pub session: SessionId,
-    /// What would be kept of the token.
+    /// The hash of the token that the client sent.
     pub old_hash: &'a [u8],
-    /// What is kept of the next.
+    /// The hash of the next token.
     pub new_hash: &'a [u8],
-    /// The address it comes from.
+    /// The IP address of the client.
     pub address: Option<&'a str>,
-    /// What the client calls itself.
+    /// The `User-Agent` of the client.
     pub user_agent: Option<&'a str>,
-    /// Now.
+    /// The current time.
     pub now: DateTime<Utc>,
-    /// When the next token stops working.
+    /// When the next token expires.
     pub expires_at: DateTime<Utc>,
 }
 
-/// What came of a refresh.
+/// The result of a token rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refreshed {
-    /// The session goes on, with the next token.
-    Renewed {
-        /// Whose it is.
+pub enum RotationOutcome {
+    /// The next token is stored.
+    Rotated {
+        /// The owner of the session.
         user: UserId,
-        /// What their account is known by.
+        /// The mobile number of the owner.
         mobile_number: String,
     },
-    /// The token had been replaced before: somebody else has, or had, it. The session is ended.
-    Replayed {
-        /// Whose it was.
+    /// The token had already been replaced, so it was stolen or sent twice. The session is deleted.
+    Reused {
+        /// The owner of the session.
         user: UserId,
     },
-    /// There is no such session, or its time is over.
-    Unknown,
+    /// There is no such session, or it has expired.
+    NotFound,
 }
 
-/// Replaces a session's refresh token, or ends the session where the token is not the one in force. Of several at once one
-/// is renewed, and the next one ends the session.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn refresh(db: &impl GenericClient, refresh: Refresh<'_>) -> Result<Refreshed, StoreError> {
-    const RENEW: &str = "
+/// Replaces the refresh token of a session, or deletes the session if the token is not the current
+/// one. Of several concurrent calls with the same token, the first succeeds and the second deletes
+/// the session.
+pub async fn rotate_refresh_token(
+    db: &impl GenericClient,
+    rotation: TokenRotation<'_>,
+) -> Result<RotationOutcome, StoreError> {
+    const ROTATE: &str = "
         UPDATE sessions s SET refresh_token_hash = $3, address = $4, user_agent = $5, last_seen_at = $6, expires_at = $7
         FROM users u WHERE s.id = $1 AND s.refresh_token_hash = $2 AND s.expires_at > $6
             AND u.id = s.user_id AND u.deleted_at IS NULL
         RETURNING s.user_id, u.mobile_number";
-    // A statement of its own, whose snapshot sees what a refresh beside it has just committed.
-    const END: &str = "DELETE FROM sessions WHERE id = $1 AND refresh_token_hash <> $2 RETURNING user_id";
-    let (id, old_hash) = (refresh.session.0, refresh.old_hash);
-    let statement = db.prepare_cached(RENEW).await?;
-    let renewed = db
+    // A separate statement, whose later snapshot sees what a concurrent rotation has just
+    // committed.
+    const DELETE: &str = "DELETE FROM sessions WHERE id = $1 AND refresh_token_hash <> $2 RETURNING user_id";
+    let (id, old_hash) = (rotation.session.0, rotation.old_hash);
+    let statement = db.prepare_cached(ROTATE).await?;
+    let rotated = db
         .query_opt(
             &statement,
             &[
                 &id,
                 &old_hash,
-                &refresh.new_hash,
-                &refresh.address,
-                &refresh.user_agent,
-                &refresh.now,
-                &refresh.expires_at,
+                &rotation.new_hash,
+                &rotation.address,
+                &rotation.user_agent,
+                &rotation.now,
+                &rotation.expires_at,
             ],
         )
         .await?;
-    if let Some(row) = renewed {
+    if let Some(row) = rotated {
         let (user, mobile_number) = (UserId(row.try_get("user_id")?), row.try_get("mobile_number")?);
-        return Ok(Refreshed::Renewed { user, mobile_number });
+        return Ok(RotationOutcome::Rotated { user, mobile_number });
     }
-    let statement = db.prepare_cached(END).await?;
+    let statement = db.prepare_cached(DELETE).await?;
     match db.query_opt(&statement, &[&id, &old_hash]).await? {
-        Some(row) => Ok(Refreshed::Replayed { user: UserId(row.try_get("user_id")?) }),
-        None => Ok(Refreshed::Unknown),
+        Some(row) => Ok(RotationOutcome::Reused { user: UserId(row.try_get("user_id")?) }),
+        None => Ok(RotationOutcome::NotFound),
     }
 }
 
-/// Which sessions of a person are ended.
+/// Selects sessions of one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// This one.
+pub enum SessionFilter {
+    /// Only this session.
     One(SessionId),
-    /// All others than this one.
-    AllBut(SessionId),
-    /// All of them.
+    /// All sessions except this one.
+    AllExcept(SessionId),
+    /// All sessions.
     All,
 }
 
-/// Ends sessions of `user` and answers which.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Deletes the selected sessions of `user` and returns their ids. Never deletes the session of
+/// another user.
 pub async fn delete(
     db: &impl GenericClient,
     user: UserId,
-    which: Ended,
+    filter: SessionFilter,
 ) -> Result<Vec<SessionId>, StoreError> {
     const SQL: &str = "
         DELETE FROM sessions WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2) AND ($3::uuid IS NULL OR id <> $3)
         RETURNING id";
-    let (one, kept) = match which {
-        Ended::One(session) => (Some(session.0), None),
-        Ended::AllBut(session) => (None, Some(session.0)),
-        Ended::All => (None, None),
+    let (one, kept) = match filter {
+        SessionFilter::One(session) => (Some(session.0), None),
+        SessionFilter::AllExcept(session) => (None, Some(session.0)),
+        SessionFilter::All => (None, None),
     };
     let statement = db.prepare_cached(SQL).await?;
     let rows = db.query(&statement, &[&user.0, &one, &kept]).await?;
     rows.iter().map(|row| Ok(SessionId(row.try_get("id")?))).collect()
 }
 
-/// The ids of all sessions of `user`.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Lists the ids of all sessions of `user`, expired ones included.
 pub async fn list_ids(db: &impl GenericClient, user: UserId) -> Result<Vec<SessionId>, StoreError> {
     let statement = db.prepare_cached("SELECT id FROM sessions WHERE user_id = $1").await?;
     let rows = db.query(&statement, &[&user.0]).await?;
     rows.iter().map(|row| Ok(SessionId(row.try_get("id")?))).collect()
 }
 
-/// What is to be known of a session at the door.
+/// What authentication needs of an active session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lasting {
-    /// The plan of its owner.
+pub struct ActiveSession {
+    /// The plan of the owner.
     pub tier: Tier,
-    /// When its time is over.
+    /// When the session expires.
     pub expires_at: DateTime<Utc>,
 }
 
-/// `session`, provided that it is one of `user`'s and lasts beyond `now`.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn find_lasting(
+/// Finds `session` if it belongs to `user` and expires after `now`. Does not find sessions of an
+/// account whose deletion has started.
+pub async fn find_active(
     db: &impl GenericClient,
     session: SessionId,
     user: UserId,
     now: DateTime<Utc>,
-) -> Result<Option<Lasting>, StoreError> {
+) -> Result<Option<ActiveSession>, StoreError> {
     const SQL: &str = "
         SELECT u.subscription_tier, s.expires_at FROM sessions s JOIN users u ON u.id = s.user_id
         WHERE s.id = $1 AND s.user_id = $2 AND s.expires_at > $3 AND u.deleted_at IS NULL";
@@ -245,15 +235,12 @@ pub async fn find_lasting(
     let row = db.query_opt(&statement, &[&session.0, &user.0, &now]).await?;
     row.map(|row| {
         let tier = row.try_get::<_, &str>("subscription_tier")?.try_into()?;
-        Ok(Lasting { tier, expires_at: row.try_get("expires_at")? })
+        Ok(ActiveSession { tier, expires_at: row.try_get("expires_at")? })
     })
     .transpose()
 }
 
-/// The role of `user`, provided that `session` is one of theirs and lasts beyond `now`; `None` otherwise.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Finds the role of `user` if `session` belongs to them and expires after `now`.
 pub async fn find_role(
     db: &impl GenericClient,
     session: SessionId,
@@ -268,10 +255,8 @@ pub async fn find_role(
     row.map(|row| Ok(row.try_get::<_, &str>("role")?.try_into()?)).transpose()
 }
 
-/// Deletes up to `limit` sessions whose time is over at `now`, and answers how many.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Deletes up to `limit` sessions of all users that have expired at `now`, and returns their
+/// number. Skips sessions that a concurrent call has locked.
 pub async fn delete_expired(
     db: &impl GenericClient,
     now: DateTime<Utc>,

@@ -1,5 +1,8 @@
-//! `subscriptions`: who pays, as Stripe said last. Its row is locked while Stripe is asked, so that what is written is what
-//! was asked last; only then the user's row is touched.
+//! `subscriptions`: the Stripe customer and subscription of a user, as Stripe returned them last.
+//!
+//! Callers lock the row with [`find_for_update`] before they request the state from Stripe, so
+//! concurrent updates cannot overwrite a newer state with an older one. The row of the user is
+//! locked afterwards.
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::{GenericClient, Transaction};
@@ -11,20 +14,20 @@ use tokio_postgres::types::ToSql;
 
 use crate::StoreError;
 
-/// What is kept of somebody's payments.
+/// The billing data of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BillingAccount {
-    /// Whose.
+    /// The user.
     pub user_id: UserId,
-    /// The plan they are on.
+    /// The current plan.
     pub tier: Tier,
-    /// Whether their account is being deleted.
+    /// Whether the deletion of the account has started.
     pub is_deleted: bool,
-    /// Who they are to Stripe, once they have been there.
+    /// The customer id at Stripe, once there is one.
     pub customer_id: Option<String>,
-    /// The subscription that counts, where they ever had one.
+    /// The effective subscription, if the user has ever had one.
     pub subscription: Option<Subscription>,
-    /// When they were sent to a checkout page last, and until when they can pay on it.
+    /// When the last checkout page was opened, and when it expires.
     pub checkout: Option<(DateTime<Utc>, DateTime<Utc>)>,
 }
 
@@ -61,10 +64,8 @@ fn subscription(row: &Row) -> Result<Option<Subscription>, StoreError> {
     }))
 }
 
-/// What is kept of `user`'s payments: little, where they have never come near a checkout page.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Finds the billing data of `user`; most fields are empty before the first checkout. Does not find
+/// an account whose deletion has started.
 pub async fn find(db: &impl GenericClient, user: UserId) -> Result<Option<BillingAccount>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM users u LEFT JOIN subscriptions s ON s.user_id = u.id
@@ -75,20 +76,19 @@ pub async fn find(db: &impl GenericClient, user: UserId) -> Result<Option<Billin
     row.as_ref().map(TryInto::try_into).transpose()
 }
 
-/// Whose payments are those of Stripe's `customer`.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn find_user_of(db: &impl GenericClient, customer: &str) -> Result<Option<UserId>, StoreError> {
+/// Finds the user with the Stripe customer id `customer`, even if the deletion of the account has
+/// started.
+pub async fn find_user_by_customer(
+    db: &impl GenericClient,
+    customer: &str,
+) -> Result<Option<UserId>, StoreError> {
     let statement = db.prepare_cached("SELECT user_id FROM subscriptions WHERE customer_id = $1").await?;
     let row = db.query_opt(&statement, &[&customer]).await?;
     row.map(|row| Ok(UserId(row.try_get("user_id")?))).transpose()
 }
 
-/// Makes room for what `user` pays, unless there is. One whose account is being deleted gets none.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Inserts an empty row for `user` unless there is one. Does nothing for an account whose deletion
+/// has started.
 pub async fn insert(db: &impl GenericClient, user: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
     const SQL: &str = "
         INSERT INTO subscriptions (user_id, created_at, updated_at)
@@ -99,34 +99,35 @@ pub async fn insert(db: &impl GenericClient, user: UserId, now: DateTime<Utc>) -
     Ok(())
 }
 
-/// What is kept of `user`'s payments, for nobody else to change until `transaction` ends. Waits eight seconds for somebody
-/// who has it at the most.
+/// Locks the row of `user` until `transaction` ends, and returns the billing data. `None` if there
+/// is no row.
 ///
 /// # Errors
-/// When Postgres does not answer, or somebody else has it for too long.
-pub async fn lock(transaction: &Transaction<'_>, user: UserId) -> Result<Option<BillingAccount>, StoreError> {
+/// [`StoreError::Unavailable`] if another transaction has the lock for more than eight seconds.
+pub async fn find_for_update(
+    transaction: &Transaction<'_>,
+    user: UserId,
+) -> Result<Option<BillingAccount>, StoreError> {
     const LOCK: &str = "SELECT FROM subscriptions WHERE user_id = $1 FOR NO KEY UPDATE";
     let read = format!(
         "SELECT {COLUMNS} FROM subscriptions s JOIN users u ON u.id = s.user_id WHERE s.user_id = $1"
     );
     let (lock, read) = (transaction.prepare_cached(LOCK).await?, transaction.prepare_cached(&read).await?);
-    let whose: [&(dyn ToSql + Sync); 1] = [&user.0];
-    // Sent together, done one after the other: the lock may wait for somebody, and what is read then sees what they did. Each
-    // is sent when it is first polled, and they are prepared, so they are sent in this order.
+    let params: [&(dyn ToSql + Sync); 1] = [&user.0];
+    // One round trip: the statements are pipelined and Postgres executes them in order. The lock
+    // may wait for another transaction; the read after it sees what that transaction has committed.
+    // Prepared statements are sent when first polled, and `biased` polls them in this order.
     let ((), locked, row) = try_join!(
         biased;
         transaction.batch_execute("SET LOCAL lock_timeout = '8s'"),
-        transaction.execute(&lock, &whose),
-        transaction.query_opt(&read, &whose),
+        transaction.execute(&lock, &params),
+        transaction.query_opt(&read, &params),
     )?;
-    // A row that came in between is not locked.
+    // A row inserted between the two statements is not locked, so it is not returned.
     row.as_ref().filter(|_| locked == 1).map(TryInto::try_into).transpose()
 }
 
-/// Notes who the owner of a locked account is to Stripe.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Updates the customer id of a locked account.
 pub async fn update_customer(
     transaction: &Transaction<'_>,
     account: &BillingAccount,
@@ -139,11 +140,8 @@ pub async fn update_customer(
     Ok(())
 }
 
-/// Notes that the owner of a locked account was sent to a checkout page that is open until `expires_at`, and when to look
-/// whether they have paid.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Records that a checkout page was opened for a locked account at `now` and expires at
+/// `expires_at`. Brings the next review forward to `review_at` if that is earlier.
 pub async fn update_checkout(
     transaction: &Transaction<'_>,
     account: &BillingAccount,
@@ -160,50 +158,47 @@ pub async fn update_checkout(
     Ok(())
 }
 
-/// What Stripe says of a subscription, and what follows from it.
+/// The state of a subscription to store.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing<'a> {
-    /// The subscription that counts.
+pub struct SubscriptionUpdate<'a> {
+    /// The effective subscription.
     pub subscription: Option<&'a Subscription>,
     /// The plan that it entitles to.
     pub tier: Tier,
-    /// When to ask again.
+    /// When to compare it with Stripe again.
     pub review_at: Option<DateTime<Utc>>,
 }
 
-/// Writes how the owner of a locked account stands, and puts them on the plan that follows from it.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn update_standing(
+/// Updates the subscription of a locked account and the plan of its user.
+pub async fn update_subscription(
     transaction: &Transaction<'_>,
     account: &BillingAccount,
-    standing: Standing<'_>,
+    update: SubscriptionUpdate<'_>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     const SQL: &str = "
-        WITH standing AS (
+        WITH updated AS (
             UPDATE subscriptions SET subscription_id = $3, status = $4, begun_at = $5, period_start = $6, period_end = $7,
                 cancel_at_period_end = $8, past_due_since = $9, review_at = $10, updated_at = $11
             WHERE user_id = $1
         )
         UPDATE users SET subscription_tier = $2, updated_at = $11 WHERE id = $1 AND subscription_tier <> $2";
-    let one = standing.subscription;
+    let subscription = update.subscription;
     let statement = transaction.prepare_cached(SQL).await?;
     transaction
         .execute(
             &statement,
             &[
                 &account.user_id.0,
-                &standing.tier.as_str(),
-                &one.map(|one| &one.id),
-                &one.map(|one| one.status.as_str()),
-                &one.map(|one| one.created_at),
-                &one.and_then(|one| one.period_start),
-                &one.and_then(|one| one.period_end),
-                &one.is_some_and(|one| one.cancel_at_period_end),
-                &one.and_then(|one| one.past_due_since),
-                &standing.review_at,
+                &update.tier.as_str(),
+                &subscription.map(|one| &one.id),
+                &subscription.map(|one| one.status.as_str()),
+                &subscription.map(|one| one.created_at),
+                &subscription.and_then(|one| one.period_start),
+                &subscription.and_then(|one| one.period_end),
+                &subscription.is_some_and(|one| one.cancel_at_period_end),
+                &subscription.and_then(|one| one.past_due_since),
+                &update.review_at,
                 &now,
             ],
         )
@@ -211,25 +206,21 @@ pub async fn update_standing(
     Ok(())
 }
 
-/// Forgets a locked account, of which Stripe has nothing left that lives.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Deletes the row of a locked account. The caller has ended all of its subscriptions at Stripe
+/// before.
 pub async fn delete(transaction: &Transaction<'_>, account: &BillingAccount) -> Result<(), StoreError> {
     let statement = transaction.prepare_cached("DELETE FROM subscriptions WHERE user_id = $1").await?;
     transaction.execute(&statement, &[&account.user_id.0]).await?;
     Ok(())
 }
 
-/// Takes up to `limit` accounts on that are due for a comparison with Stripe at `now`, the longest due first, and has them due
-/// again at `again_at`, should this one come to nothing. Several at once take different ones.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn take_due(
+/// Claims up to `limit` accounts whose review is due at `now`, the longest overdue first. Moves
+/// their next review to `retry_at`, which applies if the caller's comparison with Stripe fails.
+/// Concurrent calls claim different accounts.
+pub async fn claim_due_reviews(
     db: &impl GenericClient,
     now: DateTime<Utc>,
-    again_at: DateTime<Utc>,
+    retry_at: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<UserId>, StoreError> {
     const SQL: &str = "
@@ -237,31 +228,26 @@ pub async fn take_due(
             SELECT user_id FROM subscriptions WHERE review_at <= $1 ORDER BY review_at LIMIT $3 FOR UPDATE SKIP LOCKED
         )) RETURNING user_id";
     let statement = db.prepare_cached(SQL).await?;
-    let rows = db.query(&statement, &[&now, &again_at, &limit]).await?;
+    let rows = db.query(&statement, &[&now, &retry_at, &limit]).await?;
     rows.iter().map(|row| Ok(UserId(row.try_get("user_id")?))).collect()
 }
 
-/// Has the account of `user` be looked at again at `at`, and not before.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn update_review(
+/// Moves the next review of `user` to `review_at`.
+pub async fn update_review_at(
     db: &impl GenericClient,
     user: UserId,
-    at: DateTime<Utc>,
+    review_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     const SQL: &str = "UPDATE subscriptions SET review_at = $2, updated_at = $3 WHERE user_id = $1";
     let statement = db.prepare_cached(SQL).await?;
-    db.execute(&statement, &[&user.0, &at, &now]).await?;
+    db.execute(&statement, &[&user.0, &review_at, &now]).await?;
     Ok(())
 }
 
-/// Up to `limit` accounts that Stripe knows, in the order of their ids, from behind `after` on.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn list_known(
+/// Lists up to `limit` users with a Stripe customer id, ordered by user id and starting after
+/// `after`.
+pub async fn list_users_with_customer(
     db: &impl GenericClient,
     after: Option<UserId>,
     limit: i64,

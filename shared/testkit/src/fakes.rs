@@ -1,4 +1,4 @@
-//! Fakes of the vendors' services: they do what the test says and keep what they were asked.
+//! Fakes of external services. They record calls and fail or answer as the test says.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use clients::sms::{SmsError, SmsSender};
 use domain::{ChatroomId, MessageId, MobileNumber};
 use uuid::Uuid;
 
-/// A queue that only keeps what was put on it.
+/// A queue that records jobs and delivers none.
 #[derive(Debug, Default)]
 pub struct FakeQueue {
     sent: Mutex<Vec<(ChatroomId, MessageId, i32)>>,
@@ -21,32 +21,32 @@ pub struct FakeQueue {
 }
 
 impl FakeQueue {
-    /// What was sent, in order.
+    /// The jobs that were sent, in order.
     pub fn sent(&self) -> Vec<(ChatroomId, MessageId)> {
         self.sent.lock().unwrap().iter().map(|(room, message, _)| (*room, *message)).collect()
     }
 
-    /// The number of the re-send of each that was sent, in order.
+    /// The resend number of each job that was sent, in order.
     pub fn resends(&self) -> Vec<i32> {
         self.sent.lock().unwrap().iter().map(|(_, _, resend)| *resend).collect()
     }
 
-    /// What was delayed, in order: receipt handle and delay.
+    /// The visibility changes, in order: receipt handle and delay.
     pub fn delays(&self) -> Vec<(String, Duration)> {
         self.delays.lock().unwrap().clone()
     }
 
-    /// From now on every call fails.
+    /// Makes every call fail.
     pub fn break_down(&self) {
         self.broken.store(true, Ordering::SeqCst);
     }
 
-    /// From now on calls go through again.
+    /// Makes calls succeed again.
     pub fn repair(&self) {
         self.broken.store(false, Ordering::SeqCst);
     }
 
-    fn works(&self) -> Result<(), QueueError> {
+    fn check(&self) -> Result<(), QueueError> {
         if self.broken.load(Ordering::SeqCst) { Err(QueueError::new("fake", "broken")) } else { Ok(()) }
     }
 }
@@ -59,23 +59,23 @@ impl JobQueue for FakeQueue {
         message: MessageId,
         resend: i32,
     ) -> Result<(), QueueError> {
-        self.works()?;
+        self.check()?;
         self.sent.lock().unwrap().push((room, message, resend));
         Ok(())
     }
 
-    async fn delay(&self, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
-        self.works()?;
+    async fn change_visibility(&self, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
+        self.check()?;
         self.delays.lock().unwrap().push((receipt_handle.to_owned(), delay));
         Ok(())
     }
 
     async fn ping(&self) -> Result<(), QueueError> {
-        self.works()
+        self.check()
     }
 }
 
-/// A dead-letter queue with what the test put in. What is received is in flight until the test ends.
+/// A dead-letter queue. Received letters stay invisible until the test ends.
 #[derive(Debug, Default)]
 pub struct FakeDeadLetters {
     waiting: Mutex<Vec<DeadLetter>>,
@@ -83,14 +83,14 @@ pub struct FakeDeadLetters {
 }
 
 impl FakeDeadLetters {
-    /// Puts a job in.
+    /// Adds a letter with this body.
     pub fn put(&self, body: &str) {
         let id = format!("letter {}", Uuid::new_v4());
         let letter = DeadLetter { receipt_handle: format!("receipt of {id}"), id, body: body.to_owned() };
         self.waiting.lock().unwrap().push(letter);
     }
 
-    /// How many were not deleted.
+    /// The number of letters that were not deleted.
     pub fn left(&self) -> usize {
         self.waiting.lock().unwrap().len() + self.in_flight.lock().unwrap().len()
     }
@@ -110,7 +110,7 @@ impl DeadLetterQueue for FakeDeadLetters {
     }
 }
 
-/// A model that answers what the test put in, and after that `Echo: ` and the question.
+/// A model that returns the scripted errors and then answers `Echo: ` and the question.
 #[derive(Debug, Default)]
 pub struct FakeModel {
     script: Mutex<VecDeque<Result<Answer, GenerateError>>>,
@@ -118,12 +118,12 @@ pub struct FakeModel {
 }
 
 impl FakeModel {
-    /// Fails the next call that has nothing else to answer with `error`.
+    /// Makes one call fail with `error`, after the errors scripted before.
     pub fn fail_with(&self, error: GenerateError) {
         self.script.lock().unwrap().push_back(Err(error));
     }
 
-    /// The prompts so far, in order.
+    /// The prompts of all calls, in order.
     pub fn asked(&self) -> Vec<Prompt> {
         self.asked.lock().unwrap().clone()
     }
@@ -151,7 +151,7 @@ impl LanguageModel for FakeModel {
     }
 }
 
-/// Telephones that receive everything.
+/// An SMS sender that records messages.
 #[derive(Debug, Default)]
 pub struct FakeSms {
     sent: Mutex<Vec<(MobileNumber, String)>>,
@@ -159,13 +159,13 @@ pub struct FakeSms {
 }
 
 impl FakeSms {
-    /// What was sent to `number`, in order.
+    /// The texts sent to `number`, in order.
     pub fn to(&self, number: &MobileNumber) -> Vec<String> {
         let sent = self.sent.lock().unwrap();
         sent.iter().filter(|(to, _)| to == number).map(|(_, text)| text.clone()).collect()
     }
 
-    /// Whether every call fails from now on.
+    /// Sets whether calls fail.
     pub fn set_broken(&self, broken: bool) {
         self.broken.store(broken, Ordering::SeqCst);
     }

@@ -1,8 +1,10 @@
-//! What tests share: an application on real Postgres and Redis, fakes of the vendors' services, events.
+//! What tests share: [`TestApp`] on real Postgres, Redis and DynamoDB, fakes of the other services, a
+//! mock Stripe in the test's process, and events.
 //!
-//! `cargo dev test` starts Postgres, Redis and the emulator of AWS and says where they are by `TEST_DATABASE_URL`,
-//! `TEST_REDIS_URL`, `TEST_AWS_ENDPOINT_URL` and `TEST_TABLE_NAME`. Each [`TestApp`] has a schema of its own; keys in Redis
-//! and records in DynamoDB are kept apart by random ids, numbers and addresses.
+//! `cargo dev test` starts Postgres, Redis and the AWS emulator and sets `TEST_DATABASE_URL`,
+//! `TEST_REDIS_URL`, `TEST_AWS_ENDPOINT_URL` and `TEST_TABLE_NAME`. Each [`TestApp`] has its own
+//! database schema and Stripe account. Keys in Redis and records in DynamoDB differ by random ids,
+//! numbers and addresses.
 
 #![expect(
     clippy::expect_used,
@@ -12,13 +14,16 @@
 )]
 
 mod fakes;
-mod person;
 mod request;
+mod schema;
 mod stripe;
 mod test_app;
+mod user;
 
+pub use api_client::{PASSWORD, Response, Response as Answer};
 pub use fakes::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms};
-pub use person::{PASSWORD, Person};
-pub use request::{Answer, RequestBuilder, event};
+pub use request::{RequestBuilder, event};
+pub use schema::empty_schema;
 pub use stripe::{GOOD_CARD, GOOD_ONCE_CARD, StripeEvent};
-pub use test_app::{TestApp, TestAppBuilder, empty_schema, random_number};
+pub use test_app::{TestApp, TestAppBuilder, random_number};
+pub use user::{TestUser, TestUser as Person};

@@ -1,58 +1,56 @@
-//! The test's own account at the stand-in for Stripe, which `cargo dev test` runs at `TEST_STRIPE_URL`.
+//! The test's account at its mock Stripe.
 
-use reqwest::Client;
+use http_body_util::BodyExt;
+use lambda_http::http::Request;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use tower::ServiceExt;
 
 use crate::{Answer, Person, TestApp};
 
 /// A card that pays.
 pub const GOOD_CARD: &str = "4242 4242 4242 4242";
-/// A card that pays at the checkout page, and never after.
+/// A card that pays the first time only.
 pub const GOOD_ONCE_CARD: &str = "4000 0000 0000 0341";
 
-/// An event as Stripe would send it.
+/// An event as Stripe sends it.
 #[derive(Debug, Clone)]
 pub struct StripeEvent {
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// Its type.
+    /// The type.
     pub kind: String,
-    /// The body, byte for byte.
+    /// The exact body.
     pub payload: String,
-    /// The header `Stripe-Signature`, made a moment ago.
+    /// The header `Stripe-Signature`, signed now.
     pub signature: String,
 }
 
 impl TestApp {
-    /// Asks the stand-in something: below `/v1` as a client, below `/_control` as whoever makes things happen.
+    /// Calls the mock Stripe: Stripe's API below `/v1`, the control API below `/_control`.
     pub async fn stripe(&self, method: &str, path: &str, body: Value) -> Value {
-        let billing = &self.app.config.billing;
-        let client = Client::builder()
-            .tls_backend_preconfigured(clients::tls::client_config())
-            .no_proxy()
-            .build()
-            .expect("a client can be made");
-        let request = client
-            .request(method.parse().expect("a method"), format!("{}{path}", billing.base_url))
-            .bearer_auth(billing.secret_key.expose_secret());
-        let request = if body.is_null() { request } else { request.json(&body) };
-        let answer = request.send().await.expect("the stand-in answers");
-        assert!(answer.status().is_success(), "{method} {path}: {}", answer.text().await.unwrap_or_default());
-        answer.json().await.unwrap_or_default()
+        let key = self.app.config.billing.secret_key.expose_secret();
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        let request = request.header("authorization", format!("Bearer {key}")).body(body).expect("a request");
+        let response = self.mock_stripe.clone().router().oneshot(request).await;
+        let (head, body) = response.expect("the router is infallible").into_parts();
+        let body = body.collect().await.expect("the body is readable").to_bytes();
+        assert!(head.status.is_success(), "{method} {path}: {}", String::from_utf8_lossy(&body));
+        serde_json::from_slice(&body).unwrap_or_default()
     }
 
-    /// What went wrong at Stripe for each of the next calls, see the stand-in's faults.
+    /// Sets one fault for each of the next calls, see `dev/mocks/stripe/src/faults.rs`.
     pub async fn stripe_faults(&self, faults: Value) {
         self.stripe("POST", "/_control/faults", faults).await;
     }
 
-    /// Has a person pay on a checkout page.
+    /// Pays on a checkout page.
     pub async fn pay(&self, session: &str, card: &str) {
         self.stripe("POST", &format!("/_control/checkout/{session}"), json!({ "card": card })).await;
     }
 
-    /// Everything that Stripe has to tell, oldest first.
+    /// All events of the account, oldest first.
     pub async fn stripe_events(&self) -> Vec<StripeEvent> {
         let events = self.stripe("GET", "/_control/events", Value::Null).await;
         let text = |event: &Value, name: &str| event[name].as_str().expect("text").to_owned();
@@ -65,12 +63,12 @@ impl TestApp {
         events.as_array().expect("events").iter().map(read).collect()
     }
 
-    /// Delivers an event by the API.
+    /// Delivers an event to the webhook route.
     pub async fn deliver(&self, event: &StripeEvent) -> Answer {
         self.deliver_as(&event.payload, Some(&event.signature)).await
     }
 
-    /// Delivers `payload` with a signature, or without.
+    /// Delivers `payload`, optionally with a signature.
     pub async fn deliver_as(&self, payload: &str, signature: Option<&str>) -> Answer {
         let request = self.request("POST", "/api/webhook/stripe").body(payload);
         let request = request.header("content-type", "application/json; charset=utf-8");
@@ -80,21 +78,21 @@ impl TestApp {
         }
     }
 
-    /// Delivers everything that Stripe has to tell.
+    /// Delivers all events of the account.
     pub async fn deliver_all(&self) {
         for event in self.stripe_events().await {
             let _ = self.deliver(&event).await.expect(200);
         }
     }
 
-    /// Opens a checkout page for `person` by the API and answers its id.
+    /// Creates a checkout session through the API and returns its id.
     pub async fn checkout(&self, person: &Person) -> String {
         let body = json!({ "success_url": "https://app.example.com/paid", "cancel_url": "https://app.example.com/plans" });
         let request = self.request("POST", "/api/subscription/pro").by(person).json(body);
         request.send().await.expect(200).text("/session_id")
     }
 
-    /// Has `person` pay for Pro with `card`, all webhooks delivered, and answers the subscription's id.
+    /// Subscribes `person` to Pro with `card` and delivers all webhooks. Returns the subscription's id.
     pub async fn subscribe(&self, person: &Person, card: &str) -> String {
         let session = self.checkout(person).await;
         self.pay(&session, card).await;
@@ -103,7 +101,7 @@ impl TestApp {
             .await
     }
 
-    /// The plan that `person` is on.
+    /// The stored plan of `person`.
     pub async fn tier(&self, person: &Person) -> String {
         self.stored(&format!("SELECT subscription_tier FROM users WHERE id = '{}'", person.id)).await
     }

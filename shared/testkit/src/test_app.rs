@@ -1,4 +1,4 @@
-//! [`TestApp`]: one function, or several, in this process.
+//! [`TestApp`]: one or more functions in the test's process.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,39 +7,38 @@ use std::time::Duration;
 use app::{AppState, Clock, Config, Dependency, Tokens};
 use aws_sdk_dynamodb::types::AttributeValue;
 use clients::redis::Redis;
+use clients::redis::model_rate_limiter::ModelRateLimiter;
+use clients::redis::rate_limiter::RateLimiter;
 use clients::stripe::{Stripe, StripeConfig};
 use clients::table::Table;
-use clients::tls::client_config;
 use domain::MobileNumber;
+use mock_stripe::{MockStripe, PRICE};
 use secrecy::ExposeSecret;
-use store::{Database, DatabaseConfig, migrations};
-use tokio_postgres::NoTls;
 use uuid::Uuid;
 use web::Routes;
 
+use crate::schema::migrated_schema;
 use crate::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms, RequestBuilder};
 
-/// The price that the stand-in for Stripe has in every account.
-const PRICE: &str = "price_pro_monthly";
-
-/// An application with a database schema of its own, whose clock, queue and model are the test's.
+/// An application with its own database schema and a clock, queue and model that the test controls.
 pub struct TestApp {
-    /// What the handlers share.
+    /// The state that the handlers share.
     pub app: Arc<AppState>,
-    /// What was put on the queue.
+    /// Records the jobs that were sent.
     pub queue: Arc<FakeQueue>,
-    /// What was delivered too often.
+    /// The dead-letter queue.
     pub dead_letters: Arc<FakeDeadLetters>,
-    /// What the model was asked and answers.
+    /// Records the prompts and returns scripted answers.
     pub model: Arc<FakeModel>,
-    /// What text messages were sent.
+    /// Records the text messages that were sent.
     pub sms: Arc<FakeSms>,
-    /// The address that requests come from.
+    /// The client's IP address.
     pub address: String,
+    pub(crate) mock_stripe: MockStripe,
     pub(crate) service: web::Service,
 }
 
-/// A [`TestApp`] in the making.
+/// Builds a [`TestApp`].
 pub struct TestAppBuilder {
     routes: Routes,
     vars: HashMap<&'static str, String>,
@@ -53,8 +52,10 @@ impl TestAppBuilder {
         self
     }
 
-    /// Makes the schema and the application.
-    pub async fn start(self) -> TestApp {
+    /// Creates the schema, the mock Stripe and the application.
+    pub async fn start(mut self) -> TestApp {
+        let (mock_stripe, stripe_url, _) = MockStripe::start().await.expect("the mock Stripe starts");
+        self.vars.insert("STRIPE_BASE_URL", stripe_url);
         let config = Config::from_lookup(
             &[
                 Dependency::DATABASE,
@@ -67,17 +68,8 @@ impl TestAppBuilder {
             ],
             &|name| self.vars.get(name).cloned(),
         )
-        .expect("the test's configuration is usable");
-        let database_url = empty_schema().await;
-        let database = Database::new(DatabaseConfig {
-            url: &database_url,
-            pool_size: config.database_pool_size,
-            tls: client_config(),
-        });
-        let database = database.expect("the address of Postgres is usable");
-        migrations::run(&mut database.client().await.expect("Postgres answers"))
-            .await
-            .expect("the migrations run");
+        .expect("the test's configuration is valid");
+        let database = migrated_schema(config.database_pool_size).await;
         let (queue, dead_letters, model) =
             <(Arc<FakeQueue>, Arc<FakeDeadLetters>, Arc<FakeModel>)>::default();
         let sms = Arc::<FakeSms>::default();
@@ -85,13 +77,16 @@ impl TestAppBuilder {
             base_url: config.billing.base_url.clone(),
             secret_key: config.billing.secret_key.clone(),
         });
-        let stripe = stripe.expect("the address of Stripe is usable");
-        let aws = config.aws.load().expect("the client for AWS can be made");
+        let stripe = stripe.expect("STRIPE_BASE_URL is valid");
+        let aws = config.aws.load().expect("the AWS client is created");
         let table = Table::new(&aws, &config.table_name);
+        let redis = Redis::new(config.redis_url.expose_secret()).expect("TEST_REDIS_URL is valid");
         let app = Arc::new(AppState {
             clock: Clock::default(),
             database,
-            redis: Redis::new(config.redis_url.expose_secret()).expect("the address of Redis is usable"),
+            rate_limiter: RateLimiter::new(redis.clone()),
+            model_rate_limiter: ModelRateLimiter::new(redis.clone(), config.model_limits()),
+            redis,
             tokens: Some(Tokens::of(&config)),
             queue: Some(queue.clone()),
             dead_letters: Some(dead_letters.clone()),
@@ -103,17 +98,17 @@ impl TestAppBuilder {
             config,
         });
         let service = web::stack(self.routes, &app);
-        TestApp { app, queue, dead_letters, model, sms, address: random_address(), service }
+        let address = random_address();
+        TestApp { app, queue, dead_letters, model, sms, address, mock_stripe, service }
     }
 }
 
 impl TestApp {
-    /// An application that serves `routes`, with limits on requests that no test reaches by accident.
+    /// Builds an application that serves `routes`, with rate limits that no test reaches by accident.
     #[must_use]
     pub fn serving(routes: Routes) -> TestAppBuilder {
-        // What is said of a model is shared by all who ask it.
+        // Rate limits and availability are per model, so each test has its own models.
         let model = |kind: &str| format!("{kind}-{}", Uuid::new_v4().simple());
-        // An account of one's own.
         let stripe_key = format!("sk_test_{}", Uuid::new_v4().simple());
         let vars = [
             ("ENVIRONMENT", "local".to_owned()),
@@ -131,7 +126,6 @@ impl TestApp {
             ("OTP_MAX_PER_BLOCK", "1000".to_owned()),
             ("OTP_MAX_TOTAL_PER_DAY", "1000000".to_owned()),
             ("RETRY_BASE_DELAY_MS", "2000".to_owned()),
-            ("STRIPE_BASE_URL", from_env("TEST_STRIPE_URL")),
             ("STRIPE_PRICE_ID", PRICE.to_owned()),
             ("STRIPE_WEBHOOK_SECRET", format!("whsec_of_{stripe_key}")),
             ("STRIPE_SECRET_KEY", stripe_key),
@@ -143,22 +137,22 @@ impl TestApp {
         TestAppBuilder { routes, vars: vars.into() }
     }
 
-    /// A request to `path` (query included), to be completed and sent.
+    /// Builds a request to `path`, which may include a query.
     #[must_use]
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder<'_> {
         RequestBuilder::new(self, method, path)
     }
 
-    /// Moves the application's clock on.
-    pub fn advance(&self, step: Duration) {
-        self.app.clock.advance(chrono::TimeDelta::from_std(step).expect("the step is not absurd"));
+    /// Advances the application's clock.
+    pub fn advance(&self, duration: Duration) {
+        self.app.clock.advance(chrono::TimeDelta::from_std(duration).expect("the duration is in range"));
     }
 
-    /// Has the operation that is on record under `key` look as if its execution was killed before it was completed.
+    /// Changes the idempotency record `key` as if the function was killed before it completed.
     pub async fn break_off_operation(&self, key: &str) {
         let until = (self.app.clock.now() + Duration::from_secs(35)).timestamp_millis();
         let config = self.app.config.aws.load();
-        aws_sdk_dynamodb::Client::new(&config.expect("the client for AWS can be made"))
+        aws_sdk_dynamodb::Client::new(&config.expect("the AWS client is created"))
             .update_item()
             .table_name(&self.app.config.table_name)
             .key("pk", AttributeValue::S(format!("idempotency#{key}")))
@@ -169,33 +163,22 @@ impl TestApp {
             .expression_attribute_values(":until", AttributeValue::N(until.to_string()))
             .send()
             .await
-            .expect("the operation is on record");
+            .expect("the record exists");
     }
 
-    /// The one value that `sql` selects, for looking at what is stored.
+    /// Returns the single value that `sql` selects.
     pub async fn stored<T: for<'a> tokio_postgres::types::FromSql<'a>>(&self, sql: &str) -> T {
-        self.app.db().await.expect("Postgres answers").query_one(sql, &[]).await.expect("one row").get(0)
+        self.app.db().await.expect("Postgres responds").query_one(sql, &[]).await.expect("one row").get(0)
     }
 
-    /// Runs `sql`, for arranging what no route does.
+    /// Runs `sql`, to set up a state that no route creates.
     pub async fn execute(&self, sql: &str) {
-        self.app.db().await.expect("Postgres answers").batch_execute(sql).await.expect("the SQL is valid");
+        self.app.db().await.expect("Postgres responds").batch_execute(sql).await.expect("the SQL is valid");
     }
 }
 
-fn from_env(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests by `cargo dev test`"))
-}
-
-/// Makes a schema with nothing in it and answers the address at which it is the only one seen.
-pub async fn empty_schema() -> String {
-    let url = from_env("TEST_DATABASE_URL");
-    let schema = format!("test_{}", Uuid::new_v4().simple());
-    let (client, connection) = tokio_postgres::connect(&url, NoTls).await.expect("Postgres answers");
-    tokio::spawn(connection);
-    client.batch_execute(&format!("CREATE SCHEMA {schema}")).await.expect("the schema can be made");
-    let separator = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{separator}options=-c%20search_path%3D{schema}")
+pub(crate) fn from_env(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `cargo dev test`"))
 }
 
 fn random_address() -> String {
@@ -203,8 +186,8 @@ fn random_address() -> String {
     format!("10.{a}.{b}.{c}")
 }
 
-/// A number that no other test uses.
+/// A random number, which no other test uses.
 #[must_use]
 pub fn random_number() -> MobileNumber {
-    format!("+49151{:08}", Uuid::new_v4().as_u128() % 100_000_000).into()
+    api_client::random_number().into()
 }

@@ -1,103 +1,74 @@
-//! [`Caller`]: who is asking, as an argument. A handler without one is public.
+//! [`Caller`]: the authenticated user, as a handler argument. A handler without one is public.
 
 use std::sync::Arc;
 
-use app::{AppState, TokenError};
+use app::AppState;
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use chrono::{DateTime, Utc};
-use clients::redis::sessions::Claim;
+use clients::redis::sessions::SessionClaim;
 use domain::{Role, SessionId, UserId};
 use store::sessions;
 
 use crate::ApiError;
 
-/// A person whose token and session have been checked.
+/// A user whose token and session have been checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {
-    /// The person.
+    /// The user.
     pub user_id: UserId,
     /// The session that the token belongs to.
     pub session_id: SessionId,
 }
 
 impl Caller {
-    /// The name under which their wrong passwords are counted: by session, so that they keep nobody else out.
+    /// The name under which wrong passwords of this session are counted. Each session has its own
+    /// count, so that wrong passwords in one do not lock the owner out of another.
     #[must_use]
-    pub fn guesses(&self) -> String {
+    pub fn password_attempts_key(&self) -> String {
         format!("session:{}", self.session_id)
     }
 }
 
-/// A [`Caller`] who operates the service. A handler with one is closed to everybody else: 403. The role is looked up for
-/// each request, so that it can be taken away from one to the next.
+/// A [`Caller`] with the role `admin`. All others get 403. The role is read for each request, so
+/// that revoking it takes effect with the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admin(pub Caller);
 
-/// What the guard found out about a request's token.
+/// The outcome of authenticating a request. The middleware stores it as a request extension.
 #[derive(Debug, Clone)]
 pub(crate) enum Authentication {
-    /// There is none.
+    /// The request has no token.
     Absent,
-    /// There is one, and it opens nothing.
-    Refused(&'static str),
-    /// Whether it opens anything cannot be told at this moment.
-    Unknown,
-    /// It is good.
-    Known(Caller),
+    /// The token is malformed, invalid or expired, or its session has ended.
+    Invalid(&'static str),
+    /// The session cannot be checked at the moment.
+    Unavailable,
+    /// Token and session are valid.
+    Valid(Caller),
 }
 
 impl Authentication {
-    /// A token whose session is over.
-    pub(crate) const ENDED: Self = Self::Refused("the session has ended");
+    /// The session of the token has ended.
+    pub(crate) const SESSION_ENDED: Self = Self::Invalid("the session has ended; sign in again");
 
-    /// Who it is.
+    /// The caller.
     ///
     /// # Errors
-    /// 401 where there is nobody, 503 where that is not known.
+    /// 401 without a valid token, 503 if the session could not be checked.
     pub(crate) fn caller(&self) -> Result<Caller, ApiError> {
         match self {
-            Self::Known(caller) => Ok(*caller),
-            Self::Refused(why) => Err(ApiError::unauthenticated(why)),
+            Self::Valid(caller) => Ok(*caller),
+            Self::Invalid(reason) => Err(ApiError::unauthenticated(reason)),
             Self::Absent => {
-                Err(ApiError::unauthenticated("a token is needed: Authorization: Bearer <token>"))
+                Err(ApiError::unauthenticated("send a token in the header Authorization: Bearer <token>"))
             }
-            Self::Unknown => Err(ApiError::unavailable("the session could not be checked")),
+            Self::Unavailable => Err(ApiError::unavailable("the session could not be checked")),
         }
     }
 }
 
-/// What the token in `headers` claims: checked by signature and time alone.
-///
-/// # Errors
-/// What the token is, where there is nothing to look up.
-pub(crate) fn claimed(
-    app: &AppState,
-    headers: &HeaderMap,
-    now: DateTime<Utc>,
-) -> Result<Claim, Authentication> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let Some(header) = values.next() else { return Err(Authentication::Absent) };
-    let token = header.to_str().ok().and_then(|text| text.split_once(' '));
-    let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer") && values.next().is_none());
-    let Some((_, token)) = token else {
-        return Err(Authentication::Refused("Authorization must be: Bearer <token>"));
-    };
-    let tokens = app.tokens().map_err(|_| Authentication::Unknown)?;
-    match tokens.verify(token.trim(), now) {
-        Ok(claims) => {
-            let limits = app.config.rate_limits;
-            Ok(Claim { session: claims.sid, user: claims.sub, basic: limits.basic, pro: limits.pro, now })
-        }
-        Err(TokenError::Expired) => Err(Authentication::Refused("the token has expired")),
-        Err(TokenError::Invalid(_)) => Err(Authentication::Refused("the token is not valid")),
-    }
-}
-
-impl From<&Claim> for Caller {
-    fn from(claim: &Claim) -> Self {
+impl From<&SessionClaim> for Caller {
+    fn from(claim: &SessionClaim) -> Self {
         Self { user_id: claim.user, session_id: claim.session }
     }
 }
@@ -106,7 +77,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        parts.extensions.get::<Authentication>().unwrap_or(&Authentication::Unknown).caller()
+        parts.extensions.get::<Authentication>().unwrap_or(&Authentication::Unavailable).caller()
     }
 }
 
@@ -118,8 +89,8 @@ impl FromRequestParts<Arc<AppState>> for Admin {
         let db = app.db().await?;
         match sessions::find_role(&db, caller.session_id, caller.user_id, app.clock.now()).await? {
             Some(Role::Admin) => Ok(Self(caller)),
-            Some(Role::User) => Err(ApiError::forbidden("only an operator may do this")),
-            None => Err(ApiError::unauthenticated("the session has ended")),
+            Some(Role::User) => Err(ApiError::forbidden("this requires the role admin")),
+            None => Authentication::SESSION_ENDED.caller().map(Self),
         }
     }
 }

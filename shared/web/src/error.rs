@@ -1,37 +1,39 @@
-//! [`ApiError`]: the one error type at the edge.
+//! [`ApiError`]: the error type of all handlers and extractors.
 
 use std::error::Error;
 use std::time::Duration;
 
-use app::{BillingError, NotConfigured};
+use app::NotConfigured;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use clients::redis::RedisUnavailable;
 use clients::stripe::StripeError;
+use services::billing::BillingError;
+use services::passwords::PasswordError;
 use store::StoreError;
 
-use crate::problem::Problem;
+use crate::problem::{INTERNAL_DETAIL, Problem};
 
-/// Why a request is not answered as asked. Becomes a problem document (RFC 9457); the cause goes to the log alone.
+/// A failed request. Becomes a problem document (RFC 9457); the cause is only logged.
 #[derive(Debug)]
 pub struct ApiError {
     problem: Box<Problem>,
 }
 
 impl ApiError {
-    /// An error with `status`, the stable `code`, and `detail` for people.
+    /// An error with a status, a stable code for programs, and a detail for users.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { problem: Box::new(Problem::new(status, code, detail.into())) }
     }
 
-    /// 400: what was sent cannot be read.
+    /// 400: the request cannot be parsed.
     #[must_use]
     pub fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
     }
 
-    /// 400: fields are wrong. `errors` has an entry `field: why` for each.
+    /// 400: fields are invalid. `errors` has an entry `field: reason` for each.
     #[must_use]
     pub fn invalid(errors: Vec<String>) -> Self {
         let mut error = Self::new(StatusCode::BAD_REQUEST, "validation_failed", errors.join("; "));
@@ -39,68 +41,67 @@ impl ApiError {
         error
     }
 
-    /// 401: there is no token, or it opens nothing.
+    /// 401: the token is absent, invalid or expired.
     #[must_use]
     pub fn unauthenticated(detail: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "not_authenticated", detail)
     }
 
-    /// 401: number and password do not go together. The same for unknown numbers.
+    /// 401: the number is unknown or the password is wrong; clients cannot tell which.
     #[must_use]
     pub fn wrong_credentials(detail: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", detail)
     }
 
-    /// 404: there is no such thing, or it is somebody else's.
+    /// 404: `what` does not exist, or belongs to another user.
     #[must_use]
     pub fn not_found(what: &'static str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what} with this id"))
     }
 
-    /// 403: known, and not allowed.
+    /// 403: the caller is authenticated but not allowed to do this.
     #[must_use]
     pub fn forbidden(detail: &'static str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
-    /// 413: the body is larger than any request needs, which is `limit`.
+    /// 413: the body is larger than `limit`.
     #[must_use]
     pub fn body_too_large(limit: &str) -> Self {
         let detail = format!("the body is larger than {limit}");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
     }
 
-    /// 429: too many requests; the next is let through after `retry_after`.
+    /// 429: too many requests; the next one is accepted after `retry_after`.
     #[must_use]
     pub fn rate_limited(retry_after: Duration) -> Self {
-        let detail = "too many requests; wait for as long as Retry-After says";
+        let detail = "too many requests; wait a moment, then try again";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(retry_after)
     }
 
-    /// 503: something we depend on does not answer.
+    /// 503: a dependency does not respond.
     #[must_use]
     pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let detail = "the service is not available at this moment; come back after Retry-After";
+        let detail = "the service is temporarily unavailable; try again in a few seconds";
         let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
         error.problem.cause = Some(cause.into());
         error.retry_after(Duration::from_secs(2))
     }
 
-    /// 500: a fault of ours.
+    /// 500: an internal error.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let detail = "something went wrong on our side";
-        let mut error = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
+        let mut error = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", INTERNAL_DETAIL);
         error.problem.cause = Some(cause.into());
         error
     }
 
-    /// Whether a request like this one is under way.
+    /// Whether the status is 409.
     pub(crate) fn is_conflict(&self) -> bool {
         self.problem.status == StatusCode::CONFLICT
     }
 
-    /// Adds when to come back (whole seconds, rounded up).
+    /// Adds `Retry-After`, in whole seconds, rounded up.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.problem.retry_after = Some(wait);
@@ -136,13 +137,28 @@ impl From<RedisUnavailable> for ApiError {
 
 impl From<BillingError> for ApiError {
     fn from(error: BillingError) -> Self {
-        if error.is_passing() { Self::unavailable(error) } else { Self::internal(error) }
+        if error.is_transient() { Self::unavailable(error) } else { Self::internal(error) }
     }
 }
 
 impl From<StripeError> for ApiError {
     fn from(error: StripeError) -> Self {
         BillingError::from(error).into()
+    }
+}
+
+impl From<PasswordError> for ApiError {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::TooManyAttempts { retry_after } => {
+                let detail =
+                    "too many wrong passwords; wait for as long as Retry-After says, or reset the password";
+                let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", detail);
+                error.retry_after(retry_after)
+            }
+            PasswordError::IsMobileNumber { .. } => Self::invalid(vec![error.to_string()]),
+            PasswordError::Hash(_) | PasswordError::Task(_) => Self::internal(error),
+        }
     }
 }
 

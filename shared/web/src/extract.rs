@@ -1,4 +1,4 @@
-//! What handlers take out of a request, checked.
+//! Extractors of validated request data: JSON bodies, raw bodies, queries and ids.
 
 use std::str::FromStr;
 
@@ -13,10 +13,17 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::ApiError;
 
-/// How deep a body may be nested. None of ours has more than two levels; a field that is not known may be anything.
+/// The deepest nesting of a body. The fields of this API need two levels; an unknown field may hold
+/// anything.
 const MAX_DEPTH: usize = 32;
 
-/// A JSON body that was read and found valid. Fields that are not known are ignored, never applied.
+/// The largest JSON body, in bytes.
+pub(crate) const BODY_LIMIT: usize = 64 * 1024;
+
+/// The largest [`RawBody`], in bytes: events of a vendor are larger than requests of users.
+const RAW_BODY_LIMIT: usize = 512 * 1024;
+
+/// A parsed and validated JSON body. Unknown fields are ignored.
 #[derive(Debug)]
 pub struct Valid<T>(pub T);
 
@@ -39,10 +46,7 @@ where
     }
 }
 
-/// The largest [`RawBody`], in bytes: the events of a vendor are larger than what people send.
-pub(crate) const RAW_BODY_LIMIT: usize = 512 * 1024;
-
-/// A body as it came, byte for byte: what a signature is of.
+/// The exact bytes of the body, for checking a signature.
 #[derive(Debug)]
 pub struct RawBody(pub Bytes);
 
@@ -70,9 +74,9 @@ fn body_error(rejection: &BytesRejection) -> ApiError {
     }
 }
 
-/// Reads JSON so that an error names the field it is in. What was sent is not repeated in the error.
+/// Parses JSON. An error names the field that it is in, and does not repeat the value.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    // A list would be taken for the fields in their order.
+    // serde would read an array as the fields of a struct in their order.
     if bytes.trim_ascii_start().first() == Some(&b'[') && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
     {
         return Err(ApiError::invalid(vec!["body: must be an object".to_owned()]));
@@ -85,37 +89,40 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         let path = error.path().to_string();
         let cause = error.into_inner();
         if !cause.is_data() {
-            return ApiError::malformed(format!("the body is not JSON: {cause}"));
+            return ApiError::malformed(format!("the body is not valid JSON: {cause}"));
         }
         match path.as_str() {
             "." => ApiError::invalid(vec![format!("body: {}", expectation(&cause))]),
             path => ApiError::invalid(vec![format!("{path}: {}", expectation(&cause))]),
         }
     })?;
-    deserializer.end().map_err(|error| ApiError::malformed(format!("the body is not JSON: {error}")))?;
+    deserializer
+        .end()
+        .map_err(|error| ApiError::malformed(format!("the body is not valid JSON: {error}")))?;
     Ok(value)
 }
 
-/// How deep JSON is nested: serde bounds that only where it reads, not where it passes over.
+/// How deep JSON is nested. serde limits the depth of values that it reads, but not of those that
+/// it skips.
 fn depth(bytes: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in bytes {
         match byte {
             _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => {
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
                 depth += 1;
                 deepest = deepest.max(depth);
             }
-            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
     deepest
 }
 
-/// What serde expected, without the value that it found: that may be a password in the wrong place.
+/// What serde expected, without the value that it found: that may be a password in a wrong field.
 fn expectation(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.split_once(", expected ") {
@@ -137,7 +144,7 @@ fn check<T: Validate<Context = ()>>(value: &T) -> Result<(), ApiError> {
     })
 }
 
-/// A query string that was read and found valid.
+/// A parsed and validated query string.
 #[derive(Debug)]
 pub struct ValidQuery<T>(pub T);
 
@@ -159,7 +166,7 @@ where
     }
 }
 
-/// An id out of the path. One that cannot be an id of ours names nothing: 404.
+/// An id from the path. A malformed id is a 404, like an id that does not exist.
 #[derive(Debug)]
 pub struct Id<T>(pub T);
 
@@ -171,9 +178,9 @@ where
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let absent = || ApiError::not_found("such thing");
-        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| absent())?;
-        text.parse().map(Self).map_err(|_| absent())
+        let not_found = || ApiError::not_found("resource");
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| not_found())?;
+        text.parse().map(Self).map_err(|_| not_found())
     }
 }
 
@@ -184,33 +191,33 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     struct Body {
-        #[expect(dead_code, reason = "only its reading is tested")]
+        #[expect(dead_code, reason = "the test only parses it")]
         name: String,
     }
 
-    fn refusal(body: &str) -> String {
+    fn parse_error(body: &str) -> String {
         format!("{:?}", parse::<Body>(body.as_bytes()).unwrap_err())
     }
 
     #[test]
-    fn an_error_names_the_field_and_what_was_expected_but_not_the_value() {
-        let text = refusal(r#"{"name": 48151623}"#);
+    fn error_names_the_field_and_the_expected_type_but_not_the_value() {
+        let text = parse_error(r#"{"name": 48151623}"#);
         assert!(text.contains("name: must be a string"), "{text}");
         assert!(!text.contains("48151623"), "{text}");
-        assert!(refusal(r#"{"name": "a", "name": "b"}"#).contains("duplicate field `name`"));
+        assert!(parse_error(r#"{"name": "a", "name": "b"}"#).contains("duplicate field `name`"));
         for body in ["[]", " [\"a\"]", "5"] {
-            assert!(refusal(body).contains("body: must be an object"), "{body}");
+            assert!(parse_error(body).contains("body: must be an object"), "{body}");
         }
     }
 
     #[test]
-    fn what_is_not_json_is_malformed() {
+    fn invalid_json_is_malformed() {
         for body in ["", "{", "{\"name\":\"\\ud800\"}", "{\"name\":\"a\"} x", "\u{1}"] {
-            assert!(refusal(body).contains("malformed_request"), "{body}");
+            assert!(parse_error(body).contains("malformed_request"), "{body}");
         }
         let nested = |levels: usize| format!("{{\"x\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
-        assert!(refusal(&nested(60)).contains("nested"));
-        assert!(refusal(&nested(20)).contains("missing field"), "{}", refusal(&nested(20)));
-        assert!(!refusal(&format!("{{\"x\":\"\\\"{}\"}}", "[".repeat(60))).contains("nested"));
+        assert!(parse_error(&nested(60)).contains("nested"));
+        assert!(parse_error(&nested(20)).contains("missing field"), "{}", parse_error(&nested(20)));
+        assert!(!parse_error(&format!("{{\"x\":\"\\\"{}\"}}", "[".repeat(60))).contains("nested"));
     }
 }

@@ -1,30 +1,29 @@
-//! The edge towards clients: one middleware stack, one error type, typed callers and validated bodies.
+//! The HTTP edge of every function: routes, middleware, error type, typed callers and validated
+//! bodies.
 
-mod answer;
 mod caller;
-mod client;
-mod denied_sessions;
+mod client_info;
+mod endpoints;
 mod error;
 mod extract;
-mod guard;
-mod idempotency;
-pub mod local_limits;
+pub mod middleware;
 pub mod openapi;
+mod operation;
 pub mod page;
-pub mod passwords;
 mod problem;
 mod routes;
 mod serve;
 mod stack;
+mod success;
 mod user_view;
 
-pub use answer::{MessageResponse, Success, success};
 pub use caller::{Admin, Caller};
-pub use client::ClientInfo;
+pub use client_info::ClientInfo;
 pub use error::ApiError;
 pub use extract::{Id, RawBody, Valid, ValidQuery};
-pub use idempotency::{Execution, Operation};
-pub use routes::{Route, Routes};
+pub use operation::{Execution, Operation};
+pub use routes::{Route, RoutePolicy, Routes};
 pub use serve::serve;
 pub use stack::{Service, stack};
+pub use success::{MessageResponse, Success, success};
 pub use user_view::UserView;

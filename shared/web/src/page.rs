@@ -1,17 +1,19 @@
-//! Pages of a list. A page is read with one row more than it shows: that row tells whether there is another page.
+//! Pagination of lists. A query reads one row more than the page shows; the extra row means that
+//! there is another page.
 
-/// How many rows a page has where nothing else is asked for.
+/// The rows of a page when the client sets no limit.
 #[must_use]
 pub fn default_limit() -> i64 {
     50
 }
 
-/// Cuts `rows`, read with one more than `limit`, to a page, and answers whether there is another.
+/// Truncates `rows`, read with one more than `limit`, to a page. Returns whether another page
+/// follows.
 pub fn cut<T>(rows: &mut Vec<T>, limit: i64) -> bool {
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > wanted;
+    let has_more = rows.len() > wanted;
     rows.truncate(wanted);
-    more
+    has_more
 }
 
 #[cfg(test)]
@@ -19,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_row_too_many_tells_of_another_page() {
+    fn extra_row_means_another_page() {
         let mut rows = vec![1, 2, 3];
         assert!(cut(&mut rows, 2));
         assert_eq!(rows, [1, 2]);

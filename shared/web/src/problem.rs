@@ -1,7 +1,8 @@
-//! Problem documents (RFC 9457), with what the original's clients look for added.
+//! Problem documents (RFC 9457), with the members that clients of the Node.js service expect.
 //!
-//! A failed response carries its [`Problem`] as an extension until the outermost layer, which knows the request's id,
-//! writes the body. Failures of the router and of layers that know nothing of problems become one there too.
+//! A failed response carries its [`Problem`] as an extension. The outermost layer knows the request
+//! id and writes the body. It also writes one for failures without a [`Problem`], which come from
+//! the router and from layers of other crates.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -15,7 +16,10 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use tracing::{error, warn};
 
-/// What is to be said about a failure, and its cause, which is not.
+/// The detail of every internal error.
+pub(crate) const INTERNAL_DETAIL: &str = "an internal error occurred; try again, or report the request_id";
+
+/// What the client learns about a failure, and the cause, which is only logged.
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
@@ -33,21 +37,21 @@ impl Problem {
         Self { status, code, detail, errors, members, retry_after: None, cause: None }
     }
 
-    /// The problem behind a failure that came without one.
+    /// The problem of a failed response that carries none.
     fn of_status(status: StatusCode) -> Self {
         let (code, detail) = match status {
-            StatusCode::NOT_FOUND => ("route_not_found", "there is nothing at this path"),
+            StatusCode::NOT_FOUND => ("route_not_found", "there is no endpoint at this path"),
             StatusCode::METHOD_NOT_ALLOWED => {
-                ("method_not_allowed", "this path does not take this method; see Allow")
+                ("method_not_allowed", "this path does not support this method; see the header Allow")
             }
             StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is larger than 64 KiB"),
-            status if status.is_client_error() => ("malformed_request", "the request cannot be read"),
-            _ => ("internal", "something went wrong on our side"),
+            status if status.is_client_error() => ("malformed_request", "the request is malformed"),
+            _ => ("internal", INTERNAL_DETAIL),
         };
         Self::new(status, code, detail.to_owned())
     }
 
-    /// The document, for the request known by `request_id`.
+    /// The document, for the request `request_id`.
     fn document(&self, request_id: &str) -> Value {
         let mut members = self.members.clone();
         let own = json!({
@@ -69,7 +73,7 @@ impl Problem {
         Value::Object(members)
     }
 
-    /// Writes the cause to the log, once, where there is something to look into.
+    /// Logs the cause of a server error.
     fn log(&self) {
         let cause = self.cause.as_deref().map(|cause| chain(cause));
         match self.status {
@@ -88,7 +92,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Gives a failed `response` to the request known by `request_id` its document; others pass unchanged.
+/// Writes the problem document of a failed `response`. Returns other responses unchanged.
 pub(crate) fn render(response: Response, request_id: &str) -> Response {
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
@@ -106,7 +110,7 @@ pub(crate) fn render(response: Response, request_id: &str) -> Response {
     Response::from_parts(head, Body::from(problem.document(request_id).to_string()))
 }
 
-/// `wait` in whole seconds, rounded up, at least one.
+/// `wait` in whole seconds, rounded up; at least one.
 pub(crate) fn whole_seconds(wait: Duration) -> u64 {
     wait.as_millis().div_ceil(1_000).max(1).try_into().unwrap_or(u64::MAX)
 }

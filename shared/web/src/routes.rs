@@ -1,4 +1,4 @@
-//! The routes of a function, and what holds for each of them beside its handler.
+//! The route table of a function: method, path and policy of each endpoint, beside its handler.
 
 use std::sync::Arc;
 
@@ -7,20 +7,40 @@ use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, on};
+use utoipa::openapi::HttpMethod;
 
-/// A line of the route table.
+/// How the middleware treats the requests of a route.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RoutePolicy {
+    /// Authenticates and rate limits the request, then runs the handler.
+    #[default]
+    Standard,
+    /// Also accepts an `Idempotency-Key`. The handler takes an [`Operation`](crate::Operation) and
+    /// does its work in [`once`](crate::Operation::once).
+    Idempotent,
+    /// Runs the handler concurrently with authentication and rate limiting, and discards the
+    /// response if either refuses the request: two round trips take the time of one. The handler
+    /// must only read the caller's data; the one thing that it may write is a cache of that data.
+    SpeculativeRead,
+    /// Skips authentication and rate limits. The handler verifies a signature on the
+    /// [`RawBody`](crate::RawBody). One vendor sends all its events from few addresses, so an
+    /// address limit would reject them.
+    SignedWebhook,
+    /// Skips authentication and rate limits while the request has no query parameters, because
+    /// monitors call the route every few seconds. With parameters it is
+    /// [`Standard`](Self::Standard).
+    LivenessProbe,
+}
+
+/// One line of the route table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// The method.
     pub method: Method,
-    /// The path, parameters in braces.
+    /// The path, with parameters in braces.
     pub path: &'static str,
-    /// Whether it takes an `Idempotency-Key`.
-    pub idempotent: bool,
-    /// Whether its caller is known by a signature on the body.
-    pub signed: bool,
-    /// Whether its handler only reads, and may begin before it is known whether the caller is let in.
-    pub reads: bool,
+    /// How the middleware treats its requests.
+    pub policy: RoutePolicy,
 }
 
 /// The routes of a function.
@@ -31,84 +51,43 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// None yet.
+    /// An empty route table.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With `handler` for GET at `path`.
+    /// Adds a handler whose method and path are those of the `#[utoipa::path]` attribute that
+    /// generated `P`. Calls no other function of `P`, so that no schema is built or linked.
     #[must_use]
-    pub fn get<H: Handler<T, Arc<AppState>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
-        self.with(Method::GET, MethodFilter::GET, path, handler)
-    }
-
-    /// With `handler` for GET at `path`, which reads something of its caller's and changes nothing but what is cached of that. It runs while the guard asks
-    /// whether the caller is let in, and nobody sees what it read where they are not: two trips take the time of one.
-    #[must_use]
-    pub fn read<H: Handler<T, Arc<AppState>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
-        let mut routes = self.get(path, handler);
-        if let Some(route) = routes.table.last_mut() {
-            route.reads = true;
-        }
-        routes
-    }
-
-    /// With `handler` for POST at `path`.
-    #[must_use]
-    pub fn post<H: Handler<T, Arc<AppState>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
-        self.with(Method::POST, MethodFilter::POST, path, handler)
-    }
-
-    /// With `handler` for POST at `path`, which takes an `Idempotency-Key`: the handler takes an
-    /// [`Operation`](crate::Operation) and does its work by [`once`](crate::Operation::once).
-    #[must_use]
-    pub fn idempotent_post<H: Handler<T, Arc<AppState>>, T: 'static>(
+    pub fn endpoint<P: utoipa::Path, H: Handler<T, Arc<AppState>>, T: 'static>(
         self,
-        path: &'static str,
+        policy: RoutePolicy,
         handler: H,
     ) -> Self {
-        let mut routes = self.post(path, handler);
-        if let Some(route) = routes.table.last_mut() {
-            route.idempotent = true;
-        }
-        routes
+        // Leaked because a process builds its route table once and keeps it until it exits.
+        let path: &'static str = P::path().leak();
+        self.route(&P::methods(), path, policy, handler)
     }
 
-    /// With `handler` for POST at `path`, whose caller proves by a signature on the [`RawBody`](crate::RawBody) who it is. It is
-    /// charged to no limit: what one vendor sends comes from few addresses, and must not be turned away.
+    /// Adds `handler` for `methods` at `path`.
     #[must_use]
-    pub fn signed_post<H: Handler<T, Arc<AppState>>, T: 'static>(
-        self,
+    pub fn route<H: Handler<T, Arc<AppState>>, T: 'static>(
+        mut self,
+        methods: &[HttpMethod],
         path: &'static str,
+        policy: RoutePolicy,
         handler: H,
     ) -> Self {
-        let mut routes = self.post(path, handler);
-        if let Some(route) = routes.table.last_mut() {
-            route.signed = true;
+        let (methods, filters): (Vec<_>, Vec<_>) = methods.iter().map(to_axum).unzip();
+        if let Some(filter) = filters.into_iter().reduce(MethodFilter::or) {
+            self.router = self.router.route(path, on(filter, handler));
         }
-        routes
+        self.table.extend(methods.into_iter().map(|method| Route { method, path, policy }));
+        self
     }
 
-    /// With `handler` for PUT at `path`.
-    #[must_use]
-    pub fn put<H: Handler<T, Arc<AppState>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
-        self.with(Method::PUT, MethodFilter::PUT, path, handler)
-    }
-
-    /// With `handler` for PATCH at `path`.
-    #[must_use]
-    pub fn patch<H: Handler<T, Arc<AppState>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
-        self.with(Method::PATCH, MethodFilter::PATCH, path, handler)
-    }
-
-    /// With `handler` for DELETE at `path`.
-    #[must_use]
-    pub fn delete<H: Handler<T, Arc<AppState>>, T: 'static>(self, path: &'static str, handler: H) -> Self {
-        self.with(Method::DELETE, MethodFilter::DELETE, path, handler)
-    }
-
-    /// These and the `others`.
+    /// Adds all routes of `others`.
     #[must_use]
     pub fn merge(mut self, others: Self) -> Self {
         self.router = self.router.merge(others.router);
@@ -116,21 +95,23 @@ impl Routes {
         self
     }
 
-    /// All of them.
+    /// The route table.
     #[must_use]
     pub fn table(&self) -> &[Route] {
         &self.table
     }
+}
 
-    fn with<H: Handler<T, Arc<AppState>>, T: 'static>(
-        mut self,
-        method: Method,
-        filter: MethodFilter,
-        path: &'static str,
-        handler: H,
-    ) -> Self {
-        self.router = self.router.route(path, on(filter, handler));
-        self.table.push(Route { method, path, idempotent: false, signed: false, reads: false });
-        self
+/// The method in the types of axum.
+pub(crate) fn to_axum(method: &HttpMethod) -> (Method, MethodFilter) {
+    match method {
+        HttpMethod::Get => (Method::GET, MethodFilter::GET),
+        HttpMethod::Put => (Method::PUT, MethodFilter::PUT),
+        HttpMethod::Post => (Method::POST, MethodFilter::POST),
+        HttpMethod::Patch => (Method::PATCH, MethodFilter::PATCH),
+        HttpMethod::Delete => (Method::DELETE, MethodFilter::DELETE),
+        HttpMethod::Options => (Method::OPTIONS, MethodFilter::OPTIONS),
+        HttpMethod::Head => (Method::HEAD, MethodFilter::HEAD),
+        HttpMethod::Trace => (Method::TRACE, MethodFilter::TRACE),
     }
 }

@@ -1,33 +1,37 @@
-//! Running a function: configuration, parts, stack, and the Lambda runtime.
+//! Starts a function: reads the configuration, builds the shared state and runs the Lambda runtime.
 
 use std::sync::Arc;
 
 use app::{AppState, Config, Dependency, telemetry};
 use tracing::{error, info};
 
-use crate::{Routes, stack};
+use crate::{RoutePolicy, Routes, stack};
 
-/// Serves `routes` as the function called `service`, whose handlers use what `needs` names, until Lambda ends it.
+/// Serves `routes` as the function `service`, whose handlers use `dependencies`, until Lambda stops
+/// the process.
 ///
 /// # Errors
-/// When the environment does not do (every wrong variable is named), when a need is not named, or the runtime cannot be reached.
+/// At start: a missing or wrong environment variable (the error names each of them), or a route
+/// whose policy requires a dependency that is not listed.
 pub async fn serve(
     service: &'static str,
-    needs: &[Dependency],
+    dependencies: &[Dependency],
     routes: Routes,
 ) -> Result<(), lambda_http::Error> {
     telemetry::run(service, async {
-        let app = Arc::new(setup(needs, &routes).inspect_err(|error| error!("cannot start: {error}"))?);
+        let app = build_state(dependencies, &routes);
+        let app = Arc::new(app.inspect_err(|error| error!("cannot start: {error}"))?);
         info!("ready");
         lambda_http::run(stack(routes, &app)).await
     })
     .await
 }
 
-fn setup(needs: &[Dependency], routes: &Routes) -> Result<AppState, lambda_http::Error> {
-    let parts = AppState::new(Config::from_env(needs)?, needs)?;
-    if parts.idempotency_store.is_none() && routes.table().iter().any(|route| route.idempotent) {
-        return Err("a route takes an Idempotency-Key, and the function lacks IDEMPOTENCY_STORE".into());
+fn build_state(dependencies: &[Dependency], routes: &Routes) -> Result<AppState, lambda_http::Error> {
+    let app = AppState::new(Config::from_env(dependencies)?, dependencies)?;
+    let is_idempotent = routes.table().iter().any(|route| route.policy == RoutePolicy::Idempotent);
+    if is_idempotent && app.idempotency_store.is_none() {
+        return Err("a route accepts an Idempotency-Key, but IDEMPOTENCY_STORE is not a dependency".into());
     }
-    Ok(parts)
+    Ok(app)
 }

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use harness::processes;
-use harness::world::World;
+use harness::{TestEnvironment, processes};
 use stack::state::State;
 use stack::{functions, names};
 
@@ -15,13 +14,13 @@ pub(super) const ELSEWHERE: &str = "other processes, CPU s";
 pub(super) const IDLE: &str = "idle, CPU s";
 
 /// CPU seconds of the processes of the stack, of all other processes, and unused.
-pub(super) fn read(world: &World) -> Result<Counters> {
-    let state = State::load(&world.home)?.context("the environment has no saved state")?;
+pub(super) fn read(environment: &TestEnvironment) -> Result<Counters> {
+    let state = State::load(&environment.home)?.context("the environment has no saved state")?;
     let service = |name: &str| {
         let family = state.service(name).map(|service| service.handle.family()).unwrap_or_default();
-        family.iter().map(|member| processes::cpu_in_all(member.pid)).sum::<Duration>()
+        family.iter().map(|member| processes::total_cpu(member.pid)).sum::<Duration>()
     };
-    let workers = world.lambda.processes(functions::WORKER).into_iter().map(processes::cpu_in_all);
+    let workers = environment.lambda.processes(functions::WORKER).into_iter().map(processes::total_cpu);
     let stack = [
         ("worker, CPU s", workers.sum()),
         ("Postgres, CPU s", service(names::POSTGRES)),
@@ -29,7 +28,7 @@ pub(super) fn read(world: &World) -> Result<Counters> {
         ("AWS emulator, CPU s", service(names::AWS)),
         ("event source mapping, CPU s", service(names::PUMP)),
         // The benchmark's own process contains the local Lambda, the mock Gemini and the proxies.
-        ("local Lambda and mock Gemini, CPU s", processes::cpu_in_all(std::process::id())),
+        ("local Lambda and mock Gemini, CPU s", processes::total_cpu(std::process::id())),
     ];
     let (busy, idle) = processes::work_and_rest()?;
     // The clocks of processes and CPUs differ slightly.

@@ -13,9 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use futures::future::try_join_all;
-use harness::Suite;
-use harness::person::{Person, Sent};
-use harness::world::World;
+use harness::{SentMessage, Suite, TestEnvironment, TestUser};
 use serde_json::json;
 use stack::functions::WORKER;
 use stack::progress::say;
@@ -42,20 +40,20 @@ const VARIABLES: [(&str, &str); 3] = [
 /// Measures batches of one and of the deployed size, and the latter with a slower Gemini too: a loss through CPU contention does
 /// not grow with Gemini's latency, a loss through waiting in line does. Returns whether each message was answered exactly once.
 pub(crate) async fn run(suite: &Suite, mode: Mode) -> Result<bool> {
-    let world = crate::start(suite, Benchmark::Burst, &VARIABLES).await?;
+    let environment = crate::start(suite, Benchmark::Burst, &VARIABLES).await?;
     // No message may become visible again while it is processed.
-    world.set_visibility_timeout(600).await?;
+    environment.set_visibility_timeout(600).await?;
     let (users, messages_per_user) = mode.of((5, 20), (20, 50));
-    let users = try_join_all((0..users).map(|_| Person::sign_up(&world))).await?;
+    let users = try_join_all((0..users).map(|_| TestUser::sign_up(&environment))).await?;
     let deployed = Template::read(suite.home.root())?.event_source(WORKER)?.batch_size;
     let (mut are_complete, mut schedules, mut cpu_times) = (true, Vec::new(), Vec::new());
     for (batch_size, gemini_ms) in [(1, 200), (deployed, 200), (deployed, 1_000)] {
-        let sent = send_messages(&world, &users, messages_per_user).await?;
+        let sent = send_messages(&environment, &users, messages_per_user).await?;
         say(format_args!(
             "  {} messages in batches of {batch_size}, Gemini latency {gemini_ms} ms\n",
             sent.len()
         ));
-        let outcome = burst(&world, &sent, batch_size, gemini_ms).await?;
+        let outcome = burst(&environment, &sent, batch_size, gemini_ms).await?;
         if let Some(error) = outcome.error() {
             say(format_args!("  {error}\n"));
             are_complete = false;
@@ -72,27 +70,36 @@ pub(crate) async fn run(suite: &Suite, mode: Mode) -> Result<bool> {
 }
 
 /// Answers the `sent` messages in batches.
-async fn burst(world: &World, sent: &[Sent], batch_size: usize, gemini_ms: u64) -> Result<BurstOutcome> {
-    world.tell_gemini("latency", &json!({ "ms": gemini_ms })).await?;
+async fn burst(
+    environment: &TestEnvironment,
+    sent: &[SentMessage],
+    batch_size: usize,
+    gemini_ms: u64,
+) -> Result<BurstOutcome> {
+    environment.mocks.gemini("latency", &json!({ "ms": gemini_ms })).await?;
     let latency = Duration::from_millis(gemini_ms);
     let ideal = IdealSchedule { messages: sent.len(), concurrency: CONCURRENCY, batch_size, latency };
-    drop(world.lambda.take_times(WORKER));
-    let (calls, cpu) = (world.gemini.count(), cpu_time::read(world)?);
+    drop(environment.lambda.take_times(WORKER));
+    let (calls, cpu) = (environment.gemini.count(), cpu_time::read(environment)?);
     let begun = now();
-    world.start_worker_of(batch_size).await?;
-    world.wait_until_all_ended(TIMEOUT).await.context("a burst")?;
-    let cpu = cpu_time::read(world)?.since(&cpu);
-    let invocations = world.lambda.take_times(WORKER);
-    pump::stop(&world.home).await?;
-    let calls = world.gemini.count() - calls;
-    BurstOutcome::read(world, sent, ideal, begun, (calls, invocations, cpu)).await
+    environment.start_worker_with_batch_size(batch_size).await?;
+    environment.wait_until_all_done(TIMEOUT).await.context("a burst")?;
+    let cpu = cpu_time::read(environment)?.since(&cpu);
+    let invocations = environment.lambda.take_times(WORKER);
+    pump::stop(&environment.home).await?;
+    let calls = environment.gemini.count() - calls;
+    BurstOutcome::read(environment, sent, ideal, begun, (calls, invocations, cpu)).await
 }
 
 /// Sends one message to each of `messages_per_user` new chatrooms of each user.
-async fn send_messages(world: &World, users: &[Person], messages_per_user: usize) -> Result<Vec<Sent>> {
+async fn send_messages(
+    environment: &TestEnvironment,
+    users: &[TestUser],
+    messages_per_user: usize,
+) -> Result<Vec<SentMessage>> {
     let of_user = users.iter().map(|user| async {
-        let rooms = user.rooms(world, messages_per_user).await?;
-        try_join_all(rooms.iter().map(|room| user.send(world, room))).await
+        let rooms = user.create_chatrooms(environment, messages_per_user).await?;
+        try_join_all(rooms.iter().map(|room| user.send_message(environment, room))).await
     });
     Ok(try_join_all(of_user).await?.concat())
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
-use harness::person::Sent;
-use harness::world::World;
+use harness::{SentMessage, TestEnvironment};
 use uuid::Uuid;
 
 use super::cpu_time::{ELSEWHERE, IDLE};
@@ -35,8 +34,8 @@ pub(super) struct BurstOutcome {
 impl BurstOutcome {
     /// Reads what happened to the `sent` messages after the event source mapping was started at `begun`.
     pub(super) async fn read(
-        world: &World,
-        sent: &[Sent],
+        environment: &TestEnvironment,
+        sent: &[SentMessage],
         ideal: IdealSchedule,
         begun: DateTime<Utc>,
         (gemini_calls, invocations, cpu): (u64, Vec<Duration>, Counters),
@@ -44,14 +43,14 @@ impl BurstOutcome {
         const SQL: &str =
             "SELECT reply_to, max(created_at), count(*) FROM messages WHERE reply_to = ANY($1) GROUP BY 1";
         let ids: Vec<Uuid> = sent.iter().map(|message| message.id).collect();
-        let answers = world.db.query(SQL, &[&ids]).await?;
+        let answers = environment.db.query(SQL, &[&ids]).await?;
         let stored: HashMap<Uuid, DateTime<Utc>> =
             answers.iter().map(|row| (row.get(0), row.get(1))).collect();
         let answered_once = answers.iter().filter(|row| row.get::<_, i64>(2) == 1).count();
         let between = |start: DateTime<Utc>, end: DateTime<Utc>| (end - start).to_std().unwrap_or_default();
         let (mut waits, mut after_call) = (Sample::default(), Sample::default());
         for message in sent {
-            let Some(called) = world.gemini.first_asked(&message.text) else { continue };
+            let Some(called) = environment.gemini.first_call_at(&message.text) else { continue };
             waits.push(between(begun, called));
             if let Some(stored) = stored.get(&message.id) {
                 after_call.push(between(called, *stored).saturating_sub(ideal.latency));

@@ -14,9 +14,7 @@ mod unsent_statements;
 mod workload;
 
 use anyhow::Result;
-use harness::Suite;
-use harness::person::Person;
-use harness::world::World;
+use harness::{Suite, TestEnvironment, TestUser};
 use serde_json::{Map, json};
 use stack::progress::say;
 use uuid::Uuid;
@@ -30,20 +28,21 @@ use crate::{Benchmark, Mode, report};
 
 /// Returns whether every statement was sent, none scans a table that grows, and every request succeeded.
 pub(crate) async fn run(suite: &Suite, mode: Mode) -> Result<bool> {
-    let world = crate::start(suite, Benchmark::Growth, &[]).await?;
-    let (small, large) = (Person::sign_up(&world).await?, Person::sign_up(&world).await?);
-    let accounts = Accounts { small: id_of(&world, &small).await?, large: id_of(&world, &large).await? };
-    let interrupted = InterruptedRequest::send(&world).await?;
-    workload::run(&world).await?;
-    interrupted.retry(&world).await?;
-    seed::fill(&world.db, mode, accounts).await?;
-    let statements = world.postgres.prepared();
+    let environment = crate::start(suite, Benchmark::Growth, &[]).await?;
+    let (small, large) = (TestUser::sign_up(&environment).await?, TestUser::sign_up(&environment).await?);
+    let accounts =
+        Accounts { small: id_of(&environment, &small).await?, large: id_of(&environment, &large).await? };
+    let interrupted = InterruptedRequest::send(&environment).await?;
+    workload::run(&environment).await?;
+    interrupted.retry(&environment).await?;
+    seed::fill(&environment.db, mode, accounts).await?;
+    let statements = environment.postgres.prepared();
     let unsent = unsent_statements::find(&suite.home.root().join("shared/store/src"), &statements)?;
-    let plans = query_plans::check(&world.db, &statements, mode).await?;
+    let plans = query_plans::check(&environment.db, &statements, mode).await?;
     print(&plans, &unsent);
-    let small = (&small, &seed::ids_of(&world.db, accounts.small).await?);
-    let large = (&large, &seed::ids_of(&world.db, accounts.large).await?);
-    let comparisons = scaling::compare(&world, small, large, mode).await?;
+    let small = (&small, &seed::ids_of(&environment.db, accounts.small).await?);
+    let large = (&large, &seed::ids_of(&environment.db, accounts.large).await?);
+    let comparisons = scaling::compare(&environment, small, large, mode).await?;
     if mode == Mode::Full {
         let rows: Vec<_> = comparisons.iter().map(Comparison::row).collect();
         say(report::markdown(&rows));
@@ -73,7 +72,7 @@ fn print(plans: &QueryPlans, unsent: &[String]) {
     }
 }
 
-async fn id_of(world: &World, user: &Person) -> Result<Uuid> {
+async fn id_of(environment: &TestEnvironment, user: &TestUser) -> Result<Uuid> {
     const SQL: &str = "SELECT id FROM users WHERE mobile_number = $1";
-    Ok(world.db.query_one(SQL, &[&user.number]).await?.get(0))
+    Ok(environment.db.query_one(SQL, &[&user.number]).await?.get(0))
 }

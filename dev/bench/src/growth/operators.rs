@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::person::{Person, unique};
-use harness::world::World;
+use harness::{TestEnvironment, TestUser, unique};
 use serde_json::json;
 use stack::functions::MIGRATE;
 use stack::process::{Launch, run as process};
@@ -14,22 +13,22 @@ use uuid::Uuid;
 use super::http::{post, send};
 
 /// Handles a failed message of `user` as an operator, then runs the sweeper with a dead letter.
-pub(super) async fn run(world: &World, user: &Person) -> Result<()> {
-    let operator = Person::sign_up(world).await?;
-    execute(world, MIGRATE, &["role", &operator.number, "admin"]).await?;
-    let room = user.room(world).await?;
+pub(super) async fn run(environment: &TestEnvironment, user: &TestUser) -> Result<()> {
+    let operator = TestUser::sign_up(environment).await?;
+    execute(environment, MIGRATE, &["role", &operator.number, "admin"]).await?;
+    let room = user.create_chatroom(environment).await?;
     let text = unique("refused");
     let error = json!({ "match": text, "steps": [{ "kind": "error", "status": 400 }], "forever": true });
-    world.tell_gemini("script", &error).await?;
-    let id = user.send_text(world, &room, &text).await?.id;
-    let ended = async || world.wait_until_all_ended(Duration::from_secs(30)).await;
+    environment.mocks.gemini("script", &error).await?;
+    let id = user.send_text(environment, &room, &text).await?.id;
+    let ended = async || environment.wait_until_all_done(Duration::from_secs(30)).await;
     ended().await?;
     for path in [
         "/api/queue/failed".to_owned(),
         format!("/api/queue/failed?cursor=1.{id}"),
         format!("/api/queue/jobs/{id}"),
     ] {
-        send(world, operator.request("GET", path), 200).await?;
+        send(environment, operator.request("GET", path), 200).await?;
     }
     let redrive = post("/api/queue/redrive", &json!({ "error_code": "invalid_request" }));
     for retry in [
@@ -37,36 +36,36 @@ pub(super) async fn run(world: &World, user: &Person) -> Result<()> {
         user.request("POST", format!("/api/chatroom/message/{id}/retry")),
         redrive.token(&operator.token),
     ] {
-        send(world, retry, 200).await?;
+        send(environment, retry, 200).await?;
         ended().await?;
     }
-    send(world, operator.request("DELETE", format!("/api/queue/failed/{id}")), 200).await?;
-    world.forget_scripts().await?;
-    sweep_dead_letter(world, id).await
+    send(environment, operator.request("DELETE", format!("/api/queue/failed/{id}")), 200).await?;
+    environment.mocks.reset_gemini_scripts().await?;
+    sweep_dead_letter(environment, id).await
 }
 
-async fn sweep_dead_letter(world: &World, message: Uuid) -> Result<()> {
+async fn sweep_dead_letter(environment: &TestEnvironment, message: Uuid) -> Result<()> {
     let letter = json!({ "version": 1, "type": "answer_message", "message_id": message });
     let body = json!({
-        "QueueUrl": world.var("MESSAGE_DEAD_LETTER_QUEUE_URL")?, "MessageBody": letter.to_string(),
+        "QueueUrl": environment.var("MESSAGE_DEAD_LETTER_QUEUE_URL")?, "MessageBody": letter.to_string(),
         "MessageGroupId": message, "MessageDeduplicationId": message,
     });
-    world.aws.sqs("SendMessage", &body).await?;
-    world.sweep().await.map(drop)
+    environment.aws.sqs("SendMessage", &body).await?;
+    environment.sweep().await.map(drop)
 }
 
 /// Compares every subscription with Stripe.
-pub(super) async fn reconcile(world: &World) -> Result<()> {
-    execute(world, "sweeper", &["reconcile"]).await
+pub(super) async fn reconcile(environment: &TestEnvironment) -> Result<()> {
+    execute(environment, "sweeper", &["reconcile"]).await
 }
 
 /// Executes a function's binary as a command.
-async fn execute(world: &World, program: &str, args: &[&str]) -> Result<()> {
-    let command = Launch::new(world.programs.join(program))
+async fn execute(environment: &TestEnvironment, program: &str, args: &[&str]) -> Result<()> {
+    let command = Launch::new(environment.programs.join(program))
         .args(args.iter().copied())
         .without(CONTRACT)
-        .env(world.env.clone())
-        .folder(world.home.root());
+        .env(environment.env.clone())
+        .folder(environment.home.root());
     let ended = process::try_output(&command).await.with_context(|| command.line())?;
     ensure!(ended.status.success(), "{}: {}", command.line(), String::from_utf8_lossy(&ended.stderr));
     Ok(())

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use harness::look::Look;
+use harness::DbObserver;
 use serde_json::Value;
 
 use super::seed::TABLES;
@@ -40,7 +40,7 @@ pub(super) struct QueryPlans {
 /// Checks the plans of all `statements` that read or write rows.
 ///
 /// In a small database Postgres scans small tables for good reason. In [`Mode::Counts`] only scans without an alternative count.
-pub(super) async fn check(db: &Look, statements: &BTreeSet<String>, mode: Mode) -> Result<QueryPlans> {
+pub(super) async fn check(db: &DbObserver, statements: &BTreeSet<String>, mode: Mode) -> Result<QueryPlans> {
     db.batch(mode.of("SET enable_seqscan = off", "SET enable_seqscan = on")).await?;
     let mut plans = QueryPlans::default();
     for statement in statements.iter().filter(|statement| has_plan(statement)) {
@@ -56,7 +56,7 @@ pub(super) async fn check(db: &Look, statements: &BTreeSet<String>, mode: Mode) 
 }
 
 /// The tables that the generic plan of `statement` scans, and whether executions scan too.
-async fn generic_scan(db: &Look, statement: &str) -> Result<(BTreeSet<String>, bool)> {
+async fn generic_scan(db: &DbObserver, statement: &str) -> Result<(BTreeSet<String>, bool)> {
     let (mut tables, mut executed) = (BTreeSet::new(), BTreeSet::new());
     collect_scans(&generic_plan(db, statement).await?, &mut tables);
     let batch = BATCHES.iter().find(|(begin, _)| statement.trim_start().starts_with(begin));
@@ -71,7 +71,7 @@ async fn generic_scan(db: &Look, statement: &str) -> Result<(BTreeSet<String>, b
 }
 
 /// The plan for any parameter values. `EXPLAIN (GENERIC_PLAN)` would need PostgreSQL 16, so it is a prepared statement's.
-async fn generic_plan(db: &Look, statement: &str) -> Result<Value> {
+async fn generic_plan(db: &DbObserver, statement: &str) -> Result<Value> {
     const PARAMETERS: &str =
         "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'explained'";
     db.batch(&format!("SET plan_cache_mode = force_generic_plan; PREPARE explained AS {statement}")).await?;

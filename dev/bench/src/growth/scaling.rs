@@ -1,9 +1,7 @@
 //! Times the same requests for an account with little and one with much data, in turn.
 
 use anyhow::{Context as _, Result};
-use harness::guest::Guest;
-use harness::person::Person;
-use harness::world::World;
+use harness::{InstrumentedInstance, TestEnvironment, TestUser};
 
 use super::seed::Ids;
 use crate::Mode;
@@ -43,21 +41,24 @@ impl Comparison {
 
 /// Sends each request in turn for both accounts.
 pub(super) async fn compare(
-    world: &World,
-    small: (&Person, &Ids),
-    large: (&Person, &Ids),
+    environment: &TestEnvironment,
+    small: (&TestUser, &Ids),
+    large: (&TestUser, &Ids),
     mode: Mode,
 ) -> Result<Vec<Comparison>> {
-    let (user, chatroom) = (Guest::of(world, "user").await?, Guest::of(world, "chatroom").await?);
+    let (user, chatroom) = (
+        InstrumentedInstance::start(environment, "user").await?,
+        InstrumentedInstance::start(environment, "chatroom").await?,
+    );
     // Postgres uses generic plans, if at all, from the sixth execution of a statement.
     let (warm_up, times) = (mode.of(6, 20), mode.of(3, 300));
     let mut comparisons = Vec::new();
     for (small, large) in requests(small.0, small.1)?.into_iter().zip(requests(large.0, large.1)?) {
-        let guest = if small.function == "user" { &user } else { &chatroom };
+        let instance = if small.function == "user" { &user } else { &chatroom };
         let [mut small_times, mut large_times] = std::array::from_fn(|_| Sample::default());
         let alternate = async {
             for number in 0..warm_up + times {
-                let (small, large) = (small.send(guest).await?, large.send(guest).await?);
+                let (small, large) = (small.send(instance).await?, large.send(instance).await?);
                 if number >= warm_up {
                     small_times.push(small);
                     large_times.push(large);
@@ -72,7 +73,7 @@ pub(super) async fn compare(
 }
 
 /// Requests whose responses have as many rows for either account. Sending is last, because it makes a chatroom larger.
-fn requests(user: &Person, ids: &Ids) -> Result<Vec<BenchRequest>> {
+fn requests(user: &TestUser, ids: &Ids) -> Result<Vec<BenchRequest>> {
     let Ids { rooms, room, messages, message } = ids;
     let get = |name, path: String| BenchRequest::get(user, name, path);
     let sixth_oldest = rooms.iter().nth_back(5).context("too few chatrooms")?;

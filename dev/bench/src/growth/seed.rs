@@ -1,7 +1,7 @@
 //! Fills the database with years of data by `seed.sql`, while indexes and constraints are dropped.
 
 use anyhow::{Context as _, Result};
-use harness::look::Look;
+use harness::DbObserver;
 use stack::progress::say;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -51,7 +51,7 @@ pub(super) struct Ids {
 }
 
 /// Fills the database, in which both accounts exist without data.
-pub(super) async fn fill(db: &Look, mode: Mode, accounts: Accounts) -> Result<()> {
+pub(super) async fn fill(db: &DbObserver, mode: Mode, accounts: Accounts) -> Result<()> {
     const NOW: &str = "SELECT (extract(epoch FROM now()) * 1000)::bigint";
     let begun = Instant::now();
     let now = db.query_one(NOW, &[]).await?.get(0);
@@ -85,7 +85,7 @@ fn steps(mode: Mode, accounts: Accounts, now: i64) -> Vec<String> {
 }
 
 /// Drops indexes and constraints. Returns their names and the statements that create them, in reverse order.
-async fn drop_indexes(db: &Look) -> Result<Vec<(String, String)>> {
+async fn drop_indexes(db: &DbObserver) -> Result<Vec<(String, String)>> {
     // Foreign keys first, because they depend on the others.
     const DROPS: &str = "
         SELECT conname::text AS name, format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drop_sql,
@@ -113,7 +113,7 @@ async fn timed(name: &str, step: impl Future<Output = Result<()>>) -> Result<()>
     Ok(())
 }
 
-pub(super) async fn ids_of(db: &Look, user: Uuid) -> Result<Ids> {
+pub(super) async fn ids_of(db: &DbObserver, user: Uuid) -> Result<Ids> {
     const ROOMS: &str = "SELECT id, message_count FROM chatrooms WHERE user_id = $1 ORDER BY id DESC";
     const MESSAGE: &str = "SELECT id FROM messages WHERE chatroom_id = $1 AND position = $2";
     let rows = db.query(ROOMS, &[&user]).await?;

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use harness::guest::Guest;
-use harness::processes;
-use harness::world::World;
+use harness::{InstrumentedInstance, TestEnvironment, processes};
 use serde_json::Value;
 use stack::functions::WORKER;
 use tokio::time::sleep;
@@ -46,7 +44,7 @@ pub(super) struct RequestResult {
 
 /// Measures `request` at each of `sizes`, in MB.
 pub(super) async fn measure(
-    world: &World,
+    environment: &TestEnvironment,
     request: BenchRequest,
     deployed: u64,
     sizes: &[u64],
@@ -56,7 +54,7 @@ pub(super) async fn measure(
     let mut results = Vec::new();
     for &megabytes in sizes {
         let quota = CpuQuota::create(megabytes);
-        let run = Run { world, request: &request, megabytes, quota: quota.as_ref() };
+        let run = Run { environment, request: &request, megabytes, quota: quota.as_ref() };
         let mut result = SizeResult { megabytes, ..SizeResult::default() };
         run.measure_cold_starts(mode.of(1, 8), &mut result).await?;
         run.measure_warm(mode.of(2, 5), warm_requests, &mut result).await?;
@@ -68,7 +66,7 @@ pub(super) async fn measure(
 
 /// A request at one memory size.
 struct Run<'a> {
-    world: &'a World,
+    environment: &'a TestEnvironment,
     request: &'a BenchRequest,
     megabytes: u64,
     /// `None` if durations under the quota are estimated.
@@ -86,62 +84,67 @@ struct Response {
 impl Run<'_> {
     async fn measure_cold_starts(&self, times: usize, result: &mut SizeResult) -> Result<()> {
         for _ in 0..times {
-            let guest = Guest::of(self.world, &self.request.function).await?;
-            let init = guest.ready().await?;
+            let instance = InstrumentedInstance::start(self.environment, &self.request.function).await?;
+            let init = instance.ready().await?;
             result.init.push(init);
             if self.quota.is_none() {
-                let cpu = processes::cpu(guest.pid())?;
+                let cpu = processes::cpu(instance.pid())?;
                 result.init_limited.push(estimate_duration(init, cpu, self.megabytes));
             }
-            result.first_request.push(self.send(&guest).await?.took);
-            guest.kill().await;
+            result.first_request.push(self.send(&instance).await?.took);
+            instance.kill().await;
             if let Some(quota) = self.quota {
-                let guest = Guest::under(self.world, &self.request.function, &quota.command_prefix()).await?;
-                result.init_limited.push(guest.ready_from_standstill().await?);
-                guest.kill().await;
+                let instance = InstrumentedInstance::start_under(
+                    self.environment,
+                    &self.request.function,
+                    &quota.command_prefix(),
+                )
+                .await?;
+                result.init_limited.push(instance.ready_after_stop().await?);
+                instance.kill().await;
             }
         }
         Ok(())
     }
 
     async fn measure_warm(&self, warm_up: usize, times: usize, result: &mut SizeResult) -> Result<()> {
-        let guest = Guest::of(self.world, &self.request.function).await?;
-        guest.ready().await?;
+        let instance = InstrumentedInstance::start(self.environment, &self.request.function).await?;
+        instance.ready().await?;
         for _ in 0..warm_up {
-            self.send(&guest).await?;
+            self.send(&instance).await?;
         }
-        let before = Counters::of(guest.counts())?;
+        let before = Counters::of(instance.counts())?;
         for _ in 0..times {
-            let response = self.send(&guest).await?;
+            let response = self.send(&instance).await?;
             result.warm.push(response.took);
             result.cpu += response.cpu;
             result.counters.add(&response.io);
             result.response_bytes = response.bytes;
         }
-        result.counters.add(&Counters::of(guest.counts())?.since(&before));
+        result.counters.add(&Counters::of(instance.counts())?.since(&before));
         result.counters = std::mem::take(&mut result.counters).per(times);
         result.cpu /= u32::try_from(times)?;
-        result.peak = processes::peak(guest.pid())?;
-        guest.kill().await;
+        result.peak = processes::peak(instance.pid())?;
+        instance.kill().await;
         Ok(())
     }
 
     /// Sends the request once to a process under the quota, with network delay.
-    async fn send(&self, guest: &Guest) -> Result<Response> {
-        guest.set_delay(NETWORK_DELAY);
+    async fn send(&self, instance: &InstrumentedInstance) -> Result<Response> {
+        instance.set_delay(NETWORK_DELAY);
         if let Some(quota) = self.quota {
-            quota.apply(guest.pid())?;
+            quota.apply(instance.pid())?;
         }
         let event = self.request.event()?;
         // The request must find an unused quota, because requests in production rarely follow each other at once.
         sleep(PERIOD).await;
-        let io = IoCounters::read(self.world, &self.request.function).await?;
-        let cpu = processes::cpu(guest.pid())?;
-        let (took, response) = self.request.send_event(guest, event).await?;
-        let cpu = processes::cpu(guest.pid())?.saturating_sub(cpu);
+        let io = IoCounters::read(self.environment, &self.request.function).await?;
+        let cpu = processes::cpu(instance.pid())?;
+        let (took, response) = self.request.send_event(instance, event).await?;
+        let cpu = processes::cpu(instance.pid())?.saturating_sub(cpu);
         let took = if self.quota.is_some() { took } else { estimate_duration(took, cpu, self.megabytes) };
         // Functions write their log before they respond.
-        let io = IoCounters::read(self.world, &self.request.function).await?.since(&io);
+        let io = IoCounters::read(self.environment, &self.request.function).await?.since(&io);
         Ok(Response { took, cpu, bytes: response_bytes(&response), io })
     }
 }

@@ -28,12 +28,12 @@ const EXCLUDED: [&str; 3] =
 /// result is always `true`.
 pub(crate) async fn run(suite: &Suite, mode: Mode, figures: bool) -> Result<bool> {
     cpu_quota::clear();
-    let world = crate::start(suite, Benchmark::Memory, &crate::requests::VARIABLES).await?;
-    world.start_worker().await?;
-    let mut requests = bench_request::all(&world, mode).await?;
+    let environment = crate::start(suite, Benchmark::Memory, &crate::requests::VARIABLES).await?;
+    environment.start_worker().await?;
+    let mut requests = bench_request::all(&environment, mode).await?;
     requests.retain(|request| !EXCLUDED.contains(&request.name));
     // From here on only the benchmark invokes the worker.
-    pump::stop(&world.home).await?;
+    pump::stop(&environment.home).await?;
     // The sweep is measured first, before the other requests leave work for it.
     requests.insert(0, BenchRequest::sweep());
     let template = Template::read(suite.home.root())?;
@@ -49,7 +49,7 @@ pub(crate) async fn run(suite: &Suite, mode: Mode, figures: bool) -> Result<bool
         sizes.push(deployed);
         sizes.sort_unstable();
         sizes.dedup();
-        report.add(measure::measure(&world, request, deployed, &sizes, mode).await?);
+        report.add(measure::measure(&environment, request, deployed, &sizes, mode).await?);
     }
     say(report.markdown());
     report.write(&suite.home)?;

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use argon2::{Argon2, Block, Params};
-use harness::api::Request;
 use harness::proxy::{Proxy, address_of};
-use harness::world::World;
+use harness::{Request, TestEnvironment, event};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -40,10 +39,8 @@ pub(super) struct Baselines {
 }
 
 impl Baselines {
+    /// A row for each measured baseline.
     pub(super) fn rows(&self) -> Vec<Row> {
-        let row = |(name, sample): (&str, &Sample)| {
-            Row::default().text("baseline", name).ms("p50 ms", sample.median())
-        };
         let rows = [
             ("constant Lambda, warm", &self.constant),
             ("SQL statement of GET /api/user/me", &self.statement),
@@ -52,7 +49,10 @@ impl Baselines {
             ("SQS SendMessage", &self.send),
             ("password hash", &self.hash),
         ];
-        rows.map(row).into()
+        let row = |(name, sample): (&str, &Sample)| {
+            Some(Row::default().text("baseline", name).ms("p50 ms", sample.median()?))
+        };
+        rows.into_iter().filter_map(row).collect()
     }
 
     /// The delay that the network adds to a request, divided by the delay that it adds to one round trip.
@@ -63,24 +63,24 @@ impl Baselines {
 }
 
 /// Measures all baselines in turn.
-pub(super) async fn measure(world: &World) -> Result<Baselines> {
+pub(super) async fn measure(environment: &TestEnvironment) -> Result<Baselines> {
     let mut baselines = Baselines::default();
-    let constant = world.lambda.instance(BASELINE, &[])?;
-    let event = Request::new("GET", "/api/user/me").event();
-    let redis = address_of(world.beyond(world.var("REDIS_URL")?))?;
+    let constant = environment.lambda.instance(BASELINE, &[])?;
+    let event = event(&Request::new("GET", "/api/user/me"));
+    let redis = address_of(environment.direct_url("REDIS_URL")?)?;
     let proxy = Proxy::start(redis).await?;
     proxy.set_delay(NETWORK_DELAY);
     let mut near = TcpStream::connect(redis).await.context("connecting to Redis")?;
     let mut far = TcpStream::connect(address_of(&proxy.in_place_of(&format!("redis://{redis}"))?)?).await?;
-    let statement = world.db.prepare_me().await?;
+    let statement = environment.db.prepare_me().await?;
     let mut memory = vec![Block::default(); Params::DEFAULT.block_count()];
     for number in 0..REPETITIONS {
         baselines.constant.push(time(async { constant.invoke(event.clone()).await.map(drop) }).await?);
-        baselines.statement.push(time(world.db.me(&statement)).await?);
+        baselines.statement.push(time(environment.db.me(&statement)).await?);
         baselines.ping.push(time(ping(&mut near)).await?);
         if number < SLOW_REPETITIONS {
             baselines.delayed_ping.push(time(ping(&mut far)).await?);
-            baselines.send.push(time(send(world)).await?);
+            baselines.send.push(time(send(environment)).await?);
             baselines.hash.push(time(hash(&mut memory)).await?);
         }
     }
@@ -116,11 +116,11 @@ async fn hash(memory: &mut Vec<Block>) -> Result<()> {
 }
 
 /// Sends to the dead-letter queue, which drives no worker.
-async fn send(world: &World) -> Result<()> {
+async fn send(environment: &TestEnvironment) -> Result<()> {
     let id = Uuid::new_v4().to_string();
     let body = json!({
-        "QueueUrl": world.var("MESSAGE_DEAD_LETTER_QUEUE_URL")?, "MessageBody": "none", "MessageGroupId": id,
+        "QueueUrl": environment.var("MESSAGE_DEAD_LETTER_QUEUE_URL")?, "MessageBody": "none", "MessageGroupId": id,
         "MessageDeduplicationId": id,
     });
-    world.aws.sqs("SendMessage", &body).await.map(drop)
+    environment.aws.sqs("SendMessage", &body).await.map(drop)
 }

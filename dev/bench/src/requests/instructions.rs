@@ -9,8 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::guest::Guest;
-use harness::world::World;
+use harness::{InstrumentedInstance, TestEnvironment};
 use stack::python;
 use tokio::time::timeout;
 
@@ -33,24 +32,28 @@ pub(super) struct InstructionCounter {
 
 impl InstructionCounter {
     /// `None` if valgrind is not installed.
-    pub(super) fn find(world: &World) -> Result<Option<Self>> {
-        let output = world.home.folder("logs")?.join("instructions.out");
+    pub(super) fn find(environment: &TestEnvironment) -> Result<Option<Self>> {
+        let output = environment.home.folder("logs")?.join("instructions.out");
         Ok(python::on_path("valgrind").map(|valgrind| Self { valgrind, output }))
     }
 
     /// Thousands of instructions of a function from its start until it polls for an invocation.
-    pub(super) async fn count_init(&self, world: &World, function: &str) -> Result<f64> {
-        let guest = self.start(world, function).await?;
-        self.end(guest).await.with_context(|| format!("counting the instructions of {function}"))
+    pub(super) async fn count_init(&self, environment: &TestEnvironment, function: &str) -> Result<f64> {
+        let instance = self.start(environment, function).await?;
+        self.end(instance).await.with_context(|| format!("counting the instructions of {function}"))
     }
 
     /// Thousands of instructions of one warm request.
-    pub(super) async fn count_request(&self, world: &World, request: &BenchRequest) -> Result<f64> {
+    pub(super) async fn count_request(
+        &self,
+        environment: &TestEnvironment,
+        request: &BenchRequest,
+    ) -> Result<f64> {
         let mut counts = [0.0; PAIRS];
         for count in &mut counts {
             let [fewer, more] = REQUESTS;
-            let base = self.count_requests(world, request, fewer).await?;
-            let total = self.count_requests(world, request, more).await?;
+            let base = self.count_requests(environment, request, fewer).await?;
+            let total = self.count_requests(environment, request, more).await?;
             *count = (total - base) / f64::from(more - fewer);
         }
         counts.sort_unstable_by(f64::total_cmp);
@@ -58,15 +61,20 @@ impl InstructionCounter {
     }
 
     /// Instructions of a process that handles `times` requests.
-    async fn count_requests(&self, world: &World, request: &BenchRequest, times: u32) -> Result<f64> {
-        let guest = self.start(world, &request.function).await?;
+    async fn count_requests(
+        &self,
+        environment: &TestEnvironment,
+        request: &BenchRequest,
+        times: u32,
+    ) -> Result<f64> {
+        let instance = self.start(environment, &request.function).await?;
         for _ in 0..times {
-            request.send(&guest).await?;
+            request.send(&instance).await?;
         }
-        self.end(guest).await.with_context(|| format!("counting the instructions of {}", request.name))
+        self.end(instance).await.with_context(|| format!("counting the instructions of {}", request.name))
     }
 
-    async fn start(&self, world: &World, function: &str) -> Result<Guest> {
+    async fn start(&self, environment: &TestEnvironment, function: &str) -> Result<InstrumentedInstance> {
         let command = [
             self.valgrind.display().to_string(),
             "--quiet".to_owned(),
@@ -74,14 +82,14 @@ impl InstructionCounter {
             "--cache-sim=no".to_owned(),
             format!("--cachegrind-out-file={}", self.output.display()),
         ];
-        let guest = Guest::under(world, function, &command).await?;
-        timeout(TIMEOUT, guest.ready()).await.context("the function did not start under valgrind")??;
-        Ok(guest)
+        let instance = InstrumentedInstance::start_under(environment, function, &command).await?;
+        timeout(TIMEOUT, instance.ready()).await.context("the function did not start under valgrind")??;
+        Ok(instance)
     }
 
     /// Ends the process and returns its instructions in thousands.
-    async fn end(&self, guest: Guest) -> Result<f64> {
-        ensure!(guest.end(TIMEOUT).await, "valgrind did not end");
+    async fn end(&self, instance: InstrumentedInstance) -> Result<f64> {
+        ensure!(instance.terminate(TIMEOUT).await, "valgrind did not end");
         let path = self.output.display();
         let text = fs::read_to_string(&self.output).with_context(|| format!("reading {path}"))?;
         fs::remove_file(&self.output).with_context(|| format!("deleting {path}"))?;

@@ -7,10 +7,7 @@ mod instructions;
 mod results;
 
 use anyhow::{Context as _, Result};
-use harness::Suite;
-use harness::guest::Guest;
-use harness::processes;
-use harness::world::World;
+use harness::{InstrumentedInstance, Suite, TestEnvironment, processes};
 use serde_json::json;
 use stack::progress::{note, say};
 
@@ -29,23 +26,23 @@ pub(crate) const VARIABLES: [(&str, &str); 1] = [("PRO_DAILY_MESSAGE_LIMIT", "10
 /// Measures, prints tables, writes `requests.json` and `requests.svg`, and returns whether all budgets are met.
 pub(crate) async fn run(suite: &Suite, mode: Mode) -> Result<bool> {
     let home = &suite.home;
-    let world = crate::start(suite, Benchmark::Requests, &VARIABLES).await?;
-    world.start_worker().await?;
+    let environment = crate::start(suite, Benchmark::Requests, &VARIABLES).await?;
+    environment.start_worker().await?;
     let names = programs::names(home.root())?;
     let sizes = programs::sizes(&suite.programs, &names);
     let (mut counter, mut cold_starts, mut baselines) = (None, Vec::new(), Baselines::default());
     if mode == Mode::Full {
-        counter = InstructionCounter::find(&world)?;
+        counter = InstructionCounter::find(&environment)?;
         if counter.is_none() {
             note("valgrind is not installed: instructions are not counted");
         }
-        cold_starts = measure_cold_starts(&world, &names, counter.as_ref()).await?;
-        baselines = baselines::measure(&world).await?;
+        cold_starts = measure_cold_starts(&environment, &names, counter.as_ref()).await?;
+        baselines = baselines::measure(&environment).await?;
     }
     let mut results = Vec::new();
-    for request in bench_request::all(&world, mode).await? {
+    for request in bench_request::all(&environment, mode).await? {
         say(format_args!("  {}\n", request.name));
-        results.push(measure(&world, &request, mode, counter.as_ref(), &baselines).await?);
+        results.push(measure(&environment, &request, mode, counter.as_ref(), &baselines).await?);
     }
     let cold_starts = results::cold_start_rows(&cold_starts, &sizes);
     let requests: Vec<_> = results.iter().map(RequestResult::row).collect();
@@ -76,7 +73,7 @@ pub(crate) async fn run(suite: &Suite, mode: Mode) -> Result<bool> {
 
 /// Starts each program several times, the baseline in turn with the functions.
 async fn measure_cold_starts(
-    world: &World,
+    environment: &TestEnvironment,
     programs: &[String],
     counter: Option<&InstructionCounter>,
 ) -> Result<Vec<ColdStart>> {
@@ -84,7 +81,7 @@ async fn measure_cold_starts(
     let mut results: Vec<ColdStart> = programs.iter().map(|program| ColdStart::of(program)).collect();
     for _ in 0..REPETITIONS {
         for result in &mut results {
-            let instance = world.lambda.instance(&result.program, &[])?;
+            let instance = environment.lambda.instance(&result.program, &[])?;
             result.init.push(instance.ready().await.with_context(|| result.program.clone())?);
             result.memory = result.memory.max(processes::resident(instance.handle().pid)?);
             instance.kill().await;
@@ -92,14 +89,14 @@ async fn measure_cold_starts(
     }
     if let Some(counter) = counter {
         for result in &mut results {
-            result.instructions = Some(counter.count_init(world, &result.program).await?);
+            result.instructions = Some(counter.count_init(environment, &result.program).await?);
         }
     }
     Ok(results)
 }
 
 async fn measure(
-    world: &World,
+    environment: &TestEnvironment,
     request: &BenchRequest,
     mode: Mode,
     counter: Option<&InstructionCounter>,
@@ -109,35 +106,39 @@ async fn measure(
         mode.of([0, 3, 20, 0], [10, 20, 300, 40]);
     let mut first = Sample::default();
     for _ in 0..first_requests {
-        let guest = Guest::of(world, &request.function).await?;
-        let started = guest.started();
-        request.send(&guest).await?;
+        let instance = InstrumentedInstance::start(environment, &request.function).await?;
+        let started = instance.started();
+        request.send(&instance).await?;
         first.push(started.elapsed());
     }
-    let guest = Guest::of(world, &request.function).await?;
+    let instance = InstrumentedInstance::start(environment, &request.function).await?;
     // Opens connections, prepares statements and fills caches.
-    send_repeatedly(request, &guest, warm_up).await?;
-    let (counts, cpu) = (Counters::of(guest.counts())?, processes::cpu(guest.pid())?);
-    let warm = send_repeatedly(request, &guest, warm_requests).await?;
-    let mut counts = Counters::of(guest.counts())?.since(&counts).per(warm_requests);
-    let cpu = processes::cpu(guest.pid())?.saturating_sub(cpu) / u32::try_from(warm_requests)?;
-    let memory = processes::resident(guest.pid())?;
-    guest.set_delay(NETWORK_DELAY);
-    let delayed = send_repeatedly(request, &guest, delayed_requests).await?;
+    send_repeatedly(request, &instance, warm_up).await?;
+    let (counts, cpu) = (Counters::of(instance.counts())?, processes::cpu(instance.pid())?);
+    let warm = send_repeatedly(request, &instance, warm_requests).await?;
+    let mut counts = Counters::of(instance.counts())?.since(&counts).per(warm_requests);
+    let cpu = processes::cpu(instance.pid())?.saturating_sub(cpu) / u32::try_from(warm_requests)?;
+    let memory = processes::resident(instance.pid())?;
+    instance.set_delay(NETWORK_DELAY);
+    let delayed = send_repeatedly(request, &instance, delayed_requests).await?;
     if let Some(count) = baselines.sequential_round_trips(&warm, &delayed) {
         counts.add(&Counters::from([(SEQUENTIAL_ROUND_TRIPS, count)]));
     }
     if let Some(counter) = counter {
-        let instructions = counter.count_request(world, request).await?;
+        let instructions = counter.count_request(environment, request).await?;
         counts.add(&Counters::from([(THOUSAND_INSTRUCTIONS, instructions)]));
     }
     Ok(RequestResult { name: request.name, first, warm, delayed, counts, cpu, memory })
 }
 
-async fn send_repeatedly(request: &BenchRequest, guest: &Guest, times: usize) -> Result<Sample> {
+async fn send_repeatedly(
+    request: &BenchRequest,
+    instance: &InstrumentedInstance,
+    times: usize,
+) -> Result<Sample> {
     let mut sample = Sample::default();
     for _ in 0..times {
-        sample.push(request.send(guest).await?);
+        sample.push(request.send(instance).await?);
     }
     Ok(sample)
 }

@@ -26,7 +26,7 @@ pub struct Options {
 /// # Errors
 /// When it cannot be done.
 pub async fn run(options: Options) -> Result<ExitCode> {
-    let known = faults::names();
+    let known = faults::scenario_names();
     if let Some(unknown) = options.names.iter().find(|name| !known.contains(&name.as_str())) {
         bail!("there is no promise called {unknown}; there are {}", known.join(", "));
     }

@@ -7,7 +7,7 @@ use stack::home::Home;
 use stack::process::{Launch, run as process};
 
 /// The test that compares the document with the code, or, told so, writes it.
-const TEST: &str = "document::the_document_that_is_served_is_what_the_code_says";
+const TEST: &str = "document::the_served_document_matches_the_code";
 
 /// Writes `docs/openapi.json` anew out of the code.
 ///

@@ -140,7 +140,6 @@ async fn workspace(home: &Home, stack: &Stack, options: &Options) -> Result<bool
             ("TEST_AWS_ENDPOINT_URL", setting("AWS_ENDPOINT_URL")?),
             ("TEST_TABLE_NAME", setting("TABLE_NAME")?),
         ])
-        .env([("TEST_STRIPE_URL", setting("STRIPE_BASE_URL")?)])
         .env([
             ("AWS_ACCESS_KEY_ID", setting("AWS_ACCESS_KEY_ID")?),
             ("AWS_SECRET_ACCESS_KEY", setting("AWS_SECRET_ACCESS_KEY")?),

@@ -1,79 +1,85 @@
-//! One person who asks for a checkout page many times at once, with a Stripe that fails in between.
+//! A user who requests a checkout page many times at once, while some of Stripe's answers are lost.
 
 use anyhow::{Context as _, Result};
 use futures::future::try_join_all;
-use harness::Suite;
-use harness::person::Person;
-use harness::world::World;
+use harness::{Suite, TestEnvironment, TestUser};
 use serde_json::{Value, json};
 
-use crate::figure::Figure;
+use crate::ScenarioResult;
 
-/// How many requests there are at once.
-const AT_ONCE: usize = 50;
+/// The number of concurrent requests.
+const REQUESTS: usize = 50;
 
-pub(super) async fn run(suite: &Suite) -> Result<Figure> {
+pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(20, 2);
-    let world = World::start(suite, "checkouts", &[]).await?;
-    let mut figure =
-        Figure::new(format!("{rounds} people, {AT_ONCE} requests for a checkout page at once by each"));
-    let (mut opened, mut put_off) = (0, 0);
+    let env = TestEnvironment::start(suite, "checkouts", &[]).await?;
+    let mut result = ScenarioResult::new(format!(
+        "{rounds} users, {REQUESTS} concurrent requests for a checkout page by each"
+    ));
+    let (mut opened, mut retry_later) = (0, 0);
     for round in 0..rounds {
-        let person = Person::sign_up(&world).await?;
-        // Half of the time answers are lost in between, what was done being done, and two different pages are asked for.
-        let is_wild = round.is_multiple_of(2);
-        if is_wild {
+        let user = TestUser::sign_up(&env).await?;
+        // In every other round some of Stripe's answers are lost, and two different pages are
+        // requested.
+        let is_disturbed = round.is_multiple_of(2);
+        if is_disturbed {
             let faults =
                 ["lost", "none", "lost", "none", "none", "lost"].map(|fault| json!({ "fault": fault }));
-            world.stripe("POST", "/_control/faults", &json!(faults)).await?;
+            env.mocks.stripe("POST", "/_control/faults", &json!(faults)).await?;
         }
-        let ask = async |number: usize| {
+        let request = async |number: usize| {
             let page = json!({
-                "success_url": format!("http://localhost/paid/{}", if is_wild { number % 2 } else { 0 }),
+                "success_url": format!("http://localhost/paid/{}", if is_disturbed { number % 2 } else { 0 }),
                 "cancel_url": "http://localhost/",
             });
-            person.request("POST", "/api/subscription/pro").json(&page).send(&world.lambda).await
+            user.request("POST", "/api/subscription/pro").json(&page).send(&env).await
         };
-        let answers = try_join_all((0..AT_ONCE).map(ask)).await?;
-        world.stripe("POST", "/_control/faults", &json!([])).await?;
-        for answer in &answers {
-            match answer.status {
+        let responses = try_join_all((0..REQUESTS).map(request)).await?;
+        env.mocks.stripe("POST", "/_control/faults", &json!([])).await?;
+        for response in &responses {
+            match response.status.as_u16() {
                 200 => opened += 1,
-                409 | 503 => put_off += 1,
-                other => figure.check(false, || format!("{other}: {}", answer.body)),
+                409 | 503 => retry_later += 1,
+                other => result.check(false, || format!("{other}: {}", response.body)),
             }
         }
-        figure.check(answers.iter().any(|answer| answer.status == 200), || "nobody got a page".to_owned());
-        check(&world, &person, is_wild, &mut figure).await?;
+        let is_any_opened = responses.iter().any(|response| response.status == 200);
+        result.check(is_any_opened, || "no request got a page".to_owned());
+        check(&env, &user, is_disturbed, &mut result).await?;
     }
-    figure
-        .seen
-        .push(format!("{opened} were sent to the one page that was open, {put_off} were told to come back"));
-    Ok(figure)
+    result.observe(format!(
+        "{opened} requests got the only open page, {retry_later} were answered by 409 or 503"
+    ));
+    Ok(result)
 }
 
-/// Whoever it is has one customer at Stripe and one page on which to pay; and never had another, where all wanted the same.
-async fn check(world: &World, person: &Person, is_wild: bool, figure: &mut Figure) -> Result<()> {
+/// Checks that the user has one customer and one open page at Stripe, and that identical requests
+/// opened one page in all.
+async fn check(
+    env: &TestEnvironment,
+    user: &TestUser,
+    is_disturbed: bool,
+    result: &mut ScenarioResult,
+) -> Result<()> {
     const SQL: &str =
         "SELECT user_id::text, customer_id FROM subscriptions s JOIN users u ON u.id = s.user_id
         WHERE u.mobile_number = $1";
-    let row = world.db.query_one(SQL, &[&person.number]).await?;
+    let row = env.db.query_one(SQL, &[&user.number]).await?;
     let (user, customer): (String, String) = (row.get(0), row.get(1));
     let path = format!("/v1/checkout/sessions?customer={customer}&limit=100");
-    let all = world.stripe("GET", &path, &Value::Null).await?;
-    let all = all["data"].as_array().context("no list")?;
-    let open = all.iter().filter(|page| page["status"] == "open").count();
-    figure.check(open == 1, || format!("{open} open pages"));
-    figure.check(is_wild || all.len() == 1, || {
-        format!("{} pages were opened for the same addresses", all.len())
+    let pages = env.mocks.stripe("GET", &path, &Value::Null).await?;
+    let pages = pages["data"].as_array().context("no list of pages")?;
+    let open = pages.iter().filter(|page| page["status"] == "open").count();
+    result.check(open == 1, || format!("{open} open pages"));
+    result.check(is_disturbed || pages.len() == 1, || {
+        format!("{} pages were opened for the same addresses", pages.len())
     });
-    let events = world.stripe("GET", "/_control/events", &Value::Null).await?;
-    let events = events.as_array().context("no events")?.iter();
-    let customers = events.filter(|event| {
+    let events = env.mocks.stripe_events().await?;
+    let is_of_user = |event: &&Value| {
         event["type"] == "customer.created"
             && event["payload"].as_str().is_some_and(|payload| payload.contains(&user))
-    });
-    let customers = customers.count();
-    figure.check(customers == 1, || format!("{customers} customers"));
+    };
+    let customers = events.iter().filter(is_of_user).count();
+    result.check(customers == 1, || format!("{customers} customers"));
     Ok(())
 }

@@ -1,91 +1,98 @@
-//! A client that sends its request again: at once, later, with another body, and after the function that had it was killed.
+//! A client that repeats a request with the same idempotency key: concurrently, later, with another
+//! body, and after the function that processed it was killed.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
-use harness::Suite;
-use harness::api::Request;
-use harness::person::{Person, unique};
-use harness::victim::{SEND, Victim, reached};
-use harness::world::World;
+use harness::instrumented_instance::SEND;
+use harness::{InstrumentedInstance, Request, Suite, TestEnvironment, TestUser, event, unique};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::figure::Figure;
+use crate::ScenarioResult;
 
-/// How many requests there are at once.
-const AT_ONCE: usize = 50;
-/// How long a client may have to go on asking after its function was killed.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The number of concurrent requests.
+const REQUESTS: usize = 50;
+/// Maximum time for which a client has to repeat the request after its function was killed.
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
-pub(super) async fn run(suite: &Suite) -> Result<Figure> {
+pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(20, 2);
-    let world = World::start(suite, "client-retry", &[]).await?;
-    let person = Person::sign_up(&world).await?;
-    let room = person.room(&world).await?;
-    let mut figure = Figure::new(format!("{rounds} rounds of {AT_ONCE} requests at once under one key"));
+    let env = TestEnvironment::start(suite, "client-retry", &[]).await?;
+    let user = TestUser::sign_up(&env).await?;
+    let chatroom = user.create_chatroom(&env).await?;
+    let mut result =
+        ScenarioResult::new(format!("{rounds} rounds of {REQUESTS} concurrent requests with one key"));
     for _ in 0..rounds {
-        round(&world, &person, &room, &mut figure).await?;
+        repeat_concurrently(&env, &user, &chatroom, &mut result).await?;
     }
-    let recovery = after_a_kill(&world, &person, &room, &mut figure).await?;
-    figure.recovery = Some(recovery);
-    figure.seen.push(
-        "1 SIGKILL between COMMIT and the answer, then the same request until it is answered".to_owned(),
-    );
-    Ok(figure)
+    result.recovery = Some(repeat_after_kill(&env, &user, &chatroom, &mut result).await?);
+    result.observe("1 SIGKILL between COMMIT and the response, then the same request until it succeeds");
+    Ok(result)
 }
 
-fn keyed(person: &Person, room: &str, text: &str, key: &str) -> Request {
-    person.message(room, text).header("idempotency-key", key)
+fn with_key(user: &TestUser, chatroom: &str, text: &str, key: &str) -> Request {
+    user.message(chatroom, text).header("idempotency-key", key)
 }
 
-async fn round(world: &World, person: &Person, room: &str, figure: &mut Figure) -> Result<()> {
+async fn repeat_concurrently(
+    env: &TestEnvironment,
+    user: &TestUser,
+    chatroom: &str,
+    result: &mut ScenarioResult,
+) -> Result<()> {
     let (text, key) = (unique("message"), Uuid::new_v4().to_string());
-    let request = keyed(person, room, &text, &key);
-    let answers = try_join_all((0..AT_ONCE).map(|_| request.send(&world.lambda))).await?;
+    let request = with_key(user, chatroom, &text, &key);
+    let responses = try_join_all((0..REQUESTS).map(|_| request.send(env))).await?;
     let mut statuses = BTreeMap::new();
-    for answer in &answers {
-        *statuses.entry(answer.status).or_insert(0) += 1;
+    for response in &responses {
+        *statuses.entry(response.status.as_u16()).or_insert(0) += 1;
     }
-    let only_these = statuses.keys().all(|status| [201, 409].contains(status));
-    figure.check(only_these && statuses.contains_key(&201), || format!("statuses {statuses:?}"));
-    let again = request.send(&world.lambda).await?.expect(201)?;
-    let same = answers.iter().filter(|answer| answer.status == 201).all(|answer| answer.body == again.body);
-    figure.check(same, || "two 201 under one key are not the same".to_owned());
-    let other = keyed(person, room, &unique("another"), &key).send(&world.lambda).await?;
-    figure.check(other.status == 422, || format!("another body under the key is a {}", other.status));
-    one_row(world, &text, figure).await
+    let are_expected = statuses.keys().all(|status| [201, 409].contains(status));
+    result.check(are_expected && statuses.contains_key(&201), || format!("statuses {statuses:?}"));
+    let later = request.send(env).await?.ensure(201)?;
+    let mut accepted = responses.iter().filter(|response| response.status == 201);
+    result.check(accepted.all(|response| response.body == later.body), || {
+        "two 201 responses for one key differ".to_owned()
+    });
+    let other = with_key(user, chatroom, &unique("another"), &key).send(env).await?;
+    result.check(other.status == 422, || format!("another body with the key got a {}", other.status));
+    check_one_row(env, &text, result).await
 }
 
-/// The function dies when its message is stored and nobody knows; the client asks until it is answered.
-async fn after_a_kill(world: &World, person: &Person, room: &str, figure: &mut Figure) -> Result<Duration> {
+/// Kills the function after it stored the message; the client repeats the request until it
+/// succeeds.
+async fn repeat_after_kill(
+    env: &TestEnvironment,
+    user: &TestUser,
+    chatroom: &str,
+    result: &mut ScenarioResult,
+) -> Result<Duration> {
     let (text, key) = (unique("message"), Uuid::new_v4().to_string());
-    let request = keyed(person, room, &text, &key);
-    let victim = Victim::of(world, "chatroom").await?;
-    victim.die_at(request.event(), reached(victim.hold_aws(SEND))).await?;
-    let begun = Instant::now();
-    let answer = loop {
-        let answer = request.send(&world.lambda).await?;
-        if answer.status != 409 {
-            break answer.expect(201)?;
+    let request = with_key(user, chatroom, &text, &key);
+    let instance = InstrumentedInstance::start(env, "chatroom").await?;
+    instance.kill_at(event(&request), instance.pause_aws_at(SEND)).await?;
+    let start = Instant::now();
+    let response = loop {
+        let response = request.send(env).await?;
+        if response.status != 409 {
+            break response.ensure(201)?;
         }
-        anyhow::ensure!(begun.elapsed() < PATIENCE, "still in flight after {PATIENCE:?}");
-        let wait = answer.headers.get("retry-after").context("a 409 without Retry-After")?;
+        ensure!(start.elapsed() < MAX_WAIT, "still in progress after {MAX_WAIT:?}");
+        let wait = response.header("retry-after").context("a 409 without Retry-After")?;
         sleep(Duration::from_secs(wait.parse().context("reading Retry-After")?)).await;
     };
-    let row = world.db.query_one("SELECT id FROM messages WHERE content = $1", &[&text]).await?;
-    let stored: Uuid = row.get(0);
-    let answered = answer.text("/message/id")?;
-    figure.check(answered == stored.to_string(), || format!("{answered} was answered, {stored} is stored"));
-    one_row(world, &text, figure).await?;
-    Ok(begun.elapsed())
+    let stored: Uuid = env.db.value("SELECT id FROM messages WHERE content = $1", &[&text]).await?;
+    let returned = response.string_at("/message/id")?;
+    result.check(returned == stored.to_string(), || format!("{returned} was returned, {stored} is stored"));
+    check_one_row(env, &text, result).await?;
+    Ok(start.elapsed())
 }
 
-async fn one_row(world: &World, text: &str, figure: &mut Figure) -> Result<()> {
-    let row = world.db.query_one("SELECT count(*) FROM messages WHERE content = $1", &[&text]).await?;
-    let rows: i64 = row.get(0);
-    figure.count(usize::from(rows == 0), usize::try_from((rows - 1).max(0))?);
+async fn check_one_row(env: &TestEnvironment, text: &str, result: &mut ScenarioResult) -> Result<()> {
+    let rows: i64 = env.db.value("SELECT count(*) FROM messages WHERE content = $1", &[&text]).await?;
+    result.count(usize::from(rows == 0), usize::try_from((rows - 1).max(0))?);
     Ok(())
 }

@@ -1,72 +1,85 @@
-//! The API against its own OpenAPI document: schemathesis asks what the document allows and what it does not, with a token
-//! and without, and looks at each answer by all of its checks.
+//! The API against its OpenAPI document: schemathesis sends valid and invalid requests, with a
+//! token and without, and applies all of its checks to each response.
 
 use anyhow::{Context as _, Result};
-use harness::Suite;
-use harness::person::{PASSWORD, Person};
-use harness::world::World;
+use harness::{PASSWORD, Suite, TestEnvironment, TestUser};
 use stack::process::{Launch, run};
 use stack::python::{self, Packages};
 
-use crate::figure::Figure;
+use crate::ScenarioResult;
 
-pub(super) async fn run(suite: &Suite) -> Result<Figure> {
-    let examples: usize = suite.scale.of(100, 8);
-    python::install(&suite.home, Packages::Contract).await?;
-    let world = World::start(suite, "contract", &[("OTP_MAX_PER_DAY", "1000000")]).await?;
-    // Who waits for an answer is not to wait in vain.
-    world.start_worker().await?;
-    let (person, other) =
-        (Person::sign_up(&world).await?.make_admin(&world).await?, Person::sign_up(&world).await?);
-    // So that there is something to cancel.
-    person.pay(&world).await?;
-    let mut figure =
-        Figure::new(format!("schemathesis, all checks, {examples} random examples an operation"));
-    for (who, password) in [("with a token", PASSWORD), ("without", "")] {
-        let log = world.home.folder("logs")?.join(format!("schemathesis {who}.log"));
-        let url = world.lambda.base_url();
-        let launch = Launch::new(suite.home.python().join("bin/schemathesis"))
-            .args(["--config-file", "dev/faults/schemathesis/schemathesis.toml", "run"])
-            .args([format!("{url}/openapi.json")])
-            .args(["--no-color", "--max-examples", &examples.to_string()])
-            .env([("CONTRACT_BASE_URL", url.as_str()), ("CONTRACT_PASSWORD", password)])
-            .env([("CONTRACT_NUMBERS", format!("{},{}", person.number, other.number))])
-            .env([("PYTHONDONTWRITEBYTECODE", "1"), ("NO_PROXY", "127.0.0.1")])
-            .env([("HYPOTHESIS_STORAGE_DIRECTORY", world.home.folder("hypothesis")?.display().to_string())])
-            .folder(suite.home.root());
-        let outcome = run::logged(&launch, &log).await;
-        let text = std::fs::read_to_string(&log).with_context(|| format!("reading {}", log.display()))?;
-        figure.check(outcome.is_ok(), || format!("{who}: {}", findings(&text)));
-        let shut_out = shut_out(&text);
-        let expected: &[&str] = if password.is_empty() { &shut_out } else { &KNOWS_NOBODY };
-        figure.check(shut_out.iter().all(|operation| expected.contains(operation)), || {
-            format!("{who}: never let in at {}", shut_out.join(", "))
-        });
-        let cases = text.lines().find(|line| line.contains(" generated,")).unwrap_or("no cases").trim();
-        figure.check(cases != "no cases", || format!("{who}: nothing was tried; see {}", log.display()));
-        figure.seen.push(format!("{who}: {cases}"));
-    }
-    Ok(figure)
-}
-
-/// What asks for a secret, and answers 401 to everything that is made up, whoever asks.
-const KNOWS_NOBODY: [&str; 4] = [
+/// Operations that need a secret and answer 401 to every generated value, whoever calls.
+const ALWAYS_UNAUTHORISED: [&str; 4] = [
     "DELETE /api/user/me",
     "POST /api/auth/change-password",
     "POST /api/auth/login",
     "POST /api/auth/refresh",
 ];
 
-/// The operations that were answered 401 or 403 alone: with a token that opens nothing any more nothing is tried.
-fn shut_out(log: &str) -> Vec<&str> {
+pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+    let examples: usize = suite.scale.of(100, 8);
+    python::install(&suite.home, Packages::Contract).await?;
+    let env = TestEnvironment::start(suite, "contract", &[("OTP_MAX_PER_DAY", "1000000")]).await?;
+    // Long polls return once their message is answered.
+    env.start_worker().await?;
+    let (operator, other) = (TestUser::sign_up(&env).await?, TestUser::sign_up(&env).await?);
+    env.make_admin(&operator).await?;
+    // With a subscription the routes that cancel and reactivate it can succeed.
+    env.pay_for_pro(&operator).await?;
+    let numbers = format!("{},{}", operator.number, other.number);
+    let mut result =
+        ScenarioResult::new(format!("schemathesis, all checks, {examples} random examples an operation"));
+    for (access, password) in [("with a token", PASSWORD), ("without", "")] {
+        run_schemathesis(suite, &env, (access, password), &numbers, examples, &mut result).await?;
+    }
+    Ok(result)
+}
+
+/// Runs schemathesis, signed in if there is a password.
+async fn run_schemathesis(
+    suite: &Suite,
+    env: &TestEnvironment,
+    (access, password): (&str, &str),
+    numbers: &str,
+    examples: usize,
+    result: &mut ScenarioResult,
+) -> Result<()> {
+    let log = env.home.folder("logs")?.join(format!("schemathesis {access}.log"));
+    let url = env.lambda.base_url();
+    let launch = Launch::new(suite.home.python().join("bin/schemathesis"))
+        .args(["--config-file", "dev/faults/schemathesis/schemathesis.toml", "run"])
+        .args([format!("{url}/openapi.json")])
+        .args(["--no-color", "--max-examples", &examples.to_string()])
+        .env([("CONTRACT_BASE_URL", url.as_str()), ("CONTRACT_PASSWORD", password)])
+        .env([("CONTRACT_NUMBERS", numbers)])
+        .env([("PYTHONDONTWRITEBYTECODE", "1"), ("NO_PROXY", "127.0.0.1")])
+        .env([("HYPOTHESIS_STORAGE_DIRECTORY", env.home.folder("hypothesis")?.display().to_string())])
+        .folder(suite.home.root());
+    let outcome = run::logged(&launch, &log).await;
+    let text = std::fs::read_to_string(&log).with_context(|| format!("reading {}", log.display()))?;
+    result.check(outcome.is_ok(), || format!("{access}: {}", findings(&text)));
+    let refused = always_refused(&text);
+    let expected: &[&str] = if password.is_empty() { &refused } else { &ALWAYS_UNAUTHORISED };
+    result.check(refused.iter().all(|operation| expected.contains(operation)), || {
+        format!("{access}: every request was refused at {}", refused.join(", "))
+    });
+    let cases = text.lines().find(|line| line.contains(" generated,")).unwrap_or("no cases").trim();
+    result.check(cases != "no cases", || format!("{access}: no requests were sent; see {}", log.display()));
+    result.observe(format!("{access}: {cases}"));
+    Ok(())
+}
+
+/// The operations that answered every request by 401 or 403: with an invalid token nothing would be
+/// tested.
+fn always_refused(log: &str) -> Vec<&str> {
     let lines = log.lines().map(str::trim).skip_while(|line| !line.starts_with("Authentication failed"));
     let lines = lines.take_while(|line| !line.starts_with("💡"));
     lines.filter_map(|line| line.strip_prefix("- ")).collect()
 }
 
-/// What schemathesis says that it found.
+/// The findings that schemathesis reports.
 fn findings(log: &str) -> String {
     let lines = log.lines().map(str::trim).skip_while(|line| !line.contains("SUMMARY"));
     let found: Vec<&str> = lines.filter(|line| line.starts_with('❌')).collect();
-    if found.is_empty() { "it broke off; see its log".to_owned() } else { found.join(", ") }
+    if found.is_empty() { "aborted; see its log".to_owned() } else { found.join(", ") }
 }

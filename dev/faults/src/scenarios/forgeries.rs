@@ -1,14 +1,12 @@
-//! Webhooks that are not Stripe's, or not any more, or not in its words.
+//! Webhooks that Stripe did not send, that are outdated, or whose body was serialised again.
 
 use anyhow::{Context as _, Result};
-use harness::Suite;
-use harness::person::Person;
-use harness::world::World;
+use harness::{Suite, TestEnvironment, TestUser};
 use serde_json::{Value, json};
 
-use crate::figure::Figure;
+use crate::ScenarioResult;
 
-/// Twelve headers, and one body.
+/// Twelve forged headers and one changed body.
 const FORGERIES: [&str; 13] = [
     "unsigned",
     "empty",
@@ -25,39 +23,42 @@ const FORGERIES: [&str; 13] = [
     "reserialised",
 ];
 
-pub(super) async fn run(suite: &Suite) -> Result<Figure> {
-    let world = World::start(suite, "forgeries", &[]).await?;
-    world.stripe("POST", "/_control/delivery", &json!({ "hold": true })).await?;
-    let person = Person::sign_up(&world).await?;
-    // They have paid, so that each of these would make them a Pro, were it believed.
-    person.pay(&world).await?;
-    let events = world.stripe("GET", "/_control/events", &Value::Null).await?;
-    let event = events.as_array().and_then(|all| all.last()).context("no events")?["id"].clone();
-    let (before, read_before) = (everything(&world).await?, reads(&world).await?);
+pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+    let env = TestEnvironment::start(suite, "forgeries", &[]).await?;
+    env.mocks.stripe("POST", "/_control/delivery", &json!({ "hold": true })).await?;
+    let user = TestUser::sign_up(&env).await?;
+    // The user has paid: a forged event, if accepted, would move the user to Pro.
+    env.pay_for_pro(&user).await?;
+    let event = env.mocks.stripe_events().await?.pop().context("no events")?["id"].take();
+    let (before, calls_before) = (stored(&env).await?, calls(&env).await?);
 
-    let mut figure =
-        Figure::new(format!("{} forged headers, and the same JSON in another spelling", FORGERIES.len() - 1));
+    let mut result = ScenarioResult::new(format!(
+        "{} forged headers, and the same JSON serialised differently",
+        FORGERIES.len() - 1
+    ));
     for forgery in FORGERIES {
-        let sending = json!([{ "event": event, "forge": forgery }]);
-        let delivered = world.stripe("POST", "/_control/deliveries", &sending).await?;
-        figure.check(delivered[0]["status"] == 400, || format!("{forgery}: {}", delivered[0]["status"]));
+        let delivery = json!([{ "event": event, "forge": forgery }]);
+        let delivered = env.mocks.stripe("POST", "/_control/deliveries", &delivery).await?;
+        result.check(delivered[0]["status"] == 400, || format!("{forgery}: {}", delivered[0]["status"]));
     }
-    figure.check(everything(&world).await? == before, || "something was written".to_owned());
-    figure.check(reads(&world).await? == read_before, || "Stripe was asked".to_owned());
-    figure.seen.push("0 rows changed, 0 questions to Stripe".to_owned());
-    // The same event, as it is.
-    let delivered = world.stripe("POST", "/_control/deliveries", &json!([{ "event": event }])).await?;
-    let believed = delivered[0]["status"] == 200 && everything(&world).await? != before;
-    figure.check(believed, || format!("the genuine one: {}", delivered[0]["status"]));
-    Ok(figure)
+    result.check(stored(&env).await? == before, || "a row was changed".to_owned());
+    result.check(calls(&env).await? == calls_before, || "Stripe was called".to_owned());
+    result.observe("0 rows changed, 0 calls to Stripe");
+    // The same event, genuine.
+    let delivered = env.mocks.stripe("POST", "/_control/deliveries", &json!([{ "event": event }])).await?;
+    let is_accepted = delivered[0]["status"] == 200 && stored(&env).await? != before;
+    result.check(is_accepted, || format!("the genuine event: {}", delivered[0]["status"]));
+    Ok(result)
 }
 
-async fn reads(world: &World) -> Result<Value> {
-    world.stripe("GET", "/_control/calls", &Value::Null).await
+/// The calls that mock Stripe received.
+async fn calls(env: &TestEnvironment) -> Result<Value> {
+    env.mocks.stripe("GET", "/_control/calls", &Value::Null).await
 }
 
-async fn everything(world: &World) -> Result<String> {
+/// A digest of users and subscriptions.
+async fn stored(env: &TestEnvironment) -> Result<String> {
     const SQL: &str = "SELECT md5(string_agg(line, ';' ORDER BY line)) FROM
         (SELECT u::text AS line FROM users u UNION ALL SELECT s::text FROM subscriptions s) lines";
-    Ok(world.db.query_one(SQL, &[]).await?.get(0))
+    env.db.value(SQL, &[]).await
 }

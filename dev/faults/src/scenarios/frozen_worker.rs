@@ -1,90 +1,73 @@
-//! Workers that stand still when they are about to store an answer, are overtaken when their lease is over, and then go on:
-//! the message belongs to whoever overtook them.
+//! Workers that are stopped (SIGSTOP) just before they store an answer, lose their lease to another
+//! worker, and are resumed: only the other worker's answer may be stored.
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use futures::future::try_join_all;
-use harness::Suite;
-use harness::person::{Person, Sent, unique};
-use harness::victim::{COMPLETE, Victim, reached};
-use harness::world::World;
+use harness::instrumented_instance::COMPLETE;
+use harness::{InstrumentedInstance, SentMessage, Suite, TestEnvironment, TestUser, unique, wait_until};
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use crate::figure::Figure;
-use crate::verify;
+use crate::{ScenarioResult, stored_state};
 
-/// How long anything here may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Maximum wait for each step.
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
-pub(super) async fn run(suite: &Suite) -> Result<Figure> {
+pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let workers: usize = suite.scale.of(20, 3);
-    // Long enough for those who take over to be in no hurry on a busy machine.
-    let world = World::start(suite, "frozen-worker", &[("GEMINI_TIMEOUT_MS", "10000")]).await?;
-    let person = Person::sign_up(&world).await?;
-    let frozen = (0..workers).map(|_| freeze_and_overtake(&world, &person));
-    let sent = try_join_all(frozen).await?;
+    // A long lease, so that the second worker also completes on a busy machine.
+    let env = TestEnvironment::start(suite, "frozen-worker", &[("GEMINI_TIMEOUT_MS", "10000")]).await?;
+    let user = TestUser::sign_up(&env).await?;
+    let sent = try_join_all((0..workers).map(|_| freeze_and_replace(&env, &user))).await?;
 
-    let mut figure = Figure::new(format!(
-        "{workers} workers stopped by SIGSTOP with an answer in hand, and resumed when another had taken over"
+    let mut result = ScenarioResult::new(format!(
+        "{workers} workers stopped by SIGSTOP before they stored an answer, and resumed once another had the lease"
     ));
-    verify::answered(&world, &sent, &mut figure).await?;
-    let extra = figure.extra_calls;
-    figure.check(extra <= workers, || format!("{extra} extra calls to Gemini, more than {workers}"));
+    stored_state::check_answers(&env, &sent, &mut result).await?;
+    let extra = result.extra_calls;
+    result.check(extra <= workers, || format!("{extra} extra calls to Gemini, more than {workers}"));
     let late = "SELECT count(*) FROM messages WHERE message_type = 'ai' AND content = 'late'";
-    let late: i64 = world.db.query_one(late, &[]).await?.get(0);
-    figure.check(late == 0, || format!("{late} answers came from a worker that had been overtaken"));
-    Ok(figure)
+    let late: i64 = env.db.value(late, &[]).await?;
+    result.check(late == 0, || format!("{late} answers came from a worker that had lost its lease"));
+    Ok(result)
 }
 
-async fn freeze_and_overtake(world: &World, person: &Person) -> Result<Sent> {
-    let (room, text) = (person.room(world).await?, unique("message"));
-    // Whoever takes over is still at it when the first one goes on.
+async fn freeze_and_replace(env: &TestEnvironment, user: &TestUser) -> Result<SentMessage> {
+    let (chatroom, text) = (user.create_chatroom(env).await?, unique("message"));
+    // The second worker is still waiting for Gemini when the first one is resumed.
     let steps = json!([
         {"kind": "answer", "text": "late"},
         {"kind": "answer", "text": "in time", "delay_ms": 4_000},
     ]);
-    world.tell_gemini("script", &json!({"match": text, "steps": steps})).await?;
-    let sent = person.send_text(world, &room, &text).await?;
-    let delivery = world.delivery_of(&[sent.id])?;
-    let first = Victim::of(world, "worker").await?;
-    let about_to_store = first.hold_postgres(&[COMPLETE]);
-    let overtaking = async {
-        timeout(PATIENCE, reached(about_to_store)).await.context("it had nothing to store")??;
-        first.instance.handle().freeze();
-        let resuming = async {
-            asked_twice(world, &text).await?;
-            first.instance.handle().resume();
+    env.mocks.gemini("script", &json!({"match": text, "steps": steps})).await?;
+    let sent = user.send_text(env, &chatroom, &text).await?;
+    let delivery = env.delivery_of(&[sent.id])?;
+    let first = InstrumentedInstance::start(env, "worker").await?;
+    let about_to_store = first.pause_postgres_at(&[COMPLETE]);
+    let replace = async {
+        timeout(MAX_WAIT, about_to_store).await.context("the worker did not store an answer")??;
+        first.handle().freeze();
+        let resume = async {
+            let is_replaced = async || Ok(env.gemini.calls(&text) >= 2);
+            wait_until("another worker calls Gemini", MAX_WAIT, is_replaced).await?;
+            first.handle().resume();
             anyhow::Ok(())
         };
-        tokio::try_join!(overtake(world, &delivery, &sent), resuming)
+        tokio::try_join!(redeliver(env, &delivery, &sent), resume)
     };
-    let (finished, overtaken) = tokio::join!(first.instance.invoke(delivery.clone()), overtaking);
-    overtaken.context("overtaking")?;
-    finished.context("the worker went on and failed")?;
+    let (finished, replaced) = tokio::join!(first.invoke(delivery.clone()), replace);
+    replaced.context("replacing the worker")?;
+    finished.context("the resumed worker failed")?;
     Ok(sent)
 }
 
-/// Waits until somebody else asks Gemini for the same.
-async fn asked_twice(world: &World, text: &str) -> Result<()> {
-    let twice = async {
-        while world.gemini.calls(text) < 2 {
-            sleep(Duration::from_millis(10)).await;
-        }
+/// Delivers the message to other workers until one of them has answered it.
+async fn redeliver(env: &TestEnvironment, delivery: &Value, sent: &SentMessage) -> Result<()> {
+    let is_answered = async || {
+        env.lambda.invoke("worker", delivery.clone()).await?;
+        Ok(stored_state::outcome(env, sent.id).await?.starts_with("completed"))
     };
-    timeout(PATIENCE, twice).await.context("nobody took over")
-}
-
-/// Delivers the message to others until one has answered it.
-async fn overtake(world: &World, delivery: &Value, sent: &Sent) -> Result<()> {
-    let state = "SELECT processing_status FROM messages WHERE id = $1";
-    for _ in 0..PATIENCE.as_secs() * 2 {
-        world.lambda.invoke("worker", delivery.clone()).await?;
-        if world.db.query_one(state, &[&sent.id]).await?.get::<_, String>(0) == "completed" {
-            return Ok(());
-        }
-        sleep(Duration::from_millis(500)).await;
-    }
-    bail!("{} was not answered by another within {PATIENCE:?}", sent.id)
+    wait_until("another worker has answered the message", MAX_WAIT, is_answered).await.map(drop)
 }

@@ -1,101 +1,100 @@
-//! Every way in which Gemini does not answer.
+//! Every kind of failure of Gemini, and the final state of the message.
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use harness::Suite;
-use harness::person::{Person, unique};
-use harness::world::World;
+use anyhow::Result;
+use harness::{Suite, TestEnvironment, TestUser, unique};
 use serde_json::{Value, json};
 
-use crate::figure::Figure;
+use crate::{ScenarioResult, stored_state};
 
-/// What Gemini does each time, and what must come of it.
+/// A kind of failure and its expected consequences.
 struct Case {
     name: &'static str,
     step: Value,
-    /// Whether it goes on for ever; if not, it happens once.
-    forever: bool,
-    /// State, error code, attempts.
+    /// Whether every call fails, or only the first.
+    is_permanent: bool,
+    /// The message's final status, error code and number of attempts.
     outcome: &'static str,
+    /// The number of calls to Gemini.
     calls: usize,
 }
 
+/// All cases but the one that makes the model unavailable for the day.
 fn cases() -> Vec<Case> {
-    let case = |name, step, outcome, calls| Case { name, step, forever: true, outcome, calls };
-    let limited = |more: Value| {
-        let mut step = json!({"kind": "rate_limited"});
-        step.as_object_mut()
-            .into_iter()
-            .zip(more.as_object())
-            .for_each(|(step, more)| step.extend(more.clone()));
-        step
-    };
+    let permanent = |name, step, outcome, calls| Case { name, step, is_permanent: true, outcome, calls };
+    let once = |name, step| Case { name, step, is_permanent: false, outcome: "completed 1", calls: 2 };
+    let error = |status: u16| json!({"kind": "error", "status": status});
     vec![
-        Case {
-            forever: false,
-            ..case("429 with RetryInfo", limited(json!({"retry_delay": "1s"})), "completed 1", 2)
-        },
-        Case {
-            forever: false,
-            ..case("429 without details", limited(json!({"details": false})), "completed 1", 2)
-        },
-        case("429 of the day", limited(json!({"per_day": true})), "failed gemini_quota 1", 1),
-        case("503", json!({"kind": "error", "status": 503}), "failed gemini_overloaded 3", 3),
-        case("500", json!({"kind": "error", "status": 500}), "failed gemini_overloaded 3", 3),
-        case("400", json!({"kind": "error", "status": 400}), "failed invalid_request 1", 1),
-        case("403", json!({"kind": "error", "status": 403}), "failed internal 1", 1),
-        case("blocked prompt", json!({"kind": "blocked_prompt"}), "failed blocked_by_safety 1", 1),
-        case("blocked answer", json!({"kind": "blocked_answer"}), "failed blocked_by_safety 1", 1),
-        case("cut", json!({"kind": "cut"}), "failed gemini_overloaded 3", 3),
-        case("slow", json!({"kind": "slow", "delay_ms": 6_000}), "failed timeout 3", 3),
-        case("garbage", json!({"kind": "garbage"}), "failed gemini_overloaded 3", 3),
+        once("429 with RetryInfo", json!({"kind": "rate_limited", "retry_delay": "1s"})),
+        once("429 without details", json!({"kind": "rate_limited", "details": false})),
+        permanent("503", error(503), "failed gemini_overloaded 3", 3),
+        permanent("500", error(500), "failed gemini_overloaded 3", 3),
+        permanent("400", error(400), "failed invalid_request 1", 1),
+        permanent("403", error(403), "failed internal 1", 1),
+        permanent("blocked prompt", json!({"kind": "blocked_prompt"}), "failed blocked_by_safety 1", 1),
+        permanent("blocked answer", json!({"kind": "blocked_answer"}), "failed blocked_by_safety 1", 1),
+        permanent("cut", json!({"kind": "cut"}), "failed gemini_overloaded 3", 3),
+        permanent("slow", json!({"kind": "slow", "delay_ms": 6_000}), "failed timeout 3", 3),
+        permanent("garbage", json!({"kind": "garbage"}), "failed gemini_overloaded 3", 3),
     ]
 }
 
-pub(super) async fn run(suite: &Suite) -> Result<Figure> {
-    let overrides = [("GEMINI_MODEL_FALLBACK", "none"), ("GEMINI_TIMEOUT_MS", "2000")];
-    let world = World::start(suite, "gemini-failures", &overrides).await?;
-    world.start_worker().await?;
-    let person = Person::sign_up(&world).await?;
+pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+    // The cases run concurrently: the circuit breaker would open after some of their failures.
+    let overrides = [
+        ("GEMINI_MODEL_FALLBACK", "none"),
+        ("GEMINI_TIMEOUT_MS", "2000"),
+        ("GEMINI_BREAKER_FAILURES", "1000"),
+    ];
+    let env = TestEnvironment::start(suite, "gemini-failures", &overrides).await?;
+    env.start_worker().await?;
+    let user = TestUser::sign_up(&env).await?;
     let cases = cases();
-    let mut figure = Figure::new(format!("{} ways not to answer", cases.len()));
-    for case in &cases {
-        try_out(&world, &person, case, &mut figure).await.with_context(|| case.name.to_owned())?;
-    }
-    let used: i64 =
-        world.db.query_one("SELECT coalesce(sum(messages), 0) FROM daily_usage", &[]).await?.get(0);
-    let kept: i64 = {
-        let kept =
-            "SELECT count(*) FROM messages WHERE message_type = 'user' AND processing_status = 'completed'";
-        world.db.query_one(kept, &[]).await?.get(0)
+    let per_day = Case {
+        name: "429 of the day",
+        step: json!({"kind": "rate_limited", "per_day": true}),
+        is_permanent: true,
+        outcome: "failed gemini_quota 1",
+        calls: 1,
     };
-    figure.check(used == kept, || format!("{used} units of quota used for {kept} answers"));
-    Ok(figure)
+    let mut result = ScenarioResult::new(format!("{} kinds of failure", cases.len() + 1));
+    check_cases(&env, &user, &cases, &mut result).await?;
+    check_cases(&env, &user, &[per_day], &mut result).await?;
+    let charged: i64 =
+        env.db.value("SELECT coalesce(sum(messages), 0)::bigint FROM daily_usage", &[]).await?;
+    let completed =
+        "SELECT count(*) FROM messages WHERE message_type = 'user' AND processing_status = 'completed'";
+    let completed: i64 = env.db.value(completed, &[]).await?;
+    result.check(charged == completed, || format!("{charged} quota units charged for {completed} answers"));
+    Ok(result)
 }
 
-async fn try_out(world: &World, person: &Person, case: &Case, figure: &mut Figure) -> Result<()> {
-    // One that succeeds in between: failures that follow each other would open the breaker.
-    let room = person.room(world).await?;
-    person.send(world, &room).await?;
-    world.wait_until_all_ended(Duration::from_mins(1)).await?;
-
-    let text = unique("message");
-    let script = if case.forever {
-        json!({"match": text, "steps": [case.step], "forever": true})
-    } else {
-        json!({"match": text, "steps": [case.step]})
-    };
-    world.tell_gemini("script", &script).await?;
-    let room = person.room(world).await?;
-    let sent = person.send_text(world, &room, &text).await?;
-    world.wait_until_all_ended(Duration::from_mins(2)).await?;
-    let state = "SELECT concat_ws(' ', processing_status, error_code, attempts) FROM messages WHERE id = $1";
-    let outcome: String = world.db.query_one(state, &[&sent.id]).await?.get(0);
-    let calls = world.gemini.calls(&text);
-    figure.check((outcome.as_str(), calls) == (case.outcome, case.calls), || {
-        format!("{}: {outcome} after {calls} calls, not {} after {}", case.name, case.outcome, case.calls)
-    });
-    // A model that was used up for the day is left alone by all: let the next case begin with a fresh one.
-    world.forget_models().await
+/// Sends a message for each case and checks its final state and the number of calls; then one that
+/// must be answered.
+async fn check_cases(
+    env: &TestEnvironment,
+    user: &TestUser,
+    cases: &[Case],
+    result: &mut ScenarioResult,
+) -> Result<()> {
+    let mut sent = Vec::new();
+    for Case { step, is_permanent, .. } in cases {
+        let text = unique("message");
+        let script = json!({"match": text, "steps": [step], "forever": is_permanent});
+        env.mocks.gemini("script", &script).await?;
+        sent.push(user.send_text(env, &user.create_chatroom(env).await?, &text).await?);
+    }
+    env.wait_until_all_done(Duration::from_mins(2)).await?;
+    for (Case { name, outcome, calls, .. }, message) in cases.iter().zip(sent) {
+        let actual = (stored_state::outcome(env, message.id).await?, env.gemini.calls(&message.text));
+        result.check((actual.0.as_str(), actual.1) == (*outcome, *calls), || {
+            format!("{name}: {} after {} calls, not {outcome} after {calls}", actual.0, actual.1)
+        });
+    }
+    // The unavailable model's state is in Redis.
+    env.empty_redis().await?;
+    let answered = user.send_message(env, &user.create_chatroom(env).await?).await?;
+    env.wait_until_all_done(Duration::from_mins(1)).await?;
+    stored_state::check_answers(env, &[answered], result).await
 }

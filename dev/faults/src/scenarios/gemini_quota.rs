@@ -1,57 +1,55 @@
-//! A Gemini that enforces its quota, and more messages than a minute allows.
+//! A Gemini that enforces its quota, and more messages than the quota allows in a minute.
 
 use std::time::Duration;
 
 use anyhow::Result;
-use harness::Suite;
-use harness::person::{Person, Sent};
-use harness::world::World;
+use harness::{SentMessage, Suite, TestEnvironment, TestUser};
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::figure::Figure;
-use crate::verify;
+use crate::{ScenarioResult, stored_state};
 
-/// What Gemini allows a minute. A message of ours has about 11 tokens as it counts: of requests there are too few.
+/// The quota per minute. A message counts as about 11 tokens here, so the requests run out first.
 const REQUESTS: usize = 30;
 const TOKENS: usize = 2_000;
 
-/// The pause between two messages: they come three times as fast as the quota allows, and more.
-const PACE: Duration = Duration::from_millis(100);
+/// The pause between two messages, which makes them come at more than three times the quota's rate.
+const PAUSE: Duration = Duration::from_millis(100);
 
-pub(super) async fn run(suite: &Suite) -> Result<Figure> {
+pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let messages: usize = suite.scale.of(REQUESTS * 3, REQUESTS + 6);
     let (requests, tokens) = (REQUESTS.to_string(), TOKENS.to_string());
     let overrides =
         [("GEMINI_REQUESTS_PER_MINUTE", requests.as_str()), ("GEMINI_TOKENS_PER_MINUTE", tokens.as_str())];
-    let world = World::start(suite, "gemini-quota", &overrides).await?;
+    let env = TestEnvironment::start(suite, "gemini-quota", &overrides).await?;
     let quota = json!({ "requests_per_minute": REQUESTS, "tokens_per_minute": TOKENS });
-    world.tell_gemini("quota", &quota).await?;
-    let person = Person::sign_up(&world).await?;
-    let rooms = person.rooms(&world, messages).await?;
-    world.start_worker().await?;
-    // One after the other: a burst that a busy machine holds up for seconds would be seen by Gemini in another minute.
-    let mut sent: Vec<Sent> = Vec::with_capacity(messages);
-    for room in &rooms {
-        sent.push(person.send(&world, room).await?);
-        sleep(PACE).await;
+    env.mocks.gemini("quota", &quota).await?;
+    let user = TestUser::sign_up(&env).await?;
+    let chatrooms = user.create_chatrooms(&env, messages).await?;
+    env.start_worker().await?;
+    // Not in one burst: on a busy machine a burst may reach Gemini seconds later, in another
+    // minute.
+    let mut sent: Vec<SentMessage> = Vec::with_capacity(messages);
+    for chatroom in &chatrooms {
+        sent.push(user.send_message(&env, chatroom).await?);
+        sleep(PAUSE).await;
     }
-    let took = world.wait_until_all_ended(Duration::from_mins(6)).await?;
+    let took = env.wait_until_all_done(Duration::from_mins(6)).await?;
 
-    let mut figure =
-        Figure::new(format!("{messages} messages, 5 workers, {REQUESTS} requests a minute allowed"));
-    verify::answered(&world, &sent, &mut figure).await?;
-    let over = world.gemini.over();
-    figure.check(over == 0, || format!("{over} calls were over the quota"));
-    let tried = "SELECT count(*) FROM messages WHERE message_type = 'user' AND attempts <> 1";
-    let tried: i64 = world.db.query_one(tried, &[]).await?.get(0);
-    figure.check(tried == 0, || format!("{tried} messages did not take exactly one attempt"));
+    let mut result =
+        ScenarioResult::new(format!("{messages} messages, 5 workers, {REQUESTS} requests a minute allowed"));
+    stored_state::check_answers(&env, &sent, &mut result).await?;
+    let over = env.gemini.calls_over_quota();
+    result.check(over == 0, || format!("{over} calls exceeded the quota"));
+    let retried = "SELECT count(*) FROM messages WHERE message_type = 'user' AND attempts <> 1";
+    let retried: i64 = env.db.value(retried, &[]).await?;
+    result.check(retried == 0, || format!("{retried} messages did not take exactly one attempt"));
     let waited = "SELECT count(*) FROM messages WHERE waiting_since IS NOT NULL";
-    let waited: i64 = world.db.query_one(waited, &[]).await?.get(0);
-    figure.check(waited > 0, || "nobody had to wait: the quota was not put to the test".to_owned());
-    figure.seen.push(format!(
-        "{over} calls over, {waited} messages waited, {tried} attempts used up by it, done in {:.0} s",
+    let waited: i64 = env.db.value(waited, &[]).await?;
+    result.check(waited > 0, || "no message had to wait: the quota was not tested".to_owned());
+    result.observe(format!(
+        "{over} calls over the quota, {waited} messages waited, {retried} attempts used by waiting, {:.0} s in all",
         took.as_secs_f64()
     ));
-    Ok(figure)
+    Ok(result)
 }

@@ -1,51 +1,52 @@
-//! Every route that names something by its id, with the ids of somebody else's things.
+//! Every route that takes an id, with the ids of another user's objects.
 
 use anyhow::Result;
-use harness::person::Person;
-use harness::world::World;
-use harness::{Suite, routes};
+use harness::{Suite, TestEnvironment, TestUser, routes};
 
-use crate::figure::Figure;
+use crate::ScenarioResult;
 
-const NOBODYS: &str = "018f0000-0000-7000-8000-000000000001";
+const UNKNOWN_ID: &str = "018f0000-0000-7000-8000-000000000001";
 
-pub(super) async fn run(suite: &Suite) -> Result<Figure> {
-    let world = World::start(suite, "isolation", &[]).await?;
-    let (owner, stranger) = (Person::sign_up(&world).await?, Person::sign_up(&world).await?);
-    let room = owner.room(&world).await?;
-    let message = owner.send(&world, &room).await?.id.to_string();
-    let sessions = owner.request("GET", "/api/auth/sessions").send(&world.lambda).await?.expect(200)?;
-    let ids = [room, message, sessions.text("/sessions/0/id")?];
-    let before = everything(&world).await?;
+pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+    let env = TestEnvironment::start(suite, "isolation", &[]).await?;
+    let (owner, other) = (TestUser::sign_up(&env).await?, TestUser::sign_up(&env).await?);
+    let chatroom = owner.create_chatroom(&env).await?;
+    let message = owner.send_message(&env, &chatroom).await?.id.to_string();
+    let sessions = owner.request("GET", "/api/auth/sessions").send(&env).await?.ensure(200)?;
+    let ids = [chatroom, message, sessions.string_at("/sessions/0/id")?];
+    let before = stored(&env).await?;
     let routes = routes::read(suite.home.root())?;
-    let (mut tried, mut named) = (0, 0);
-    let mut figure = Figure::new(String::new());
+    let (mut sent, mut with_id) = (0, 0);
+    let mut result = ScenarioResult::new(String::new());
     for route in routes.iter().filter(|route| route.path.contains("{id}")) {
-        named += 1;
+        with_id += 1;
         for id in &ids {
-            let theirs = route.request(id).token(&stranger.token).send(&world.lambda).await?;
-            let nobodys = route.request(NOBODYS).token(&stranger.token).send(&world.lambda).await?;
+            let foreign = route.request(id).token(&other.token).send(&env).await?;
+            let unknown = route.request(UNKNOWN_ID).token(&other.token).send(&env).await?;
             let expected = if route.for_operators { 403 } else { 404 };
-            let same = theirs.body["detail"] == nobodys.body["detail"];
-            figure.check(theirs.status == expected && nobodys.status == expected && same, || {
+            let is_same = foreign.body["detail"] == unknown.body["detail"];
+            result.check(foreign.status == expected && unknown.status == expected && is_same, || {
                 format!(
-                    "{} {}: {} for theirs, {} for nobody's",
-                    route.method, route.path, theirs.status, nobodys.status
+                    "{} {}: {} for another user's id, {} for an unknown id",
+                    route.method, route.path, foreign.status, unknown.status
                 )
             });
-            tried += 1;
+            sent += 1;
         }
     }
-    figure.check(tried >= 30, || format!("only {tried} requests were tried"));
-    figure.check(everything(&world).await? == before, || "something of the owner's was changed".to_owned());
-    figure.tried =
-        format!("{named} routes, {} ids of another's on each: {tried} answered as for none", ids.len());
-    Ok(figure)
+    result.check(sent >= 30, || format!("only {sent} requests were sent"));
+    result.check(stored(&env).await? == before, || "an object of the owner was changed".to_owned());
+    result.actions = format!(
+        "{with_id} routes, {} ids of another user on each: {sent} answered as for unknown ids",
+        ids.len()
+    );
+    Ok(result)
 }
 
-async fn everything(world: &World) -> Result<String> {
+/// A digest of everything that users own.
+async fn stored(env: &TestEnvironment) -> Result<String> {
     const SQL: &str = "SELECT coalesce(md5(string_agg(line, ';' ORDER BY line)), '') FROM (
         SELECT m::text AS line FROM messages m UNION ALL SELECT c::text FROM chatrooms c
         UNION ALL SELECT d::text FROM daily_usage d UNION ALL SELECT s::text FROM sessions s) lines";
-    Ok(world.db.query_one(SQL, &[]).await?.get(0))
+    env.db.value(SQL, &[]).await
 }

@@ -7,7 +7,7 @@ mod clean_logs;
 mod client_retry;
 mod contract;
 mod dual_write;
-mod duplicates;
+mod duplicate_delivery;
 mod enumeration;
 mod forgeries;
 mod frozen_worker;
@@ -29,39 +29,45 @@ mod worker_death;
 use super::Scenario;
 
 macro_rules! scenario {
-    ($name:expr, $promise:literal, $module:ident, waits: $waits:literal) => {
-        Scenario { name: $name, promise: $promise, waits: $waits, run: |suite| Box::pin($module::run(suite)) }
+    ($name:expr, $promise:literal, $module:ident, seconds: $seconds:literal, concurrent: $concurrent:literal) => {
+        Scenario {
+            name: $name,
+            promise: $promise,
+            seconds: $seconds,
+            is_concurrent: $concurrent,
+            run: |suite| Box::pin($module::run(suite)),
+        }
     };
 }
 
-/// All of them.
-pub(super) const SCENARIOS: &[Scenario] = &[
-    scenario!("accepted", "an accepted message is answered", accepted, waits: false),
-    scenario!("worker-death", "a worker's death loses nothing", worker_death, waits: true),
-    scenario!("frozen-worker", "a worker that was overtaken changes nothing", frozen_worker, waits: true),
-    scenario!("dual-write", "the dual write is safe", dual_write, waits: true),
-    scenario!("duplicate-delivery", "a duplicate delivery is harmless", duplicates, waits: false),
-    scenario!("poison", "poison stays alone", poison, waits: false),
-    scenario!("order", "order within a room", order, waits: true),
-    scenario!("client-retry", "a client's retry is safe", client_retry, waits: true),
-    scenario!("quota", "the quota is exact", quota, waits: false),
-    scenario!("thaw", "thaw heals", thaw, waits: false),
-    scenario!("redis-outage", "Redis's outage is contained", redis_outage, waits: false),
-    scenario!("postgres-outage", "Postgres's outage is contained, and Redis's end under load", postgres_outage, waits: true),
-    scenario!("gemini-quota", "Gemini's quota is respected", gemini_quota, waits: true),
-    scenario!("gemini-failures", "Gemini's failures are told apart", gemini_failures, waits: true),
-    scenario!("webhooks", "a webhook takes effect once", webhooks, waits: false),
-    scenario!("forgeries", "a forged webhook does nothing", forgeries, waits: false),
-    scenario!("checkouts", "nobody pays twice", checkouts, waits: false),
-    scenario!("guessing", "neither a code nor a password can be guessed", guessing, waits: false),
-    scenario!("enumeration", "nobody is enumerated", enumeration, waits: false),
-    scenario!("stolen-token", "a stolen refresh token is caught", stolen_token, waits: false),
-    scenario!("revocation", "a revoked token is dead", revocation, waits: true),
-    scenario!("contract", "the contract holds", contract, waits: false),
-    scenario!("isolation", "one user never sees another's", isolation, waits: false),
-    scenario!("bad-input", "input is bounded", bad_input, waits: false),
-    scenario!(LAST, "logs are clean", clean_logs, waits: false),
-];
+/// The scenario that runs last.
+pub(super) const CLEAN_LOGS: &str = "clean-logs";
 
-/// The one that looks at what the others have left.
-pub(super) const LAST: &str = "clean-logs";
+/// All scenarios.
+pub(super) const SCENARIOS: &[Scenario] = &[
+    scenario!("accepted", "an accepted message is answered", accepted, seconds: 6, concurrent: false),
+    scenario!("worker-death", "a worker's death loses nothing", worker_death, seconds: 31, concurrent: true),
+    scenario!("frozen-worker", "a worker that lost its lease changes nothing", frozen_worker, seconds: 35, concurrent: true),
+    scenario!("dual-write", "the dual write is safe", dual_write, seconds: 6, concurrent: false),
+    scenario!("duplicate-delivery", "a duplicate delivery is harmless", duplicate_delivery, seconds: 5, concurrent: false),
+    scenario!("poison", "a poison message affects no other", poison, seconds: 8, concurrent: false),
+    scenario!("order", "answers keep the order of a chatroom", order, seconds: 34, concurrent: true),
+    scenario!("client-retry", "a client's retry is safe", client_retry, seconds: 40, concurrent: true),
+    scenario!("quota", "the quota is exact", quota, seconds: 6, concurrent: false),
+    scenario!("thaw", "connections recover after a freeze", thaw, seconds: 13, concurrent: false),
+    scenario!("redis-outage", "an outage of Redis is contained", redis_outage, seconds: 25, concurrent: false),
+    scenario!("postgres-outage", "outages of Postgres and Redis under load are contained", postgres_outage, seconds: 25, concurrent: true),
+    scenario!("gemini-quota", "Gemini's quota is respected", gemini_quota, seconds: 77, concurrent: true),
+    scenario!("gemini-failures", "Gemini's failures are told apart", gemini_failures, seconds: 35, concurrent: true),
+    scenario!("webhooks", "a webhook takes effect once", webhooks, seconds: 19, concurrent: false),
+    scenario!("forgeries", "a forged webhook does nothing", forgeries, seconds: 3, concurrent: false),
+    scenario!("checkouts", "nobody pays twice", checkouts, seconds: 15, concurrent: false),
+    scenario!("guessing", "neither a code nor a password can be guessed", guessing, seconds: 20, concurrent: false),
+    scenario!("enumeration", "no response reveals whether a number is registered", enumeration, seconds: 30, concurrent: false),
+    scenario!("stolen-token", "a stolen refresh token is detected", stolen_token, seconds: 17, concurrent: false),
+    scenario!("revocation", "a revoked token is refused", revocation, seconds: 40, concurrent: true),
+    scenario!("contract", "the API keeps its contract", contract, seconds: 46, concurrent: false),
+    scenario!("isolation", "one user never sees another's data", isolation, seconds: 10, concurrent: false),
+    scenario!("bad-input", "invalid input is refused", bad_input, seconds: 8, concurrent: false),
+    scenario!(CLEAN_LOGS, "logs contain no secrets", clean_logs, seconds: 5, concurrent: false),
+];

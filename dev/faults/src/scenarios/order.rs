@@ -1,87 +1,86 @@
-//! Conversations while Gemini fails every so often and workers are killed.
+//! Chats while Gemini fails at times and workers are killed.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::Cell;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use futures::future::try_join_all;
-use harness::Suite;
-use harness::person::{Person, Sent};
-use harness::world::World;
+use harness::{SentMessage, Suite, TestEnvironment, TestUser};
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::figure::Figure;
-use crate::verify;
+use crate::{ScenarioResult, stored_state};
 
-/// How often a worker is killed while messages are answered.
-const KILL_EVERY: Duration = Duration::from_millis(700);
+/// The interval between two kills of a worker.
+const KILL_INTERVAL: Duration = Duration::from_millis(700);
 
-pub(super) async fn run(suite: &Suite) -> Result<Figure> {
-    let (rooms, messages, kills, lost) = suite.scale.of((50, 20, 20, 10), (6, 5, 3, 2));
-    // Faults that come twice to one message are no reason to give it up here: that would hide an order that is wrong.
+pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+    let (chatrooms, messages, kills, lost) = suite.scale.of((50, 20, 20, 10), (6, 5, 3, 2));
+    // No message may fail for repeated faults: that would hide a wrong order.
     let overrides = [("MESSAGE_MAX_ATTEMPTS", "10"), ("GEMINI_BREAKER_FAILURES", "1000")];
-    let world = World::start(suite, "order", &overrides).await?;
-    // Every seventh call or so fails, in one of three ways; the others take a while.
-    let slowly = json!({"kind": "answer", "delay_ms": 300});
+    let env = TestEnvironment::start(suite, "order", &overrides).await?;
+    // About every seventh call fails, in one of three ways; the others are slow.
+    let slow = json!({"kind": "answer", "delay_ms": 300});
     let faults =
         [json!({"kind": "error", "status": 503}), json!({"kind": "cut"}), json!({"kind": "garbage"})];
     let steps: Vec<_> =
-        faults.iter().flat_map(|fault| [vec![slowly.clone(); 6], vec![fault.clone()]].concat()).collect();
-    world.tell_gemini("script", &json!({"steps": steps, "forever": true})).await?;
-    let person = Person::sign_up(&world).await?;
-    let ids = person.rooms(&world, rooms).await?;
-    let mut unheard_of = Vec::with_capacity(lost);
-    for room in &ids[..lost] {
-        unheard_of.push(lose(&world, &person, room).await?);
+        faults.iter().flat_map(|fault| [vec![slow.clone(); 6], vec![fault.clone()]].concat()).collect();
+    env.mocks.gemini("script", &json!({"steps": steps, "forever": true})).await?;
+    let user = TestUser::sign_up(&env).await?;
+    let ids = user.create_chatrooms(&env, chatrooms).await?;
+    let mut undelivered = Vec::with_capacity(lost);
+    for chatroom in &ids[..lost] {
+        undelivered.push(send_and_lose(&env, &user, chatroom).await?);
     }
-    world.start_worker().await?;
+    env.start_worker().await?;
 
     let chats = async {
-        let sent = try_join_all(ids.iter().map(|room| chat(&world, &person, room, messages))).await?.concat();
-        let recovery = world.wait_until_all_ended(Duration::from_mins(8)).await?;
+        let chats = ids.iter().map(|chatroom| chat(&env, &user, chatroom, messages));
+        let sent = try_join_all(chats).await?.concat();
+        let recovery = env.wait_until_all_done(Duration::from_mins(8)).await?;
         anyhow::Ok((sent, recovery))
     };
-    let killed = AtomicUsize::new(0);
-    let killing = async {
+    let killed = Cell::new(0);
+    let kill_workers = async {
         loop {
-            sleep(KILL_EVERY).await;
-            if killed.load(Ordering::Relaxed) < kills && world.lambda.kill_busy("worker").await {
-                killed.fetch_add(1, Ordering::Relaxed);
+            sleep(KILL_INTERVAL).await;
+            if killed.get() < kills && env.lambda.kill_busy("worker").await {
+                killed.set(killed.get() + 1);
             }
         }
     };
-    let (sent, recovery) = tokio::select! { done = chats => done?, never = killing => never };
+    let (sent, recovery) = tokio::select! { done = chats => done?, never = kill_workers => never };
 
-    let sent = [unheard_of, sent].concat();
-    let mut figure = Figure::new(format!(
-        "{rooms} rooms of {messages} messages, every 7th call failing, the first delivery of {lost} rooms lost"
+    let sent = [undelivered, sent].concat();
+    let mut result = ScenarioResult::new(format!(
+        "{chatrooms} chatrooms of {messages} messages, every 7th call failing, the first delivery of {lost} chatrooms lost"
     ));
     let killed = killed.into_inner();
-    figure.check(killed == kills, || {
-        format!("{killed} of {kills} workers were killed: the rest found none at work")
-    });
-    figure.seen.push(format!("{killed} workers killed at work"));
-    figure.recovery = Some(recovery);
-    verify::answered(&world, &sent, &mut figure).await?;
-    let inversions = verify::inversions(&world).await?;
-    figure.check(inversions == 0, || format!("{inversions} answers out of order"));
-    figure.seen.push(format!("{inversions} inversions"));
-    Ok(figure)
+    result.check(killed == kills, || format!("{killed} of {kills} workers were killed while busy"));
+    result.observe(format!("{killed} busy workers killed"));
+    result.recovery = Some(recovery);
+    stored_state::check_answers(&env, &sent, &mut result).await?;
+    stored_state::check_order(&env, &mut result).await?;
+    Ok(result)
 }
 
-/// Sends a message whose item is lost on its way to the worker.
-async fn lose(world: &World, person: &Person, room: &str) -> Result<Sent> {
-    let sent = person.send(world, room).await?;
-    let item = world.receive(1).await?.pop().context("the message is not on the queue")?;
-    world.delete(&item).await?;
+/// Sends a message and deletes it from the queue before a worker can receive it.
+async fn send_and_lose(env: &TestEnvironment, user: &TestUser, chatroom: &str) -> Result<SentMessage> {
+    let sent = user.send_message(env, chatroom).await?;
+    let item = env.receive_message(&sent).await?;
+    env.delete(&item).await?;
     Ok(sent)
 }
 
-async fn chat(world: &World, person: &Person, room: &str, messages: usize) -> Result<Vec<Sent>> {
+async fn chat(
+    env: &TestEnvironment,
+    user: &TestUser,
+    chatroom: &str,
+    messages: usize,
+) -> Result<Vec<SentMessage>> {
     let mut sent = Vec::with_capacity(messages);
     for _ in 0..messages {
-        sent.push(person.send(world, room).await?);
+        sent.push(user.send_message(env, chatroom).await?);
     }
     Ok(sent)
 }

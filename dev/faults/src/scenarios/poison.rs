@@ -3,51 +3,44 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use harness::Suite;
-use harness::person::{Person, unique};
-use harness::world::World;
+use harness::{Suite, TestEnvironment, TestUser, unique};
 use serde_json::json;
 
-use crate::figure::Figure;
-use crate::verify;
+use crate::{ScenarioResult, stored_state};
 
 const MESSAGES: usize = 10;
 
-pub(super) async fn run(suite: &Suite) -> Result<Figure> {
-    let world = World::start(suite, "poison", &[]).await?;
-    let person = Person::sign_up(&world).await?;
-    let rooms = person.rooms(&world, MESSAGES).await?;
+pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+    let env = TestEnvironment::start(suite, "poison", &[]).await?;
+    let user = TestUser::sign_up(&env).await?;
+    let chatrooms = user.create_chatrooms(&env, MESSAGES).await?;
     let poison = unique("poison");
     let overloaded = json!({"match": poison, "steps": [{"kind": "error", "status": 503}], "forever": true});
-    world.tell_gemini("script", &overloaded).await?;
-    let bad = person.send_text(&world, &rooms[0], &poison).await?;
+    env.mocks.gemini("script", &overloaded).await?;
+    let bad = user.send_text(&env, &chatrooms[0], &poison).await?;
     let mut good = Vec::new();
-    for room in &rooms[1..] {
-        good.push(person.send(&world, room).await?);
+    for chatroom in &chatrooms[1..] {
+        good.push(user.send_message(&env, chatroom).await?);
     }
-    world.start_worker().await?;
-    world.wait_until_all_ended(Duration::from_mins(1)).await?;
+    env.start_worker().await?;
+    env.wait_until_all_done(Duration::from_mins(1)).await?;
 
-    let mut figure = Figure::new(format!("1 message in {MESSAGES} that Gemini answers by a 503 each time"));
-    verify::answered(&world, &good, &mut figure).await?;
-    let state = "SELECT concat_ws(' ', processing_status, error_code, attempts) FROM messages WHERE id = $1";
-    let failed: String = world.db.query_one(state, &[&bad.id]).await?.get(0);
-    figure.check(failed == "failed gemini_overloaded 3", || format!("the bad one is {failed}"));
-    let calls = world.gemini.calls(&poison);
-    figure.check(calls == 3, || format!("it was asked for {calls} times, not 3"));
+    let mut result =
+        ScenarioResult::new(format!("1 message in {MESSAGES} that Gemini answers by a 503 each time"));
+    stored_state::check_answers(&env, &good, &mut result).await?;
+    let failed = stored_state::outcome(&env, bad.id).await?;
+    result.check(failed == "failed gemini_overloaded 3", || format!("the poison message is {failed}"));
+    let calls = env.gemini.calls(&poison);
+    result.check(calls == 3, || format!("Gemini was called {calls} times for it, not 3"));
 
-    world.forget_scripts().await?;
-    let admin = person.make_admin(&world).await?;
-    let redriven = admin
-        .request("POST", "/api/queue/redrive")
-        .json(&json!({}))
-        .send(&world.lambda)
-        .await?
-        .expect(200)?;
-    figure.check(redriven.body["redriven"] == 1, || format!("a redrive took {}", redriven.body));
-    world.wait_until_all_ended(Duration::from_mins(1)).await?;
-    let answered: String = world.db.query_one(state, &[&bad.id]).await?.get(0);
-    figure.check(answered == "completed 1", || format!("after the redrive the bad one is {answered}"));
-    figure.seen.push("redriven once the cause was gone, it was answered".to_owned());
-    Ok(figure)
+    env.mocks.reset_gemini_scripts().await?;
+    env.make_admin(&user).await?;
+    let redrive = user.request("POST", "/api/queue/redrive").json(&json!({}));
+    let redriven = redrive.send(&env).await?.ensure(200)?;
+    result.check(redriven.body["redriven"] == 1, || format!("the redrive returned {}", redriven.body));
+    env.wait_until_all_done(Duration::from_mins(1)).await?;
+    let answered = stored_state::outcome(&env, bad.id).await?;
+    result.check(answered == "completed 1", || format!("after the redrive the message is {answered}"));
+    result.observe("answered after a redrive, once the cause was removed");
+    Ok(result)
 }

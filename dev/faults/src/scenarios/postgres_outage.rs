@@ -1,94 +1,102 @@
-//! PostgreSQL, then Redis, killed and started again while people send messages.
+//! PostgreSQL, then Redis, killed and started again while users send messages.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
-use harness::Suite;
-use harness::person::{Person, Sent, unique};
-use harness::world::World;
+use harness::{SentMessage, Suite, TestEnvironment, TestUser, unique, wait_until};
 use stack::names;
 use tokio::time::sleep;
 
-use crate::figure::Figure;
-use crate::verify;
+use crate::{ScenarioResult, stored_state};
 
 const SENDERS: usize = 4;
 /// A sender's pause between two messages.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long a server is gone.
+/// The time for which a server is down.
 const OUTAGE: Duration = Duration::from_secs(3);
-/// How long all is well before and after.
-const PEACE: Duration = Duration::from_secs(2);
+/// The number of messages that must be accepted before and after each outage.
+const MESSAGES_BETWEEN: usize = 10 * SENDERS;
 
-pub(super) async fn run(suite: &Suite) -> Result<Figure> {
+pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(5, 1);
-    let world = World::start(suite, "postgres-outage", &[]).await?;
-    world.make_durable().await?;
-    world.start_worker().await?;
-    let people = try_join_all((0..SENDERS).map(|_| Person::sign_up(&world))).await?;
-    let stop = AtomicBool::new(false);
-    let senders = try_join_all(people.iter().map(|person| send_on(&world, person, &stop)));
-    let breaking = async {
-        sleep(PEACE).await;
-        let processes = world.lambda.processes("chatroom");
+    let env = TestEnvironment::start(suite, "postgres-outage", &[]).await?;
+    env.make_durable().await?;
+    env.start_worker().await?;
+    let users = try_join_all((0..SENDERS).map(|_| TestUser::sign_up(&env))).await?;
+    let (stop, accepted) = (Cell::new(false), Cell::new(0));
+    let senders = try_join_all(users.iter().map(|user| send_until(&env, user, &stop, &accepted)));
+    let outages = async {
+        let recovered = async || {
+            let before = accepted.get();
+            let are_accepted = async || Ok(accepted.get() >= before + MESSAGES_BETWEEN);
+            wait_until("messages are accepted", Duration::from_mins(1), are_accepted).await
+        };
+        recovered().await?;
+        let processes = env.lambda.processes("chatroom");
         for _ in 0..rounds {
-            world.kill_and_restart(names::POSTGRES, OUTAGE).await?;
-            sleep(PEACE).await;
-            world.kill_and_restart(names::REDIS, OUTAGE).await?;
-            sleep(PEACE).await;
+            for server in [names::POSTGRES, names::REDIS] {
+                env.kill_and_restart(server, OUTAGE).await?;
+                recovered().await?;
+            }
         }
-        let ended = Instant::now();
-        stop.store(true, Ordering::Relaxed);
-        let same = world.lambda.processes("chatroom").is_superset(&processes);
-        anyhow::Ok((ended, same))
+        let end = Instant::now();
+        stop.set(true);
+        let have_survived = env.lambda.processes("chatroom").is_superset(&processes);
+        anyhow::Ok((end, have_survived))
     };
-    let (sendings, (ended, same)) = tokio::try_join!(senders, breaking)?;
-    world.wait_until_all_ended(Duration::from_mins(4)).await?;
+    let (outcomes, (end, have_survived)) = tokio::try_join!(senders, outages)?;
+    env.wait_until_all_done(Duration::from_mins(4)).await?;
 
-    let mut figure = Figure::new(format!(
-        "{rounds} SIGKILLs each of PostgreSQL and Redis, {} s away, {SENDERS} senders all the while",
+    let mut result = ScenarioResult::new(format!(
+        "{rounds} SIGKILLs each of PostgreSQL and Redis, down for {} s, {SENDERS} senders throughout",
         OUTAGE.as_secs()
     ));
-    figure.recovery = Some(ended.elapsed());
-    figure.check(same, || "a process of chatroom did not survive the outages".to_owned());
+    result.recovery = Some(end.elapsed());
+    result.check(have_survived, || "a process of chatroom did not survive the outages".to_owned());
     let (mut sent, mut refused) = (Vec::new(), 0);
-    for sending in sendings {
-        sent.extend(sending.sent);
-        refused += sending.refused;
-        for wrong in sending.wrong {
-            figure.check(false, || wrong);
-        }
+    for outcome in outcomes {
+        sent.extend(outcome.sent);
+        refused += outcome.refused;
+        outcome.unexpected.into_iter().for_each(|unexpected| result.check(false, || unexpected));
     }
-    figure.check(refused > 0, || "no request met the outage".to_owned());
-    figure.seen.push(format!("{} accepted, {refused} refused by 503 with Retry-After", sent.len()));
-    verify::answered(&world, &sent, &mut figure).await?;
-    Ok(figure)
+    result.check(refused > 0, || "no request came during an outage".to_owned());
+    result.observe(format!("{} accepted, {refused} refused by 503 with Retry-After", sent.len()));
+    stored_state::check_answers(&env, &sent, &mut result).await?;
+    Ok(result)
 }
 
-/// What one sender met with.
+/// The responses that one sender got.
 #[derive(Default)]
-struct Sending {
-    sent: Vec<Sent>,
+struct Outcome {
+    sent: Vec<SentMessage>,
     refused: usize,
-    wrong: Vec<String>,
+    unexpected: Vec<String>,
 }
 
-async fn send_on(world: &World, person: &Person, stop: &AtomicBool) -> Result<Sending> {
-    let room = person.room(world).await?;
-    let mut sending = Sending::default();
-    while !stop.load(Ordering::Relaxed) {
+/// Sends messages until `stop`, and adds the accepted ones to `accepted`.
+async fn send_until(
+    env: &TestEnvironment,
+    user: &TestUser,
+    stop: &Cell<bool>,
+    accepted: &Cell<usize>,
+) -> Result<Outcome> {
+    let chatroom = user.create_chatroom(env).await?;
+    let mut outcome = Outcome::default();
+    while !stop.get() {
         let text = unique("message");
-        let answer =
-            person.message(&room, &text).send(&world.lambda).await.context("sending in an outage")?;
-        match answer.status {
-            201 => sending.sent.push(Sent::read(&answer, &text)?),
-            503 if answer.headers.contains_key("retry-after") => sending.refused += 1,
-            status => sending.wrong.push(format!("an outage was answered by {status} {}", answer.body)),
+        let response = user.message(&chatroom, &text).send(env).await.context("sending in an outage")?;
+        match response.status.as_u16() {
+            201 => {
+                outcome.sent.push(SentMessage::read(&response, &text)?);
+                accepted.set(accepted.get() + 1);
+            }
+            503 if response.header("retry-after").is_some() => outcome.refused += 1,
+            status => outcome.unexpected.push(format!("a request got {status} {}", response.body)),
         }
         sleep(PAUSE).await;
     }
-    ensure!(!sending.sent.is_empty(), "nothing was accepted at all");
-    Ok(sending)
+    ensure!(!outcome.sent.is_empty(), "a sender had no message accepted");
+    Ok(outcome)
 }

@@ -1,113 +1,116 @@
-//! Redis gone: refusing connections, then swallowing them.
+//! Redis unavailable: refusing connections, then black-holed.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use harness::Suite;
-use harness::api::Request;
-use harness::person::{Person, Sent, unique};
 use harness::proxy::Mode;
-use harness::world::World;
+use harness::{Request, SentMessage, Suite, TestEnvironment, TestUser, unique, wait_until};
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::figure::Figure;
-use crate::verify;
+use crate::{ScenarioResult, stored_state};
 
-/// 99 of 100 requests must be answered in less.
+/// Maximum time of 99 of 100 requests.
 const GOAL: Duration = Duration::from_secs(1);
 
-/// How long nothing is asked of a Redis that could not be reached, and a little more.
-const COOL_DOWN: Duration = Duration::from_millis(1_200);
+/// The pause between two rounds: the outage must outlast several pauses of the functions, which do
+/// not use Redis for a second after a failure.
+const PAUSE: Duration = Duration::from_millis(60);
 
-/// The pause between two rounds: the outage is to outlast several such times.
-const PACE: Duration = Duration::from_millis(60);
-
-pub(super) async fn run(suite: &Suite) -> Result<Figure> {
+pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(60, 12);
-    let goal = suite.within(GOAL);
-    let world = World::start(suite, "redis-outage", &[]).await?;
-    world.start_worker().await?;
-    let (person, gone) = (Person::sign_up(&world).await?, Person::sign_up(&world).await?);
-    let room = person.room(&world).await?;
-    world
-        .db
-        .execute(
-            "DELETE FROM sessions s USING users u WHERE u.id = s.user_id AND u.mobile_number = $1",
-            &[&gone.number],
-        )
-        .await?;
+    let goal = suite.time_limit(GOAL);
+    let env = TestEnvironment::start(suite, "redis-outage", &[]).await?;
+    env.start_worker().await?;
+    let (user, signed_out) = (TestUser::sign_up(&env).await?, TestUser::sign_up(&env).await?);
+    let chatroom = user.create_chatroom(&env).await?;
+    let sign_out = "DELETE FROM sessions s USING users u WHERE u.id = s.user_id AND u.mobile_number = $1";
+    env.db.execute(sign_out, &[&signed_out.number]).await?;
 
-    let mut figure = Figure::new(format!("Redis refused, then black-holed, {} requests in each", rounds * 3));
+    let mut result =
+        ScenarioResult::new(format!("Redis refused, then black-holed, {} requests in each", rounds * 3));
     let mut sent = Vec::new();
     for (mode, what) in [(Mode::Refuse, "refused"), (Mode::BlackHole, "black-holed")] {
-        // So that it is an open connection that is lost.
-        sleep(COOL_DOWN).await;
-        go_on(&world, &person, &room, "before", &mut Vec::new(), &mut figure)
-            .await
-            .map(|message| sent.push(message))?;
-        world.redis.set(mode);
+        // The outage must hit open connections.
+        for path in ["/api/user/me", "/api/chatroom"] {
+            wait_until_redis_is_used(&env, &user, path).await?;
+        }
+        sent.push(read_and_send(&env, &user, &chatroom, "before", &mut Vec::new(), &mut result).await?);
+        env.redis.set(mode);
         let mut times = Vec::with_capacity(rounds * 3);
         for _ in 0..rounds {
-            sent.push(go_on(&world, &person, &room, what, &mut times, &mut figure).await?);
-            sleep(PACE).await;
+            sent.push(read_and_send(&env, &user, &chatroom, what, &mut times, &mut result).await?);
+            sleep(PAUSE).await;
         }
-        nobody_gets_in(&world, &gone, what, &mut figure).await?;
+        check_refusals(&env, &signed_out, what, &mut result).await?;
         times.sort();
         let p99 = times[(times.len() * 99).div_ceil(100) - 1];
-        figure.check(p99 < goal, || format!("{what}: p99 is {p99:?}"));
+        result.check(p99 < goal, || format!("{what}: p99 is {p99:?}"));
         let slowest = times[times.len() - 1];
-        figure.seen.push(format!("{what}: p99 {} ms, slowest {} ms", p99.as_millis(), slowest.as_millis()));
-        world.redis.set(Mode::Pass);
+        result.observe(format!("{what}: p99 {} ms, slowest {} ms", p99.as_millis(), slowest.as_millis()));
+        env.redis.set(Mode::Pass);
     }
-    let begun = Instant::now();
-    world.wait_until_all_ended(Duration::from_mins(2)).await?;
-    let code =
-        Request::new("POST", "/api/auth/forgot-password").json(&json!({ "mobile_number": person.number }));
-    while code.send(&world.lambda).await?.status == 503 {
-        anyhow::ensure!(begun.elapsed() < Duration::from_mins(1), "codes are not sent again");
-    }
-    figure.recovery = Some(begun.elapsed());
-    verify::answered(&world, &sent, &mut figure).await?;
-    Ok(figure)
+    let start = Instant::now();
+    env.wait_until_all_done(Duration::from_mins(2)).await?;
+    let code = Request::post("/api/auth/forgot-password", &json!({ "mobile_number": user.number }));
+    let are_codes_sent = async || Ok(code.send(&env).await?.status != 503);
+    wait_until("codes are sent again", Duration::from_mins(1), are_codes_sent).await?;
+    result.recovery = Some(start.elapsed());
+    stored_state::check_answers(&env, &sent, &mut result).await?;
+    Ok(result)
 }
 
-/// Reads and sends as if nothing were wrong, noting how long each takes.
-async fn go_on(
-    world: &World,
-    person: &Person,
-    room: &str,
+/// Waits until the function that serves `path` uses Redis.
+async fn wait_until_redis_is_used(env: &TestEnvironment, user: &TestUser, path: &str) -> Result<()> {
+    let is_used = async || {
+        let before = env.redis.round_trips();
+        user.request("GET", path).send(env).await?.ensure(200)?;
+        Ok(env.redis.round_trips() > before)
+    };
+    wait_until("Redis is used again", Duration::from_mins(1), is_used).await.map(drop)
+}
+
+/// Reads and sends, which must succeed, and records the time of each request.
+async fn read_and_send(
+    env: &TestEnvironment,
+    user: &TestUser,
+    chatroom: &str,
     what: &str,
     times: &mut Vec<Duration>,
-    figure: &mut Figure,
-) -> Result<Sent> {
-    let mut ask = async |request: Request| {
-        let begun = Instant::now();
-        let answer = request.send(&world.lambda).await?;
-        times.push(begun.elapsed());
-        figure.check((200..300).contains(&answer.status), || {
-            format!("{what}: {} {}", answer.status, answer.body)
-        });
-        anyhow::Ok(answer)
+    result: &mut ScenarioResult,
+) -> Result<SentMessage> {
+    let mut send = async |request: Request| {
+        let start = Instant::now();
+        let response = request.send(env).await?;
+        times.push(start.elapsed());
+        result
+            .check(response.status.is_success(), || format!("{what}: {} {}", response.status, response.body));
+        anyhow::Ok(response)
     };
-    ask(person.request("GET", "/api/user/me")).await?;
-    ask(person.request("GET", "/api/chatroom")).await?;
+    send(user.request("GET", "/api/user/me")).await?;
+    send(user.request("GET", "/api/chatroom")).await?;
     let text = unique("message");
-    Sent::read(&ask(person.message(room, &text)).await?, &text)
+    SentMessage::read(&send(user.message(chatroom, &text)).await?, &text)
 }
 
-/// What cannot be done safely is not done.
-async fn nobody_gets_in(world: &World, gone: &Person, what: &str, figure: &mut Figure) -> Result<()> {
-    for (path, field) in [("send-signup-otp", "+4915199999999"), ("forgot-password", gone.number.as_str())] {
-        let request =
-            Request::new("POST", format!("/api/auth/{path}")).json(&json!({ "mobile_number": field }));
-        let answer = request.send(&world.lambda).await?;
-        let told = answer.status == 503 && answer.headers.contains_key("retry-after");
-        figure.check(told, || format!("{what}: a code was answered by {} {}", answer.status, answer.body));
+/// Checks that no code is sent, and that a session that has ended stays refused.
+async fn check_refusals(
+    env: &TestEnvironment,
+    signed_out: &TestUser,
+    what: &str,
+    result: &mut ScenarioResult,
+) -> Result<()> {
+    for (path, number) in [("send-signup-otp", "+4915199999999"), ("forgot-password", &signed_out.number)] {
+        let request = Request::post(format!("/api/auth/{path}"), &json!({ "mobile_number": number }));
+        let response = request.send(env).await?;
+        result.check(response.status == 503 && response.header("retry-after").is_some(), || {
+            format!("{what}: {path} got {} {}", response.status, response.body)
+        });
     }
     for path in ["/api/user/me", "/api/chatroom"] {
-        let answer = gone.request("GET", path).send(&world.lambda).await?;
-        figure.check(answer.status == 401, || format!("{what}: an ended session got a {}", answer.status));
+        let response = signed_out.request("GET", path).send(env).await?;
+        result
+            .check(response.status == 401, || format!("{what}: an ended session got a {}", response.status));
     }
     Ok(())
 }

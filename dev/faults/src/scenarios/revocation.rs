@@ -1,124 +1,140 @@
-//! Tokens whose session was ended, with Redis there, gone, and back again with what it knew before.
+//! Tokens whose session was ended: with Redis, without it, and when it returns with outdated
+//! entries.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
-use harness::Suite;
-use harness::api::{Answer, Request};
-use harness::person::{PASSWORD, Person, random_number};
+use anyhow::{Context as _, Result};
+use futures::future::try_join_all;
 use harness::proxy::Mode;
-use harness::world::World;
+use harness::{PASSWORD, Request, Response, Suite, TestEnvironment, TestUser, random_number, wait_until};
 use serde_json::{Value, json};
 
-use crate::figure::Figure;
+use crate::ScenarioResult;
 
 /// The ways to end a session.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     Logout,
-    Ended,
+    End,
     Reset,
     Change,
     Deletion,
 }
 
-const WAYS: [Way; 5] = [Way::Logout, Way::Ended, Way::Reset, Way::Change, Way::Deletion];
+const WAYS: [Way; 5] = [Way::Logout, Way::End, Way::Reset, Way::Change, Way::Deletion];
 
-pub(super) async fn run(suite: &Suite) -> Result<Figure> {
+/// The ways that work without Redis: a reset needs a code.
+const WITHOUT_REDIS: [Way; 3] = [Way::Logout, Way::Change, Way::Deletion];
+
+pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(10, 1);
-    let world = World::start(suite, "revocation", &[("OTP_MAX_PER_DAY", "1000000")]).await?;
-    let mut figure = Figure::new(format!("{rounds} sessions ended in each of {} ways", WAYS.len()));
+    let env = TestEnvironment::start(suite, "revocation", &[("OTP_MAX_PER_DAY", "1000000")]).await?;
+    let mut result = ScenarioResult::new(format!("{rounds} sessions ended in each of {} ways", WAYS.len()));
     for _ in 0..rounds {
         for way in WAYS {
-            let (person, token) = victim(&world).await?;
-            end(&world, &person, way).await?.expect(200)?;
-            is_dead(&world, &token, &format!("{way:?}"), &mut figure).await?;
+            let (user, token) = sign_in_twice(&env).await?;
+            end(&env, &user, way).await?.ensure(200)?;
+            check_refused(&env, &token, &format!("{way:?}"), &mut result).await?;
         }
     }
-    let mut slowest = Instant::now().elapsed();
+    let mut slowest = Duration::ZERO;
     for mode in [Mode::Refuse, Mode::BlackHole] {
-        // Codes are not sent without Redis, so nothing is reset.
-        for way in [Way::Logout, Way::Change, Way::Deletion] {
-            let (person, token) = victim(&world).await?;
-            world.redis.set(mode);
-            let begun = Instant::now();
-            let ended = end(&world, &person, way).await?;
-            slowest = slowest.max(begun.elapsed());
-            figure.check(ended.status == 200, || {
+        let users =
+            try_join_all(WITHOUT_REDIS.map(async |way| anyhow::Ok((way, sign_in_twice(&env).await?))))
+                .await?;
+        env.redis.set(mode);
+        let ended = users.iter().map(async |(way, (user, _))| {
+            let start = Instant::now();
+            anyhow::Ok((way, end(&env, user, *way).await?, start.elapsed()))
+        });
+        for (way, ended, took) in try_join_all(ended).await? {
+            slowest = slowest.max(took);
+            result.check(ended.status == 200, || {
                 format!("{way:?} without Redis: {} {}", ended.status, ended.body)
             });
-            is_dead(&world, &token, &format!("{way:?}, Redis gone"), &mut figure).await?;
-            world.redis.set(Mode::Pass);
-            is_dead(&world, &token, &format!("{way:?}, Redis back"), &mut figure).await?;
-            wait_for_redis(&world).await?;
-            is_dead(&world, &token, &format!("{way:?}, Redis back for a while"), &mut figure).await?;
         }
+        check_all_refused(&env, &users, "without Redis", &mut result).await?;
+        env.redis.set(Mode::Pass);
+        check_all_refused(&env, &users, "Redis is back", &mut result).await?;
+        wait_for_redis(&env).await?;
+        check_all_refused(&env, &users, "Redis is in use again", &mut result).await?;
     }
-    figure.seen.push(format!(
-        "6 more with Redis gone (refused, black-holed), at most {:.1} s each",
+    result.observe(format!(
+        "6 more without Redis (refused, black-holed), at most {:.1} s each",
         slowest.as_secs_f64()
     ));
-    Ok(figure)
+    Ok(result)
 }
 
-/// Somebody, and the token of a session of theirs that is to end, which every cache has just seen to last.
-async fn victim(world: &World) -> Result<(Person, String)> {
-    let person = Person::sign_up(world).await?;
-    let login = json!({ "mobile_number": person.number, "password": PASSWORD });
-    let login =
-        Request::new("POST", "/api/auth/login").json(&login).send(&world.lambda).await?.expect(200)?;
-    let token = login.text("/token")?;
+/// A user, and the token of a second session, which every cache holds as valid.
+async fn sign_in_twice(env: &TestEnvironment) -> Result<(TestUser, String)> {
+    let user = TestUser::sign_up(env).await?;
+    let login = json!({ "mobile_number": user.number, "password": PASSWORD });
+    let login = Request::post("/api/auth/login", &login).send(env).await?.ensure(200)?;
+    let token = login.string_at("/token")?;
     for path in ["/api/user/me", "/api/chatroom"] {
-        Request::new("GET", path).token(&token).send(&world.lambda).await?.expect(200)?;
+        Request::new("GET", path).token(&token).send(env).await?.ensure(200)?;
     }
-    Ok((person, token))
+    Ok((user, token))
 }
 
-/// Ends the session of the login, by that of the sign-up.
-async fn end(world: &World, person: &Person, way: Way) -> Result<Answer> {
-    let ask = |method, path: &str, body: Value| person.request(method, path).json(&body);
+/// Ends the second session of `user` from the first one.
+async fn end(env: &TestEnvironment, user: &TestUser, way: Way) -> Result<Response> {
+    let request = |method, path: &str, body: Value| user.request(method, path).json(&body);
     let request = match way {
-        Way::Logout => ask("POST", "/api/auth/logout", json!({ "scope": "others" })),
-        Way::Ended => {
-            let list = person.request("GET", "/api/auth/sessions").send(&world.lambda).await?.expect(200)?;
-            let sessions = list.body["sessions"].as_array().cloned().unwrap_or_default();
-            let other = sessions.iter().find(|session| session["current"] == false);
-            let id = other.and_then(|session| session["id"].as_str()).unwrap_or_default();
-            person.request("DELETE", format!("/api/auth/sessions/{id}"))
+        Way::Logout => request("POST", "/api/auth/logout", json!({ "scope": "others" })),
+        Way::End => {
+            let list = user.request("GET", "/api/auth/sessions").send(env).await?.ensure(200)?;
+            let mut sessions = list.body["sessions"].as_array().into_iter().flatten();
+            let other = sessions.find(|session| session["current"] == false);
+            let id = other.and_then(|session| session["id"].as_str()).context("no other session")?;
+            user.request("DELETE", format!("/api/auth/sessions/{id}"))
         }
         Way::Reset => {
-            let sent = ask("POST", "/api/auth/forgot-password", json!({ "mobile_number": person.number }));
-            let otp = sent.send(&world.lambda).await?.expect(200)?.text("/otp")?;
+            let sent = request("POST", "/api/auth/forgot-password", json!({ "mobile_number": user.number }));
+            let otp = sent.send(env).await?.ensure(200)?.string_at("/otp")?;
             let body =
-                json!({ "mobile_number": person.number, "otp": otp, "new_password": "this is a new one" });
-            ask("POST", "/api/auth/reset-password", body)
+                json!({ "mobile_number": user.number, "otp": otp, "new_password": "this is a new one" });
+            request("POST", "/api/auth/reset-password", body)
         }
         Way::Change => {
             let body = json!({ "current_password": PASSWORD, "new_password": "this is a new one" });
-            ask("POST", "/api/auth/change-password", body)
+            request("POST", "/api/auth/change-password", body)
         }
-        Way::Deletion => ask("DELETE", "/api/user/me", json!({ "password": PASSWORD })),
+        Way::Deletion => request("DELETE", "/api/user/me", json!({ "password": PASSWORD })),
     };
-    request.send(&world.lambda).await
+    request.send(env).await
 }
 
-/// Asks on several functions, each of which looks for itself.
-async fn is_dead(world: &World, token: &str, when: &str, figure: &mut Figure) -> Result<()> {
+async fn check_all_refused(
+    env: &TestEnvironment,
+    users: &[(Way, (TestUser, String))],
+    when: &str,
+    result: &mut ScenarioResult,
+) -> Result<()> {
+    for (way, (_, token)) in users {
+        check_refused(env, token, &format!("{way:?}, {when}"), result).await?;
+    }
+    Ok(())
+}
+
+/// Checks that several functions refuse the token.
+async fn check_refused(
+    env: &TestEnvironment,
+    token: &str,
+    when: &str,
+    result: &mut ScenarioResult,
+) -> Result<()> {
     for path in ["/api/user/me", "/api/chatroom", "/api/auth/sessions"] {
-        let answer = Request::new("GET", path).token(token).send(&world.lambda).await?;
-        figure.check(answer.status == 401, || format!("{when}: {path} is answered by {}", answer.status));
+        let response = Request::new("GET", path).token(token).send(env).await?;
+        result.check(response.status == 401, || format!("{when}: {path} answered {}", response.status));
     }
     Ok(())
 }
 
-/// Waits until Redis is asked again: it is left alone for a second after it could not be reached.
-async fn wait_for_redis(world: &World) -> Result<()> {
-    let begun = Instant::now();
-    let somebody = random_number();
-    let code = Request::new("POST", "/api/auth/send-signup-otp").json(&json!({ "mobile_number": somebody }));
-    while code.send(&world.lambda).await?.status == 503 {
-        anyhow::ensure!(begun.elapsed().as_secs() < 30, "Redis is not found again");
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    Ok(())
+/// Waits until the functions use Redis again, which they do not for a second after a failure.
+async fn wait_for_redis(env: &TestEnvironment) -> Result<()> {
+    let code = Request::post("/api/auth/send-signup-otp", &json!({ "mobile_number": random_number() }));
+    let is_used = async || Ok(code.send(env).await?.status != 503);
+    wait_until("Redis is in use again", Duration::from_secs(30), is_used).await.map(drop)
 }

@@ -1,64 +1,65 @@
-//! Sockets that fell silent while their owner was frozen: the next request heals.
+//! Connections that went silent while their process was frozen: the next request must succeed soon.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use harness::Suite;
-use harness::api::Request;
-use harness::person::{Person, unique};
-use harness::world::World;
+use futures::future::try_join_all;
+use harness::{InstrumentedInstance, Request, Suite, TestEnvironment, TestUser, function, unique};
 use tokio::time::sleep;
 
-use crate::figure::Figure;
+use crate::ScenarioResult;
 
-/// How long the freeze lasts: a connection that was used a moment ago is not asked whether it lives.
-const FROZEN: Duration = Duration::from_millis(1_100);
+/// The time of the freeze: functions check only connections that were idle for more than a second.
+const FREEZE: Duration = Duration::from_millis(1_100);
 
-/// The next request must be answered in less.
+/// Maximum time of the next request.
 const GOAL: Duration = Duration::from_millis(1_500);
 
-pub(super) async fn run(suite: &Suite) -> Result<Figure> {
+pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(10, 2);
-    let goal = suite.within(GOAL);
-    let world = World::start(suite, "thaw", &[]).await?;
-    let person = Person::sign_up(&world).await?;
-    let room = person.room(&world).await?;
-    let mut figure =
-        Figure::new(format!("{rounds} times each: Postgres's sockets, Redis's, both; 3 kinds of request"));
+    let goal = suite.time_limit(GOAL);
+    let env = TestEnvironment::start(suite, "thaw", &[]).await?;
+    let user = TestUser::sign_up(&env).await?;
+    let chatroom = user.create_chatroom(&env).await?;
+    let mut result = ScenarioResult::new(format!(
+        "{rounds} times each: the connections to Postgres, to Redis, to both; 3 kinds of request"
+    ));
     let mut slowest = Duration::ZERO;
     for (what, postgres, redis) in [("Postgres", true, false), ("Redis", false, true), ("both", true, true)] {
-        for round in 0..rounds {
-            for request in [
-                person.request("GET", "/api/user/me"),
-                person.request("GET", "/api/chatroom"),
-                person.message(&room, &unique("after the thaw")),
-            ] {
-                // So that there are sockets to fall silent.
-                ask(&world, &request).await.context("before the freeze")?;
-                if postgres {
-                    world.postgres.silence_open();
-                }
-                if redis {
-                    world.redis.silence_open();
-                }
-                sleep(FROZEN).await;
-                let took =
-                    ask(&world, &request).await.with_context(|| format!("after the thaw of {what}"))?;
-                slowest = slowest.max(took);
-                figure
-                    .check(took < goal, || format!("{what}, round {round}: the next request took {took:?}"));
+        let requests = [
+            user.request("GET", "/api/user/me"),
+            user.request("GET", "/api/chatroom"),
+            user.message(&chatroom, &unique("after the thaw")),
+        ];
+        // Each kind of request has a process of its own, which is frozen and thawed.
+        let times = try_join_all(requests.iter().map(async |request| {
+            let instance = InstrumentedInstance::start(&env, function(request)).await?;
+            let mut times = Vec::with_capacity(rounds);
+            for _ in 0..rounds {
+                // Opens the connections that are silenced then.
+                send(&instance, request).await.context("before the freeze")?;
+                instance.silence(postgres, redis);
+                sleep(FREEZE).await;
+                times.push(
+                    send(&instance, request).await.with_context(|| format!("after the thaw of {what}"))?,
+                );
             }
+            anyhow::Ok(times)
+        }));
+        for (round, took) in times.await?.into_iter().flat_map(|times| times.into_iter().enumerate()) {
+            slowest = slowest.max(took);
+            result.check(took < goal, || format!("{what}, round {round}: the next request took {took:?}"));
         }
     }
-    figure.recovery = Some(slowest);
-    figure.seen.push(format!("the slowest next request took {} ms", slowest.as_millis()));
-    Ok(figure)
+    result.recovery = Some(slowest);
+    result.observe(format!("the slowest next request took {} ms", slowest.as_millis()));
+    Ok(result)
 }
 
-/// How long a request takes, which succeeds.
-async fn ask(world: &World, request: &Request) -> Result<Duration> {
-    let begun = Instant::now();
-    let answer = request.send(&world.lambda).await?;
-    ensure!((200..300).contains(&answer.status), "{}: {}", answer.status, answer.body);
-    Ok(begun.elapsed())
+/// Sends a request, which must succeed, and returns the time it took.
+async fn send(instance: &InstrumentedInstance, request: &Request) -> Result<Duration> {
+    let start = Instant::now();
+    let response = request.send(instance).await?;
+    ensure!(response.status.is_success(), "{}: {}", response.status, response.body);
+    Ok(start.elapsed())
 }

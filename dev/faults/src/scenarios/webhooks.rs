@@ -1,55 +1,60 @@
-//! A life of five events, in every order, each event three times; then lives that go on while their events come, old ones
-//! among them. However that is, people end on the plan that Stripe has them pay for.
+//! The five events of a subscription, delivered in every order and three times each; then
+//! subscriptions whose events are delivered as they happen. In the end every user is on the plan
+//! that Stripe has.
 
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use harness::Suite;
-use harness::person::Person;
-use harness::world::World;
+use harness::{Suite, TestEnvironment, TestUser, wait_until};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use crate::figure::Figure;
+use crate::ScenarioResult;
 
-/// How many orders five events can come in.
+/// The number of orders of five events.
 const ORDERS: usize = 120;
-/// How often each comes.
-const TIMES: usize = 3;
-/// How soon Stripe wants to be answered.
-const ACKNOWLEDGED: Duration = Duration::from_secs(1);
-/// How long events may take that nobody holds.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The number of deliveries of each event.
+const DELIVERIES: usize = 3;
+/// Maximum time of a response to Stripe.
+const GOAL: Duration = Duration::from_secs(1);
+/// Maximum wait until delivered events have taken effect.
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
-pub(super) async fn run(suite: &Suite) -> Result<Figure> {
+/// A user's plan and the status of the subscription.
+type Plan = (String, String);
+
+pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let orders = suite.scale.of(ORDERS, 4);
-    let world = World::start(suite, "webhooks", &[]).await?;
-    let mut figure = Figure::new(format!("{orders} orders of a life of 5 events, each event {TIMES} times"));
-    let mut waits: Vec<Duration> = Vec::new();
+    let env = TestEnvironment::start(suite, "webhooks", &[]).await?;
+    let mut result = ScenarioResult::new(format!(
+        "{orders} orders of the 5 events of a subscription, each event {DELIVERIES} times"
+    ));
+    let mut times: Vec<Duration> = Vec::new();
     for number in 0..orders {
-        // Orders far from each other where there are few.
+        // A few orders are spread over all of them.
         let order = permutation(number * ORDERS / orders);
-        waits.extend(held_life(&world, number, &order, &mut figure).await?);
+        times.extend(deliver_in_order(&env, number, &order, &mut result).await?);
     }
-    waits.sort_unstable();
-    let p99 = waits.get(waits.len() * 99 / 100).copied().context("nothing was delivered")?;
-    let goal = suite.within(ACKNOWLEDGED);
-    figure.check(p99 < goal, || format!("acknowledged within {p99:?} at p99, not {goal:?}"));
-    figure.seen.push(format!(
+    times.sort_unstable();
+    let p99 = times.get(times.len() * 99 / 100).copied().context("nothing was delivered")?;
+    let goal = suite.time_limit(GOAL);
+    result.check(p99 < goal, || format!("acknowledged within {p99:?} at p99, not {goal:?}"));
+    result.observe(format!(
         "{} deliveries, acknowledged within {:.0} ms at p99",
-        waits.len(),
+        times.len(),
         p99.as_secs_f64() * 1e3
     ));
-    let lives = suite.scale.of(40, 12);
-    live_lives(&world, lives, &mut figure).await?;
-    figure.seen.push(format!(
-        "{lives} lives whose events came as they happened, Stripe's answers late, and all of them once more at the end"
+    let subscriptions = suite.scale.of(40, 12);
+    deliver_at_once(&env, subscriptions, &mut result).await?;
+    result.observe(format!(
+        "{subscriptions} subscriptions whose events were delivered at once, Stripe's answers delayed, and all of them again at the end"
     ));
-    Ok(figure)
+    Ok(result)
 }
 
-/// The `number`th of all orders of five things.
+/// The `number`th order of five things.
 fn permutation(mut number: usize) -> Vec<usize> {
     let mut left: Vec<usize> = (0..5).collect();
     let mut order = Vec::new();
@@ -61,119 +66,122 @@ fn permutation(mut number: usize) -> Vec<usize> {
     order
 }
 
-/// Somebody who has paid, and their subscription's id.
-async fn payer(world: &World) -> Result<(Person, String)> {
-    let person = Person::sign_up(world).await?;
-    let subscription = person.pay(world).await?;
-    Ok((person, subscription))
+/// A user who has paid for Pro, and the subscription's id.
+async fn subscriber(env: &TestEnvironment) -> Result<(TestUser, String)> {
+    let user = TestUser::sign_up(env).await?;
+    let subscription = env.pay_for_pro(&user).await?;
+    Ok((user, subscription))
 }
 
-/// Ends a subscription, or has it end with its period: by turns.
-async fn turn(world: &World, number: usize, subscription: &str) -> Result<(&'static str, &'static str)> {
+/// Ends a subscription at once or, for odd numbers, with its period; returns the expected plan.
+async fn end(env: &TestEnvironment, number: usize, subscription: &str) -> Result<Plan> {
+    let path = format!("/_control/subscriptions/{subscription}");
     if number.is_multiple_of(2) {
-        world
-            .stripe("POST", &format!("/_control/subscriptions/{subscription}/give_up"), &Value::Null)
-            .await?;
-        return Ok(("basic", "canceled"));
+        env.mocks.stripe("POST", &format!("{path}/give_up"), &Value::Null).await?;
+        return Ok(("basic".to_owned(), "canceled".to_owned()));
     }
-    let fields = json!({ "cancel_at_period_end": true });
-    world.stripe("POST", &format!("/_control/subscriptions/{subscription}"), &fields).await?;
-    Ok(("pro", "active"))
+    env.mocks.stripe("POST", &path, &json!({ "cancel_at_period_end": true })).await?;
+    Ok(("pro".to_owned(), "active".to_owned()))
 }
 
-/// The events of one subscription that tell of it, the oldest first.
-async fn events_of(world: &World, subscription: &str) -> Result<Vec<String>> {
-    let events = world.stripe("GET", "/_control/events", &Value::Null).await?;
-    let tells =
-        |event: &&Value| event["payload"].as_str().is_some_and(|payload| payload.contains(subscription));
-    let events = events.as_array().context("no events")?.iter().filter(tells);
-    Ok(events.filter_map(|event| event["id"].as_str().map(str::to_owned)).collect())
-}
-
-/// One life, whose events come in this order once it is over.
-async fn held_life(
-    world: &World,
+/// Delivers the events of one subscription in this order, once all have happened.
+async fn deliver_in_order(
+    env: &TestEnvironment,
     number: usize,
     order: &[usize],
-    figure: &mut Figure,
+    result: &mut ScenarioResult,
 ) -> Result<Vec<Duration>> {
-    world.stripe("POST", "/_control/delivery", &json!({ "hold": true })).await?;
-    let (person, subscription) = payer(world).await?;
-    let expected = turn(world, number, &subscription).await?;
-    let events = events_of(world, &subscription).await?;
-    ensure!(events.len() == 5, "a life of {} events", events.len());
-    let sendings: Vec<Value> =
-        order.iter().map(|&place| json!({ "event": events[place], "times": TIMES })).collect();
-    let delivered = world.stripe("POST", "/_control/deliveries", &json!(sendings)).await?;
+    env.mocks.stripe("POST", "/_control/delivery", &json!({ "hold": true })).await?;
+    let (user, subscription) = subscriber(env).await?;
+    let expected = end(env, number, &subscription).await?;
+    let is_of_subscription =
+        |event: &Value| event["payload"].as_str().is_some_and(|payload| payload.contains(&subscription));
+    let mut events = env.mocks.stripe_events().await?;
+    events.retain(is_of_subscription);
+    ensure!(events.len() == 5, "{} events of a subscription", events.len());
+    let deliveries: Vec<Value> =
+        order.iter().map(|&place| json!({ "event": events[place]["id"], "times": DELIVERIES })).collect();
+    let delivered = env.mocks.stripe("POST", "/_control/deliveries", &json!(deliveries)).await?;
     let delivered = delivered.as_array().context("nothing was delivered")?;
-    figure.check(delivered.iter().all(|one| one["status"] == 200), || format!("{order:?}: {delivered:?}"));
-    let seen = standing(world, &person).await?;
-    figure.check((seen.0.as_str(), seen.1.as_str()) == expected, || {
-        format!("{order:?}: {seen:?}, not {expected:?}")
-    });
-    let took = |one: &Value| Some(Duration::from_secs_f64(one["ms"].as_f64()? / 1e3));
-    Ok(delivered.iter().filter_map(took).collect())
+    result.check(delivered.iter().all(|one| one["status"] == 200), || format!("{order:?}: {delivered:?}"));
+    let plan = plan(env, &user).await?;
+    result.check(plan == expected, || format!("{order:?}: {plan:?}, not {expected:?}"));
+    let time = |one: &Value| Some(Duration::from_secs_f64(one["ms"].as_f64()? / 1e3));
+    Ok(delivered.iter().filter_map(time).collect())
 }
 
-/// The plan and the subscription's status.
-async fn standing(world: &World, person: &Person) -> Result<(String, String)> {
+async fn plan(env: &TestEnvironment, user: &TestUser) -> Result<Plan> {
     const SQL: &str = "SELECT u.subscription_tier, coalesce(s.status, '') FROM users u
         LEFT JOIN subscriptions s ON s.user_id = u.id WHERE u.mobile_number = $1";
-    let row = world.db.query_one(SQL, &[&person.number]).await?;
+    let row = env.db.query_one(SQL, &[&user.number]).await?;
     Ok((row.get(0), row.get(1)))
 }
 
-/// Whether that is `expected`.
-async fn stands(world: &World, person: &Person, expected: (&str, &str)) -> Result<bool> {
-    let (tier, status) = standing(world, person).await?;
-    Ok((tier.as_str(), status.as_str()) == expected)
+/// The number of webhooks answered by a 200: at least one for each event that was delivered.
+fn acknowledged(env: &TestEnvironment) -> Result<usize> {
+    let log = fs::read_to_string(env.home.log("webhook")).context("reading the log of webhook")?;
+    Ok(log.matches("\"status\":200").count())
 }
 
-/// Lives whose events come when they happen: two of one subscription are read and written at once, and the later wins.
-async fn live_lives(world: &World, lives: usize, figure: &mut Figure) -> Result<()> {
-    // What was held is not to come now.
-    let before = world.stripe("GET", "/_control/events", &Value::Null).await?;
-    let before = before.as_array().map_or(0, Vec::len);
-    world.stripe("POST", "/_control/delivery", &json!({ "hold": false })).await?;
-    // What Stripe says is old by the time that it arrives: who writes it down must not do so behind somebody who asked later.
+/// Delivers events when they happen: two of one subscription are processed concurrently, and the
+/// later must win.
+async fn deliver_at_once(
+    env: &TestEnvironment,
+    subscriptions: usize,
+    result: &mut ScenarioResult,
+) -> Result<()> {
+    let (before, acknowledged_before) = (env.mocks.stripe_events().await?.len(), acknowledged(env)?);
+    env.mocks.stripe("POST", "/_control/delivery", &json!({ "hold": false })).await?;
+    // Stripe's answers are outdated when they arrive: an older answer must not replace a newer one.
     let slow: Vec<Value> =
-        (0..lives * 60).map(|number| json!({ "fault": "slow", "ms": number * 97 % 250 })).collect();
-    world.stripe("POST", "/_control/faults", &json!(slow)).await?;
-    let live = async |number: usize| -> Result<_> {
-        let (person, subscription) = payer(world).await?;
+        (0..subscriptions * 60).map(|number| json!({ "fault": "slow", "ms": number * 97 % 250 })).collect();
+    env.mocks.stripe("POST", "/_control/faults", &json!(slow)).await?;
+    let subscribe_and_end = async |number: usize| -> Result<_> {
+        let (user, subscription) = subscriber(env).await?;
         for status in ["past_due", "active", "unpaid", "active"] {
             let path = format!("/_control/subscriptions/{subscription}");
-            world.stripe("POST", &path, &json!({ "status": status })).await?;
-            // So that each is read while it lasts.
+            env.mocks.stripe("POST", &path, &json!({ "status": status })).await?;
+            // The pace of the events: each status lasts long enough to be read.
             sleep(Duration::from_millis(60)).await;
         }
-        Ok((person, turn(world, number, &subscription).await?))
+        Ok((user, end(env, number, &subscription).await?))
     };
-    // Few at a time, or their events would all come when they are over.
-    let people: Vec<_> = stream::iter(0..lives).map(live).buffer_unordered(3).try_collect().await?;
-    let begun = Instant::now();
-    for (person, expected) in &people {
-        while !stands(world, person, *expected).await? && begun.elapsed() < PATIENCE {
-            sleep(Duration::from_millis(50)).await;
+    // A few at a time, so that events are processed while others happen.
+    let users: Vec<_> =
+        stream::iter(0..subscriptions).map(subscribe_and_end).buffer_unordered(3).try_collect().await?;
+    let expected = acknowledged_before + env.mocks.stripe_events().await?.len() - before;
+    // Both conditions: an event may be acknowledged twice, and a plan may be right before the last
+    // event.
+    let is_done = async || {
+        let mut are_right = true;
+        for (user, expected) in &users {
+            are_right &= plan(env, user).await? == *expected;
         }
+        Ok(are_right && acknowledged(env)? >= expected)
+    };
+    let done = wait_until("all events are acknowledged and every plan is right", MAX_WAIT, is_done).await;
+    if let Err(error) = done {
+        result.check(false, || format!("{error:#}"));
     }
-    // Whoever comes behind has come by now.
-    sleep(Duration::from_secs(2)).await;
-    for (person, expected) in &people {
-        let seen = standing(world, person).await?;
-        figure.check(stands(world, person, *expected).await?, || format!("live: {seen:?}, not {expected:?}"));
-    }
-    world.stripe("POST", "/_control/faults", &json!([])).await?;
-    // All of it once more, the latest first.
-    let events = world.stripe("GET", "/_control/events", &Value::Null).await?;
-    let events = events.as_array().context("no events")?.iter().skip(before).rev();
-    let again: Vec<Value> = events.map(|event| json!({ "event": event["id"] })).collect();
-    world.stripe("POST", "/_control/deliveries", &json!(again)).await?;
-    for (person, expected) in &people {
-        let seen = standing(world, person).await?;
-        figure.check((seen.0.as_str(), seen.1.as_str()) == *expected, || {
-            format!("again: {seen:?}, not {expected:?}")
-        });
+    check_plans(env, &users, "at once", result).await?;
+    env.mocks.stripe("POST", "/_control/faults", &json!([])).await?;
+    // All events again, the latest first.
+    let events = env.mocks.stripe_events().await?;
+    let again: Vec<Value> =
+        events.iter().skip(before).rev().map(|event| json!({ "event": event["id"] })).collect();
+    env.mocks.stripe("POST", "/_control/deliveries", &json!(again)).await?;
+    check_plans(env, &users, "again", result).await
+}
+
+async fn check_plans(
+    env: &TestEnvironment,
+    users: &[(TestUser, Plan)],
+    when: &str,
+    result: &mut ScenarioResult,
+) -> Result<()> {
+    for (user, expected) in users {
+        let plan = plan(env, user).await?;
+        result.check(plan == *expected, || format!("{when}: {plan:?}, not {expected:?}"));
     }
     Ok(())
 }
@@ -185,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_order_is_one_of_them() {
+    fn permutations_are_all_different() {
         let all: BTreeSet<Vec<usize>> = (0..ORDERS).map(permutation).collect();
         assert_eq!(all.len(), ORDERS);
         assert!(all.iter().all(|order| order.iter().collect::<BTreeSet<_>>().len() == 5));

@@ -1,123 +1,126 @@
-//! What the stand-in answers: a few sentences made from the request, so that a reader sees that the question, the
-//! history and the system instruction arrived, and the same every time.
+//! The text of an answer and the JSON of successful responses.
+//!
+//! The text quotes the request, so that a reader sees that the question, the history and the system
+//! instruction arrived. Equal requests get equal text.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::request::Asked;
+use super::request::ModelRequest;
 
 /// Tokens that a model spends on thinking. The lite model does not think.
 const THOUGHTS: usize = 24;
 
-/// Words in one piece of a streamed answer.
-const WORDS_PER_PIECE: usize = 6;
+/// Words in one chunk of a streamed answer.
+const WORDS_PER_CHUNK: usize = 6;
 
-/// An answer of the model, before it is put in JSON.
+/// The answer of a model.
 pub(super) struct Answer {
     envelope: Envelope,
     text: String,
     finish_reason: String,
 }
 
-/// What surrounds every reply of the service, answer or not.
+/// The fields that every successful response has, with an answer or without.
 pub(super) struct Envelope {
     model: String,
     prompt_tokens: usize,
     response_id: String,
 }
 
-/// Tokens of a text, about as many as a model counts.
+/// Estimates the tokens of a text at four characters each.
 pub(super) fn tokens(text: &str) -> usize {
     text.chars().count().div_ceil(4)
 }
 
-/// Tokens of everything that was asked.
-pub(super) fn prompt_tokens(asked: &Asked) -> usize {
-    let instruction = asked.system_instruction.as_deref().map_or(0, tokens);
-    instruction + asked.turns.iter().map(|turn| tokens(&turn.text)).sum::<usize>()
+/// The tokens of the system instruction and all turns.
+pub(super) fn prompt_tokens(request: &ModelRequest) -> usize {
+    let instruction = request.system_instruction.as_deref().map_or(0, tokens);
+    instruction + request.turns.iter().map(|turn| tokens(&turn.text)).sum::<usize>()
 }
 
-/// The sentences that answer a request when no script says otherwise.
-pub(super) fn sentences(model: &str, asked: &Asked) -> String {
-    let mut said = asked.user_texts().rev();
-    let question = excerpt(said.next().unwrap_or_default(), 160);
-    let before = said.next().map(|text| format!(" Before that you said: \"{}\".", excerpt(text, 80)));
-    let turns = asked.turns.len();
+/// The text of an answer without a script.
+fn default_text(model: &str, request: &ModelRequest) -> String {
+    let mut user_texts = request.user_texts().rev();
+    let question = excerpt(user_texts.next().unwrap_or_default(), 160);
+    let previous = user_texts.next();
+    let previous = previous.map(|text| format!(" Before that you said: \"{}\".", excerpt(text, 80)));
+    let turns = request.turns.len();
     let plural = if turns == 1 { "" } else { "s" };
-    let instruction = asked.system_instruction.as_deref();
+    let instruction = request.system_instruction.as_deref();
     let instruction = instruction.map(|text| format!(" My instruction is: \"{}\".", excerpt(text, 80)));
     format!(
-        "This is the local stand-in for {model}. You asked: \"{question}\".{} I have read {turns} turn{plural} of this \
+        "This is the local mock of {model}. You asked: \"{question}\".{} I have read {turns} turn{plural} of this \
          conversation.{}",
-        before.unwrap_or_default(),
+        previous.unwrap_or_default(),
         instruction.unwrap_or_default()
     )
 }
 
 /// The start of a text, on one line.
-fn excerpt(text: &str, longest: usize) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let line = words.join(" ");
-    let mut cut: String = line.chars().take(longest).collect();
-    if cut.len() < line.len() {
-        cut.push('…');
+fn excerpt(text: &str, max: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut start: String = line.chars().take(max).collect();
+    if start.len() < line.len() {
+        start.push('…');
     }
-    cut
+    start
 }
 
 impl Envelope {
-    pub(super) fn new(model: &str, asked: &Asked) -> Self {
+    pub(super) fn new(model: &str, request: &ModelRequest) -> Self {
         let response_id = Uuid::new_v4().simple().to_string();
-        Self { model: model.to_owned(), prompt_tokens: prompt_tokens(asked), response_id }
+        Self { model: model.to_owned(), prompt_tokens: prompt_tokens(request), response_id }
     }
 
     fn thoughts(&self) -> usize {
         if self.model.ends_with("-lite") { 0 } else { THOUGHTS }
     }
 
-    /// Closes a reply; `spoken` counts the tokens of the answer so far.
-    fn close(&self, mut reply: Value, spoken: Option<usize>) -> Value {
+    /// Adds the envelope's fields to `response`. `answer_tokens` counts the answer so far.
+    fn wrap(&self, mut response: Value, answer_tokens: Option<usize>) -> Value {
         let mut usage = json!({
             "promptTokenCount": self.prompt_tokens,
             "totalTokenCount": self.prompt_tokens,
             "promptTokensDetails": [{"modality": "TEXT", "tokenCount": self.prompt_tokens}],
         });
-        if let Some(spoken) = spoken {
-            usage["candidatesTokenCount"] = spoken.into();
-            usage["totalTokenCount"] = (self.prompt_tokens + spoken + self.thoughts()).into();
+        if let Some(answer_tokens) = answer_tokens {
+            usage["candidatesTokenCount"] = answer_tokens.into();
+            usage["totalTokenCount"] = (self.prompt_tokens + answer_tokens + self.thoughts()).into();
             if self.thoughts() > 0 {
                 usage["thoughtsTokenCount"] = self.thoughts().into();
             }
         }
-        reply["usageMetadata"] = usage;
-        reply["modelVersion"] = self.model.as_str().into();
-        reply["responseId"] = self.response_id.as_str().into();
-        reply
+        response["usageMetadata"] = usage;
+        response["modelVersion"] = self.model.as_str().into();
+        response["responseId"] = self.response_id.as_str().into();
+        response
     }
 
-    /// A prompt that was refused: a 200 without candidates.
+    /// The response to a blocked prompt: no candidates.
     pub(super) fn blocked_prompt(&self, reason: &str) -> Value {
-        self.close(json!({"promptFeedback": {"blockReason": reason}}), None)
+        self.wrap(json!({"promptFeedback": {"blockReason": reason}}), None)
     }
 
-    /// An answer that was withheld: a candidate without content.
+    /// The response with a blocked answer: a candidate without content.
     pub(super) fn blocked_answer(&self, reason: &str) -> Value {
-        self.close(json!({"candidates": [{"finishReason": reason, "index": 0}]}), None)
+        self.wrap(json!({"candidates": [{"finishReason": reason, "index": 0}]}), None)
     }
 }
 
 impl Answer {
-    /// The answer to a request: the text given or made, cut at `maxOutputTokens` unless a finish reason is given too.
+    /// The answer with the scripted or default text. The text is cut at `maxOutputTokens`, unless the
+    /// finish reason is scripted.
     pub(super) fn new(
         envelope: Envelope,
-        asked: &Asked,
+        request: &ModelRequest,
         text: Option<String>,
         finish_reason: Option<String>,
     ) -> Self {
-        let mut text = text.unwrap_or_else(|| sentences(&envelope.model, asked));
-        let finish_reason = finish_reason.unwrap_or_else(|| match asked.max_output_tokens {
-            Some(most) if tokens(&text) > most => {
-                text = text.chars().take(most.saturating_mul(4)).collect();
+        let mut text = text.unwrap_or_else(|| default_text(&envelope.model, request));
+        let finish_reason = finish_reason.unwrap_or_else(|| match request.max_output_tokens {
+            Some(max) if tokens(&text) > max => {
+                text = text.chars().take(max.saturating_mul(4)).collect();
                 "MAX_TOKENS".to_owned()
             }
             _ => "STOP".to_owned(),
@@ -125,32 +128,34 @@ impl Answer {
         Self { envelope, text, finish_reason }
     }
 
-    /// The reply of `generateContent`.
+    /// The response of `generateContent`.
     pub(super) fn whole(&self) -> Value {
-        self.reply(&self.text, true, tokens(&self.text))
+        self.chunk(&self.text, true, tokens(&self.text))
     }
 
-    /// The replies of `streamGenerateContent`: the text in pieces, counted as it grows, the reason with the last.
-    pub(super) fn pieces(&self) -> Vec<Value> {
+    /// The chunks of `streamGenerateContent`: cumulative token counts, the finish reason in the last.
+    pub(super) fn chunks(&self) -> Vec<Value> {
         let words: Vec<&str> = self.text.split_inclusive(' ').collect();
-        let pieces: Vec<String> = words.chunks(WORDS_PER_PIECE).map(<[&str]>::concat).collect();
-        let mut said = String::new();
-        let mut replies: Vec<Value> = Vec::new();
-        for (index, piece) in pieces.iter().enumerate() {
-            said.push_str(piece);
-            replies.push(self.reply(piece, index + 1 == pieces.len(), tokens(&said)));
+        if words.is_empty() {
+            return vec![self.whole()];
         }
-        if replies.is_empty() { vec![self.whole()] } else { replies }
+        let pieces: Vec<String> = words.chunks(WORDS_PER_CHUNK).map(<[&str]>::concat).collect();
+        let mut so_far = String::new();
+        let chunk = |(index, piece): (usize, &String)| {
+            so_far.push_str(piece);
+            self.chunk(piece, index + 1 == pieces.len(), tokens(&so_far))
+        };
+        pieces.iter().enumerate().map(chunk).collect()
     }
 
-    fn reply(&self, text: &str, last: bool, spoken: usize) -> Value {
+    fn chunk(&self, text: &str, is_last: bool, answer_tokens: usize) -> Value {
         let mut candidate = json!({"content": {"parts": [{"text": text}], "role": "model"}, "index": 0});
         if text.is_empty() {
             candidate["content"] = json!({"role": "model"});
         }
-        if last {
+        if is_last {
             candidate["finishReason"] = self.finish_reason.as_str().into();
         }
-        self.envelope.close(json!({"candidates": [candidate]}), Some(spoken))
+        self.envelope.wrap(json!({"candidates": [candidate]}), Some(answer_tokens))
     }
 }

@@ -1,141 +1,134 @@
-//! What the stand-in was asked.
+//! The log of calls to Gemini's API.
 
 use std::collections::{HashMap, VecDeque};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use super::request::{Asked, Method};
+use super::request::{Method, ModelRequest};
 
-/// So many calls are kept in full; all are counted.
-const KEPT: usize = 1_000;
+/// The number of calls that are logged in full; all calls are counted.
+const MAX_CALLS: usize = 1_000;
 
-/// So much of each text is kept, in characters.
-const TEXT_KEPT: usize = 2_000;
+/// The length to which a logged text is cut, in characters.
+const MAX_TEXT: usize = 2_000;
 
-/// One call to the vendor's interface.
+/// One call to the vendor's API.
 #[derive(Debug, Serialize)]
-pub(super) struct Call {
-    /// Counts from 1 since the start or the last clearing.
+struct Call {
+    #[serde(skip)]
+    id: u64,
+    /// Counts from 1 since the log was cleared.
     number: u64,
-    /// When it came, RFC 3339 in UTC.
+    /// The time of the call, RFC 3339 in UTC.
     at: String,
     method: &'static str,
     model: String,
-    /// How many turns the conversation had.
+    /// The number of turns in the conversation.
     turns: usize,
     last_user_text: String,
     system_instruction: Option<String>,
-    /// The kind of the scripted step that it got, if one did.
+    /// The kind of the scripted step, if a script applied.
     step: Option<&'static str>,
-    /// The status answered; none while the answer is being prepared, and for ever if the caller left before.
+    /// The status of the response; `None` before it, and if the caller disconnected before it.
     status: Option<u16>,
 }
 
-/// The calls since the start or the last clearing.
+/// The calls since the log was cleared.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct CallLog {
     count: u64,
     calls: VecDeque<Call>,
-    /// When each text was to be answered, of all calls.
+    /// The times of the calls with each last user text.
     #[serde(skip)]
-    wanted: HashMap<String, Vec<DateTime<Utc>>>,
-    /// Grows with each clearing, so that a call from before is not mistaken for one after.
+    times: HashMap<String, Vec<DateTime<Utc>>>,
+    /// The id of the latest call. It survives clearing, so that an id never names two calls.
     #[serde(skip)]
-    era: u64,
-}
-
-/// Names a call in the log, to note its end.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct CallId {
-    era: u64,
-    number: u64,
+    last_id: u64,
 }
 
 impl CallLog {
-    /// Notes that a call has come.
+    /// Logs the start of a call and returns the call's id.
     pub(super) fn begin(
         &mut self,
         now: DateTime<Utc>,
         method: Method,
         model: &str,
-        asked: &Asked,
+        request: &ModelRequest,
         step: Option<&'static str>,
-    ) -> CallId {
+    ) -> u64 {
         self.count += 1;
-        self.wanted.entry(asked.last_user_text().to_owned()).or_default().push(now);
-        if self.calls.len() >= KEPT {
+        self.last_id += 1;
+        self.times.entry(request.last_user_text().to_owned()).or_default().push(now);
+        if self.calls.len() >= MAX_CALLS {
             self.calls.pop_front();
         }
         self.calls.push_back(Call {
+            id: self.last_id,
             number: self.count,
             at: now.to_rfc3339_opts(SecondsFormat::Millis, true),
             method: method.name(),
-            model: start_of(model),
-            turns: asked.turns.len(),
-            last_user_text: start_of(asked.last_user_text()),
-            system_instruction: asked.system_instruction.as_deref().map(start_of),
+            model: cut(model),
+            turns: request.turns.len(),
+            last_user_text: cut(request.last_user_text()),
+            system_instruction: request.system_instruction.as_deref().map(cut),
             step,
             status: None,
         });
-        CallId { era: self.era, number: self.count }
+        self.last_id
     }
 
-    /// Notes what a call was answered.
-    pub(super) fn finish(&mut self, id: CallId, status: u16) {
-        let same_era = id.era == self.era;
-        if let Some(call) = self.calls.iter_mut().rev().find(|call| same_era && call.number == id.number) {
+    /// Logs the status of a call's response.
+    pub(super) fn finish(&mut self, id: u64, status: u16) {
+        if let Some(call) = self.calls.iter_mut().rev().find(|call| call.id == id) {
             call.status = Some(status);
         }
     }
 
-    /// When `text` was to be answered.
-    pub(super) fn wanted(&self, text: &str) -> &[DateTime<Utc>] {
-        self.wanted.get(text).map_or(&[], Vec::as_slice)
+    /// The times of the calls whose last user text is `text`.
+    pub(super) fn times_of(&self, text: &str) -> &[DateTime<Utc>] {
+        self.times.get(text).map_or(&[], Vec::as_slice)
     }
 
-    /// How many calls have come.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self { era: self.era + 1, ..Self::default() };
+        *self = Self { last_id: self.last_id, ..Self::default() };
     }
 }
 
-fn start_of(text: &str) -> String {
-    text.chars().take(TEXT_KEPT).collect()
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_TEXT).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn memory_is_bounded_and_the_count_is_not() {
-        let mut log = CallLog::default();
-        for _ in 0..KEPT + 5 {
-            let id = log.begin(
-                DateTime::UNIX_EPOCH,
-                Method::Generate,
-                &"m".repeat(TEXT_KEPT + 1),
-                &Asked::default(),
-                None,
-            );
-            log.finish(id, 200);
-        }
-        assert_eq!((log.count, log.calls.len()), (1_005, KEPT));
-        assert_eq!((log.calls[0].number, log.calls[0].model.len()), (6, TEXT_KEPT));
+    fn begin(log: &mut CallLog, model: &str) -> u64 {
+        log.begin(DateTime::UNIX_EPOCH, Method::Generate, model, &ModelRequest::default(), None)
     }
 
     #[test]
-    fn the_end_of_a_call_from_before_a_clearing_is_not_noted() {
+    fn log_is_bounded_and_the_count_is_not() {
         let mut log = CallLog::default();
-        let before = log.begin(DateTime::UNIX_EPOCH, Method::Generate, "m", &Asked::default(), None);
+        for _ in 0..MAX_CALLS + 5 {
+            let id = begin(&mut log, &"m".repeat(MAX_TEXT + 1));
+            log.finish(id, 200);
+        }
+        assert_eq!((log.count, log.calls.len()), (1_005, MAX_CALLS));
+        assert_eq!((log.calls[0].number, log.calls[0].model.len()), (6, MAX_TEXT));
+    }
+
+    #[test]
+    fn response_to_a_cleared_call_is_not_logged() {
+        let mut log = CallLog::default();
+        let cleared = begin(&mut log, "m");
         log.clear();
-        log.begin(DateTime::UNIX_EPOCH, Method::Generate, "m", &Asked::default(), None);
-        log.finish(before, 200);
+        begin(&mut log, "m");
+        log.finish(cleared, 200);
         assert_eq!((log.count, log.calls[0].status), (1, None));
     }
 }

@@ -1,7 +1,7 @@
-//! The vendor's errors, in the words and shapes that it uses.
+//! Google's errors, in its own words and JSON.
 //!
-//! Source: <https://google.aip.dev/193>, <https://ai.google.dev/gemini-api/docs/troubleshooting>, and bodies that users
-//! have posted in public issues of the vendor's clients.
+//! Source: <https://google.aip.dev/193>, <https://ai.google.dev/gemini-api/docs/troubleshooting>,
+//! and bodies quoted in public issues of Google's clients.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -9,32 +9,29 @@ use serde_json::{Value, json};
 use super::MAX_REQUEST;
 use super::schema::Violation;
 
-/// A status and the body that goes with it.
+/// An error response.
 #[derive(Debug, Clone)]
-pub(super) struct VendorError {
+pub(super) struct GeminiError {
     pub(super) status: StatusCode,
     message: String,
     details: Vec<Value>,
-    /// Whether the body comes as an array of one.
+    /// Whether the body is an array of one element.
     pub(super) in_array: bool,
 }
 
-impl VendorError {
+impl GeminiError {
     fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, message: message.into(), details: Vec::new(), in_array: false }
     }
 
-    /// A 400 in the words given.
     pub(super) fn invalid_argument(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
-    /// The body is larger than Google takes.
     pub(super) fn too_large() -> Self {
         Self::invalid_argument(format!("Request payload size exceeds the limit: {MAX_REQUEST} bytes."))
     }
 
-    /// No key came with the call.
     pub(super) fn key_missing() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
@@ -43,7 +40,7 @@ impl VendorError {
         )
     }
 
-    /// The key is not one. A 400, not a 401 or 403.
+    /// A wrong key is a 400, not a 401 or 403.
     pub(super) fn key_invalid() -> Self {
         let message = "API key not valid. Please pass a valid API key.";
         let info = json!({
@@ -60,7 +57,6 @@ impl VendorError {
         Self { details: vec![info, localized], ..Self::invalid_argument(message) }
     }
 
-    /// No such model, or not for this method.
     pub(super) fn model_not_found(model: &str, method: &str) -> Self {
         let message = format!(
             "models/{model} is not found for API version v1beta, or is not supported for {method}. Call ListModels to \
@@ -69,8 +65,8 @@ impl VendorError {
         Self::new(StatusCode::NOT_FOUND, message)
     }
 
-    /// The body is not what protobuf's JSON reader takes.
-    pub(super) fn bad_fields(violations: Vec<Violation>) -> Self {
+    /// The body does not fit the protobuf message.
+    pub(super) fn invalid_fields(violations: Vec<Violation>) -> Self {
         let message: Vec<&str> = violations.iter().map(|violation| violation.description.as_str()).collect();
         let message = message.join("\n");
         let violations: Vec<Value> = violations
@@ -85,8 +81,8 @@ impl VendorError {
         Self { details: vec![details], ..Self::invalid_argument(message) }
     }
 
-    /// What the service says with a status when nothing else is known.
-    pub(super) fn plain(status: StatusCode, model: &str, method: &str) -> Self {
+    /// Google's usual message for a status.
+    pub(super) fn of_status(status: StatusCode, model: &str, method: &str) -> Self {
         let message = match status.as_u16() {
             404 => return Self::model_not_found(model, method),
             400 => "Request contains an invalid argument.",
@@ -101,12 +97,12 @@ impl VendorError {
         Self::new(status, message)
     }
 
-    /// A 429 that says nothing about which quota and for how long.
+    /// A 429 that names neither the quota nor a retry delay.
     pub(super) fn quota_without_details() -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "Resource has been exhausted (e.g. check quota).")
     }
 
-    /// A 429 with the quota's name and, where given, a `RetryInfo`, which Google also sends with a daily quota.
+    /// A 429 that names the quota. Google sends `RetryInfo` with a daily quota too.
     pub(super) fn quota(model: &str, per_day: bool, retry_delay: Option<&str>) -> Self {
         let (period, limit) = if per_day { ("Day", "250") } else { ("Minute", "10") };
         let metric = "generativelanguage.googleapis.com/generate_content_free_tier_requests";
@@ -139,7 +135,6 @@ impl VendorError {
         Self { details, ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
     }
 
-    /// The body: `{"error": {code, message, status, details}}`, in an array of one where asked for.
     pub(super) fn body(&self) -> Value {
         let mut error = json!({
             "code": self.status.as_u16(),
@@ -154,7 +149,7 @@ impl VendorError {
     }
 }
 
-/// The name that Google gives a status.
+/// Google's name of a status.
 fn canonical_name(status: StatusCode) -> &'static str {
     match status.as_u16() {
         400 => "INVALID_ARGUMENT",

@@ -1,35 +1,35 @@
-//! A stand-in for Google Gemini that speaks the vendor's wire format and can be told to fail.
+//! A mock server for Google Gemini in the vendor's wire format, which can be scripted to fail.
 //!
-//! For clients of Gemini: `POST /v1beta/models/{model}:generateContent`, `:streamGenerateContent` (with `?alt=sse` or
-//! without) and `:countTokens`, with the header `x-goog-api-key`. Any key is good, except that one beginning with
-//! `invalid` is refused as Google refuses a wrong key. The key in the query, which Google also takes, is not taken:
-//! nothing of ours may send it there. Requests are checked as Google checks them (`schema.rs`, `request.rs`); what is
-//! answered derives from the request alone (`answer.rs`).
+//! **Gemini's API**: `POST /v1beta/models/{model}:generateContent`, `:streamGenerateContent` (with
+//! or without `?alt=sse`) and `:countTokens`, and `GET /v1beta/models/{model}`, with the header
+//! `x-goog-api-key`. Every key is valid unless it begins with `invalid`. Google also accepts the
+//! key in the query; the mock does not, because this project must never send it there. Requests
+//! are validated as Google validates them (`schema.rs`, `request.rs`), and a response depends on
+//! its request alone (`answer.rs`).
 //!
-//! For tests and demonstrations, without a key:
+//! **Control API**, for tests and demonstrations, without a key:
 //!
 //! | call | effect |
 //! |---|---|
-//! | `POST /_control/script` | what the next calls get, see `script.rs`; answers `{"scripts": n}` |
-//! | `DELETE /_control/script` | forgets all scripts |
-//! | `GET /_control/calls` | `{"count": n, "calls": [...]}`, oldest first, the last 1,000 in full, see `calls.rs` |
-//! | `DELETE /_control/calls` | forgets the calls and counts from 0 again |
-//! | `POST /_control/latency {"ms": n}` | every call waits so long before its answer begins |
-//! | `POST /_control/quota {"requests_per_minute": n, "tokens_per_minute": n}` | calls over that, of one model in any 60 seconds, get a 429 with `RetryInfo`; `{}` lifts it. `over` in the calls counts them |
+//! | `POST /_control/script` | scripts the next calls, see `script.rs`; returns `{"scripts": n}` |
+//! | `DELETE /_control/script` | deletes all scripts |
+//! | `GET /_control/calls` | `{"count": n, "over_quota": n, "calls": [...]}`, oldest first, see `calls.rs` |
+//! | `DELETE /_control/calls` | clears the call log and its count |
+//! | `POST /_control/latency {"ms": n}` | delays every response by this time |
+//! | `POST /_control/quota {"requests_per_minute": n, "tokens_per_minute": n}` | limits each model in any 60 seconds; calls over the limit get a 429 with `RetryInfo`. `{}` removes the limit |
 //!
-//! A control call that makes no sense gets a 400 `{"error": "...", "field": "steps[0].kind"}`.
+//! An invalid control call gets a 400 `{"error": "...", "field": "steps[0].kind"}`.
 
 mod answer;
+mod api;
 mod calls;
 mod control;
 mod error;
-mod fields;
-mod messages;
+mod proto;
 mod quota;
 mod request;
 mod schema;
 mod script;
-mod serve;
 #[cfg(test)]
 mod tests;
 
@@ -37,96 +37,106 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use self::calls::CallLog;
 use self::quota::Quota;
 use self::script::Scripts;
 
-/// The models that the stand-in has: the stable ones of November 2026.
+/// The models that exist: the stable ones of November 2026.
 pub const MODELS: [&str; 4] =
     ["gemini-3.8-flash", "gemini-3.6-flash", "gemini-3.5-flash", "gemini-3.5-flash-lite"];
 
-/// Google takes requests of up to 20 MB.
+/// Google's limit on the size of a request: 20 MB.
 const MAX_REQUEST: usize = 20 * 1024 * 1024;
 
-/// What the stand-in remembers. Clones share it.
+/// The mock server. Clones share its state.
 #[derive(Clone, Default)]
-pub struct StandIn(Arc<Mutex<Memory>>);
+pub struct MockGemini(Arc<Mutex<State>>);
 
 #[derive(Default)]
-struct Memory {
+struct State {
     scripts: Scripts,
     calls: CallLog,
     latency: Duration,
     quota: Quota,
 }
 
-/// Serves a stand-in on `port` until the process ends.
+/// Serves a mock Gemini on `port` until the process ends.
 ///
 /// # Errors
 /// When the port is taken.
-pub async fn serve(port: u16) -> anyhow::Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-        .await
-        .with_context(|| format!("listening on port {port} for the stand-in for Gemini"))?;
-    StandIn::default().serve(listener).await
+pub async fn serve(port: u16) -> Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+    let listener = listener.with_context(|| format!("listening on port {port} for the mock Gemini"))?;
+    MockGemini::default().serve(listener).await
 }
 
-impl StandIn {
-    /// Serves on the listener until the future is dropped.
+impl MockGemini {
+    /// Starts a mock Gemini on a free port. Returns it, its base URL and the server's task.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub async fn start() -> Result<(Self, String, JoinHandle<Result<()>>)> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let base_url = format!("http://{}", listener.local_addr()?);
+        let mock = Self::default();
+        let server = tokio::spawn(mock.clone().serve(listener));
+        Ok((mock, base_url, server))
+    }
+
+    /// Serves on `listener` until the future is dropped.
     ///
     /// # Errors
     /// When the listener fails.
-    pub async fn serve(self, listener: TcpListener) -> anyhow::Result<()> {
-        axum::serve(listener, self.router()).await?;
-        Ok(())
+    pub async fn serve(self, listener: TcpListener) -> Result<()> {
+        Ok(axum::serve(listener, self.router()).await?)
     }
 
-    /// How often an answer to the very text `asked` was wanted since the start, or since the calls were cleared.
+    /// The number of calls whose last user text is exactly `text`, since the log was cleared.
     #[must_use]
-    pub fn calls(&self, asked: &str) -> usize {
-        self.memory().calls.wanted(asked).len()
+    pub fn calls(&self, text: &str) -> usize {
+        self.state().calls.times_of(text).len()
     }
 
-    /// When an answer to the very text `asked` was first wanted, if it was.
+    /// The time of the first call whose last user text is exactly `text`.
     #[must_use]
-    pub fn first_asked(&self, asked: &str) -> Option<DateTime<Utc>> {
-        self.memory().calls.wanted(asked).first().copied()
+    pub fn first_call_at(&self, text: &str) -> Option<DateTime<Utc>> {
+        self.state().calls.times_of(text).first().copied()
     }
 
-    /// How many calls there were since the start, or since they were cleared.
+    /// The number of all calls since the log was cleared.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.memory().calls.count()
+        self.state().calls.count()
     }
 
-    /// How many calls were over the quota.
+    /// The number of calls that the quota rejected.
     #[must_use]
-    pub fn over(&self) -> u64 {
-        self.memory().quota.over()
+    pub fn calls_over_quota(&self) -> u64 {
+        self.state().quota.rejected()
     }
 
-    /// The routes, for those who bring their own server.
-    pub fn router(self) -> Router {
+    fn router(self) -> Router {
         Router::new()
-            .route("/v1beta/models/{call}", post(serve::call).get(serve::model))
+            .route("/v1beta/models/{call}", post(api::call).get(api::get_model))
             .route("/_control/script", post(control::add_script).delete(control::clear_scripts))
             .route("/_control/calls", get(control::list_calls).delete(control::clear_calls))
             .route("/_control/latency", post(control::set_latency))
             .route("/_control/quota", post(control::set_quota))
-            .fallback(serve::not_found)
-            .method_not_allowed_fallback(serve::not_found)
+            .fallback(api::not_found)
+            .method_not_allowed_fallback(api::not_found)
             .layer(DefaultBodyLimit::max(MAX_REQUEST))
             .with_state(self)
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

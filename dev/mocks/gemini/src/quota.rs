@@ -1,39 +1,38 @@
-//! Google's quota a minute: requests and input tokens of one model, over any 60 seconds.
+//! Google's quota per minute: requests and input tokens of one model in any 60 seconds.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Google's minute.
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// What each model allows.
+/// The limits of each model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limit {
     pub(super) requests: usize,
     pub(super) tokens: usize,
 }
 
-/// The calls of the last minute, where there is a limit, and those that were over it.
+/// A sliding window of accepted calls per model, and the number of rejected ones.
 #[derive(Debug, Default)]
 pub(super) struct Quota {
     limit: Option<Limit>,
     calls: HashMap<String, VecDeque<(Instant, usize)>>,
-    over: u64,
+    rejected: u64,
 }
 
 impl Quota {
-    /// From now on this holds, or nothing does.
+    /// Sets or removes the limit and resets the counts.
     pub(super) fn set(&mut self, limit: Option<Limit>) {
         *self = Self { limit, ..Self::default() };
     }
 
-    /// Calls refused since the limit was set.
-    pub(super) fn over(&self) -> u64 {
-        self.over
+    /// The number of calls rejected since the limit was set.
+    pub(super) fn rejected(&self) -> u64 {
+        self.rejected
     }
 
-    /// Counts a call to `model`. One that is over the limit is told how long to wait, and does not count.
-    pub(super) fn take(&mut self, model: &str, tokens: usize, now: Instant) -> Result<(), Duration> {
+    /// Counts a call to `model`. A call over the limit is not counted; the error is its retry delay.
+    pub(super) fn admit(&mut self, model: &str, tokens: usize, now: Instant) -> Result<(), Duration> {
         let Some(limit) = self.limit else { return Ok(()) };
         let calls = self.calls.entry(model.to_owned()).or_default();
         while calls.front().is_some_and(|(at, _)| now.duration_since(*at) >= WINDOW) {
@@ -41,7 +40,7 @@ impl Quota {
         }
         let sum: usize = calls.iter().map(|(_, tokens)| tokens).sum();
         if calls.len() >= limit.requests || sum + tokens > limit.tokens {
-            self.over += 1;
+            self.rejected += 1;
             let oldest = calls.front().map_or(now, |(at, _)| *at);
             return Err(WINDOW.saturating_sub(now.duration_since(oldest)));
         }
@@ -55,18 +54,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_minute_has_so_many_requests_and_tokens_of_a_model() {
+    fn requests_and_tokens_of_a_model_are_limited_in_any_minute() {
         let mut quota = Quota::default();
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(quota.take("a", 1_000_000, start), Ok(()), "without a limit");
+        assert_eq!(quota.admit("a", 1_000_000, start), Ok(()), "without a limit");
         quota.set(Some(Limit { requests: 2, tokens: 100 }));
-        assert_eq!(quota.take("a", 50, at(0)), Ok(()));
-        assert_eq!(quota.take("a", 51, at(1)), Err(Duration::from_secs(59)), "too many tokens");
-        assert_eq!(quota.take("a", 50, at(30)), Ok(()));
-        assert_eq!(quota.take("a", 0, at(59)), Err(Duration::from_secs(1)), "too many requests");
-        assert_eq!(quota.take("b", 50, at(59)), Ok(()), "another model");
-        assert_eq!(quota.take("a", 50, at(60)), Ok(()));
-        assert_eq!(quota.over(), 2);
+        assert_eq!(quota.admit("a", 50, at(0)), Ok(()));
+        assert_eq!(quota.admit("a", 51, at(1)), Err(Duration::from_secs(59)), "too many tokens");
+        assert_eq!(quota.admit("a", 50, at(30)), Ok(()));
+        assert_eq!(quota.admit("a", 0, at(59)), Err(Duration::from_secs(1)), "too many requests");
+        assert_eq!(quota.admit("b", 50, at(59)), Ok(()), "another model");
+        assert_eq!(quota.admit("a", 50, at(60)), Ok(()));
+        assert_eq!(quota.rejected(), 2);
     }
 }

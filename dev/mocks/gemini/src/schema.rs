@@ -1,21 +1,21 @@
-//! The check of a JSON body against the messages of protobuf.
+//! Validates a JSON body against protobuf messages and reads its fields.
 //!
-//! Google reads JSON by protobuf's rules: a field may be written in camel case or in its own snake case, an unknown
-//! name is a 400 ("Cannot find field."), `null` is the same as absent, and where a list belongs a single element will
-//! do.
+//! Google reads JSON by protobuf's rules: a field name is in camel case or snake case, an unknown
+//! name is a 400 ("Cannot find field."), `null` means absent, and a single element may replace a
+//! list.
 
 use serde_json::Value;
 
-use super::messages::{Kind, Message};
+use super::proto::{Kind, Message};
 
-/// One thing wrong with a body: where, if not at the root, and what.
+/// A violation of the message's definition. `field` is `None` at the root.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Violation {
     pub(super) field: Option<String>,
     pub(super) description: String,
 }
 
-/// The fields of a part of which exactly one must be there.
+/// The alternatives of the oneof `data` of a part, which must have one of them.
 const PART_DATA: [&str; 7] = [
     "text",
     "inline_data",
@@ -26,7 +26,7 @@ const PART_DATA: [&str; 7] = [
     "code_execution_result",
 ];
 
-/// Everything that protobuf's JSON reader would not take.
+/// All violations in `body`.
 pub(super) fn violations(message: &'static Message, body: &Value) -> Vec<Violation> {
     let mut found = Vec::new();
     if body.is_object() {
@@ -67,19 +67,19 @@ fn check_message(message: &'static Message, value: &Value, path: &str, found: &m
 }
 
 fn check_value(kind: &Kind, value: &Value, path: &str, found: &mut Vec<Violation>) {
-    // A number may also come as a string.
+    // protobuf's JSON allows a number as a string.
     let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
     let (name, fits) = match kind {
         Kind::Message(message) => return check_message(message, value, path, found),
         Kind::Any => return,
-        Kind::Text => ("TYPE_STRING", value.is_string()),
-        Kind::Integer => {
+        Kind::String => ("TYPE_STRING", value.is_string()),
+        Kind::Int32 => {
             let whole = |n: f64| n.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&n);
             ("TYPE_INT32", number.is_some_and(whole))
         }
-        Kind::Number => ("TYPE_FLOAT", number.is_some()),
-        Kind::Flag => ("TYPE_BOOL", value.is_boolean()),
-        Kind::Choice => ("TYPE_ENUM", value.is_string() || value.is_i64()),
+        Kind::Float => ("TYPE_FLOAT", number.is_some()),
+        Kind::Bool => ("TYPE_BOOL", value.is_boolean()),
+        Kind::Enum => ("TYPE_ENUM", value.is_string() || value.is_i64()),
     };
     if !fits {
         found.push(invalid_value(path, name, value));
@@ -99,13 +99,13 @@ fn invalid_value(path: &str, kind: &str, value: &Value) -> Violation {
     }
 }
 
-/// The field of a message by its name in snake case, however it is written; absent and `null` are the same.
+/// The field with this snake-case name; `None` if it is absent or `null`.
 pub(super) fn field<'a>(message: &'a Value, name: &str) -> Option<&'a Value> {
     let (_, value) = message.as_object()?.iter().find(|(key, _)| is_named(key, name))?;
     (!value.is_null()).then_some(value)
 }
 
-/// The elements of a repeated field, which may be written as one element without a list.
+/// The elements of a repeated field.
 pub(super) fn elements<'a>(message: &'a Value, name: &str) -> &'a [Value] {
     match field(message, name) {
         Some(Value::Array(elements)) => elements,
@@ -114,53 +114,46 @@ pub(super) fn elements<'a>(message: &'a Value, name: &str) -> &'a [Value] {
     }
 }
 
-/// Whether a part holds anything.
+/// Whether a part has data.
 pub(super) fn has_data(part: &Value) -> bool {
     PART_DATA.iter().any(|name| field(part, name).is_some())
 }
 
-/// Whether a JSON name is the field of this name in snake case, or its camel case.
+/// Whether `key` is the snake-case `name` or its camel case.
 fn is_named(key: &str, name: &str) -> bool {
-    let mut camel = String::with_capacity(name.len());
-    for (index, word) in name.split('_').enumerate() {
-        let mut letters = word.chars();
-        match letters.next() {
-            Some(first) if index > 0 => camel.push(first.to_ascii_uppercase()),
-            Some(first) => camel.push(first),
-            None => {}
-        }
-        camel.push_str(letters.as_str());
-    }
-    key == name || key == camel
+    let separator = |letter: char| letter.is_ascii_uppercase().then_some('_');
+    let snake =
+        key.chars().flat_map(|letter| separator(letter).into_iter().chain([letter.to_ascii_lowercase()]));
+    key == name || (!key.contains('_') && snake.eq(name.chars()))
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::super::messages::GENERATE_CONTENT;
+    use super::super::proto::GENERATE_CONTENT;
     use super::*;
 
-    fn complaints(body: &Value) -> Vec<String> {
+    fn descriptions(body: &Value) -> Vec<String> {
         violations(&GENERATE_CONTENT, body).into_iter().map(|violation| violation.description).collect()
     }
 
     #[test]
-    fn both_spellings_and_single_elements_are_taken() {
+    fn camel_case_snake_case_and_single_elements_are_valid() {
         let camel = json!({"contents": [{"role": "user", "parts": [{"text": "x", "thoughtSignature": "c2ln"}]}],
             "systemInstruction": {"parts": {"text": "y"}}, "generationConfig": {"maxOutputTokens": 5, "topP": 0.5},
             "tools": [{"googleSearch": {}}], "safetySettings": null, "store": false});
         let snake = json!({"contents": {"parts": [{"text": "x"}]}, "system_instruction": {"parts": [{"text": "y"}]},
             "generation_config": {"max_output_tokens": "5"}});
-        assert_eq!(complaints(&camel), [""; 0]);
-        assert_eq!(complaints(&snake), [""; 0]);
+        assert_eq!(descriptions(&camel), [""; 0]);
+        assert_eq!(descriptions(&snake), [""; 0]);
     }
 
     #[test]
-    fn what_protobuf_does_not_know_is_named_with_its_place() {
+    fn unknown_name_is_reported_with_its_path() {
         let body = json!({"contents": [{"content": "x"}], "thinking": true});
         assert_eq!(
-            complaints(&body),
+            descriptions(&body),
             [
                 "Invalid JSON payload received. Unknown name \"content\" at 'contents[0]': Cannot find field.",
                 "Invalid JSON payload received. Unknown name \"thinking\": Cannot find field.",
@@ -169,10 +162,10 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_the_wrong_type_is_named_with_its_place() {
+    fn value_of_the_wrong_type_is_reported_with_its_path() {
         let body = json!({"contents": ["hello"], "generationConfig": {"maxOutputTokens": 1.5}, "store": "no",
             "systemInstruction": {"parts": [{"text": 5}]}, "cachedContent": ["x"]});
-        let complaints = complaints(&body).join("\n");
+        let found = descriptions(&body).join("\n");
         for expected in [
             "Invalid value at 'contents[0]' (type.googleapis.com/google.ai.generativelanguage.v1beta.Content), \"hello\"",
             "Invalid value at 'generation_config.max_output_tokens' (TYPE_INT32), 1.5",
@@ -180,7 +173,7 @@ mod tests {
             "Invalid value at 'system_instruction.parts[0].text' (TYPE_STRING), 5",
             "Unknown name \"cachedContent\": Proto field is not repeating, cannot start list.",
         ] {
-            assert!(complaints.contains(expected), "{expected} in {complaints}");
+            assert!(found.contains(expected), "{expected} in {found}");
         }
         assert!(violations(&GENERATE_CONTENT, &json!([]))[0].description.contains("Root element"));
     }

@@ -1,48 +1,99 @@
-//! What the next calls get: scripts, read from `POST /_control/script`.
+//! Scripted responses, set by `POST /_control/script`.
 //!
 //! ```json
 //! {"match": "storm", "steps": [{"kind": "error", "status": 503}, {"kind": "answer", "text": "calm"}], "repeat": 2}
 //! ```
-//! Each call of `generateContent` or `streamGenerateContent` that is valid takes the next step of the first script
-//! whose `match` is in the last text of the person (no `match`: any call). A script is over after its last step, after
-//! `repeat` rounds (default 1), or never with `"forever": true`; calls that no script claims are answered normally.
+//! Each valid call of `generateContent` or `streamGenerateContent` takes the next step of the first
+//! script whose `match` occurs in the last user text; a script without `match` applies to every
+//! call. A script ends after `repeat` rounds (default 1), or never with `"forever": true`. A call
+//! without a script gets a normal answer.
 //!
-//! | kind | further fields (optional unless said) | what the call gets |
+//! | kind | fields, optional unless marked required | response |
 //! |---|---|---|
 //! | `answer` | `text`, `delay_ms`, `finish_reason` | an answer, after the delay |
-//! | `error` | `status`, needed: 400, 403, 404, 500, 503 or 504 | that error in the vendor's words |
-//! | `rate_limited` | `retry_delay` ("2s"), `per_day`, `details` (true), `array` | a 429; `RetryInfo` only with `retry_delay`, nothing but a message with `"details": false` |
+//! | `error` | `status` (required): 400, 403, 404, 500, 503 or 504 | this error in Google's words |
+//! | `rate_limited` | `retry_delay` ("2s"), `per_day`, `details` (true), `array` | a 429; `RetryInfo` only with `retry_delay`, a message alone with `"details": false` |
 //! | `blocked_prompt` | `reason` (`PROHIBITED_CONTENT`) | a 200 without candidates |
 //! | `blocked_answer` | `reason` (`SAFETY`) | a candidate without content |
-//! | `cut` | | half of an answer, then the connection is cut |
-//! | `slow` | `delay_ms`, needed | half of an answer, the rest after the delay |
+//! | `cut` | | half of an answer, then the connection is closed |
+//! | `slow` | `delay_ms` (required) | half of an answer, the rest after the delay |
 //! | `garbage` | | a 200 that is not JSON |
 
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use serde_json::Value;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
 
-use super::fields::{FieldError, Fields};
+use super::control::{FieldError, millis, read};
 
-/// What one call gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
-    Answer { text: Option<String>, delay: Duration, finish_reason: Option<String> },
-    Error { status: StatusCode },
-    RateLimited { retry_delay: Option<String>, per_day: bool, details: bool, array: bool },
-    BlockedPrompt { reason: String },
-    BlockedAnswer { reason: String },
-    Cut,
-    Slow { delay: Duration },
-    Garbage,
+/// The statuses that an `error` step can have.
+const ERROR_STATUSES: [u16; 6] = [400, 403, 404, 500, 503, 504];
+
+/// The response to one call.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum ScriptStep {
+    Answer {
+        text: Option<String>,
+        #[serde(rename = "delay_ms", default, deserialize_with = "millis")]
+        delay: Duration,
+        finish_reason: Option<String>,
+    },
+    Error {
+        #[serde(deserialize_with = "error_status")]
+        status: StatusCode,
+    },
+    RateLimited {
+        #[serde(default, deserialize_with = "protobuf_duration")]
+        retry_delay: Option<String>,
+        #[serde(default)]
+        per_day: bool,
+        details: Option<bool>,
+        #[serde(default)]
+        array: bool,
+    },
+    BlockedPrompt {
+        reason: Option<String>,
+    },
+    BlockedAnswer {
+        reason: Option<String>,
+    },
+    Cut {},
+    Slow {
+        #[serde(rename = "delay_ms", deserialize_with = "millis")]
+        delay: Duration,
+    },
+    Garbage {},
 }
 
-impl Step {
-    /// The step of a call that no script claims.
+fn error_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusCode, D::Error> {
+    let status = u16::deserialize(deserializer)?;
+    let status = Some(status).filter(|status| ERROR_STATUSES.contains(status));
+    status
+        .and_then(|status| StatusCode::from_u16(status).ok())
+        .ok_or_else(|| D::Error::custom(format!("must be one of {ERROR_STATUSES:?}")))
+}
+
+/// A duration as protobuf writes it, such as `2s` or `1.5s`.
+fn protobuf_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    let seconds =
+        |text: &str| text.strip_suffix('s')?.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0);
+    match text {
+        Some(text) if seconds(&text).is_none() => {
+            Err(D::Error::custom("must be seconds such as \"2s\" or \"1.5s\""))
+        }
+        text => Ok(text),
+    }
+}
+
+impl ScriptStep {
+    /// The step of a call without a script.
     pub(super) const PLAIN: Self = Self::Answer { text: None, delay: Duration::ZERO, finish_reason: None };
 
-    /// The kind's name, as in a script.
+    /// The name of the kind, as in a script.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Answer { .. } => "answer",
@@ -50,81 +101,59 @@ impl Step {
             Self::RateLimited { .. } => "rate_limited",
             Self::BlockedPrompt { .. } => "blocked_prompt",
             Self::BlockedAnswer { .. } => "blocked_answer",
-            Self::Cut => "cut",
+            Self::Cut {} => "cut",
             Self::Slow { .. } => "slow",
-            Self::Garbage => "garbage",
+            Self::Garbage {} => "garbage",
         }
     }
 
-    fn read(value: Value, path: &str) -> Result<Self, FieldError> {
-        let mut fields = Fields::new(value, path)?;
-        let kind = fields.text("kind")?.ok_or_else(|| fields.error("kind", "is needed"))?;
-        let step = match kind.as_str() {
-            "answer" => Self::Answer {
-                text: fields.text("text")?,
-                delay: fields.millis("delay_ms")?.unwrap_or_default(),
-                finish_reason: fields.text("finish_reason")?,
-            },
-            "error" => Self::Error { status: fields.status()? },
-            "rate_limited" => Self::RateLimited {
-                retry_delay: fields.seconds("retry_delay")?,
-                per_day: fields.flag("per_day")?.unwrap_or(false),
-                details: fields.flag("details")?.unwrap_or(true),
-                array: fields.flag("array")?.unwrap_or(false),
-            },
-            "blocked_prompt" => {
-                Self::BlockedPrompt { reason: fields.text_or("reason", "PROHIBITED_CONTENT")? }
-            }
-            "blocked_answer" => Self::BlockedAnswer { reason: fields.text_or("reason", "SAFETY")? },
-            "cut" => Self::Cut,
-            "slow" => {
-                let delay = fields.millis("delay_ms")?;
-                Self::Slow { delay: delay.ok_or_else(|| fields.error("delay_ms", "is needed"))? }
-            }
-            "garbage" => Self::Garbage,
-            _ => {
-                return Err(fields.error(
-                    "kind",
-                    "is none of answer, error, rate_limited, blocked_prompt, \
-                                                  blocked_answer, cut, slow, garbage",
-                ));
-            }
+    fn read(mut step: Value, path: &str) -> Result<Self, FieldError> {
+        let Some(fields) = step.as_object_mut() else {
+            return Err(FieldError::new(path, "must be an object"));
         };
-        fields.finish()?;
-        Ok(step)
+        let Some(Value::String(kind)) = fields.remove("kind") else {
+            return Err(FieldError::new(&format!("{path}.kind"), "must be a string"));
+        };
+        // serde keeps the path of an invalid field in an externally tagged enum only.
+        read(json!({ kind: step }), path)
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScriptBody {
+    #[serde(rename = "match")]
+    matching: Option<String>,
+    steps: Vec<Value>,
+    repeat: Option<u64>,
+    #[serde(default)]
+    forever: bool,
 }
 
 /// A sequence of steps for the calls that it matches.
 #[derive(Debug)]
 pub(super) struct Script {
     matching: Option<String>,
-    steps: Vec<Step>,
+    steps: Vec<ScriptStep>,
     next: usize,
-    /// `None` is for ever.
+    /// `None`: without end.
     rounds_left: Option<u64>,
 }
 
 impl Script {
-    /// Reads a script, naming the field that is wrong.
     pub(super) fn read(value: Value) -> Result<Self, FieldError> {
-        let mut fields = Fields::new(value, "")?;
-        let matching = fields.text("match")?;
-        let steps = match fields.take("steps") {
-            Some(Value::Array(steps)) if !steps.is_empty() => steps,
-            _ => return Err(fields.error("steps", "must be a list of at least one step")),
+        let ScriptBody { matching, steps, repeat, forever } = read(value, "")?;
+        if steps.is_empty() {
+            return Err(FieldError::new("steps", "must have at least one step"));
+        }
+        let rounds_left = match (repeat, forever) {
+            (Some(0), _) => return Err(FieldError::new("repeat", "must be at least 1")),
+            (Some(_), true) => return Err(FieldError::new("repeat", "excludes forever")),
+            (None, true) => None,
+            (repeat, false) => Some(repeat.unwrap_or(1)),
         };
-        let repeat = fields.number("repeat")?;
-        let forever = fields.flag("forever")?.unwrap_or(false);
-        let rounds_left = match repeat {
-            Some(0) => return Err(fields.error("repeat", "must be at least 1")),
-            Some(_) if forever => return Err(fields.error("repeat", "does not go with forever")),
-            _ if forever => None,
-            repeat => Some(repeat.unwrap_or(1)),
-        };
-        fields.finish()?;
-        let read = |(index, step)| Step::read(step, &format!("steps[{index}]"));
-        let steps = steps.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
+        let step = |(index, step)| ScriptStep::read(step, &format!("steps[{index}]"));
+        let steps = steps.into_iter().enumerate().map(step).collect::<Result<_, _>>()?;
         Ok(Self { matching, steps, next: 0, rounds_left })
     }
 
@@ -132,7 +161,7 @@ impl Script {
         self.matching.as_ref().is_none_or(|matching| text.contains(matching))
     }
 
-    fn advance(&mut self) -> Option<Step> {
+    fn advance(&mut self) -> Option<ScriptStep> {
         let step = self.steps.get(self.next).cloned();
         self.next += 1;
         if self.next >= self.steps.len() {
@@ -143,7 +172,7 @@ impl Script {
     }
 }
 
-/// The scripts at work, oldest first.
+/// The unfinished scripts, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Scripts(Vec<Script>);
 
@@ -160,8 +189,8 @@ impl Scripts {
         self.0.len()
     }
 
-    /// The step for a call whose last text of the person is this.
-    pub(super) fn take(&mut self, text: &str) -> Option<Step> {
+    /// Takes the next step for a call with this last user text.
+    pub(super) fn next_step(&mut self, text: &str) -> Option<ScriptStep> {
         let step = self.0.iter_mut().find(|script| script.matches(text))?.advance();
         self.0.retain(|script| script.rounds_left != Some(0));
         step
@@ -179,26 +208,26 @@ mod tests {
     }
 
     #[test]
-    fn steps_come_in_turn_and_then_no_more() {
+    fn script_ends_after_its_rounds() {
         let mut scripts = scripts(json!({"steps": [{"kind": "cut"}, {"kind": "garbage"}], "repeat": 2}));
-        let taken: Vec<_> = (0..5).map(|_| scripts.take("x").map(|step| step.kind())).collect();
+        let taken: Vec<_> = (0..5).map(|_| scripts.next_step("x").map(|step| step.kind())).collect();
         assert_eq!(taken, [Some("cut"), Some("garbage"), Some("cut"), Some("garbage"), None]);
         assert_eq!(scripts.len(), 0);
     }
 
     #[test]
-    fn a_script_claims_only_what_it_matches_and_may_go_on_for_ever() {
+    fn script_applies_to_matching_calls_only_and_can_repeat_forever() {
         let mut scripts = scripts(json!({"match": "storm", "steps": [{"kind": "cut"}], "forever": true}));
         scripts.add(Script::read(json!({"steps": [{"kind": "garbage"}]})).unwrap());
-        assert_eq!(scripts.take("calm"), Some(Step::Garbage));
-        assert_eq!(scripts.take("calm"), None);
+        assert_eq!(scripts.next_step("calm"), Some(ScriptStep::Garbage {}));
+        assert_eq!(scripts.next_step("calm"), None);
         for _ in 0..10 {
-            assert_eq!(scripts.take("a storm comes"), Some(Step::Cut));
+            assert_eq!(scripts.next_step("a storm comes"), Some(ScriptStep::Cut {}));
         }
     }
 
     #[test]
-    fn a_wrong_field_is_named() {
+    fn invalid_script_is_refused_with_the_path_of_the_field() {
         let cases = [
             (json!([]), ""),
             (json!({}), "steps"),

@@ -1,17 +1,17 @@
-//! The vendor's interface and the control calls, in process.
+//! Gemini's API and the control API, called in process.
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use super::StandIn;
+use super::MockGemini;
 
 const GENERATE: &str = "/v1beta/models/gemini-3.5-flash:generateContent";
 const STREAM: &str = "/v1beta/models/gemini-3.5-flash:streamGenerateContent";
 
 async fn send(
-    stand_in: &StandIn,
+    mock: &MockGemini,
     method: &str,
     uri: &str,
     body: &str,
@@ -19,29 +19,29 @@ async fn send(
 ) -> (StatusCode, HeaderMap, String) {
     let request = Request::builder().method(method).uri(uri).header("x-goog-api-key", key);
     let request = request.body(Body::from(body.to_owned())).unwrap();
-    let (head, body) = stand_in.clone().router().oneshot(request).await.unwrap().into_parts();
+    let (head, body) = mock.clone().router().oneshot(request).await.unwrap().into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     (head.status, head.headers, String::from_utf8(body.to_vec()).unwrap())
 }
 
-async fn ask(stand_in: &StandIn, uri: &str, body: &Value) -> (StatusCode, Value) {
-    let (status, _, body) = send(stand_in, "POST", uri, &body.to_string(), "key").await;
+async fn call(mock: &MockGemini, uri: &str, body: &Value) -> (StatusCode, Value) {
+    let (status, _, body) = send(mock, "POST", uri, &body.to_string(), "key").await;
     (status, serde_json::from_str(&body).unwrap())
 }
 
-async fn control(stand_in: &StandIn, method: &str, uri: &str, body: &Value) -> (StatusCode, Value) {
-    let (status, _, body) = send(stand_in, method, uri, &body.to_string(), "").await;
+async fn control(mock: &MockGemini, method: &str, uri: &str, body: &Value) -> (StatusCode, Value) {
+    let (status, _, body) = send(mock, method, uri, &body.to_string(), "").await;
     (status, serde_json::from_str(&body).unwrap_or_default())
 }
 
-/// The message of the 400 that a body gets.
-async fn complaint(body: &Value) -> String {
-    let (status, answer) = ask(&StandIn::default(), GENERATE, body).await;
+/// The message of the 400 that a call with `body` gets.
+async fn message_of_400(body: &Value) -> String {
+    let (status, answer) = call(&MockGemini::default(), GENERATE, body).await;
     assert_eq!((status, &answer["error"]["status"]), (StatusCode::BAD_REQUEST, &json!("INVALID_ARGUMENT")));
     answer["error"]["message"].as_str().unwrap().to_owned()
 }
 
-fn said(text: &str) -> Value {
+fn user_turn(text: &str) -> Value {
     json!({"contents": [{"role": "user", "parts": [{"text": text}]}]})
 }
 
@@ -50,7 +50,7 @@ fn text_of(answer: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn an_answer_shows_what_arrived() {
+async fn answer_quotes_the_request() {
     let body = json!({
         "contents": [
             {"role": "user", "parts": [{"text": "My name is Ada."}]},
@@ -60,41 +60,41 @@ async fn an_answer_shows_what_arrived() {
         "systemInstruction": {"parts": [{"text": "Be kind."}]},
         "store": false,
     });
-    let (status, answer) = ask(&StandIn::default(), GENERATE, &body).await;
+    let (status, answer) = call(&MockGemini::default(), GENERATE, &body).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(
         text_of(&answer),
-        "This is the local stand-in for gemini-3.5-flash. You asked: \"What is my name?\". Before that you said: \
+        "This is the local mock of gemini-3.5-flash. You asked: \"What is my name?\". Before that you said: \
          \"My name is Ada.\". I have read 3 turns of this conversation. My instruction is: \"Be kind.\"."
     );
     let usage = &answer["usageMetadata"];
     let count = |name: &str| usage[name].as_u64().unwrap();
     assert_eq!(count("promptTokenCount"), 2 + 4 + 3 + 4);
-    let spoken = count("candidatesTokenCount") + count("thoughtsTokenCount");
-    assert_eq!(count("totalTokenCount"), count("promptTokenCount") + spoken);
+    let answer_tokens = count("candidatesTokenCount") + count("thoughtsTokenCount");
+    assert_eq!(count("totalTokenCount"), count("promptTokenCount") + answer_tokens);
     assert_eq!(answer["candidates"][0]["finishReason"], "STOP");
     assert_eq!(answer["modelVersion"], "gemini-3.5-flash");
     assert!(answer["responseId"].is_string());
 }
 
 #[tokio::test]
-async fn an_answer_breaks_off_at_the_tokens_allowed() {
-    let mut body = said("hello");
+async fn answer_is_cut_at_max_output_tokens() {
+    let mut body = user_turn("hello");
     body["generationConfig"] = json!({"maxOutputTokens": 3});
-    let (_, answer) = ask(&StandIn::default(), GENERATE, &body).await;
+    let (_, answer) = call(&MockGemini::default(), GENERATE, &body).await;
     assert_eq!(
         (text_of(&answer), &answer["candidates"][0]["finishReason"]),
         ("This is the ", &json!("MAX_TOKENS"))
     );
     body["generationConfig"] = json!({"maxOutputTokens": 0});
-    assert!(complaint(&body).await.contains("must be positive"));
+    assert!(message_of_400(&body).await.contains("must be positive"));
 }
 
 #[tokio::test]
-async fn a_stream_comes_as_events_or_as_an_array() {
-    let stand_in = StandIn::default();
+async fn stream_is_events_or_an_array() {
+    let mock = MockGemini::default();
     let (status, headers, body) =
-        send(&stand_in, "POST", &format!("{STREAM}?alt=sse"), &said("hi").to_string(), "k").await;
+        send(&mock, "POST", &format!("{STREAM}?alt=sse"), &user_turn("hi").to_string(), "k").await;
     assert_eq!((status, &headers["content-type"]), (StatusCode::OK, &"text/event-stream".parse().unwrap()));
     let events = body.split("\r\n\r\n").filter(|event| !event.is_empty());
     let events: Vec<Value> =
@@ -104,59 +104,57 @@ async fn a_stream_comes_as_events_or_as_an_array() {
     assert!(events.len() > 1);
     assert_eq!(events.iter().position(finished), Some(events.len() - 1));
 
-    let (_, array) = ask(&stand_in, STREAM, &said("hi")).await;
+    let (_, array) = call(&mock, STREAM, &user_turn("hi")).await;
     assert_eq!(array.as_array().unwrap().iter().map(text_of).collect::<String>(), streamed);
-    let (_, whole) = ask(&stand_in, GENERATE, &said("hi")).await;
+    let (_, whole) = call(&mock, GENERATE, &user_turn("hi")).await;
     assert_eq!(text_of(&whole), streamed);
 }
 
 #[tokio::test]
-async fn tokens_are_counted_without_an_answer() {
+async fn count_tokens_counts_the_prompt() {
     let uri = "/v1beta/models/gemini-3.5-flash:countTokens";
-    assert_eq!(ask(&StandIn::default(), uri, &said("12345")).await.1["totalTokens"], 2);
-    let nested = json!({"generateContentRequest": said("123456789")});
-    assert_eq!(ask(&StandIn::default(), uri, &nested).await.1["totalTokens"], 3);
+    assert_eq!(call(&MockGemini::default(), uri, &user_turn("12345")).await.1["totalTokens"], 2);
+    let nested = json!({"generateContentRequest": user_turn("123456789")});
+    assert_eq!(call(&MockGemini::default(), uri, &nested).await.1["totalTokens"], 3);
 }
 
 #[tokio::test]
-async fn a_key_is_needed() {
-    let stand_in = StandIn::default();
-    let body = said("hi").to_string();
-    let (status, _, answer) = send(&stand_in, "POST", GENERATE, &body, "").await;
+async fn call_needs_a_valid_key() {
+    let mock = MockGemini::default();
+    let body = user_turn("hi").to_string();
+    let (status, _, answer) = send(&mock, "POST", GENERATE, &body, "").await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert!(answer.contains("unregistered callers") && answer.contains("PERMISSION_DENIED"), "{answer}");
-    let (status, _, answer) = send(&stand_in, "POST", GENERATE, &body, "invalid-key").await;
+    let (status, _, answer) = send(&mock, "POST", GENERATE, &body, "invalid-key").await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(answer.contains("API_KEY_INVALID"), "{answer}");
     let query = format!("{GENERATE}?key=good");
-    assert_eq!(send(&stand_in, "POST", &query, &body, "").await.0, StatusCode::FORBIDDEN);
+    assert_eq!(send(&mock, "POST", &query, &body, "").await.0, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
-async fn a_model_can_be_looked_up_without_a_call() {
-    let stand_in = StandIn::default();
-    let (status, _, answer) = send(&stand_in, "GET", "/v1beta/models/gemini-3.8-flash", "", "key").await;
+async fn known_model_is_described() {
+    let mock = MockGemini::default();
+    let (status, _, answer) = send(&mock, "GET", "/v1beta/models/gemini-3.8-flash", "", "key").await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     assert!(answer.contains("models/gemini-3.8-flash"), "{answer}");
-    let (status, ..) = send(&stand_in, "GET", "/v1beta/models/gemini-1.5-pro", "", "key").await;
+    let (status, ..) = send(&mock, "GET", "/v1beta/models/gemini-1.5-pro", "", "key").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
-    assert_eq!(
-        send(&stand_in, "GET", "/v1beta/models/gemini-3.8-flash", "", "").await.0,
-        StatusCode::FORBIDDEN
-    );
+    assert_eq!(send(&mock, "GET", "/v1beta/models/gemini-3.8-flash", "", "").await.0, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_not_found() {
-    let stand_in = StandIn::default();
-    let (status, answer) = ask(&stand_in, "/v1beta/models/gemini-1.5-pro:generateContent", &said("hi")).await;
+async fn unknown_model_or_path_is_not_found() {
+    let mock = MockGemini::default();
+    let (status, answer) =
+        call(&mock, "/v1beta/models/gemini-1.5-pro:generateContent", &user_turn("hi")).await;
     assert_eq!((status, &answer["error"]["status"]), (StatusCode::NOT_FOUND, &json!("NOT_FOUND")));
     let message = answer["error"]["message"].as_str().unwrap();
     assert!(message.starts_with("models/gemini-1.5-pro is not found for API version v1beta"), "{message}");
     for (method, uri) in
         [("POST", "/v1beta/models/gemini-3.5-flash:dance"), ("GET", GENERATE), ("POST", "/v1/x")]
     {
-        let (status, headers, _) = send(&stand_in, method, uri, "", "key").await;
+        let (status, headers, _) = send(&mock, method, uri, "", "key").await;
         assert_eq!(
             (status, &headers["content-type"]),
             (StatusCode::NOT_FOUND, &"text/html; charset=utf-8".parse().unwrap())
@@ -165,46 +163,48 @@ async fn what_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_request_is_checked_as_google_checks_it() {
+async fn invalid_request_gets_googles_message() {
     assert!(
-        complaint(&json!({}))
+        message_of_400(&json!({}))
             .await
             .contains("* GenerateContentRequest.contents: contents is not specified\n")
     );
-    assert!(complaint(&json!({"contents": []})).await.contains("contents is not specified"));
+    assert!(message_of_400(&json!({"contents": []})).await.contains("contents is not specified"));
     let no_parts = json!({"contents": [{"role": "user"}]});
-    assert!(complaint(&no_parts).await.contains("contents[0].parts: contents.parts must not be empty."));
+    assert!(message_of_400(&no_parts).await.contains("contents[0].parts: contents.parts must not be empty."));
     let no_data = json!({"contents": [{"parts": [{"thought": true}]}]});
-    assert!(complaint(&no_data).await.contains("contents[0].parts[0].data: required oneof field 'data'"));
+    assert!(
+        message_of_400(&no_data).await.contains("contents[0].parts[0].data: required oneof field 'data'")
+    );
     let system = json!({"contents": [{"role": "system", "parts": [{"text": "x"}]}]});
-    assert_eq!(complaint(&system).await, "Please use a valid role: user, model.");
+    assert_eq!(message_of_400(&system).await, "Please use a valid role: user, model.");
 
-    let mut unknown = said("hi");
+    let mut unknown = user_turn("hi");
     unknown["contents"][0]["content"] = "x".into();
-    let (_, answer) = ask(&StandIn::default(), GENERATE, &unknown).await;
+    let (_, answer) = call(&MockGemini::default(), GENERATE, &unknown).await;
     assert_eq!(
         answer["error"]["details"][0]["fieldViolations"][0],
         json!({"field": "contents[0]",
             "description": "Invalid JSON payload received. Unknown name \"content\" at 'contents[0]': Cannot find field."})
     );
-    let (status, _, answer) = send(&StandIn::default(), "POST", GENERATE, "{\"contents\":", "key").await;
+    let (status, _, answer) = send(&MockGemini::default(), "POST", GENERATE, "{\"contents\":", "key").await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(answer.contains("Invalid JSON payload received."), "{answer}");
 }
 
 #[tokio::test]
-async fn calls_are_counted_and_shown() {
-    let stand_in = StandIn::default();
+async fn calls_are_logged_and_cleared() {
+    let mock = MockGemini::default();
     let script = json!({"match": "storm", "steps": [{"kind": "error", "status": 503}]});
     assert_eq!(
-        control(&stand_in, "POST", "/_control/script", &script).await,
+        control(&mock, "POST", "/_control/script", &script).await,
         (StatusCode::OK, json!({"scripts": 1}))
     );
-    ask(&stand_in, GENERATE, &said("calm")).await;
-    ask(&stand_in, GENERATE, &said("a storm")).await;
-    ask(&stand_in, GENERATE, &json!({})).await;
+    call(&mock, GENERATE, &user_turn("calm")).await;
+    call(&mock, GENERATE, &user_turn("a storm")).await;
+    call(&mock, GENERATE, &json!({})).await;
 
-    let (_, log) = control(&stand_in, "GET", "/_control/calls", &json!(null)).await;
+    let (_, log) = control(&mock, "GET", "/_control/calls", &json!(null)).await;
     assert_eq!(log["count"], 3);
     let seen = |call: &Value| (call["last_user_text"].clone(), call["step"].clone(), call["status"].clone());
     let seen: Vec<_> = log["calls"].as_array().unwrap().iter().map(seen).collect();
@@ -215,27 +215,24 @@ async fn calls_are_counted_and_shown() {
     ];
     assert_eq!(seen, expected);
 
-    assert_eq!(control(&stand_in, "DELETE", "/_control/calls", &json!(null)).await.0, StatusCode::NO_CONTENT);
-    let (_, log) = control(&stand_in, "GET", "/_control/calls", &json!(null)).await;
-    assert_eq!(log, json!({"count": 0, "calls": [], "over": 0}));
+    assert_eq!(control(&mock, "DELETE", "/_control/calls", &json!(null)).await.0, StatusCode::NO_CONTENT);
+    let (_, log) = control(&mock, "GET", "/_control/calls", &json!(null)).await;
+    assert_eq!(log, json!({"count": 0, "calls": [], "over_quota": 0}));
 }
 
 #[tokio::test]
-async fn scripts_can_be_taken_back() {
-    let stand_in = StandIn::default();
+async fn scripts_can_be_deleted() {
+    let mock = MockGemini::default();
     let script = json!({"steps": [{"kind": "error", "status": 500}], "forever": true});
-    control(&stand_in, "POST", "/_control/script", &script).await;
-    assert_eq!(ask(&stand_in, GENERATE, &said("hi")).await.0, StatusCode::INTERNAL_SERVER_ERROR);
-    assert_eq!(
-        control(&stand_in, "DELETE", "/_control/script", &json!(null)).await.0,
-        StatusCode::NO_CONTENT
-    );
-    assert_eq!(ask(&stand_in, GENERATE, &said("hi")).await.0, StatusCode::OK);
+    control(&mock, "POST", "/_control/script", &script).await;
+    assert_eq!(call(&mock, GENERATE, &user_turn("hi")).await.0, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(control(&mock, "DELETE", "/_control/script", &json!(null)).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(call(&mock, GENERATE, &user_turn("hi")).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn a_wrong_control_call_is_told_which_field() {
-    let stand_in = StandIn::default();
+async fn invalid_control_call_gets_the_path_of_the_field() {
+    let mock = MockGemini::default();
     let cases = [
         ("/_control/script", json!({"steps": [{"kind": "explode"}]}), "steps[0].kind"),
         ("/_control/latency", json!({"ms": "soon"}), "ms"),
@@ -243,16 +240,16 @@ async fn a_wrong_control_call_is_told_which_field() {
         ("/_control/latency", json!({"ms": 1, "s": 1}), "s"),
     ];
     for (uri, body, field) in cases {
-        let (status, answer) = control(&stand_in, "POST", uri, &body).await;
+        let (status, answer) = control(&mock, "POST", uri, &body).await;
         assert_eq!((status, answer["field"].as_str()), (StatusCode::BAD_REQUEST, Some(field)));
         assert!(answer["error"].as_str().unwrap().starts_with(field));
     }
-    assert_eq!(send(&stand_in, "POST", "/_control/script", "{", "").await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(send(&mock, "POST", "/_control/script", "{", "").await.0, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
-async fn an_error_of_a_stream_without_events_comes_in_an_array() {
-    let stand_in = StandIn::default();
-    assert_eq!(ask(&stand_in, STREAM, &json!({})).await.1[0]["error"]["code"], 400);
-    assert_eq!(ask(&stand_in, &format!("{STREAM}?alt=sse"), &json!({})).await.1["error"]["code"], 400);
+async fn error_of_a_stream_without_events_is_in_an_array() {
+    let mock = MockGemini::default();
+    assert_eq!(call(&mock, STREAM, &json!({})).await.1[0]["error"]["code"], 400);
+    assert_eq!(call(&mock, &format!("{STREAM}?alt=sse"), &json!({})).await.1["error"]["code"], 400);
 }

@@ -1,30 +1,30 @@
-//! An account at Stripe: what it has.
+//! An account at Stripe and its objects.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::error::VendorError;
-use super::faults::Faults;
+use super::error::StripeError;
+use super::faults::Fault;
 use super::now;
 use super::objects;
 use super::params::{CreateCheckout, CreateCustomer, List, Metadata};
 
-/// A card, by its number.
+/// A test card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Card {
     /// `4242 4242 4242 4242`: pays.
     Good,
     /// `4000 0000 0000 0002`: is declined.
     Declined,
-    /// `4000 0000 0000 0341`: pays when it is entered, and never after.
+    /// `4000 0000 0000 0341`: pays the first time only.
     GoodOnce,
 }
 
 impl Card {
-    /// The card with this number, however it is written.
-    pub(super) fn numbered(number: &str) -> Option<Self> {
+    /// The card with this number. Spaces and hyphens are ignored.
+    pub(super) fn from_number(number: &str) -> Option<Self> {
         match number.chars().filter(|one| !one.is_whitespace() && *one != '-').collect::<String>().as_str() {
             "4242424242424242" => Some(Self::Good),
             "4000000000000002" => Some(Self::Declined),
@@ -34,73 +34,52 @@ impl Card {
     }
 }
 
-/// The answer to a request that had an idempotency key.
+/// The stored response of an idempotency key.
 #[derive(Debug, Clone)]
-pub(super) struct Replay {
-    pub(super) request: String,
-    pub(super) answer: Result<Value, VendorError>,
+pub(super) struct StoredResponse {
+    pub(super) request_fingerprint: String,
+    pub(super) response: Result<Value, StripeError>,
 }
 
-/// Objects of one kind, by id; newest last.
+/// Objects of one type, newest last.
 type Objects = Vec<Value>;
 
-/// An account.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Account {
-    address: String,
+    pub(super) base_url: String,
     pub(super) customers: Objects,
     products: Objects,
     prices: Objects,
     pub(super) sessions: Objects,
     pub(super) subscriptions: Objects,
     pub(super) invoices: Objects,
-    pub(super) portals: Objects,
+    pub(super) portal_sessions: Objects,
     pub(super) events: Objects,
-    /// What each customer's payments are tried with.
+    /// The card of each customer.
     pub(super) cards: HashMap<String, Card>,
-    /// What the subscription of a checkout page is to have with it.
-    pub(super) sold: HashMap<String, Metadata>,
+    /// The metadata for the subscription of each checkout session.
+    pub(super) subscription_metadata: HashMap<String, Metadata>,
     #[serde(skip)]
-    pub(super) replays: HashMap<String, Replay>,
+    pub(super) stored_responses: HashMap<String, StoredResponse>,
     #[serde(skip)]
-    pub(super) faults: Faults,
+    pub(super) faults: VecDeque<Fault>,
     #[serde(skip)]
     pub(super) calls: BTreeMap<String, u64>,
-    /// How many of the events were sent, or are kept for good.
+    /// The number of events that were sent, or created while the account had no endpoint.
     sent: usize,
+    /// Whether automatic delivery is stopped.
     pub(super) hold: bool,
 }
 
 impl Account {
-    pub(super) fn new(address: &str) -> Self {
-        Self {
-            address: address.to_owned(),
-            products: vec![objects::product(now())],
-            prices: vec![objects::price(now())],
-            customers: Vec::new(),
-            sessions: Vec::new(),
-            subscriptions: Vec::new(),
-            invoices: Vec::new(),
-            portals: Vec::new(),
-            events: Vec::new(),
-            cards: HashMap::new(),
-            sold: HashMap::new(),
-            replays: HashMap::new(),
-            faults: Faults::default(),
-            calls: BTreeMap::new(),
-            sent: 0,
-            hold: false,
-        }
+    pub(super) fn new(base_url: &str) -> Self {
+        let (products, prices) = (vec![objects::product(now())], vec![objects::price(now())]);
+        Self { base_url: base_url.to_owned(), products, prices, ..Self::default() }
     }
 
-    /// Has the pages that are opened from now on be at `address`.
-    pub(super) fn move_to(&mut self, address: &str) {
-        address.clone_into(&mut self.address);
-    }
-
-    /// The object `id` of the kind that a path calls `kind`.
-    pub(super) fn find(&self, kind: &str, id: &str) -> Result<&Value, VendorError> {
-        let (what, objects) = match kind {
+    /// The type's name and the objects of a `kind`, as a path calls it.
+    fn objects(&self, kind: &str) -> (&'static str, &[Value]) {
+        match kind {
             "customers" => ("customer", &self.customers),
             "products" => ("product", &self.products),
             "prices" => ("price", &self.prices),
@@ -108,120 +87,119 @@ impl Account {
             "subscriptions" => ("subscription", &self.subscriptions),
             "invoices" => ("invoice", &self.invoices),
             _ => ("event", &self.events),
-        };
-        by_id(objects, id).ok_or_else(|| VendorError::missing(404, what, "id", id))
+        }
     }
 
-    /// A page of objects, the newest first.
-    pub(super) fn list(&self, kind: &str, wanted: &List) -> Result<Value, VendorError> {
-        let (objects, url) = match kind {
-            "sessions" => (&self.sessions, "/v1/checkout/sessions"),
-            "subscriptions" => (&self.subscriptions, "/v1/subscriptions"),
-            "invoices" => (&self.invoices, "/v1/invoices"),
-            _ => (&self.events, "/v1/events"),
-        };
-        if let Some(customer) = &wanted.customer {
-            self.living_customer(customer)?;
+    pub(super) fn find(&self, kind: &str, id: &str) -> Result<&Value, StripeError> {
+        let (name, objects) = self.objects(kind);
+        by_id(objects, id).ok_or_else(|| StripeError::missing(404, name, "id", id))
+    }
+
+    /// A page of objects, newest first.
+    pub(super) fn list(&self, kind: &str, filter: &List) -> Result<Value, StripeError> {
+        let (_, objects) = self.objects(kind);
+        let url = format!("/v1/{}{kind}", if kind == "sessions" { "checkout/" } else { "" });
+        if let Some(customer) = &filter.customer {
+            self.check_customer(customer)?;
         }
-        // Without a word of it, subscriptions that are over are not listed.
-        let status =
-            wanted.status.as_deref().unwrap_or(if kind == "subscriptions" { "lasting" } else { "all" });
-        let fits = |one: &&Value| {
+        // By default, ended subscriptions are not listed.
+        let default = if kind == "subscriptions" { "not ended" } else { "all" };
+        let status = filter.status.as_deref().unwrap_or(default);
+        let is_match = |one: &&Value| {
             let has = |field: &str, value: &Option<String>| {
                 value.as_ref().is_none_or(|value| one[field] == value.as_str())
             };
             let is_status = match status {
                 "all" => true,
-                "lasting" => one["status"] != "canceled" && one["status"] != "incomplete_expired",
+                "not ended" => one["status"] != "canceled" && one["status"] != "incomplete_expired",
                 status => one["status"] == status,
             };
-            has("customer", &wanted.customer) && has("subscription", &wanted.subscription) && is_status
+            has("customer", &filter.customer) && has("subscription", &filter.subscription) && is_status
         };
-        let after = wanted.starting_after.as_deref();
+        let after = filter.starting_after.as_deref();
         let rest = objects.iter().rev().skip_while(|one| after.is_some_and(|after| one["id"] != after));
-        let mut found = rest.skip(usize::from(after.is_some())).filter(fits).cloned();
-        let limit = wanted.limit.unwrap_or(10);
+        let mut found = rest.skip(usize::from(after.is_some())).filter(is_match).cloned();
+        let limit = filter.limit.unwrap_or(10);
         if !(1..=100).contains(&limit) {
-            return Err(VendorError::invalid("limit", "limit must be between 1 and 100"));
+            return Err(StripeError::invalid("limit", "limit must be between 1 and 100"));
         }
         let data: Vec<Value> = found.by_ref().take(limit).collect();
         Ok(json!({ "object": "list", "url": url, "has_more": found.next().is_some(), "data": data }))
     }
 
-    fn living_customer(&self, id: &str) -> Result<(), VendorError> {
-        let lives = by_id(&self.customers, id).is_some_and(|customer| customer["deleted"] != true);
-        if lives { Ok(()) } else { Err(VendorError::missing(400, "customer", "customer", id)) }
+    fn check_customer(&self, id: &str) -> Result<(), StripeError> {
+        let exists = by_id(&self.customers, id).is_some_and(|customer| customer["deleted"] != true);
+        if exists { Ok(()) } else { Err(StripeError::missing(400, "customer", "customer", id)) }
     }
 
     pub(super) fn create_customer(&mut self, new: &CreateCustomer) -> Value {
         let customer = objects::customer(new, now());
         self.customers.push(customer.clone());
-        self.tell("customer.created", &customer);
+        self.emit("customer.created", &customer);
         customer
     }
 
-    pub(super) fn create_checkout(&mut self, new: &CreateCheckout) -> Result<Value, VendorError> {
+    pub(super) fn create_checkout(&mut self, new: &CreateCheckout) -> Result<Value, StripeError> {
         if new.mode != "subscription" {
-            return Err(VendorError::invalid("mode", "the stand-in has subscriptions only"));
+            return Err(StripeError::invalid("mode", "the mock supports subscriptions only"));
         }
-        self.living_customer(&new.customer)?;
+        self.check_customer(&new.customer)?;
         let [line] = new.line_items.as_slice() else {
-            return Err(VendorError::invalid("line_items", "the stand-in takes one line item"));
+            return Err(StripeError::invalid("line_items", "the mock supports one line item"));
         };
         by_id(&self.prices, &line.price)
-            .ok_or_else(|| VendorError::missing(400, "price", "line_items[0][price]", &line.price))?;
+            .ok_or_else(|| StripeError::missing(400, "price", "line_items[0][price]", &line.price))?;
         if line.quantity != 1 {
-            return Err(VendorError::invalid("line_items[0][quantity]", "the stand-in sells one at a time"));
+            return Err(StripeError::invalid("line_items[0][quantity]", "the mock supports quantity 1"));
         }
-        let asks_tax_id = new.tax_id_collection.as_ref().is_some_and(|collection| collection.enabled);
-        if asks_tax_id && new.customer_update.get("name").is_none_or(|update| update != "auto") {
+        let collects_tax_id = new.tax_id_collection.as_ref().is_some_and(|collection| collection.enabled);
+        if collects_tax_id && new.customer_update.get("name").is_none_or(|update| update != "auto") {
             let message = "Tax ID collection requires updating business name on the customer. To enable tax ID collection \
                            for an existing customer, please set `customer_update[name]` to `auto`.";
-            return Err(VendorError::invalid("tax_id_collection", message));
+            return Err(StripeError::invalid("tax_id_collection", message));
         }
-        let session = objects::checkout(new, &self.address, now());
-        self.sold.insert(text(&session, "id"), new.subscription_data.metadata.clone());
+        let session = objects::checkout(new, &self.base_url, now());
+        self.subscription_metadata.insert(text(&session, "id"), new.subscription_data.metadata.clone());
         self.sessions.push(session.clone());
         Ok(session)
     }
 
-    pub(super) fn expire_checkout(&mut self, id: &str) -> Result<Value, VendorError> {
-        self.find("sessions", id)?;
-        let session = by_id_mut(&mut self.sessions, id)?;
+    pub(super) fn expire_checkout(&mut self, id: &str) -> Result<Value, StripeError> {
+        let session = by_id_mut(&mut self.sessions, "checkout.session", id)?;
         if session["status"] != "open" {
             let message = "Only Checkout Sessions with a status in [\"open\"] can be expired.";
-            return Err(VendorError::invalid("", message));
+            return Err(StripeError::invalid("", message));
         }
         session["status"] = "expired".into();
         session["url"] = Value::Null;
         let session = session.clone();
-        self.tell("checkout.session.expired", &session);
+        self.emit("checkout.session.expired", &session);
         Ok(session)
     }
 
-    pub(super) fn create_portal(
+    pub(super) fn create_portal_session(
         &mut self,
         customer: &str,
         return_url: Option<&str>,
-    ) -> Result<Value, VendorError> {
-        self.living_customer(customer)?;
-        let portal = objects::portal(customer, return_url, &self.address, now());
-        self.portals.push(portal.clone());
-        Ok(portal)
+    ) -> Result<Value, StripeError> {
+        self.check_customer(customer)?;
+        let session = objects::portal_session(customer, return_url, &self.base_url, now());
+        self.portal_sessions.push(session.clone());
+        Ok(session)
     }
 
-    pub(super) fn tell(&mut self, kind: &str, object: &Value) {
+    pub(super) fn emit(&mut self, kind: &str, object: &Value) {
         self.events.push(objects::event(kind, object, now()));
     }
 
-    /// The events that are to be sent now: none while they are held.
-    pub(super) fn take_unsent(&mut self) -> Vec<Value> {
+    /// Takes the events to send now: none while delivery is stopped.
+    pub(super) fn take_unsent_events(&mut self) -> Vec<Value> {
         if self.hold {
             return Vec::new();
         }
-        let fresh = self.events.get(self.sent..).unwrap_or_default().to_vec();
+        let unsent = self.events.get(self.sent..).unwrap_or_default().to_vec();
         self.sent = self.events.len();
-        fresh
+        unsent
     }
 }
 
@@ -229,9 +207,13 @@ pub(super) fn by_id<'a>(objects: &'a [Value], id: &str) -> Option<&'a Value> {
     objects.iter().find(|one| one["id"] == id)
 }
 
-pub(super) fn by_id_mut<'a>(objects: &'a mut [Value], id: &str) -> Result<&'a mut Value, VendorError> {
+pub(super) fn by_id_mut<'a>(
+    objects: &'a mut [Value],
+    name: &str,
+    id: &str,
+) -> Result<&'a mut Value, StripeError> {
     let found = objects.iter_mut().find(|one| one["id"] == id);
-    found.ok_or_else(|| VendorError::missing(404, "object", "id", id))
+    found.ok_or_else(|| StripeError::missing(404, name, "id", id))
 }
 
 pub(super) fn text(object: &Value, field: &str) -> String {

@@ -1,4 +1,4 @@
-//! The vendor's interface, below `/v1`.
+//! Stripe's API, below `/v1`.
 
 use std::io;
 use std::time::Duration;
@@ -13,32 +13,31 @@ use futures::stream;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::account::{Account, Replay};
-use super::error::VendorError;
+use super::account::{Account, StoredResponse};
+use super::error::StripeError;
 use super::faults::Fault;
 use super::objects::VERSION;
-use super::{StandIn, params};
+use super::{MockStripe, params};
 
-/// The most that is read of a request, in bytes.
+/// The size limit of a request's body, in bytes.
 const MAX_REQUEST: usize = 1024 * 1024;
 
-/// A request of a client.
 struct Call {
     method: Method,
     path: String,
-    /// The query, or what came as a form.
+    /// The form in the body, or the query.
     params: String,
     idempotency_key: Option<String>,
 }
 
 impl Call {
-    /// What has to be the same in another request under the same key.
+    /// Must be equal in all requests with the same idempotency key.
     fn fingerprint(&self) -> String {
         format!("{} {} {}", self.method, self.path, self.params)
     }
 
-    /// The path without ids.
-    fn kind(&self) -> String {
+    /// The method and the path without ids.
+    fn route(&self) -> String {
         let part = |part: &str| {
             if part.contains('_') && part != "billing_portal" { "{id}" } else { part }.to_owned()
         };
@@ -47,19 +46,18 @@ impl Call {
     }
 }
 
-/// Any call.
-pub(super) async fn call(State(stand_in): State<StandIn>, request: Request) -> Response {
+pub(super) async fn call(State(mock): State<MockStripe>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let key = match authenticate(&head.headers) {
         Ok(key) => key,
         Err(error) => return error.into_response(),
     };
     let Ok(body) = axum::body::to_bytes(body, MAX_REQUEST).await else {
-        return VendorError::invalid("", "The request is too large.").into_response();
+        return StripeError::invalid("", "The request is too large.").into_response();
     };
     let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     if text("stripe-version").is_some_and(|version| version != VERSION) {
-        return VendorError::invalid("", format!("The stand-in speaks {VERSION} only.")).into_response();
+        return StripeError::invalid("", format!("The mock supports {VERSION} only.")).into_response();
     }
     let form = String::from_utf8_lossy(&body).into_owned();
     let call = Call {
@@ -68,65 +66,67 @@ pub(super) async fn call(State(stand_in): State<StandIn>, request: Request) -> R
         idempotency_key: text("idempotency-key").filter(|_| head.method != Method::GET),
         method: head.method,
     };
-    let (answer, fault) = stand_in.with_account(&key, |account| {
-        *account.calls.entry(call.kind()).or_default() += 1;
-        match account.faults.take() {
+    let (response, fault) = mock.with_account(&key, |account| {
+        *account.calls.entry(call.route()).or_default() += 1;
+        match account.faults.pop_front().unwrap_or(Fault::None) {
             Fault::Status { status } => (Err(fail(account, &call, status)), Fault::None),
-            fault => (act_once(account, &call), fault),
+            fault => (perform_once(account, &call), fault),
         }
     });
     sleep(fault.delay()).await;
-    match (fault, answer) {
-        (Fault::Lost, _) => lost(),
+    match (fault, response) {
+        (Fault::Lost, _) => lost_response(),
         (Fault::Garbage, _) => "<html>This is not what you are looking for.</html>".into_response(),
         (_, Ok(object)) => Json(object).into_response(),
         (_, Err(error)) => error.into_response(),
     }
 }
 
-/// The key of the account.
-pub(super) fn authenticate(headers: &HeaderMap) -> Result<String, VendorError> {
+/// The API key of the request, which names the account.
+pub(super) fn authenticate(headers: &HeaderMap) -> Result<String, StripeError> {
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let key = value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     let is_key = ["sk_test_", "rk_test_"].iter().any(|prefix| key.starts_with(prefix));
-    if is_key { Ok(key.to_owned()) } else { Err(VendorError::unauthorized()) }
+    if is_key { Ok(key.to_owned()) } else { Err(StripeError::unauthorized()) }
 }
 
-/// An answer that breaks off before anything of it can be read.
-fn lost() -> Response {
+/// A response whose connection is closed before the body.
+fn lost_response() -> Response {
     let cut = stream::once(async {
         sleep(Duration::from_millis(5)).await;
-        Err::<&[u8], _>(io::Error::other("cut as asked for"))
+        Err::<&[u8], _>(io::Error::other("cut by a fault"))
     });
     (StatusCode::OK, Body::from_stream(cut)).into_response()
 }
 
-/// Fails. A fault of the server's is kept under its key and answered again, as Stripe does; a refusal before anything was begun
-/// is not.
-fn fail(account: &mut Account, call: &Call, status: u16) -> VendorError {
-    let error = VendorError::of_status(status);
+/// Fails. Like Stripe, the mock stores a 5xx under the idempotency key and replays it; a 4xx it does
+/// not.
+fn fail(account: &mut Account, call: &Call, status: u16) -> StripeError {
+    let error = StripeError::of_status(status);
     if let Some(key) = call.idempotency_key.as_ref().filter(|_| status >= 500) {
-        let replay = Replay { request: call.fingerprint(), answer: Err(error.clone()) };
-        account.replays.entry(key.clone()).or_insert(replay);
+        let request_fingerprint = call.fingerprint();
+        let stored = StoredResponse { request_fingerprint, response: Err(error.clone()) };
+        account.stored_responses.entry(key.clone()).or_insert(stored);
     }
     error
 }
 
-/// What was answered under the same key before is answered again.
-fn act_once(account: &mut Account, call: &Call) -> Result<Value, VendorError> {
-    let Some(key) = &call.idempotency_key else { return act(account, call) };
-    if let Some(before) = account.replays.get(key) {
-        if before.request != call.fingerprint() {
-            return Err(VendorError::other_parameters());
+/// Performs a call, or replays the stored response of its idempotency key.
+fn perform_once(account: &mut Account, call: &Call) -> Result<Value, StripeError> {
+    let Some(key) = &call.idempotency_key else { return perform(account, call) };
+    if let Some(stored) = account.stored_responses.get(key) {
+        if stored.request_fingerprint != call.fingerprint() {
+            return Err(StripeError::idempotency_mismatch());
         }
-        return before.answer.clone();
+        return stored.response.clone();
     }
-    let answer = act(account, call);
-    account.replays.insert(key.clone(), Replay { request: call.fingerprint(), answer: answer.clone() });
-    answer
+    let response = perform(account, call);
+    let stored = StoredResponse { request_fingerprint: call.fingerprint(), response: response.clone() };
+    account.stored_responses.insert(key.clone(), stored);
+    response
 }
 
-fn act(account: &mut Account, call: &Call) -> Result<Value, VendorError> {
+fn perform(account: &mut Account, call: &Call) -> Result<Value, StripeError> {
     let path = call.path.strip_prefix("/v1/").unwrap_or_default();
     let parts: Vec<&str> = path.split('/').collect();
     let params = call.params.as_str();
@@ -135,10 +135,10 @@ fn act(account: &mut Account, call: &Call) -> Result<Value, VendorError> {
         ("POST", ["checkout", "sessions"]) => account.create_checkout(&params::read(params)?),
         ("POST", ["checkout", "sessions", id, "expire"]) => account.expire_checkout(id),
         ("POST", ["subscriptions", id]) => account.update_subscription(id, params::read(params)?),
-        ("DELETE", ["subscriptions", id]) => account.end(id),
+        ("DELETE", ["subscriptions", id]) => account.cancel(id),
         ("POST", ["billing_portal", "sessions"]) => {
             let new: params::CreatePortal = params::read(params)?;
-            account.create_portal(&new.customer, new.return_url.as_deref())
+            account.create_portal_session(&new.customer, new.return_url.as_deref())
         }
         ("GET", ["checkout", "sessions"]) => account.list("sessions", &params::read(params)?),
         ("GET", [kind @ ("subscriptions" | "invoices" | "events")]) => {
@@ -149,6 +149,6 @@ fn act(account: &mut Account, call: &Call) -> Result<Value, VendorError> {
             "GET",
             [kind @ ("customers" | "products" | "prices" | "subscriptions" | "invoices" | "events"), id],
         ) => account.find(kind, id).cloned(),
-        (method, _) => Err(VendorError::no_route(method, &call.path)),
+        (method, _) => Err(StripeError::no_route(method, &call.path)),
     }
 }

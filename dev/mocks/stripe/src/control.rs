@@ -1,30 +1,43 @@
-//! The control calls, see the module's table. Their key is that of the account.
+//! The control API, see the table in `lib.rs`.
 
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{FromRequestParts, Path};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::account::{Account, Card, by_id};
 use super::api::authenticate;
-use super::error::VendorError;
+use super::error::StripeError;
 use super::faults::Fault;
-use super::forge::Forgery;
-use super::webhooks::{self, payload, sign};
-use super::{StandIn, now};
+use super::forgery::Forgery;
+use super::webhooks::{self, payload};
+use super::{MockStripe, sign};
 
-type Answer = Result<Json<Value>, VendorError>;
+type JsonResult = Result<Json<Value>, StripeError>;
 
-fn with(
-    stand_in: &StandIn,
-    headers: &HeaderMap,
-    act: impl FnOnce(&mut Account) -> Result<Value, VendorError>,
-) -> Answer {
-    stand_in.with_account(&authenticate(headers)?, act).map(Json)
+/// The account whose key the request carries.
+pub(super) struct Caller {
+    mock: MockStripe,
+    key: String,
+}
+
+impl FromRequestParts<MockStripe> for Caller {
+    type Rejection = StripeError;
+
+    async fn from_request_parts(head: &mut Parts, mock: &MockStripe) -> Result<Self, StripeError> {
+        Ok(Self { mock: mock.clone(), key: authenticate(&head.headers)? })
+    }
+}
+
+impl Caller {
+    fn run(&self, act: impl FnOnce(&mut Account) -> Result<Value, StripeError>) -> JsonResult {
+        self.mock.with_account(&self.key, act).map(Json)
+    }
 }
 
 #[derive(Deserialize)]
@@ -35,76 +48,57 @@ pub(super) struct Payment {
 
 /// `POST /_control/checkout/{session}`
 pub(super) async fn pay(
-    State(stand_in): State<StandIn>,
+    caller: Caller,
     Path(session): Path<String>,
-    headers: HeaderMap,
     Json(payment): Json<Payment>,
-) -> Answer {
-    let card = Card::numbered(&payment.card);
-    let card = card.ok_or_else(|| VendorError::invalid("card", "is not a card that the stand-in knows"))?;
-    with(&stand_in, &headers, |account| account.pay(&session, card))
+) -> JsonResult {
+    let card = Card::from_number(&payment.card);
+    let card = card.ok_or_else(|| StripeError::invalid("card", "is not a card of the mock"))?;
+    caller.run(|account| account.pay(&session, card))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Beginning {
+pub(super) struct NewSubscription {
     customer: String,
 }
 
 /// `POST /_control/subscriptions`
-pub(super) async fn begin(
-    State(stand_in): State<StandIn>,
-    headers: HeaderMap,
-    Json(beginning): Json<Beginning>,
-) -> Answer {
-    with(&stand_in, &headers, |account| Ok(account.begin(&beginning.customer)))
+pub(super) async fn create_subscription(caller: Caller, Json(new): Json<NewSubscription>) -> JsonResult {
+    caller.run(|account| Ok(account.create_subscription(&new.customer)))
 }
 
 /// `POST /_control/subscriptions/{id}`
-pub(super) async fn set(
-    State(stand_in): State<StandIn>,
+pub(super) async fn set_subscription(
+    caller: Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
     Json(fields): Json<Value>,
-) -> Answer {
-    with(&stand_in, &headers, |account| account.set(&id, &fields))
+) -> JsonResult {
+    caller.run(|account| account.set_subscription(&id, &fields))
 }
 
 /// `POST /_control/subscriptions/{id}/renew`
-pub(super) async fn renew(
-    State(stand_in): State<StandIn>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Answer {
-    with(&stand_in, &headers, |account| account.renew(&id))
+pub(super) async fn renew(caller: Caller, Path(id): Path<String>) -> JsonResult {
+    caller.run(|account| account.renew(&id))
 }
 
 /// `POST /_control/subscriptions/{id}/give_up`
-pub(super) async fn give_up(
-    State(stand_in): State<StandIn>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Answer {
-    with(&stand_in, &headers, |account| account.end(&id))
+pub(super) async fn give_up(caller: Caller, Path(id): Path<String>) -> JsonResult {
+    caller.run(|account| account.cancel(&id))
 }
 
 /// `DELETE /_control/customers/{id}`
-pub(super) async fn delete_customer(
-    State(stand_in): State<StandIn>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Answer {
-    with(&stand_in, &headers, |account| account.delete_customer(&id))
+pub(super) async fn delete_customer(caller: Caller, Path(id): Path<String>) -> JsonResult {
+    caller.run(|account| account.delete_customer(&id))
 }
 
 /// `GET /_control/events`
-pub(super) async fn events(State(stand_in): State<StandIn>, headers: HeaderMap) -> Answer {
-    let key = authenticate(&headers)?;
-    let secret = stand_in.secret_of(&key);
-    with(&stand_in, &headers, |account| {
+pub(super) async fn list_events(caller: Caller) -> JsonResult {
+    let secret = caller.mock.webhook_secret(&caller.key);
+    caller.run(|account| {
         let signed = |event: &Value| {
             let payload = payload(event);
-            let signature = sign(&payload, &secret, now().timestamp());
+            let signature = sign(&payload, &secret);
             json!({ "id": event["id"], "type": event["type"], "payload": payload, "signature": signature })
         };
         Ok(account.events.iter().map(signed).collect())
@@ -113,25 +107,21 @@ pub(super) async fn events(State(stand_in): State<StandIn>, headers: HeaderMap) 
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Delivery {
+pub(super) struct DeliveryMode {
     hold: bool,
 }
 
 /// `POST /_control/delivery`
-pub(super) async fn set_delivery(
-    State(stand_in): State<StandIn>,
-    headers: HeaderMap,
-    Json(delivery): Json<Delivery>,
-) -> Answer {
-    with(&stand_in, &headers, |account| {
-        account.hold = delivery.hold;
-        Ok(json!({ "hold": delivery.hold }))
+pub(super) async fn set_delivery(caller: Caller, Json(mode): Json<DeliveryMode>) -> JsonResult {
+    caller.run(|account| {
+        account.hold = mode.hold;
+        Ok(json!({ "hold": mode.hold }))
     })
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Sending {
+pub(super) struct NewDelivery {
     event: String,
     #[serde(default = "once")]
     times: u32,
@@ -145,44 +135,36 @@ fn once() -> u32 {
 }
 
 /// `POST /_control/deliveries`
-pub(super) async fn deliver(
-    State(stand_in): State<StandIn>,
-    headers: HeaderMap,
-    Json(sendings): Json<Vec<Sending>>,
-) -> Answer {
-    let key = authenticate(&headers)?;
-    let endpoint = stand_in.memory().endpoints.get(&key).cloned();
-    let endpoint = endpoint.ok_or_else(|| VendorError::invalid("", "this account has no endpoint"))?;
+pub(super) async fn deliver(caller: Caller, Json(new): Json<Vec<NewDelivery>>) -> JsonResult {
+    let Caller { mock, key } = caller;
+    let endpoint = mock.state().endpoints.get(&key).cloned();
+    let endpoint = endpoint.ok_or_else(|| StripeError::invalid("", "this account has no endpoint"))?;
     let mut deliveries = Vec::new();
-    for Sending { event, times, delay_ms, forge } in sendings {
-        let found = stand_in.with_account(&key, |account| by_id(&account.events, &event).map(payload));
-        let text = found.ok_or_else(|| VendorError::missing(404, "event", "event", &event))?;
+    for NewDelivery { event, times, delay_ms, forge } in new {
+        let found = mock.with_account(&key, |account| by_id(&account.events, &event).map(payload));
+        let text = found.ok_or_else(|| StripeError::missing(404, "event", "event", &event))?;
         sleep(Duration::from_millis(delay_ms)).await;
         for _ in 0..times {
             let (signature, body) = match forge {
                 Some(forgery) => forgery.of(&text, &endpoint.secret),
-                None => (Some(sign(&text, &endpoint.secret, now().timestamp())), text.clone()),
+                None => (Some(sign(&text, &endpoint.secret)), text.clone()),
             };
-            let delivered = webhooks::send(&stand_in.http, &endpoint.url, signature.as_deref(), body).await;
-            deliveries.push(json!({
-                "event": event, "status": delivered.status, "ms": delivered.took.as_secs_f64() * 1_000.0,
-            }));
+            let begun = Instant::now();
+            let status = webhooks::deliver_once(&mock.http, &endpoint.url, signature.as_deref(), body).await;
+            let ms = begun.elapsed().as_secs_f64() * 1_000.0;
+            deliveries.push(json!({ "event": event, "status": status, "ms": ms }));
         }
     }
     Ok(Json(deliveries.into()))
 }
 
 /// `POST /_control/faults`
-pub(super) async fn set_faults(
-    State(stand_in): State<StandIn>,
-    headers: HeaderMap,
-    Json(faults): Json<Vec<Fault>>,
-) -> Result<StatusCode, VendorError> {
-    stand_in.with_account(&authenticate(&headers)?, |account| account.faults.set(faults));
-    Ok(StatusCode::NO_CONTENT)
+pub(super) async fn set_faults(caller: Caller, Json(faults): Json<Vec<Fault>>) -> StatusCode {
+    caller.mock.with_account(&caller.key, |account| account.faults = faults.into());
+    StatusCode::NO_CONTENT
 }
 
 /// `GET /_control/calls`
-pub(super) async fn calls(State(stand_in): State<StandIn>, headers: HeaderMap) -> Answer {
-    with(&stand_in, &headers, |account| Ok(json!(account.calls)))
+pub(super) async fn calls(caller: Caller) -> JsonResult {
+    caller.run(|account| Ok(json!(account.calls)))
 }

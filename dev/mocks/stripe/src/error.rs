@@ -1,13 +1,13 @@
-//! What Stripe says of a request that it does not do.
+//! Stripe's errors.
 
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// A refusal.
+/// An error response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct VendorError {
+pub(super) struct StripeError {
     pub(super) status: u16,
     kind: &'static str,
     code: Option<&'static str>,
@@ -15,7 +15,7 @@ pub(super) struct VendorError {
     message: String,
 }
 
-impl VendorError {
+impl StripeError {
     fn new(status: u16, kind: &'static str, message: impl Into<String>) -> Self {
         Self { status, kind, code: None, param: None, message: message.into() }
     }
@@ -29,7 +29,7 @@ impl VendorError {
         Self::new(401, "invalid_request_error", "Invalid API Key provided.")
     }
 
-    /// Of what is in the path: 404; of what is in a parameter: 400.
+    /// A missing object: 404 if the path names it, 400 if a parameter does.
     pub(super) fn missing(status: u16, what: &str, param: &str, id: &str) -> Self {
         let message = format!("No such {what}: '{id}'");
         Self { status, code: Some("resource_missing"), ..Self::invalid(param, message) }
@@ -39,7 +39,7 @@ impl VendorError {
         Self::new(404, "invalid_request_error", format!("Unrecognized request URL ({method}: {path})."))
     }
 
-    pub(super) fn other_parameters() -> Self {
+    pub(super) fn idempotency_mismatch() -> Self {
         let message = "Keys for idempotent requests can only be used with the same parameters they were first used with.";
         Self::new(400, "idempotency_error", message)
     }
@@ -69,7 +69,7 @@ impl VendorError {
     }
 }
 
-impl IntoResponse for VendorError {
+impl IntoResponse for StripeError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         (status, Json(self.body())).into_response()

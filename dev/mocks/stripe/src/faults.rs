@@ -1,44 +1,25 @@
-//! What goes wrong on purpose: one fault for each of the next calls of clients.
+//! Injected faults: one for each of the next calls to Stripe's API.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// A fault.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Fault {
-    /// Nothing is done, and this status is answered.
-    Status {
-        /// From 400 to 599.
-        status: u16,
-    },
-    /// It is done, and the answer is lost: the connection is cut.
+    /// Does nothing and responds with this status, from 400 to 599.
+    Status { status: u16 },
+    /// Does the call and closes the connection before the response.
     Lost,
-    /// It is done, and answered late.
+    /// Does the call and delays the response.
     Slow {
-        /// How late, in milliseconds.
+        /// In milliseconds.
         ms: u64,
     },
-    /// What is answered is not what it should be.
+    /// Does the call and responds with HTML.
     Garbage,
-    /// None: the call is left alone.
+    /// Does the call normally.
     None,
-}
-
-/// Those to come.
-#[derive(Debug, Default)]
-pub(super) struct Faults(VecDeque<Fault>);
-
-impl Faults {
-    pub(super) fn set(&mut self, faults: Vec<Fault>) {
-        self.0 = faults.into();
-    }
-
-    pub(super) fn take(&mut self) -> Fault {
-        self.0.pop_front().unwrap_or(Fault::None)
-    }
 }
 
 impl Fault {

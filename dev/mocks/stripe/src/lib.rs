@@ -1,33 +1,35 @@
-//! A stand-in for Stripe that keeps what it is told, in the wire format of the API's version `2026-09-30.endive`.
+//! A mock server for Stripe in the wire format of API version `2026-09-30.endive`, with state.
 //!
-//! For clients of Stripe: customers, products and prices (one, [`PRICE`]), checkout sessions in subscription mode,
-//! subscriptions, invoices, the customer portal and events, below `/v1`, with the key in `Authorization: Bearer`. Each key
-//! that begins with `sk_test_` or `rk_test_` is an account of its own, which begins empty. Parameters are checked
-//! (`params.rs`), and those that Stripe knows and this does not are refused as unknown. Idempotency keys are honoured.
+//! **Stripe's API**, below `/v1` with the key in `Authorization: Bearer`: customers, one product and
+//! its [`PRICE`], checkout sessions in subscription mode, subscriptions, invoices, the customer
+//! portal and events. Each key that begins with `sk_test_` or `rk_test_` is a separate account, at
+//! first empty. Parameters are validated; those that the mock does not implement are refused as
+//! unknown. Idempotency keys replay the first response.
 //!
-//! For people: `/c/pay/{session}` is the checkout page, `/p/session/{session}` the portal. Cards: `4242 4242 4242 4242` pays,
-//! `4000 0000 0000 0002` is declined, `4000 0000 0000 0341` pays once and never again.
+//! **Hosted pages**: `/c/pay/{session}` is the checkout page, `/p/session/{session}` the portal.
+//! Cards: `4242 4242 4242 4242` pays, `4000 0000 0000 0002` is declined, `4000 0000 0000 0341` pays
+//! the first time only.
 //!
-//! For tests and demonstrations, with the key of the account:
+//! **Control API**, for tests and demonstrations, with the key of the account:
 //!
 //! | call | effect |
 //! |---|---|
-//! | `POST /_control/checkout/{session} {"card": "..."}` | what a person does on the page; answers the session |
-//! | `POST /_control/subscriptions {"customer": "..."}` | somebody begins a subscription in the dashboard |
-//! | `POST /_control/subscriptions/{id}/renew` | its period ends now: it is paid for, or not, or has ended, as the card and the person wanted |
-//! | `POST /_control/subscriptions/{id}/give_up` | Stripe gives up on a payment: it is cancelled |
-//! | `POST /_control/subscriptions/{id} {...}` | sets fields of it to anything, `status` for example, as no client could |
-//! | `DELETE /_control/customers/{id}` | somebody deletes a customer in the dashboard |
-//! | `GET /_control/events` | all events, oldest first, each with its `payload` and a `signature` made now, with `whsec_of_` and the key where there is no endpoint |
-//! | `POST /_control/delivery {"hold": true}` | events are kept and not sent until they are asked for, or until `false` |
-//! | `POST /_control/deliveries [{"event": "evt_...", "times": 1, "delay_ms": 0, "forge": "..."}]` | sends these in this order, whether held or not; answers status and duration of each |
-//! | `POST /_control/faults [{"fault": "...", ...}]` | what the next calls of clients get, one each, see `faults.rs`; `[]` forgets them |
-//! | `GET /_control/calls` | how often each method and path was called, ids left out |
+//! | `POST /_control/checkout/{session} {"card": "..."}` | pays, as the user does on the page; returns the session |
+//! | `POST /_control/subscriptions {"customer": "..."}` | creates a subscription, as an operator does in the dashboard |
+//! | `POST /_control/subscriptions/{id}/renew` | ends the period now: the subscription renews, becomes `past_due` or is canceled, by its card and its cancellation date |
+//! | `POST /_control/subscriptions/{id}/give_up` | cancels the subscription, as Stripe does after its last payment retry |
+//! | `POST /_control/subscriptions/{id} {...}` | sets any fields of it, such as `status` |
+//! | `DELETE /_control/customers/{id}` | deletes a customer, as an operator does in the dashboard |
+//! | `GET /_control/events` | all events, oldest first, each with its `payload` and a fresh `signature`; without an endpoint the secret is `whsec_of_` and the key |
+//! | `POST /_control/delivery {"hold": true}` | stops the automatic delivery of events until `false` |
+//! | `POST /_control/deliveries [{"event": "evt_...", "times": 1, "delay_ms": 0, "forge": "..."}]` | delivers these events in this order, even while delivery is stopped; returns status and duration of each |
+//! | `POST /_control/faults [{"fault": "...", ...}]` | sets one fault for each of the next calls to Stripe's API, see `faults.rs`; `[]` deletes them |
+//! | `GET /_control/calls` | the number of calls by method and path, without ids |
 //!
-//! Events are sent to the endpoint of the account, where it has one, signed, and again after a pause that doubles until they
-//! are answered with 2xx.
+//! Events are signed and sent to the endpoint of the account, if it has one, and sent again with
+//! exponential backoff until the response is 2xx.
 
-// Stripe's objects have some hundred fields, and `json!` goes one level deeper for each.
+// `json!` recurses once per field, and Stripe's objects have about a hundred.
 #![recursion_limit = "512"]
 
 mod account;
@@ -35,13 +37,11 @@ mod api;
 mod control;
 mod error;
 mod faults;
-mod forge;
-mod life;
+mod forgery;
+mod hosted_pages;
+mod lifecycle;
 mod objects;
-mod pages;
 mod params;
-#[cfg(test)]
-mod tests;
 mod webhooks;
 
 use std::collections::HashMap;
@@ -49,112 +49,126 @@ use std::fs;
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::routing::{delete, get, post};
 use chrono::{DateTime, Utc};
+use reqwest::Client;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use self::account::Account;
-pub use self::forge::Forgery;
+pub use self::forgery::Forgery;
 pub use self::objects::PRICE;
 pub use self::webhooks::{Endpoint, payload};
 
-/// The stand-in. Clones share what it keeps.
+/// The mock server. Clones share its state.
 #[derive(Clone)]
-pub struct StandIn {
-    memory: Arc<Mutex<Memory>>,
-    address: Arc<str>,
-    http: reqwest::Client,
+pub struct MockStripe {
+    state: Arc<Mutex<State>>,
+    base_url: Arc<str>,
+    /// Made on first use, because most tests deliver nothing.
+    http: Arc<LazyLock<Client>>,
 }
 
 #[derive(Default)]
-struct Memory {
+struct State {
     accounts: HashMap<String, Account>,
     endpoints: HashMap<String, Endpoint>,
-    /// The file in which accounts are kept.
+    /// The file that the accounts are saved in.
     file: Option<PathBuf>,
 }
 
-impl Memory {
-    fn keep(&self) -> Result<()> {
+impl State {
+    fn save(&self) -> Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
-        let text = serde_json::to_vec(&self.accounts).context("writing down what Stripe has")?;
+        let text = serde_json::to_vec(&self.accounts).context("serializing the accounts of Stripe")?;
         fs::write(file, text).with_context(|| format!("writing {}", file.display()))
     }
 }
 
-/// Serves a stand-in on `port` until the process ends. What it has is kept in the file `state`, if one is given; the events
-/// of the account whose key is `key` go to `endpoint`.
+/// Serves a mock Stripe on `port` until the process ends. Its state is saved in the file `state`, if
+/// given; the events of the account `key` are sent to `endpoint`.
 ///
 /// # Errors
-/// When the port is taken, or what was kept cannot be read.
+/// When the port is taken, or the saved state cannot be read.
 pub async fn serve(port: u16, state: Option<PathBuf>, key: &str, endpoint: Endpoint) -> Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-        .await
-        .with_context(|| format!("listening on port {port} for the stand-in for Stripe"))?;
-    let mut stand_in = StandIn::new(&format!("http://127.0.0.1:{port}"));
-    if let Some(path) = state {
-        stand_in = stand_in.kept_in(path)?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+    let listener = listener.with_context(|| format!("listening on port {port} for the mock Stripe"))?;
+    let mut mock = MockStripe::new(&format!("http://127.0.0.1:{port}"));
+    if let Some(file) = state {
+        mock = mock.saved_in(file)?;
     }
-    stand_in.set_endpoint(key, endpoint);
-    stand_in.serve(listener).await
+    mock.set_endpoint(key, endpoint);
+    mock.serve(listener).await
 }
 
-impl StandIn {
-    /// One that knows itself by `address`, such as `http://127.0.0.1:4000`, which its pages' addresses begin with.
+impl MockStripe {
+    /// A mock Stripe whose hosted pages are at `base_url`, such as `http://127.0.0.1:4000`.
     #[must_use]
-    pub fn new(address: &str) -> Self {
-        Self { memory: Arc::default(), address: address.into(), http: webhooks::client() }
+    pub fn new(base_url: &str) -> Self {
+        let http = Arc::new(LazyLock::new(webhooks::client as fn() -> Client));
+        Self { state: Arc::default(), base_url: base_url.into(), http }
     }
 
-    /// This one, with what is kept in `file` from before, which it keeps on.
+    /// Starts a mock Stripe on a free port. Returns it, its base URL and the server's task.
     ///
     /// # Errors
-    /// When the file is there and cannot be read.
-    pub fn kept_in(self, file: PathBuf) -> Result<Self> {
+    /// When no port is free.
+    pub async fn start() -> Result<(Self, String, JoinHandle<Result<()>>)> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let base_url = format!("http://{}", listener.local_addr()?);
+        let mock = Self::new(&base_url);
+        let server = tokio::spawn(mock.clone().serve(listener));
+        Ok((mock, base_url, server))
+    }
+
+    /// Loads the state from `file`, if it exists, and saves it there after each change.
+    ///
+    /// # Errors
+    /// When the file exists and cannot be read.
+    pub fn saved_in(self, file: PathBuf) -> Result<Self> {
         let reading = || format!("reading {}", file.display());
         let mut accounts: HashMap<String, Account> = match fs::read(&file) {
             Ok(text) => serde_json::from_slice(&text).with_context(reading)?,
             Err(error) if error.kind() == ErrorKind::NotFound => HashMap::new(),
             Err(error) => return Err(error).with_context(reading),
         };
-        // It may be found elsewhere than before.
+        // The port may differ from that of the previous run.
         for account in accounts.values_mut() {
-            account.move_to(&self.address);
+            self.base_url.as_ref().clone_into(&mut account.base_url);
         }
-        *self.memory() = Memory { accounts, file: Some(file), ..Memory::default() };
+        *self.state() = State { accounts, file: Some(file), ..State::default() };
         Ok(self)
     }
 
-    /// Sends the events of the account whose key is `key` to `endpoint` from now on.
+    /// Sets the webhook endpoint of the account `key`.
     pub fn set_endpoint(&self, key: &str, endpoint: Endpoint) {
-        self.memory().endpoints.insert(key.to_owned(), endpoint);
+        self.state().endpoints.insert(key.to_owned(), endpoint);
     }
 
-    /// Serves on the listener until the future is dropped.
+    /// Serves on `listener` until the future is dropped.
     ///
     /// # Errors
     /// When the listener fails.
     pub async fn serve(self, listener: TcpListener) -> Result<()> {
-        axum::serve(listener, self.router()).await?;
-        Ok(())
+        Ok(axum::serve(listener, self.router()).await?)
     }
 
-    /// The routes, for those who bring their own server.
+    /// The routes, for calls without a network.
     pub fn router(self) -> Router {
         Router::new()
-            .route("/c/pay/{session}", get(pages::checkout).post(pages::pay))
-            .route("/p/session/{session}", get(pages::portal).post(pages::portal_action))
+            .route("/c/pay/{session}", get(hosted_pages::checkout).post(hosted_pages::pay))
+            .route("/p/session/{session}", get(hosted_pages::portal).post(hosted_pages::portal_action))
             .route("/_control/checkout/{session}", post(control::pay))
-            .route("/_control/subscriptions", post(control::begin))
-            .route("/_control/subscriptions/{id}", post(control::set))
+            .route("/_control/subscriptions", post(control::create_subscription))
+            .route("/_control/subscriptions/{id}", post(control::set_subscription))
             .route("/_control/subscriptions/{id}/renew", post(control::renew))
             .route("/_control/subscriptions/{id}/give_up", post(control::give_up))
             .route("/_control/customers/{id}", delete(control::delete_customer))
-            .route("/_control/events", get(control::events))
+            .route("/_control/events", get(control::list_events))
             .route("/_control/delivery", post(control::set_delivery))
             .route("/_control/deliveries", post(control::deliver))
             .route("/_control/faults", post(control::set_faults))
@@ -163,48 +177,68 @@ impl StandIn {
             .with_state(self)
     }
 
-    /// What the events of the account whose key is `key` are signed with, where they are sent nowhere too.
-    fn secret_of(&self, key: &str) -> String {
-        let endpoint = self.memory().endpoints.get(key).map(|endpoint| endpoint.secret.clone());
+    /// The secret that signs the events of the account `key`.
+    fn webhook_secret(&self, key: &str) -> String {
+        let endpoint = self.state().endpoints.get(key).map(|endpoint| endpoint.secret.clone());
         endpoint.unwrap_or_else(|| format!("whsec_of_{key}"))
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does something to the account whose key is `key`, then sends the events that came of it.
+    /// Runs `act` on the account `key`, then saves the state and sends the new events.
     fn with_account<T>(&self, key: &str, act: impl FnOnce(&mut Account) -> T) -> T {
-        let mut memory = self.memory();
-        let address = &self.address;
-        let account = memory.accounts.entry(key.to_owned()).or_insert_with(|| Account::new(address));
+        let mut state = self.state();
+        let new = || Account::new(&self.base_url);
+        let account = state.accounts.entry(key.to_owned()).or_insert_with(new);
         let outcome = act(account);
-        let fresh = account.take_unsent();
-        if let Some(endpoint) = memory.endpoints.get(key) {
-            for event in fresh {
-                webhooks::send_until_taken(self.http.clone(), endpoint.clone(), event);
+        let unsent = account.take_unsent_events();
+        if let Some(endpoint) = state.endpoints.get(key) {
+            for event in unsent {
+                let http = Client::clone(&self.http);
+                tokio::spawn(webhooks::deliver_with_retries(http, endpoint.clone(), event));
             }
         }
-        if let Err(error) = memory.keep() {
+        if let Err(error) = state.save() {
             eprintln!("{error:#}");
         }
         outcome
     }
 
-    /// The key of the account that has something: pages are found by their own id.
-    fn owner_of(&self, has: impl Fn(&Account) -> bool) -> Option<String> {
-        self.memory().accounts.iter().find(|(_, account)| has(account)).map(|(key, _)| key.clone())
+    /// The key of the account for which `has` is true. Hosted pages are requested without a key.
+    fn find_account(&self, has: impl Fn(&Account) -> bool) -> Option<String> {
+        self.state().accounts.iter().find(|(_, account)| has(account)).map(|(key, _)| key.clone())
     }
 }
 
-/// The header `Stripe-Signature` for `payload`, made now with `secret`.
+/// The header `Stripe-Signature` for `payload`, signed now with `secret`.
 #[must_use]
 pub fn sign(payload: &str, secret: &str) -> String {
     webhooks::sign(payload, secret, now().timestamp())
 }
 
-/// Now.
-#[expect(clippy::disallowed_methods, reason = "a program of its own, whose time nobody moves")]
+#[expect(clippy::disallowed_methods, reason = "the mock is a separate service with a real clock")]
 fn now() -> DateTime<Utc> {
     Utc::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn state_is_saved_and_loaded() {
+        let file = std::env::temp_dir().join(format!("stripe-{}.json", Uuid::new_v4()));
+        let mock = || MockStripe::new("http://x").saved_in(file.clone()).unwrap();
+        let new = params::read("metadata[user_id]=u").unwrap();
+        let customer = mock().with_account("sk_test_1", |account| account.create_customer(&new));
+        let loaded = mock().with_account("sk_test_1", |account| account.customers.clone());
+        assert_eq!(loaded, [customer]);
+        fs::write(&file, "nonsense").unwrap();
+        assert!(MockStripe::new("http://x").saved_in(file.clone()).is_err());
+        fs::remove_file(file).unwrap();
+    }
 }

@@ -1,4 +1,4 @@
-//! Objects as they are when they are made, with every field that Stripe always sends.
+//! New objects, with every field that Stripe always sends.
 
 use chrono::{DateTime, Months, Utc};
 use serde_json::{Value, json};
@@ -6,19 +6,18 @@ use uuid::Uuid;
 
 use super::params::{CreateCheckout, CreateCustomer, Metadata};
 
-/// The version of the API whose format this is.
+/// The version of Stripe's API.
 pub(super) const VERSION: &str = "2026-09-30.endive";
 
-/// The price that every account has.
+/// The id of the price that every account has.
 pub const PRICE: &str = "price_pro_monthly";
 
-/// What it is the price of.
 const PRODUCT: &str = "prod_pro";
 
-/// What it costs, in cents.
+/// The price in cents.
 pub(super) const AMOUNT: i64 = 1_499;
 
-/// An id as Stripe makes them.
+/// A random id in Stripe's format.
 pub(super) fn id(prefix: &str) -> String {
     format!("{prefix}_{}", &Uuid::new_v4().simple().to_string()[..24])
 }
@@ -42,7 +41,7 @@ pub(super) fn price(now: DateTime<Utc>) -> Value {
     })
 }
 
-/// A price, as plans were called before there were prices: subscriptions still have both.
+/// The same price as a plan, its predecessor in the API. Subscription items have both.
 fn plan(now: DateTime<Utc>) -> Value {
     json!({
         "id": PRICE, "object": "plan", "active": true, "amount": AMOUNT, "amount_decimal": AMOUNT.to_string(),
@@ -65,7 +64,7 @@ pub(super) fn customer(new: &CreateCustomer, now: DateTime<Utc>) -> Value {
     })
 }
 
-pub(super) fn checkout(new: &CreateCheckout, address: &str, now: DateTime<Utc>) -> Value {
+pub(super) fn checkout(new: &CreateCheckout, base_url: &str, now: DateTime<Utc>) -> Value {
     let id = format!("cs_test_{}", Uuid::new_v4().simple());
     json!({
         "id": id, "object": "checkout.session", "adaptive_pricing": null, "after_expiration": null,
@@ -91,7 +90,7 @@ pub(super) fn checkout(new: &CreateCheckout, address: &str, now: DateTime<Utc>) 
             "enabled": new.tax_id_collection.as_ref().is_some_and(|collection| collection.enabled), "required": "never",
         },
         "total_details": { "amount_discount": 0, "amount_shipping": 0, "amount_tax": 0 }, "ui_mode": "hosted_page",
-        "url": format!("{address}/c/pay/{id}"), "wallet_options": null,
+        "url": format!("{base_url}/c/pay/{id}"), "wallet_options": null,
     })
 }
 
@@ -133,7 +132,7 @@ pub(super) fn invoice(subscription: &Value, reason: &str, is_paid: bool, now: Da
     let (due, paid) = if is_paid { (0, AMOUNT) } else { (AMOUNT, 0) };
     let id = id("in");
     json!({
-        "id": id, "object": "invoice", "account_country": "US", "account_name": "Stand-in", "account_tax_ids": null,
+        "id": id, "object": "invoice", "account_country": "US", "account_name": "Mock", "account_tax_ids": null,
         "amount_due": AMOUNT, "amount_overpaid": 0, "amount_paid": paid, "amount_remaining": due, "amount_shipping": 0,
         "application": null, "attempt_count": 1, "attempted": true, "auto_advance": !is_paid,
         "automatic_tax": { "disabled_reason": null, "enabled": false, "liability": null, "provider": null, "status": null },
@@ -169,12 +168,17 @@ pub(super) fn invoice(subscription: &Value, reason: &str, is_paid: bool, now: Da
     })
 }
 
-pub(super) fn portal(customer: &str, return_url: Option<&str>, address: &str, now: DateTime<Utc>) -> Value {
+pub(super) fn portal_session(
+    customer: &str,
+    return_url: Option<&str>,
+    base_url: &str,
+    now: DateTime<Utc>,
+) -> Value {
     let id = id("bps");
     json!({
-        "id": id, "object": "billing_portal.session", "configuration": "bpc_standin", "created": now.timestamp(),
+        "id": id, "object": "billing_portal.session", "configuration": "bpc_mock", "created": now.timestamp(),
         "customer": customer, "flow": null, "livemode": false, "locale": null, "on_behalf_of": null,
-        "return_url": return_url, "url": format!("{address}/p/session/{id}"),
+        "return_url": return_url, "url": format!("{base_url}/p/session/{id}"),
     })
 }
 

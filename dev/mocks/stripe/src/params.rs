@@ -1,11 +1,11 @@
-//! Parameters of requests: form-encoded, nested by brackets. Those that are not known are refused, as Stripe does.
+//! Request parameters: form-encoded, nested by brackets. Unknown ones are refused, as Stripe does.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::error::VendorError;
+use super::error::StripeError;
 
 pub(super) type Metadata = BTreeMap<String, String>;
 
@@ -73,7 +73,7 @@ pub(super) struct List {
 #[serde(deny_unknown_fields)]
 pub(super) struct UpdateSubscription {
     pub(super) cancel_at_period_end: Option<bool>,
-    /// A time, or nothing at all to take it away.
+    /// A time, or the empty string to remove it.
     pub(super) cancel_at: Option<String>,
     pub(super) metadata: Option<Metadata>,
 }
@@ -85,11 +85,8 @@ pub(super) struct CreatePortal {
     pub(super) return_url: Option<String>,
 }
 
-/// Reads parameters.
-///
-/// # Errors
-/// 400 that says what is wrong.
-pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, VendorError> {
+/// Deserializes parameters, or returns a 400 that names the wrong one.
+pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, StripeError> {
     let config = serde_qs::Config::new().use_form_encoding(true).max_depth(10);
     config.deserialize_str(text).map_err(|error| {
         let message = error.to_string();
@@ -99,6 +96,6 @@ pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, VendorError> {
         } else {
             message
         };
-        VendorError::invalid(&param, message)
+        StripeError::invalid(&param, message)
     })
 }

@@ -1,11 +1,11 @@
-//! The routes, in this process, on real Postgres and Redis.
+//! Calls the routes in-process, with real Postgres and Redis.
 
-mod abuse;
-mod codes;
-mod delivery;
-mod input;
+mod code_delivery;
+mod guessing;
+mod one_time_codes;
 mod passwords;
 mod sessions;
+mod validation;
 
 use domain::MobileNumber;
 use serde_json::json;
@@ -15,7 +15,7 @@ async fn start() -> TestApp {
     TestApp::serving(crate::routes()).start().await
 }
 
-/// Asks for a code to open an account of `number` with, and answers it.
+/// Requests a sign-up code for `number` and returns it.
 async fn signup_code(app: &TestApp, number: &MobileNumber) -> String {
     let body = json!({ "mobile_number": number.as_str() });
     app.request("POST", "/api/auth/send-signup-otp").json(body).send().await.expect(200).text("/otp")
@@ -31,7 +31,7 @@ async fn login(app: &TestApp, number: &MobileNumber, password: &str) -> Answer {
     app.request("POST", "/api/auth/login").json(body).send().await
 }
 
-/// A code that is not `right`.
-fn wrong(right: &str) -> String {
-    format!("{:06}", (right.parse::<u32>().unwrap() + 1) % 1_000_000)
+/// A code other than `correct`.
+fn wrong(correct: &str) -> String {
+    format!("{:06}", (correct.parse::<u32>().unwrap() + 1) % 1_000_000)
 }

@@ -1,4 +1,4 @@
-//! Logging in and changing the password.
+//! Login and password change.
 
 use domain::SessionId;
 use serde_json::json;
@@ -8,38 +8,38 @@ use testkit::{PASSWORD, random_number};
 use super::{login, start};
 
 #[tokio::test]
-async fn a_login_begins_a_session_of_its_own() {
+async fn login_starts_another_session() {
     let app = start().await;
-    let person = app.person().await;
-    let answer = login(&app, &person.mobile_number, PASSWORD).await.expect(200);
-    assert_eq!(answer.body["user"]["id"], person.id.to_string());
-    assert_ne!(answer.text("/token"), person.token);
+    let user = app.person().await;
+    let answer = login(&app, &user.mobile_number, PASSWORD).await.expect(200);
+    assert_eq!(answer.body["user"]["id"], user.id.to_string());
+    assert_ne!(answer.text("/token"), user.token);
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 2);
     let address: String = app.stored("SELECT address FROM sessions WHERE address IS NOT NULL").await;
     assert_eq!(address, app.address);
 }
 
 #[tokio::test]
-async fn unknown_numbers_and_wrong_passwords_are_one_answer() {
+async fn unknown_number_and_wrong_password_get_the_same_response() {
     let app = start().await;
-    let person = app.person().await;
+    let user = app.person().await;
     let wrong =
-        login(&app, &person.mobile_number, "wrong password").await.expect_problem(401, "invalid_credentials");
+        login(&app, &user.mobile_number, "wrong password").await.expect_problem(401, "invalid_credentials");
     let unknown = login(&app, &random_number(), PASSWORD).await.expect_problem(401, "invalid_credentials");
     assert_eq!(wrong.body["detail"], unknown.body["detail"]);
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 1);
 }
 
 #[tokio::test]
-async fn a_changed_password_ends_every_other_session() {
+async fn password_change_ends_every_other_session() {
     let app = start().await;
-    let person = app.person().await;
-    let other = login(&app, &person.mobile_number, PASSWORD).await.expect(200).text("/token");
+    let user = app.person().await;
+    let other = login(&app, &user.mobile_number, PASSWORD).await.expect(200).text("/token");
 
     let body = json!({ "current_password": PASSWORD, "new_password": "a new one!" });
     let _ = app
         .request("POST", "/api/auth/change-password")
-        .by(&person)
+        .by(&user)
         .json(body.clone())
         .send()
         .await
@@ -48,32 +48,29 @@ async fn a_changed_password_ends_every_other_session() {
     let refused = app.request("POST", "/api/auth/change-password").token(&other).json(body).send().await;
     let _ = refused.expect_problem(401, "not_authenticated");
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 1);
-    let _ = login(&app, &person.mobile_number, "a new one!").await.expect(200);
+    let _ = login(&app, &user.mobile_number, "a new one!").await.expect(200);
 }
 
 #[tokio::test]
-async fn the_current_password_is_needed_to_change_it() {
+async fn password_change_requires_the_current_password() {
     let app = start().await;
-    let person = app.person().await;
+    let user = app.person().await;
     let body = json!({ "current_password": "not this one", "new_password": "a new one!" });
-    let answer = app.request("POST", "/api/auth/change-password").by(&person).json(body.clone()).send().await;
+    let answer = app.request("POST", "/api/auth/change-password").by(&user).json(body.clone()).send().await;
     let _ = answer.expect_problem(401, "invalid_credentials");
     let anonymous = app.request("POST", "/api/auth/change-password").json(body).send().await;
     let _ = anonymous.expect_problem(401, "not_authenticated");
-    let _ = login(&app, &person.mobile_number, PASSWORD).await.expect(200);
+    let _ = login(&app, &user.mobile_number, PASSWORD).await.expect(200);
 }
 
 #[tokio::test]
-async fn a_token_that_was_tampered_with_opens_nothing() {
+async fn manipulated_access_tokens_are_refused() {
     let app = start().await;
-    let person = app.person().await;
+    let user = app.person().await;
     let body = json!({ "current_password": PASSWORD, "new_password": "a new one!" });
-    for token in [
-        &person.token[..person.token.len() - 2],
-        "x.y.z",
-        "",
-        &format!("{} ", person.token.replace('.', " ")),
-    ] {
+    for token in
+        [&user.token[..user.token.len() - 2], "x.y.z", "", &format!("{} ", user.token.replace('.', " "))]
+    {
         let answer =
             app.request("POST", "/api/auth/change-password").token(token).json(body.clone()).send().await;
         let _ = answer.expect_problem(401, "not_authenticated");
@@ -81,10 +78,10 @@ async fn a_token_that_was_tampered_with_opens_nothing() {
 }
 
 #[tokio::test]
-async fn a_login_that_was_overtaken_by_a_reset_begins_no_session() {
+async fn login_with_a_replaced_password_hash_starts_no_session() {
     let app = start().await;
-    let person = app.person().await;
-    let seen: String = app.stored("SELECT password_hash FROM users").await;
+    let user = app.person().await;
+    let verified: String = app.stored("SELECT password_hash FROM users").await;
     app.execute("UPDATE users SET password_hash = 'another'; DELETE FROM sessions").await;
     let now = app.app.clock.now();
     let session = NewSession {
@@ -96,19 +93,20 @@ async fn a_login_that_was_overtaken_by_a_reset_begins_no_session() {
         expires_at: now,
     };
     let db = app.app.db().await.unwrap();
-    assert!(!sessions::insert(&db, person.id, &seen, &session).await.unwrap());
-    assert!(sessions::insert(&db, person.id, "another", &session).await.unwrap());
+    assert!(!sessions::insert(&db, user.id, &verified, &session).await.unwrap());
+    assert!(sessions::insert(&db, user.id, "another", &session).await.unwrap());
 }
 
-/// A session of `person` that a login is just about to begin: it has seen the password, and has not committed.
-async fn login_under_way<'a>(
+/// Opens the transaction of a concurrent login of `user`, which has inserted its session and not
+/// yet committed.
+async fn uncommitted_login<'a>(
     client: &'a mut store::Client,
-    person: &testkit::Person,
+    user: &testkit::Person,
     now: chrono::DateTime<chrono::Utc>,
 ) -> deadpool_postgres::Transaction<'a> {
     let transaction = client.transaction().await.unwrap();
     let hash: String = transaction
-        .query_one("SELECT password_hash FROM users WHERE id = $1", &[&person.id.0])
+        .query_one("SELECT password_hash FROM users WHERE id = $1", &[&user.id.0])
         .await
         .unwrap()
         .get(0);
@@ -120,36 +118,45 @@ async fn login_under_way<'a>(
         created_at: now,
         expires_at: now + chrono::TimeDelta::days(1),
     };
-    assert!(sessions::insert(&transaction, person.id, &hash, &session).await.unwrap());
+    assert!(sessions::insert(&transaction, user.id, &hash, &session).await.unwrap());
     transaction
 }
 
 #[tokio::test]
-async fn a_login_beside_a_reset_a_change_or_a_deletion_does_not_outlive_it() {
+async fn concurrent_login_does_not_survive_a_reset_change_or_deletion() {
     let app = start().await;
-    for way in ["reset", "change", "deletion"] {
-        let person = app.person().await;
+    for change in ["reset", "change", "deletion"] {
+        let user = app.person().await;
         let now = app.app.clock.now();
         let (mut client, mut other) = (app.app.db().await.unwrap(), app.app.db().await.unwrap());
-        let login = login_under_way(&mut client, &person, now).await;
+        let login = uncommitted_login(&mut client, &user, now).await;
         let hash: String = login
-            .query_one("SELECT password_hash FROM users WHERE id = $1", &[&person.id.0])
+            .query_one("SELECT password_hash FROM users WHERE id = $1", &[&user.id.0])
             .await
             .unwrap()
             .get(0);
         let end = async {
-            match way {
+            match change {
                 "reset" => {
-                    store::users::reset_password(&mut other, &person.mobile_number, "another", now).await
+                    store::users::credentials::update_password_by_number(
+                        &mut other,
+                        &user.mobile_number,
+                        "another",
+                        now,
+                    )
+                    .await
                 }
                 "change" => {
                     let kept = SessionId::new(now);
-                    store::users::change_password(&mut other, person.id, kept, &hash, "another", now).await
+                    store::users::credentials::update_password(
+                        &mut other, user.id, kept, &hash, "another", now,
+                    )
+                    .await
                 }
-                _ => store::deletion::begin(&mut other, person.id, &hash, now).await,
+                _ => store::account_deletion::start(&mut other, user.id, &hash, now).await,
             }
         };
-        // It waits for the login, which then commits.
+        // The change waits for the lock of the login, which then commits.
         let commit = async {
             while app.stored::<i64>("SELECT count(*) FROM pg_locks WHERE NOT granted").await == 0 {
                 tokio::task::yield_now().await;
@@ -157,8 +164,8 @@ async fn a_login_beside_a_reset_a_change_or_a_deletion_does_not_outlive_it() {
             login.commit().await.unwrap();
         };
         let (ended, ()) = futures::join!(end, commit);
-        assert_eq!(ended.unwrap().unwrap().len(), 2, "{way}");
-        let left = format!("SELECT count(*) FROM sessions WHERE user_id = '{}'", person.id);
-        assert_eq!(app.stored::<i64>(&left).await, 0, "{way}");
+        assert_eq!(ended.unwrap().unwrap().len(), 2, "{change}");
+        let left = format!("SELECT count(*) FROM sessions WHERE user_id = '{}'", user.id);
+        assert_eq!(app.stored::<i64>(&left).await, 0, "{change}");
     }
 }

@@ -1,24 +1,25 @@
-//! Sessions: refreshing them, seeing them, ending them.
+//! Refreshing, listing and ending sessions.
 
 use std::time::Duration;
 
 use futures::future::join_all;
+use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 use testkit::{Answer, PASSWORD, Person, TestApp};
 
 use super::{login, start};
 
-/// A further session of `person`: its answer to the login.
-async fn begin(app: &TestApp, person: &Person) -> Answer {
-    login(app, &person.mobile_number, PASSWORD).await.expect(200)
+/// Starts another session of `user` and returns the response to the login.
+async fn start_session(app: &TestApp, user: &Person) -> Answer {
+    login(app, &user.mobile_number, PASSWORD).await.expect(200)
 }
 
 async fn refresh(app: &TestApp, token: &str) -> Answer {
     app.request("POST", "/api/auth/refresh").json(json!({ "refresh_token": token })).send().await
 }
 
-/// Whether an access token opens anything.
-async fn opens(app: &TestApp, token: &str) -> bool {
+/// Whether an access token is accepted.
+async fn is_accepted(app: &TestApp, token: &str) -> bool {
     app.request("GET", "/api/auth/sessions").token(token).send().await.status == 200
 }
 
@@ -27,107 +28,126 @@ async fn logout(app: &TestApp, token: &str, body: Value) -> Answer {
 }
 
 #[tokio::test]
-async fn a_session_is_renewed_with_new_tokens_and_for_as_long_again() {
+async fn refresh_returns_new_tokens_and_extends_the_session() {
     let app = start().await;
-    let person = app.person().await;
-    let first = begin(&app, &person).await;
+    let user = app.person().await;
+    let first = start_session(&app, &user).await;
     app.advance(Duration::from_hours(29 * 24));
     let second = refresh(&app, &first.text("/refresh_token")).await.expect(200);
     assert_ne!(second.text("/refresh_token"), first.text("/refresh_token"));
     assert_eq!(second.body["expires_in"], 604_800);
-    assert!(opens(&app, &second.text("/token")).await);
+    assert!(is_accepted(&app, &second.text("/token")).await);
     app.advance(Duration::from_hours(29 * 24));
     let _ = refresh(&app, &second.text("/refresh_token")).await.expect(200);
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_comes_twice_ends_its_session_and_no_other() {
+async fn reused_refresh_token_ends_only_its_session() {
     let app = start().await;
-    let person = app.person().await;
-    let stolen = begin(&app, &person).await.text("/refresh_token");
+    let user = app.person().await;
+    let stolen = start_session(&app, &user).await.text("/refresh_token");
     let renewed = refresh(&app, &stolen).await.expect(200);
     let _ = refresh(&app, &stolen).await.expect_problem(401, "invalid_refresh_token");
-    assert!(!opens(&app, &renewed.text("/token")).await);
+    assert!(!is_accepted(&app, &renewed.text("/token")).await);
     let _ = refresh(&app, &renewed.text("/refresh_token")).await.expect_problem(401, "invalid_refresh_token");
-    assert!(opens(&app, &person.token).await);
+    assert!(is_accepted(&app, &user.token).await);
 }
 
 #[tokio::test]
-async fn of_twenty_refreshes_at_once_one_wins_and_the_session_ends() {
+async fn of_twenty_concurrent_refreshes_one_succeeds_and_the_session_ends() {
     let app = start().await;
-    let person = app.person().await;
-    let token = begin(&app, &person).await.text("/refresh_token");
+    let user = app.person().await;
+    let token = start_session(&app, &user).await.text("/refresh_token");
     let answers = join_all((0..20).map(|_| refresh(&app, &token))).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
     assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 19);
-    assert_eq!(
-        app.stored::<i64>("SELECT count(*) FROM sessions").await,
-        1,
-        "the other session of the person"
-    );
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 1, "only the other session is left");
 }
 
 #[tokio::test]
-async fn what_is_no_refresh_token_opens_nothing_and_ends_nothing() {
+async fn invalid_refresh_tokens_are_refused_and_end_no_session() {
     let app = start().await;
-    let person = app.person().await;
-    let session = begin(&app, &person).await;
+    let user = app.person().await;
+    let session = start_session(&app, &user).await;
     let access = session.text("/token");
     for token in ["x", access.as_str(), &session.text("/refresh_token")[1..]] {
         let _ = refresh(&app, token).await.expect_problem(401, "invalid_refresh_token");
     }
-    // Nor does it end a session that its id is known of.
+    // A forged token with the id of a session does not end that session.
     let list = app.request("GET", "/api/auth/sessions").token(&access).send().await.expect(200);
     let id: domain::SessionId = list.text("/sessions/0/id").parse().unwrap();
-    let guessed = [id.0.as_bytes().as_slice(), &[0; 64]].concat();
-    let guessed = base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, guessed);
-    let _ = refresh(&app, &guessed).await.expect_problem(401, "invalid_refresh_token");
+    let forged = [id.0.as_bytes().as_slice(), &[0; 64]].concat();
+    let forged = base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, forged);
+    let _ = refresh(&app, &forged).await.expect_problem(401, "invalid_refresh_token");
     let as_access = app.request("GET", "/api/auth/sessions").token(&session.text("/refresh_token"));
     let _ = as_access.send().await.expect_problem(401, "not_authenticated");
-    assert!(opens(&app, &access).await);
+    assert!(is_accepted(&app, &access).await);
     app.advance(Duration::from_hours(30 * 24));
     let _ = refresh(&app, &session.text("/refresh_token")).await.expect_problem(401, "invalid_refresh_token");
 }
 
 #[tokio::test]
-async fn a_logout_ends_this_session_the_others_or_all() {
+async fn logout_ends_this_session_the_others_or_all() {
     let app = start().await;
-    for (body, this_lasts, other_lasts) in [
+    for (body, this_remains, other_remains) in [
         (json!({}), false, true),
         (json!({ "scope": "this" }), false, true),
         (json!({ "scope": "others" }), true, false),
         (json!({ "scope": "all" }), false, false),
     ] {
-        let person = app.person().await;
-        let other = begin(&app, &person).await.text("/token");
-        let _ = logout(&app, &person.token, body.clone()).await.expect(200);
+        let user = app.person().await;
+        let other = start_session(&app, &user).await.text("/token");
+        let _ = logout(&app, &user.token, body.clone()).await.expect(200);
         assert_eq!(
-            (opens(&app, &person.token).await, opens(&app, &other).await),
-            (this_lasts, other_lasts),
+            (is_accepted(&app, &user.token).await, is_accepted(&app, &other).await),
+            (this_remains, other_remains),
             "{body}"
         );
     }
-    let person = app.person().await;
-    logout(&app, &person.token, json!({ "scope": "everybody" })).await.expect_invalid(&["scope"]);
-    assert!(opens(&app, &person.token).await);
+    let user = app.person().await;
+    logout(&app, &user.token, json!({ "scope": "everybody" })).await.expect_invalid(&["scope"]);
+    assert!(is_accepted(&app, &user.token).await);
 }
 
 #[tokio::test]
-async fn sessions_are_listed_and_ended_by_their_owner_alone() {
+async fn only_the_owner_lists_and_ends_sessions() {
     let app = start().await;
-    let (person, stranger) = (app.person().await, app.person().await);
-    let other = begin(&app, &person).await.text("/token");
+    let (user, stranger) = (app.person().await, app.person().await);
+    let other = start_session(&app, &user).await.text("/token");
     let list = app.request("GET", "/api/auth/sessions").token(&other).send().await.expect(200);
-    let sessions = list.body["sessions"].as_array().unwrap().clone();
-    assert_eq!(sessions.len(), 2);
-    let current = sessions.iter().find(|session| session["current"] == true).unwrap();
-    assert_eq!(current["address"], app.address.as_str());
-    let first = sessions.iter().find(|session| session["current"] == false).unwrap()["id"].as_str().unwrap();
+    assert_eq!(list.body["sessions"][0]["address"], app.address.as_str());
+    let first = list.text("/sessions/1/id");
+    assert_json_snapshot!(list.body, {
+        ".sessions[].id" => "[id]", ".sessions[].address" => "[address]", ".sessions[].created_at" => "[time]",
+        ".sessions[].last_seen_at" => "[time]"
+    }, @r#"
+    {
+      "sessions": [
+        {
+          "address": "[address]",
+          "created_at": "[time]",
+          "current": true,
+          "id": "[id]",
+          "last_seen_at": "[time]",
+          "user_agent": "ai-chat-client/1.0"
+        },
+        {
+          "address": "[address]",
+          "created_at": "[time]",
+          "current": false,
+          "id": "[id]",
+          "last_seen_at": "[time]",
+          "user_agent": null
+        }
+      ],
+      "success": true
+    }
+    "#);
 
     let end = |token: &str| app.request("DELETE", &format!("/api/auth/sessions/{first}")).token(token).send();
     let _ = end(&stranger.token).await.expect_problem(404, "not_found");
-    assert!(opens(&app, &person.token).await);
+    assert!(is_accepted(&app, &user.token).await);
     let _ = end(&other).await.expect(200);
-    assert!(!opens(&app, &person.token).await);
+    assert!(!is_accepted(&app, &user.token).await);
     let _ = end(&other).await.expect_problem(404, "not_found");
 }

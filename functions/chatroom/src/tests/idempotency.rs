@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a client that sends its request again.
+//! Requests that a client repeats with the same `Idempotency-Key`.
 
 use std::time::Duration;
 
@@ -10,24 +10,24 @@ use uuid::Uuid;
 
 use super::start;
 
-/// A person with a room.
-async fn begin(app: &TestApp) -> (Person, String) {
+/// A user, and the path that sends messages to their chatroom.
+async fn user_with_chatroom(app: &TestApp) -> (Person, String) {
     let person = app.person().await;
-    let room = app.room(&person).await;
-    (person, format!("/api/chatroom/{room}/message"))
+    let chatroom = app.room(&person).await;
+    (person, format!("/api/chatroom/{chatroom}/message"))
 }
 
 async fn post(app: &TestApp, person: &Person, path: &str, key: &str, body: Value) -> Answer {
     app.request("POST", path).by(person).header("idempotency-key", key).json(body).send().await
 }
 
-async fn messages(app: &TestApp) -> i64 {
+async fn count_messages(app: &TestApp) -> i64 {
     app.stored("SELECT count(*) FROM messages").await
 }
 
-/// As a function leaves its record that was killed before it could answer: the one of the path `/api/chatroom`, or of one
-/// with an id in it.
-async fn forget_the_receipt(app: &TestApp, person: &Person, path: &str, key: &str) {
+/// Turns the record of a completed operation into that of a function that was killed before it
+/// could respond. `path` is `/api/chatroom` or a path with one id.
+async fn interrupt_operation(app: &TestApp, person: &Person, path: &str, key: &str) {
     let id = path.split('/').find(|part| part.parse::<Uuid>().is_ok());
     let route = id.map_or(path.to_owned(), |id| format!("{}\n{id}", path.replace(id, "{id}")));
     let scope = format!("{}\n{route}\n{key}", person.id);
@@ -35,23 +35,23 @@ async fn forget_the_receipt(app: &TestApp, person: &Person, path: &str, key: &st
 }
 
 #[tokio::test]
-async fn a_request_sent_again_is_answered_again_and_done_once() {
+async fn repeated_request_is_executed_once_and_replayed() {
     let app = start().await;
-    let (person, path) = begin(&app).await;
+    let (person, path) = user_with_chatroom(&app).await;
     let first = post(&app, &person, &path, "key", json!({ "content": "héllo" })).await.expect(201);
     let again = post(&app, &person, &path, "\"key\"", json!({ "content": "héllo" })).await.expect(201);
     assert_eq!(again.body, first.body);
     assert_eq!(again.header("x-quota-remaining"), first.header("x-quota-remaining"));
     let replayed = |answer: &Answer| answer.header("idempotency-replayed").map(str::to_owned);
     assert_eq!((replayed(&first), replayed(&again)), (None, Some("true".to_owned())));
-    assert_eq!((messages(&app).await, app.queue.sent().len()), (1, 1));
+    assert_eq!((count_messages(&app).await, app.queue.sent().len()), (1, 1));
     assert_eq!(app.stored::<i32>("SELECT messages FROM daily_usage").await, 1);
 }
 
 #[tokio::test]
-async fn of_fifty_at_once_one_is_done() {
+async fn one_of_fifty_concurrent_requests_is_executed() {
     let app = start().await;
-    let (person, path) = begin(&app).await;
+    let (person, path) = user_with_chatroom(&app).await;
     let sends = (0..50).map(|_| post(&app, &person, &path, "key", json!({ "content": "hello" })));
     let answers = join_all(sends).await;
     let ids: Vec<String> =
@@ -61,27 +61,27 @@ async fn of_fifty_at_once_one_is_done() {
         let refused = answer.expect_problem(409, "request_in_flight");
         assert!(refused.header("retry-after").is_some());
     }
-    assert_eq!(messages(&app).await, 1);
+    assert_eq!(count_messages(&app).await, 1);
 }
 
 #[tokio::test]
-async fn a_key_belongs_to_its_body_its_path_and_its_person() {
+async fn key_belongs_to_one_body_path_and_user() {
     let app = start().await;
-    let (person, path) = begin(&app).await;
-    let (other, others_path) = begin(&app).await;
+    let (person, path) = user_with_chatroom(&app).await;
+    let (other, others_path) = user_with_chatroom(&app).await;
     let _ = post(&app, &person, &path, "key", json!({ "content": "one" })).await.expect(201);
     let mismatch = post(&app, &person, &path, "key", json!({ "content": "two" })).await;
     let _ = mismatch.expect_problem(422, "idempotency_key_reused");
     let _ = post(&app, &other, &others_path, "key", json!({ "content": "one" })).await.expect(201);
-    let second_room = format!("/api/chatroom/{}/message", app.room(&person).await);
-    let _ = post(&app, &person, &second_room, "key", json!({ "content": "one" })).await.expect(201);
-    assert_eq!(messages(&app).await, 3);
+    let second_chatroom = format!("/api/chatroom/{}/message", app.room(&person).await);
+    let _ = post(&app, &person, &second_chatroom, "key", json!({ "content": "one" })).await.expect(201);
+    assert_eq!(count_messages(&app).await, 3);
 }
 
 #[tokio::test]
-async fn a_path_is_the_same_however_its_id_is_spelt() {
+async fn spelling_of_an_id_does_not_change_the_path() {
     let app = start().await;
-    let (person, path) = begin(&app).await;
+    let (person, path) = user_with_chatroom(&app).await;
     let body = json!({ "content": "hello" });
     let first = post(&app, &person, &path, "key", body.clone()).await.expect(201);
     let id = path.split('/').nth(3).unwrap();
@@ -89,13 +89,13 @@ async fn a_path_is_the_same_however_its_id_is_spelt() {
         let again = post(&app, &person, &path.replace(id, &spelt), "key", body.clone()).await.expect(201);
         assert_eq!(again.body, first.body, "{spelt}");
     }
-    assert_eq!(messages(&app).await, 1);
+    assert_eq!(count_messages(&app).await, 1);
 }
 
 #[tokio::test]
-async fn a_key_that_does_not_do_is_refused_by_name() {
+async fn invalid_key_is_a_validation_error() {
     let app = start().await;
-    let (person, path) = begin(&app).await;
+    let (person, path) = user_with_chatroom(&app).await;
     for key in ["", " ", "\"\"", "a\u{e9}", "a b", "a\tb", &"x".repeat(256)] {
         let answer = post(&app, &person, &path, key, json!({ "content": "hello" })).await;
         answer.expect_invalid(&["Idempotency-Key"]);
@@ -106,9 +106,9 @@ async fn a_key_that_does_not_do_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn what_was_refused_is_not_kept() {
+async fn refused_request_leaves_its_key_unused() {
     let app = start().await;
-    let (person, path) = begin(&app).await;
+    let (person, path) = user_with_chatroom(&app).await;
     let _ = post(&app, &person, &path, "key", json!({ "content": "" })).await.expect(400);
     let _ = post(&app, &person, &path, "key", json!({ "content": "better" })).await.expect(201);
     app.execute("UPDATE daily_usage SET messages = 5").await;
@@ -119,9 +119,9 @@ async fn what_was_refused_is_not_kept() {
 }
 
 #[tokio::test]
-async fn sending_again_is_charged_to_no_limit_and_no_quota() {
+async fn replay_is_charged_to_no_user_limit_and_no_quota() {
     let app = TestApp::serving(crate::routes()).var("RATE_LIMIT_USER_MAX_REQUESTS", "2").start().await;
-    let (person, path) = begin(&app).await;
+    let (person, path) = user_with_chatroom(&app).await;
     let body = json!({ "content": "hello" });
     let _ = post(&app, &person, &path, "key", body.clone()).await.expect(201);
     app.execute("UPDATE daily_usage SET messages = 5").await;
@@ -132,12 +132,12 @@ async fn sending_again_is_charged_to_no_limit_and_no_quota() {
 }
 
 #[tokio::test]
-async fn an_execution_that_was_killed_is_taken_over_and_finds_its_work_done() {
+async fn retry_of_a_killed_execution_finds_the_stored_message() {
     let app = start().await;
-    let (person, path) = begin(&app).await;
+    let (person, path) = user_with_chatroom(&app).await;
     let body = json!({ "content": "hello" });
     let first = post(&app, &person, &path, "key", body.clone()).await.expect(201);
-    forget_the_receipt(&app, &person, &path, "key").await;
+    interrupt_operation(&app, &person, &path, "key").await;
     app.execute("UPDATE daily_usage SET messages = 5").await;
 
     let _ = post(&app, &person, &path, "key", body.clone()).await.expect_problem(409, "request_in_flight");
@@ -145,33 +145,33 @@ async fn an_execution_that_was_killed_is_taken_over_and_finds_its_work_done() {
     let again = post(&app, &person, &path, "key", body.clone()).await.expect(201);
 
     assert_eq!(again.text("/message/id"), first.text("/message/id"));
-    assert_eq!(messages(&app).await, 1);
-    // The worker may never have been told.
+    assert_eq!(count_messages(&app).await, 1);
+    // The killed execution may not have reached the queue, so the message is sent again.
     assert_eq!(app.queue.sent().len(), 2);
     let replayed = post(&app, &person, &path, "key", body).await.expect(201);
     assert_eq!(replayed.header("idempotency-replayed"), Some("true"));
 }
 
 #[tokio::test]
-async fn a_take_over_that_is_refused_does_not_forget_what_was_done() {
+async fn refused_retry_of_a_killed_execution_keeps_its_record() {
     let app = start().await;
-    let (person, path) = begin(&app).await;
+    let (person, path) = user_with_chatroom(&app).await;
     let body = json!({ "content": "hello" });
     let first = post(&app, &person, &path, "key", body.clone()).await.expect(201);
-    forget_the_receipt(&app, &person, &path, "key").await;
+    interrupt_operation(&app, &person, &path, "key").await;
     app.advance(Duration::from_secs(40));
     let untyped =
         app.request("POST", &path).by(&person).header("idempotency-key", "key").body(&body.to_string());
     let _ = untyped.send().await.expect(415);
     let again = post(&app, &person, &path, "key", body).await.expect(201);
     assert_eq!(again.text("/message/id"), first.text("/message/id"));
-    assert_eq!(messages(&app).await, 1);
+    assert_eq!(count_messages(&app).await, 1);
 }
 
 #[tokio::test]
-async fn asking_again_has_a_limit_of_its_own() {
+async fn replays_have_their_own_rate_limit() {
     let app = TestApp::serving(crate::routes()).var("RATE_LIMIT_USER_MAX_REQUESTS", "2").start().await;
-    let (person, path) = begin(&app).await;
+    let (person, path) = user_with_chatroom(&app).await;
     let body = json!({ "content": "hello" });
     for _ in 0..=20 {
         let _ = post(&app, &person, &path, "key", body.clone()).await.expect(201);
@@ -180,7 +180,7 @@ async fn asking_again_has_a_limit_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_key_that_does_not_do_is_charged_to_its_address() {
+async fn invalid_key_is_charged_to_the_address() {
     let app = TestApp::serving(crate::routes()).var("RATE_LIMIT_MAX_REQUESTS", "2").start().await;
     let person = app.person().await;
     let path = "/api/chatroom/018f0000-0000-7000-8000-000000000001/message";
@@ -191,9 +191,9 @@ async fn a_key_that_does_not_do_is_charged_to_its_address() {
 }
 
 #[tokio::test]
-async fn a_retry_of_what_never_failed_is_refused_however_often_it_is_asked_for() {
+async fn repeated_retry_of_a_message_that_did_not_fail_is_refused() {
     let app = start().await;
-    let (person, path) = begin(&app).await;
+    let (person, path) = user_with_chatroom(&app).await;
     let sent = post(&app, &person, &path, "send", json!({ "content": "hello" })).await.expect(201);
     let id = sent.text("/message/id");
     let cancel = format!("/api/chatroom/message/{id}/cancel");
@@ -206,21 +206,21 @@ async fn a_retry_of_what_never_failed_is_refused_however_often_it_is_asked_for()
 }
 
 #[tokio::test]
-async fn a_fault_of_ours_lets_the_next_request_take_over_at_once() {
+async fn request_after_an_internal_error_is_executed_at_once() {
     let app = start().await;
-    let (person, path) = begin(&app).await;
+    let (person, path) = user_with_chatroom(&app).await;
     app.execute("ALTER TABLE daily_usage RENAME TO gone").await;
     let body = json!({ "content": "hello" });
     let _ = post(&app, &person, &path, "key", body.clone()).await.expect(500);
     app.execute("ALTER TABLE gone RENAME TO daily_usage").await;
     let _ = post(&app, &person, &path, "key", body).await.expect(201);
-    assert_eq!(messages(&app).await, 1);
+    assert_eq!(count_messages(&app).await, 1);
 }
 
 #[tokio::test]
-async fn a_receipt_expires_after_a_day() {
+async fn receipt_expires_after_a_day() {
     let app = start().await;
-    let (person, path) = begin(&app).await;
+    let (person, path) = user_with_chatroom(&app).await;
     let first = post(&app, &person, &path, "key", json!({ "content": "hello" })).await.expect(201);
     app.advance(Duration::from_hours(25));
     let later = post(&app, &person, &path, "key", json!({ "content": "another" })).await.expect(201);
@@ -228,35 +228,35 @@ async fn a_receipt_expires_after_a_day() {
 }
 
 #[tokio::test]
-async fn without_the_table_a_request_with_a_key_is_not_done() {
+async fn request_with_a_key_is_not_executed_without_the_table() {
     let app = TestApp::serving(crate::routes()).var("TABLE_NAME", "absent").start().await;
-    let (person, path) = begin(&app).await;
+    let (person, path) = user_with_chatroom(&app).await;
     let _ = post(&app, &person, &path, "key", json!({ "content": "hello" }))
         .await
         .expect_problem(503, "unavailable");
-    assert_eq!(messages(&app).await, 0);
+    assert_eq!(count_messages(&app).await, 0);
 }
 
 #[tokio::test]
-async fn a_room_is_opened_once_even_by_an_execution_that_took_over() {
+async fn chatroom_is_created_once_even_by_a_retried_execution() {
     let app = start().await;
     let person = app.person().await;
     let body = json!({ "name": " A room ", "description": "of mine" });
     let key = Uuid::new_v4().to_string();
     let first = post(&app, &person, "/api/chatroom", &key, body.clone()).await.expect(201);
     let replayed = post(&app, &person, "/api/chatroom", &key, body.clone()).await.expect(201);
-    forget_the_receipt(&app, &person, "/api/chatroom", &key).await;
+    interrupt_operation(&app, &person, "/api/chatroom", &key).await;
     app.advance(Duration::from_secs(40));
-    let taken_over = post(&app, &person, "/api/chatroom", &key, body).await.expect(201);
+    let retried = post(&app, &person, "/api/chatroom", &key, body).await.expect(201);
     assert_eq!(replayed.body, first.body);
-    assert_eq!(taken_over.body["chatroom"]["id"], first.body["chatroom"]["id"]);
+    assert_eq!(retried.body["chatroom"]["id"], first.body["chatroom"]["id"]);
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM chatrooms").await, 1);
 }
 
 #[tokio::test]
-async fn a_retry_is_taken_in_once() {
+async fn retry_with_a_key_is_accepted_once() {
     let app = start().await;
-    let (person, path) = begin(&app).await;
+    let (person, path) = user_with_chatroom(&app).await;
     let sent = post(&app, &person, &path, "send", json!({ "content": "hello" })).await.expect(201);
     let id = sent.text("/message/id");
     app.execute("UPDATE messages SET processing_status = 'failed', error_code = 'timeout'").await;
@@ -265,9 +265,9 @@ async fn a_retry_is_taken_in_once() {
     let again = post(&app, &person, &retry, "retry", json!({})).await.expect(200);
     assert_eq!(first.body, again.body);
     assert_eq!(first.body["message"]["content"], "hello");
-    forget_the_receipt(&app, &person, &retry, "retry").await;
+    interrupt_operation(&app, &person, &retry, "retry").await;
     app.advance(Duration::from_secs(40));
-    let taken_over = post(&app, &person, &retry, "retry", json!({})).await.expect(200);
-    assert_eq!(taken_over.body["queue_status"], "delayed");
+    let retried = post(&app, &person, &retry, "retry", json!({})).await.expect(200);
+    assert_eq!(retried.body["queue_status"], "delayed");
     assert_eq!(app.stored::<i32>("SELECT messages FROM daily_usage").await, 2);
 }

@@ -1,12 +1,13 @@
-//! The routes, in this process, on real Postgres and Redis.
+//! The endpoints, in this process, on real Postgres and Redis.
 
+mod chatrooms;
 mod idempotency;
 mod isolation;
 mod owner_actions;
 mod quota;
-mod rooms;
-mod search;
+mod searching;
 mod sending;
+mod views;
 
 use testkit::TestApp;
 

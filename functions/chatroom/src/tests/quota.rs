@@ -1,4 +1,4 @@
-//! The daily quota is exact.
+//! The daily message quota.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use serde_json::json;
 use super::start;
 
 #[tokio::test]
-async fn the_sixth_message_of_a_day_is_refused_with_the_time_of_the_reset() {
+async fn sixth_message_of_a_day_is_refused_with_the_reset_time() {
     let app = start().await;
     let person = app.person().await;
-    let room = app.room(&person).await;
+    let chatroom = app.room(&person).await;
     for _ in 0..5 {
-        app.message(&person, &room, "hello").await;
+        app.message(&person, &chatroom, "hello").await;
     }
-    let request = app.request("POST", &format!("/api/chatroom/{room}/message")).by(&person);
+    let request = app.request("POST", &format!("/api/chatroom/{chatroom}/message")).by(&person);
     let refused = request
         .json(json!({ "content": "one more" }))
         .send()
@@ -32,19 +32,19 @@ async fn the_sixth_message_of_a_day_is_refused_with_the_time_of_the_reset() {
     assert_eq!(app.queue.sent().len(), 5);
 
     app.advance(Duration::from_hours(24));
-    app.message(&person, &room, "a new day").await;
+    app.message(&person, &chatroom, "a new day").await;
 }
 
 #[tokio::test]
-async fn of_fifty_parallel_sends_at_the_last_unit_one_is_accepted() {
+async fn one_of_fifty_concurrent_sends_gets_the_last_quota_unit() {
     let app = start().await;
     let person = app.person().await;
-    let rooms = [app.room(&person).await, app.room(&person).await];
+    let chatrooms = [app.room(&person).await, app.room(&person).await];
     for _ in 0..4 {
-        app.message(&person, &rooms[0], "hello").await;
+        app.message(&person, &chatrooms[0], "hello").await;
     }
     let sends = (0..50).map(|number: usize| {
-        let path = format!("/api/chatroom/{}/message", rooms[number % 2]);
+        let path = format!("/api/chatroom/{}/message", chatrooms[number % 2]);
         app.request("POST", &path).by(&person).json(json!({ "content": "the last?" })).send()
     });
     let statuses: Vec<u16> = join_all(sends).await.iter().map(|answer| answer.status.as_u16()).collect();
@@ -55,13 +55,13 @@ async fn of_fifty_parallel_sends_at_the_last_unit_one_is_accepted() {
 }
 
 #[tokio::test]
-async fn parallel_sends_to_one_room_have_positions_without_holes() {
+async fn concurrent_sends_to_one_chatroom_get_consecutive_positions() {
     let app = start().await;
     let person = app.person().await;
     app.set_tier(&person, Tier::Pro).await;
-    let room = app.room(&person).await;
+    let chatroom = app.room(&person).await;
     let ids: HashSet<String> =
-        join_all((0..20).map(|_| app.message(&person, &room, "hello"))).await.into_iter().collect();
+        join_all((0..20).map(|_| app.message(&person, &chatroom, "hello"))).await.into_iter().collect();
     assert_eq!(ids.len(), 20);
     assert_eq!(app.stored::<i64>("SELECT count(DISTINCT position) FROM messages").await, 20);
     assert_eq!(app.stored::<i64>("SELECT max(position) FROM messages").await, 20);
@@ -70,37 +70,37 @@ async fn parallel_sends_to_one_room_have_positions_without_holes() {
 }
 
 #[tokio::test]
-async fn the_limit_follows_the_plan_at_once() {
+async fn tier_change_changes_the_limit_at_once() {
     let app = start().await;
     let person = app.person().await;
-    let room = app.room(&person).await;
+    let chatroom = app.room(&person).await;
     for _ in 0..5 {
-        app.message(&person, &room, "hello").await;
+        app.message(&person, &chatroom, "hello").await;
     }
     app.set_tier(&person, Tier::Pro).await;
-    app.message(&person, &room, "as a Pro").await;
+    app.message(&person, &chatroom, "as a Pro").await;
     app.set_tier(&person, Tier::Basic).await;
-    let request = app.request("POST", &format!("/api/chatroom/{room}/message")).by(&person);
+    let request = app.request("POST", &format!("/api/chatroom/{chatroom}/message")).by(&person);
     let _ = request.json(json!({ "content": "x" })).send().await.expect_problem(429, "daily_quota_exhausted");
 }
 
 #[tokio::test]
-async fn across_midnight_each_day_accepts_exactly_its_own() {
+async fn each_day_accepts_its_quota_across_midnight() {
     let app = start().await;
     let person = app.person().await;
-    let room = app.room(&person).await;
+    let chatroom = app.room(&person).await;
     let now = app.app.clock.now();
     let evening = domain::quota::resets_at(now) + TimeDelta::days(1) - TimeDelta::seconds(2);
     app.advance((evening - now).to_std().unwrap());
     for _ in 0..4 {
-        app.message(&person, &room, "hello").await;
+        app.message(&person, &chatroom, "hello").await;
     }
-    let path = format!("/api/chatroom/{room}/message");
+    let path = format!("/api/chatroom/{chatroom}/message");
     let sends = (0..50).map(|number: u64| {
         let request = app.request("POST", &path).by(&person).json(json!({ "content": "the last?" }));
         let app = &app;
         async move {
-            // Midnight comes while they are on their way.
+            // Midnight passes while the requests are in flight.
             if number == 25 {
                 app.advance(Duration::from_secs(4));
             }
@@ -117,15 +117,15 @@ async fn across_midnight_each_day_accepts_exactly_its_own() {
 }
 
 #[tokio::test]
-async fn a_room_that_is_deleted_gives_the_units_back_that_were_not_answered() {
+async fn deleting_a_chatroom_refunds_unanswered_messages() {
     let app = start().await;
     let person = app.person().await;
-    let (room, other) = (app.room(&person).await, app.room(&person).await);
-    let answered = app.message(&person, &room, "answered").await;
+    let (chatroom, other) = (app.room(&person).await, app.room(&person).await);
+    let answered = app.message(&person, &chatroom, "answered").await;
     app.execute(&format!("UPDATE messages SET processing_status = 'completed' WHERE id = '{answered}'"))
         .await;
-    app.message(&person, &room, "not yet").await;
+    app.message(&person, &chatroom, "not yet").await;
     app.message(&person, &other, "elsewhere").await;
-    let _ = app.request("DELETE", &format!("/api/chatroom/{room}")).by(&person).send().await.expect(200);
+    let _ = app.request("DELETE", &format!("/api/chatroom/{chatroom}")).by(&person).send().await.expect(200);
     assert_eq!(app.stored::<i32>("SELECT messages FROM daily_usage").await, 2);
 }

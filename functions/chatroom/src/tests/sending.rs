@@ -1,4 +1,4 @@
-//! Sending a message and asking how far its answer is.
+//! Sending a message and reading its status.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use serde_json::json;
 use super::start;
 
 #[tokio::test]
-async fn a_message_is_stored_and_its_id_alone_is_queued() {
+async fn message_is_stored_and_only_its_id_is_queued() {
     let app = start().await;
     let person = app.person().await;
-    let room = app.room(&person).await;
-    let path = format!("/api/chatroom/{room}/message");
+    let chatroom = app.room(&person).await;
+    let path = format!("/api/chatroom/{chatroom}/message");
     let sent = app
         .request("POST", &path)
         .by(&person)
@@ -29,17 +29,17 @@ async fn a_message_is_stored_and_its_id_alone_is_queued() {
     assert_eq!(sent.header("x-quota-remaining"), Some("4"));
     let queued = app.queue.sent();
     assert_eq!(queued.len(), 1);
-    assert_eq!((queued[0].0.to_string(), json!(queued[0].1)), (room, message["id"].clone()));
+    assert_eq!((queued[0].0.to_string(), json!(queued[0].1)), (chatroom, message["id"].clone()));
     assert_eq!(app.stored::<String>("SELECT content FROM messages").await, " Héllo\n日本 ");
 }
 
 #[tokio::test]
-async fn a_queue_that_does_not_answer_loses_nothing() {
+async fn message_is_stored_when_the_queue_is_unavailable() {
     let app = start().await;
     let person = app.person().await;
-    let room = app.room(&person).await;
+    let chatroom = app.room(&person).await;
     app.queue.break_down();
-    let path = format!("/api/chatroom/{room}/message");
+    let path = format!("/api/chatroom/{chatroom}/message");
     let sent =
         app.request("POST", &path).by(&person).json(json!({ "content": "hello" })).send().await.expect(201);
     assert_eq!(sent.body["queue_status"], "delayed");
@@ -47,7 +47,7 @@ async fn a_queue_that_does_not_answer_loses_nothing() {
 }
 
 #[tokio::test]
-async fn wrong_content_is_refused_by_name_and_not_stored() {
+async fn invalid_content_is_a_validation_error_and_not_stored() {
     let app = start().await;
     let person = app.person().await;
     let path = format!("/api/chatroom/{}/message", app.room(&person).await);
@@ -73,15 +73,15 @@ async fn ten_thousand_characters_of_any_script_are_accepted() {
 }
 
 #[tokio::test]
-async fn the_status_names_room_attempts_error_and_reply() {
+async fn status_shows_chatroom_attempts_error_and_reply() {
     let app = start().await;
     let person = app.person().await;
-    let room = app.room(&person).await;
-    let id = app.message(&person, &room, "hello").await;
+    let chatroom = app.room(&person).await;
+    let id = app.message(&person, &chatroom, "hello").await;
     let path = format!("/api/chatroom/message/{id}/status");
     let status = app.request("GET", &path).by(&person).send().await.expect(200);
     let message = &status.body["message"];
-    assert_eq!((&message["id"], &message["chatroom_id"]), (&json!(id), &json!(room)));
+    assert_eq!((&message["id"], &message["chatroom_id"]), (&json!(id), &json!(chatroom)));
     assert_eq!((&message["chatroom_name"], &message["attempts"]), (&json!("A room"), &json!(0)));
     assert_eq!((&message["error_code"], &message["reply"]), (&json!(null), &json!(null)));
 
@@ -95,11 +95,11 @@ async fn the_status_names_room_attempts_error_and_reply() {
 }
 
 #[tokio::test]
-async fn waiting_ends_as_soon_as_the_state_is_final() {
+async fn long_poll_ends_when_the_status_is_final() {
     let app = start().await;
     let person = app.person().await;
-    let room = app.room(&person).await;
-    let id = app.message(&person, &room, "hello").await;
+    let chatroom = app.room(&person).await;
+    let id = app.message(&person, &chatroom, "hello").await;
     let path = format!("/api/chatroom/message/{id}/status?wait=25");
     let answered = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -108,15 +108,15 @@ async fn waiting_ends_as_soon_as_the_state_is_final() {
     let started = tokio::time::Instant::now();
     let (status, ()) = tokio::join!(app.request("GET", &path).by(&person).send(), answered);
     assert_eq!(status.expect(200).body["message"]["processing_status"], "cancelled");
-    assert!(started.elapsed() < Duration::from_secs(20), "it waited for the end of its time");
+    assert!(started.elapsed() < Duration::from_secs(20), "it waited for the whole time");
 }
 
 #[tokio::test]
-async fn waiting_ends_with_its_time_and_has_a_bound() {
+async fn long_poll_ends_after_its_bounded_wait() {
     let app = start().await;
     let person = app.person().await;
-    let room = app.room(&person).await;
-    let path = format!("/api/chatroom/message/{}/status", app.message(&person, &room, "hello").await);
+    let chatroom = app.room(&person).await;
+    let path = format!("/api/chatroom/message/{}/status", app.message(&person, &chatroom, "hello").await);
     let started = tokio::time::Instant::now();
     let status = app.request("GET", &format!("{path}?wait=1")).by(&person).send().await.expect(200);
     assert!(started.elapsed() >= Duration::from_secs(1), "it did not wait");

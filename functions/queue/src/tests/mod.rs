@@ -1,4 +1,6 @@
-//! The operator's routes, in this process, on real Postgres, Redis and the emulator's DynamoDB.
+//! The endpoints, in this process, on real Postgres and Redis and an emulated DynamoDB.
+
+mod views;
 
 use std::time::Duration;
 
@@ -16,13 +18,13 @@ async fn start() -> (TestApp, Person) {
     (app, admin)
 }
 
-/// Messages that failed, one a minute, of a person whose quota is used up.
-async fn failed(app: &TestApp, count: usize) -> Vec<String> {
+/// Messages of one user that failed at intervals of a minute. The user's quota is exhausted.
+async fn insert_failed(app: &TestApp, count: usize) -> Vec<String> {
     let person = app.person().await;
-    let room = app.room(&person).await;
+    let chatroom = app.room(&person).await;
     let mut ids = Vec::new();
     for _ in 0..count {
-        let id = app.message(&person, &room, "my secret").await;
+        let id = app.message(&person, &chatroom, "my secret").await;
         let now = app.app.clock.now().to_rfc3339();
         app.execute(&format!(
             "UPDATE messages SET processing_status = 'failed', error_code = 'timeout', attempts = 3, sweep_at = NULL,
@@ -36,13 +38,13 @@ async fn failed(app: &TestApp, count: usize) -> Vec<String> {
     ids
 }
 
-async fn list(app: &TestApp, admin: &Person, query: &str) -> (Vec<String>, Value) {
+async fn list_failed(app: &TestApp, admin: &Person, query: &str) -> (Vec<String>, Value) {
     let answer = app.request("GET", &format!("/api/queue/failed{query}")).by(admin).send().await.expect(200);
     let ids = answer.body["failed"].as_array().unwrap().iter();
     (ids.map(|job| job["id"].as_str().unwrap().to_owned()).collect(), answer.body["next_cursor"].clone())
 }
 
-fn record(app: &TestApp, id: &str, status: ProcessingStatus) -> JobRecord {
+fn job_record(app: &TestApp, id: &str, status: ProcessingStatus) -> JobRecord {
     let now = app.app.clock.now();
     JobRecord {
         message_id: id.parse().unwrap(),
@@ -57,9 +59,9 @@ fn record(app: &TestApp, id: &str, status: ProcessingStatus) -> JobRecord {
 }
 
 #[tokio::test]
-async fn only_operators_get_in_and_only_while_they_are() {
+async fn only_current_operators_have_access() {
     let (app, admin) = start().await;
-    let id = failed(&app, 1).await.remove(0);
+    let id = insert_failed(&app, 1).await.remove(0);
     let person = app.person().await;
     let routes = [
         ("GET", "/api/queue/failed".to_owned()),
@@ -71,8 +73,8 @@ async fn only_operators_get_in_and_only_while_they_are() {
     app.execute(&format!("UPDATE users SET role = 'user' WHERE id = '{}'", admin.id)).await;
     for (method, path) in &routes {
         let _ = app.request(method, path).send().await.expect_problem(401, "not_authenticated");
-        for somebody in [&person, &admin] {
-            let request = app.request(method, path).by(somebody).json(json!({}));
+        for caller in [&person, &admin] {
+            let request = app.request(method, path).by(caller).json(json!({}));
             let _ = request.send().await.expect_problem(403, "forbidden");
         }
     }
@@ -80,12 +82,13 @@ async fn only_operators_get_in_and_only_while_they_are() {
 }
 
 #[tokio::test]
-async fn the_failed_are_listed_page_by_page_the_latest_first_without_their_text() {
+async fn failed_jobs_are_listed_latest_first_without_text() {
     let (app, admin) = start().await;
-    let mut ids = failed(&app, 5).await;
+    let mut ids = insert_failed(&app, 5).await;
     ids.reverse();
-    let (first, cursor) = list(&app, &admin, "?limit=3").await;
-    let (second, end) = list(&app, &admin, &format!("?limit=3&cursor={}", cursor.as_str().unwrap())).await;
+    let (first, cursor) = list_failed(&app, &admin, "?limit=3").await;
+    let (second, end) =
+        list_failed(&app, &admin, &format!("?limit=3&cursor={}", cursor.as_str().unwrap())).await;
     assert_eq!([first, second].concat(), ids);
     assert_eq!(end, json!(null));
     let answer = app.request("GET", "/api/queue/failed").by(&admin).send().await.expect(200);
@@ -102,10 +105,10 @@ async fn the_failed_are_listed_page_by_page_the_latest_first_without_their_text(
 }
 
 #[tokio::test]
-async fn a_job_shows_what_its_last_attempt_came_to_for_a_day() {
+async fn job_shows_its_last_attempt_for_a_day() {
     let (app, admin) = start().await;
-    let id = failed(&app, 1).await.remove(0);
-    app.app.record_jobs(&[record(&app, &id, ProcessingStatus::Failed)]).await;
+    let id = insert_failed(&app, 1).await.remove(0);
+    services::jobs::record(&app.app, &[job_record(&app, &id, ProcessingStatus::Failed)]).await;
     let path = format!("/api/queue/jobs/{id}");
     let job = app.request("GET", &path).by(&admin).send().await.expect(200).body["job"].clone();
     assert_eq!((&job["processing_status"], &job["error_code"]), (&json!("failed"), &json!("timeout")));
@@ -114,50 +117,50 @@ async fn a_job_shows_what_its_last_attempt_came_to_for_a_day() {
     app.advance(Duration::from_hours(25));
     let later = app.request("GET", &path).by(&admin).send().await.expect(200);
     assert_eq!(later.body["job"]["last_attempt"], json!(null));
-    let nobody = "/api/queue/jobs/018f0000-0000-7000-8000-00000000ffff";
-    let _ = app.request("GET", nobody).by(&admin).send().await.expect_problem(404, "not_found");
+    let unknown = "/api/queue/jobs/018f0000-0000-7000-8000-00000000ffff";
+    let _ = app.request("GET", unknown).by(&admin).send().await.expect_problem(404, "not_found");
 }
 
 #[tokio::test]
-async fn without_the_table_the_list_is_shown_all_the_same() {
+async fn failed_jobs_are_listed_without_the_table() {
     let app = TestApp::serving(chatroom::routes().merge(crate::routes()));
     let app = app.var("TABLE_NAME", "absent").start().await;
     let admin = app.person().await;
     app.make_admin(&admin).await;
-    let ids = failed(&app, 1).await;
-    assert_eq!(list(&app, &admin, "").await.0, ids);
+    let ids = insert_failed(&app, 1).await;
+    assert_eq!(list_failed(&app, &admin, "").await.0, ids);
 }
 
 #[tokio::test]
-async fn a_retry_is_on_the_house_and_takes_the_message_off_the_list() {
+async fn operator_retry_is_free_and_unlists_the_message() {
     let (app, admin) = start().await;
-    let id = failed(&app, 1).await.remove(0);
+    let id = insert_failed(&app, 1).await.remove(0);
     let path = format!("/api/queue/failed/{id}/retry");
     let answer = app.request("POST", &path).by(&admin).send().await.expect(200);
     assert_eq!(answer.body["queued"], true);
     assert_eq!(app.queue.resends(), [0, 1]);
-    assert!(list(&app, &admin, "").await.0.is_empty());
+    assert!(list_failed(&app, &admin, "").await.0.is_empty());
     assert_eq!(app.stored::<i32>("SELECT messages FROM daily_usage").await, 5);
     let again = app.request("POST", &path).by(&admin).send().await.expect_problem(409, "wrong_state");
     assert_eq!(again.body["processing_status"], "pending");
-    // Failing once more gives nothing back, for nothing was paid.
+    // Without a quota day, a second failure refunds nothing.
     assert!(app.stored::<bool>("SELECT quota_day IS NULL FROM messages").await);
 }
 
 #[tokio::test]
-async fn a_redrive_takes_the_oldest_of_a_kind_and_leaves_what_was_struck_off() {
+async fn redrive_retries_the_oldest_and_skips_discarded_jobs() {
     let (app, admin) = start().await;
-    let ids = failed(&app, 4).await;
+    let ids = insert_failed(&app, 4).await;
     app.execute(&format!("UPDATE messages SET error_code = 'gemini_quota' WHERE id = '{}'", ids[0])).await;
     let _ =
         app.request("DELETE", &format!("/api/queue/failed/{}", ids[1])).by(&admin).send().await.expect(200);
     let redrive = |body: Value| app.request("POST", "/api/queue/redrive").by(&admin).json(body).send();
     let answer = redrive(json!({ "error_code": "timeout", "limit": 1 })).await.expect(200);
     assert_eq!((&answer.body["redriven"], &answer.body["queued"]), (&json!(1), &json!(1)));
-    assert_eq!(list(&app, &admin, "").await.0, [ids[3].as_str(), ids[0].as_str()]);
-    let hopeless = app.message(&admin, &app.room(&admin).await, "bad").await;
+    assert_eq!(list_failed(&app, &admin, "").await.0, [ids[3].as_str(), ids[0].as_str()]);
+    let blocked = app.message(&admin, &app.room(&admin).await, "bad").await;
     app.execute(&format!(
-        "UPDATE messages SET processing_status = 'failed', error_code = 'blocked_by_safety' WHERE id = '{hopeless}'"
+        "UPDATE messages SET processing_status = 'failed', error_code = 'blocked_by_safety' WHERE id = '{blocked}'"
     ))
     .await;
     let rest = redrive(json!({})).await.expect(200);
@@ -168,26 +171,26 @@ async fn a_redrive_takes_the_oldest_of_a_kind_and_leaves_what_was_struck_off() {
 }
 
 #[tokio::test]
-async fn what_is_struck_off_stays_failed_for_its_owner() {
+async fn discarded_job_stays_failed_for_its_owner() {
     let (app, admin) = start().await;
-    let id = failed(&app, 1).await.remove(0);
+    let id = insert_failed(&app, 1).await.remove(0);
     let path = format!("/api/queue/failed/{id}");
     for _ in 0..2 {
         let _ = app.request("DELETE", &path).by(&admin).send().await.expect(200);
     }
-    assert!(list(&app, &admin, "").await.0.is_empty());
+    assert!(list_failed(&app, &admin, "").await.0.is_empty());
     assert_eq!(app.stored::<String>("SELECT processing_status FROM messages").await, "failed");
-    let nobody = format!("/api/queue/failed/{}", MessageId::new(app.app.clock.now()));
-    let _ = app.request("DELETE", &nobody).by(&admin).send().await.expect_problem(404, "not_found");
+    let unknown = format!("/api/queue/failed/{}", MessageId::new(app.app.clock.now()));
+    let _ = app.request("DELETE", &unknown).by(&admin).send().await.expect_problem(404, "not_found");
 }
 
 #[tokio::test]
-async fn anybody_sees_how_many_messages_are_in_which_state() {
+async fn queue_status_is_public_and_counts_each_state() {
     let (app, _) = start().await;
     let person = app.person().await;
-    let room = app.room(&person).await;
-    let ids = [app.message(&person, &room, "a").await, app.message(&person, &room, "b").await];
-    app.message(&person, &room, "c").await;
+    let chatroom = app.room(&person).await;
+    let ids = [app.message(&person, &chatroom, "a").await, app.message(&person, &chatroom, "b").await];
+    app.message(&person, &chatroom, "c").await;
     let soon = (app.app.clock.now() + Duration::from_mins(1)).to_rfc3339();
     app.execute(&format!(
         "UPDATE messages SET processing_status = 'processing', lease_owner = gen_random_uuid(), lease_until = '{soon}'
@@ -200,13 +203,13 @@ async fn anybody_sees_how_many_messages_are_in_which_state() {
     assert_eq!((counts.waiting, counts.active, counts.delayed), (1, 1, 1));
 
     let table = app.app.table().unwrap();
-    let before = table.totals(app.app.clock.now()).await.unwrap();
+    let before = table.job_totals(app.app.clock.now()).await.unwrap();
     for (id, status) in [(&ids[0], ProcessingStatus::Completed), (&ids[1], ProcessingStatus::Failed)] {
-        table.record(&[record(&app, id, status)]).await.unwrap();
+        table.save_jobs(&[job_record(&app, id, status)]).await.unwrap();
     }
-    table.record(&[record(&app, &ids[0], ProcessingStatus::Pending)]).await.unwrap();
-    let after = table.totals(app.app.clock.now()).await.unwrap();
-    // Other tests count too.
+    table.save_jobs(&[job_record(&app, &ids[0], ProcessingStatus::Pending)]).await.unwrap();
+    let after = table.job_totals(app.app.clock.now()).await.unwrap();
+    // Other tests add to the same totals.
     assert!(after.completed > before.completed && after.failed > before.failed, "{before:?} {after:?}");
 
     let answer = app.request("GET", "/api/queue/status").send().await.expect(200);
@@ -216,7 +219,7 @@ async fn anybody_sees_how_many_messages_are_in_which_state() {
 }
 
 #[tokio::test]
-async fn a_whole_number_is_one_however_json_writes_it() {
+async fn integer_is_accepted_in_any_json_notation() {
     let (app, admin) = start().await;
     for (limit, taken) in [
         ("5", true),

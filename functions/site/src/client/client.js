@@ -1,4 +1,4 @@
-// A small client of the API: what it does, any client can do. The token lives as long as the tab.
+// A small client of the public API. It keeps the token in the sessionStorage of the tab.
 
 const $ = (id) => document.getElementById(id);
 const session = { get token() { return sessionStorage.getItem("token"); }, set token(token) { sessionStorage.setItem("token", token); } };
@@ -16,7 +16,7 @@ async function api(method, path, body, headers = {}) {
   throw new Problem(answer.detail ?? `the server answered ${response.status}`);
 }
 
-// Runs what a form or a button does, which cannot be pressed again meanwhile, and shows what went wrong.
+// Runs `act` when the event occurs, disables the button meanwhile, and shows a failure.
 function on(target, event, act) {
   $(target).addEventListener(event, async (happened) => {
     happened.preventDefault();
@@ -80,7 +80,7 @@ async function showStanding() {
 
 async function showRooms() {
   let { chatrooms } = await api("GET", "/api/chatroom");
-  if (chatrooms.length === 0) chatrooms = [(await api("POST", "/api/chatroom", { name: "First room" })).chatroom];
+  if (chatrooms.length === 0) chatrooms = [(await api("POST", "/api/chatroom", { name: "First chatroom" })).chatroom];
   room = chatrooms.find((one) => one.id === room)?.id ?? chatrooms[0].id;
   $("rooms").replaceChildren(...chatrooms.map((one) => {
     const button = element("button", "", one.name);
@@ -120,7 +120,7 @@ async function send({ content }, form) {
   }
 }
 
-// Stripe tells the server of a payment a moment after the person is back.
+// Stripe's webhook may arrive a moment after the user returns from the checkout page.
 async function waitForPro() {
   for (let wait = 250; wait < 10_000; wait *= 1.6) {
     const { subscription } = await api("GET", "/api/subscription/status");

@@ -1,18 +1,21 @@
-mod changing;
+//! Tests of this function in this process, with real Postgres and Redis and a mock Stripe.
+
+mod account_deletion;
 mod checkout;
+mod lifecycle;
 mod plans;
 
 use serde_json::{Value, json};
 use testkit::{Answer, Person, TestApp, TestAppBuilder};
 
-/// What a person does around their plan.
-fn starting() -> TestAppBuilder {
+/// An application with all routes that these tests use.
+fn builder() -> TestAppBuilder {
     let routes = crate::routes().merge(webhook::routes()).merge(user::routes()).merge(chatroom::routes());
     TestApp::serving(routes)
 }
 
 async fn start() -> TestApp {
-    starting().start().await
+    builder().start().await
 }
 
 async fn post(app: &TestApp, person: &Person, path: &str, body: Value) -> Answer {
@@ -20,7 +23,7 @@ async fn post(app: &TestApp, person: &Person, path: &str, body: Value) -> Answer
     if body.is_null() { request.send().await } else { request.json(body).send().await }
 }
 
-/// The addresses of a checkout page.
+/// The body of a request for a checkout page.
 fn page() -> Value {
     json!({ "success_url": "https://app.example.com/paid", "cancel_url": "https://app.example.com/plans" })
 }

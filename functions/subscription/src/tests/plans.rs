@@ -1,4 +1,4 @@
-//! What there is to choose from.
+//! The list of plans and their prices.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ async fn plans(app: &testkit::TestApp) -> Value {
 }
 
 #[tokio::test]
-async fn plans_say_what_they_have_and_what_stripe_takes_for_them() {
+async fn plans_show_their_features_and_their_price_at_stripe() {
     let app = start().await;
-    // Whatever other tests have had cached.
+    // A price that other tests cached is older than ten minutes now.
     app.advance(Duration::from_mins(11));
     let plans = plans(&app).await;
     assert_eq!(plans[0]["id"], "basic");
@@ -25,14 +25,14 @@ async fn plans_say_what_they_have_and_what_stripe_takes_for_them() {
 }
 
 #[tokio::test]
-async fn a_price_is_kept_and_an_old_one_is_better_than_none() {
+async fn price_is_cached_and_outlives_a_stripe_outage() {
     let app = testkit::TestApp::serving(crate::routes()).start().await;
     app.advance(Duration::from_hours(24));
     let (first, down) = (plans(&app).await, json!({ "fault": "status", "status": 500 }));
     app.stripe_faults(json!([down, down])).await;
-    assert_eq!(plans(&app).await, first, "it is kept");
+    assert_eq!(plans(&app).await, first, "the price is cached");
     app.advance(Duration::from_hours(24));
-    assert_eq!(plans(&app).await, first, "the old one is shown");
+    assert_eq!(plans(&app).await, first, "the old price is shown");
     let unknown =
         testkit::TestApp::serving(crate::routes()).var("STRIPE_PRICE_ID", "price_of_nothing").start().await;
     let answer = unknown.request("GET", "/api/subscription/plans").send().await;

@@ -1,4 +1,4 @@
-//! What becomes of one message.
+//! How one message is answered or fails.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{deliver, overloaded, sent, start, status};
 
 #[tokio::test]
-async fn a_message_is_answered_once_however_often_it_is_delivered() {
+async fn message_is_answered_once_despite_duplicate_deliveries() {
     let app = start().await;
     let (person, room, id) = sent(&app, "hello").await;
     for _ in 0..3 {
@@ -27,7 +27,7 @@ async fn a_message_is_answered_once_however_often_it_is_delivered() {
 }
 
 #[tokio::test]
-async fn passing_failures_back_off_and_the_third_attempt_answers() {
+async fn transient_failures_back_off_and_third_attempt_answers() {
     let app = start().await;
     let (person, _, id) = sent(&app, "hello").await;
     app.model.fail_with(overloaded());
@@ -44,7 +44,7 @@ async fn passing_failures_back_off_and_the_third_attempt_answers() {
         let base = Duration::from_secs(2) * 2_u32.pow(attempt - 1);
         assert!((base..=base.mul_f64(1.25)).contains(&delay), "{delay:?}");
 
-        // Early: it is not due, and nobody is asked.
+        // A delivery before its time: the message is not due, and the model is not called.
         assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
         assert_eq!(app.model.asked().len(), attempt as usize);
         app.advance(delay);
@@ -55,7 +55,7 @@ async fn passing_failures_back_off_and_the_third_attempt_answers() {
 }
 
 #[tokio::test]
-async fn after_three_attempts_a_message_fails_and_its_unit_is_given_back() {
+async fn message_fails_after_three_attempts_and_its_quota_unit_is_refunded() {
     let app = start().await;
     let (person, _, id) = sent(&app, "hello").await;
     for _ in 0..3 {
@@ -75,7 +75,7 @@ async fn after_three_attempts_a_message_fails_and_its_unit_is_given_back() {
 }
 
 #[tokio::test]
-async fn a_final_failure_fails_at_once() {
+async fn permanent_error_fails_the_message_at_once() {
     let app = start().await;
     let (person, _, id) = sent(&app, "hello").await;
     app.model.fail_with(GenerateError::BlockedPrompt { reason: "SAFETY".to_owned() });
@@ -85,7 +85,7 @@ async fn a_final_failure_fails_at_once() {
 }
 
 #[tokio::test]
-async fn a_wait_that_gemini_asks_for_is_kept() {
+async fn retry_delay_of_gemini_is_honoured() {
     let app = start().await;
     let (_, _, id) = sent(&app, "hello").await;
     let retry_delay = Some(Duration::from_secs(22));
@@ -95,7 +95,7 @@ async fn a_wait_that_gemini_asks_for_is_kept() {
 }
 
 #[tokio::test]
-async fn the_model_is_told_the_history_the_instruction_and_the_plan() {
+async fn prompt_has_history_instruction_and_model_of_the_plan() {
     let app = start().await;
     let person = app.person().await;
     app.set_tier(&person, domain::Tier::Pro).await;
@@ -116,7 +116,7 @@ async fn the_model_is_told_the_history_the_instruction_and_the_plan() {
     let _ = deliver(&app, &[&third]).await;
 
     let prompt = app.model.asked().pop().unwrap();
-    // The first was given up, so it is no part of the conversation.
+    // The first message failed, so the history leaves it out.
     let turns: Vec<(&str, &str)> =
         prompt.turns.iter().map(|turn| (turn.role.as_str(), turn.text.as_str())).collect();
     assert_eq!(turns, [("user", "two"), ("model", "Echo: two"), ("user", "three")]);
@@ -125,7 +125,7 @@ async fn the_model_is_told_the_history_the_instruction_and_the_plan() {
 }
 
 #[tokio::test]
-async fn a_deleted_room_leaves_nothing_to_do() {
+async fn message_of_a_deleted_chatroom_is_skipped() {
     let app = start().await;
     let (person, room, id) = sent(&app, "hello").await;
     let _ = app.request("DELETE", &format!("/api/chatroom/{room}")).by(&person).send().await.expect(200);
@@ -134,7 +134,7 @@ async fn a_deleted_room_leaves_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn the_cached_list_is_dropped_when_an_answer_comes() {
+async fn answer_invalidates_the_cached_chatroom_list() {
     let app = start().await;
     let (person, _, id) = sent(&app, "hello").await;
     for _ in 0..2 {

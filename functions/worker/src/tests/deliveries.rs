@@ -1,18 +1,18 @@
-//! Order within a room, leases, batches.
+//! Order within a chatroom, leases, batches.
 
 use std::time::Duration;
 
 use domain::MessageId;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::json;
-use store::messages::answering::{self, Claim, Lease, NewReply};
+use store::messages::processing::{self, Claim, Lease, NewReply};
 use testkit::event;
 use uuid::Uuid;
 
-use super::{deliver, deliver_within, overloaded, sent, start, status};
+use super::{deliver, deliver_with_time_left, overloaded, sent, start, status};
 
 #[tokio::test]
-async fn parallel_deliveries_ask_once() {
+async fn parallel_deliveries_call_the_model_once() {
     let app = start().await;
     let (person, _, id) = sent(&app, "hello").await;
     let ids = [id.as_str()];
@@ -24,7 +24,7 @@ async fn parallel_deliveries_ask_once() {
 }
 
 #[tokio::test]
-async fn the_first_of_a_room_that_comes_back_takes_the_rest_along() {
+async fn redelivered_message_redelivers_the_rest_of_its_chatroom() {
     let app = start().await;
     let (person, room, first) = sent(&app, "one").await;
     let second = app.message(&person, &room, "two").await;
@@ -44,17 +44,17 @@ async fn the_first_of_a_room_that_comes_back_takes_the_rest_along() {
 }
 
 #[tokio::test]
-async fn work_that_could_not_end_in_time_is_not_begun() {
+async fn attempt_that_could_not_end_in_time_is_not_started() {
     let app = start().await;
     let (person, _, id) = sent(&app, "hello").await;
-    assert_eq!(deliver_within(&app, &[&id], Duration::from_secs(39)).await, [id.as_str()]);
+    assert_eq!(deliver_with_time_left(&app, &[&id], Duration::from_secs(39)).await, [id.as_str()]);
     assert!(app.model.asked().is_empty());
     assert_eq!(status(&app, &person, &id).await["attempts"], 0);
     assert_eq!(app.queue.delays()[0].1, Duration::ZERO);
 }
 
 #[tokio::test]
-async fn a_message_whose_worker_died_is_taken_over_after_its_lease() {
+async fn message_of_a_dead_worker_is_claimed_after_its_lease() {
     let app = start().await;
     let (person, _, id) = sent(&app, "hello").await;
     let until = (app.app.clock.now() + Duration::from_secs(40)).to_rfc3339();
@@ -72,7 +72,7 @@ async fn a_message_whose_worker_died_is_taken_over_after_its_lease() {
 }
 
 #[tokio::test]
-async fn a_message_that_kills_every_worker_is_given_up() {
+async fn message_that_crashes_every_worker_fails() {
     let app = start().await;
     let (person, _, id) = sent(&app, "hello").await;
     app.execute("UPDATE messages SET processing_status = 'processing', attempts = 3").await;
@@ -86,7 +86,7 @@ async fn a_message_that_kills_every_worker_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_job_that_cannot_be_read_comes_back_alone() {
+async fn only_the_unreadable_job_is_redelivered() {
     let app = start().await;
     let (person, _, id) = sent(&app, "hello").await;
     let mut event = event("worker-answer-message");
@@ -108,7 +108,7 @@ async fn a_job_that_cannot_be_read_comes_back_alone() {
 }
 
 #[tokio::test]
-async fn a_message_whose_delivery_was_lost_is_answered_before_what_came_after_it() {
+async fn message_whose_delivery_was_lost_is_answered_before_later_messages() {
     let app = start().await;
     let (person, room, lost) = sent(&app, "one").await;
     let delivered = app.message(&person, &room, "two").await;
@@ -123,7 +123,7 @@ async fn a_message_whose_delivery_was_lost_is_answered_before_what_came_after_it
 }
 
 #[tokio::test]
-async fn a_room_waits_for_its_oldest_message() {
+async fn chatroom_waits_for_its_oldest_message() {
     let app = start().await;
     let (person, room, first) = sent(&app, "one").await;
     let second = app.message(&person, &room, "two").await;
@@ -139,14 +139,14 @@ async fn a_room_waits_for_its_oldest_message() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_after_a_cancellation_is_thrown_away() {
+async fn answer_after_a_cancellation_is_dropped() {
     let app = start().await;
     let (person, _, id) = sent(&app, "hello").await;
     let (db, now, owner) = (app.app.db().await.unwrap(), app.app.clock.now(), Uuid::new_v4());
     let message_id = id.parse().unwrap();
     let until = now + Duration::from_secs(45);
-    let claim = answering::claim(&db, message_id, owner, now, until, 50).await.unwrap();
-    assert!(matches!(claim, Claim::Taken(work) if work.message_id == message_id));
+    let claim = processing::claim_next_message(&db, message_id, owner, now, until, 50).await.unwrap();
+    assert!(matches!(claim, Claim::Claimed(work) if work.message_id == message_id));
 
     let path = format!("/api/chatroom/message/{id}/cancel");
     let _ = app.request("POST", &path).by(&person).send().await.expect(200);
@@ -160,18 +160,18 @@ async fn an_answer_that_comes_after_a_cancellation_is_thrown_away() {
         day: now.date_naive(),
         created_at: now,
     };
-    assert!(!answering::complete(&db, Lease { message_id, owner }, reply).await.unwrap());
+    assert!(!processing::complete_message(&db, Lease { message_id, owner }, reply).await.unwrap());
     assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages").await, 1);
     assert_eq!(app.stored::<i64>("SELECT prompt_tokens FROM users").await, 0);
     assert_eq!(status(&app, &person, &id).await["processing_status"], "cancelled");
 }
 
 #[tokio::test]
-async fn a_database_that_fails_has_the_delivery_come_back_ever_later() {
+async fn failing_database_delays_the_redelivery() {
     let app = start().await;
     let (person, _, id) = sent(&app, "hello").await;
     app.execute("ALTER TABLE messages RENAME TO gone").await;
-    // The event says that it is delivered for the first time.
+    // The event says that this is the first delivery.
     assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
     assert_eq!(app.queue.delays()[0].1, Duration::from_secs(2));
     app.execute("ALTER TABLE gone RENAME TO messages").await;
@@ -181,10 +181,10 @@ async fn a_database_that_fails_has_the_delivery_come_back_ever_later() {
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_stored_is_asked_for_again_after_its_lease() {
+async fn answer_that_cannot_be_stored_is_generated_again_after_its_lease() {
     let app = start().await;
     let (person, _, id) = sent(&app, "hello").await;
-    // Completing fails, claiming does not.
+    // The claim succeeds and the completion fails.
     app.execute("ALTER TABLE messages RENAME COLUMN model TO gone").await;
     assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
     assert_eq!(app.model.asked().len(), 1);
@@ -196,7 +196,7 @@ async fn an_answer_that_cannot_be_stored_is_asked_for_again_after_its_lease() {
 }
 
 #[tokio::test]
-async fn a_deadline_that_is_over_at_the_start_is_none() {
+async fn deadline_in_the_past_is_ignored() {
     let app = start().await;
     let (person, _, id) = sent(&app, "hello").await;
     let mut event = event("worker-answer-message");

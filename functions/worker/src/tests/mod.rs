@@ -1,8 +1,8 @@
-//! Answering, in this process: real Postgres and Redis, a queue and a model that do what the test says.
+//! The worker in this process, with real Postgres and Redis and a scripted queue and model.
 
 mod answering;
 mod deliveries;
-mod model_rate_limit;
+mod model_rate_limiter;
 mod records;
 mod waiting;
 
@@ -14,13 +14,14 @@ use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use testkit::{Person, TestApp, event};
 
-/// Rooms and messages come in by the routes that clients use.
+/// An application whose chatrooms and messages are created through the API.
 async fn start() -> TestApp {
     TestApp::serving(chatroom::routes()).start().await
 }
 
-/// Delivers messages of one room in one batch, with `time_left` on the function's clock.
-async fn deliver_within(app: &TestApp, ids: &[&str], time_left: Duration) -> Vec<String> {
+/// Delivers messages of one chatroom in one batch, `time_left` before the function's deadline.
+/// Returns the ids that SQS must deliver again.
+async fn deliver_with_time_left(app: &TestApp, ids: &[&str], time_left: Duration) -> Vec<String> {
     let record = event("worker-answer-message")["Records"][0].clone();
     let records: Vec<Value> = ids
         .iter()
@@ -42,7 +43,7 @@ async fn deliver_within(app: &TestApp, ids: &[&str], time_left: Duration) -> Vec
 }
 
 async fn deliver(app: &TestApp, ids: &[&str]) -> Vec<String> {
-    deliver_within(app, ids, Duration::from_mins(5)).await
+    deliver_with_time_left(app, ids, Duration::from_mins(5)).await
 }
 
 async fn status(app: &TestApp, person: &Person, id: &str) -> Value {
@@ -50,6 +51,7 @@ async fn status(app: &TestApp, person: &Person, id: &str) -> Value {
     app.request("GET", &path).by(person).send().await.expect(200).body["message"].clone()
 }
 
+/// Sends a message in a new chatroom of a new user.
 async fn sent(app: &TestApp, content: &str) -> (Person, String, String) {
     let person = app.person().await;
     let room = app.room(&person).await;

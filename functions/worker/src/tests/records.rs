@@ -1,4 +1,4 @@
-//! What is left of an attempt for the operator to see, and of an answer for who asks the same again.
+//! Job records for the operator, and the answer cache.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn record(app: &TestApp, id: &str) -> Option<JobRecord> {
 }
 
 #[tokio::test]
-async fn an_answer_is_on_record() {
+async fn answer_is_recorded() {
     let app = start().await;
     let (_, _, id) = sent(&app, "hello").await;
     assert_eq!(record(&app, &id).await, None);
@@ -28,14 +28,17 @@ async fn an_answer_is_on_record() {
 }
 
 #[tokio::test]
-async fn what_went_wrong_is_on_record_after_each_attempt() {
+async fn error_is_recorded_after_each_attempt() {
     let app = start().await;
     let (_, _, id) = sent(&app, "my secret").await;
     app.model.fail_with(overloaded());
     let _ = deliver(&app, &[&id]).await;
-    let put_off = record(&app, &id).await.unwrap();
-    assert_eq!((put_off.status, put_off.attempts, put_off.error_code), (ProcessingStatus::Pending, 1, None));
-    assert!(put_off.last_error.unwrap().contains("503"));
+    let rescheduled = record(&app, &id).await.unwrap();
+    assert_eq!(
+        (rescheduled.status, rescheduled.attempts, rescheduled.error_code),
+        (ProcessingStatus::Pending, 1, None)
+    );
+    assert!(rescheduled.last_error.unwrap().contains("503"));
 
     app.advance(Duration::from_secs(10));
     app.model.fail_with(GenerateError::BlockedPrompt { reason: "SAFETY".to_owned() });
@@ -43,12 +46,12 @@ async fn what_went_wrong_is_on_record_after_each_attempt() {
     let failed = record(&app, &id).await.unwrap();
     assert_eq!((failed.status, failed.attempts), (ProcessingStatus::Failed, 2));
     assert_eq!(failed.error_code, Some(ErrorCode::BlockedBySafety));
-    let words = failed.last_error.unwrap();
-    assert!(words.contains("SAFETY") && !words.contains("my secret"), "{words}");
+    let error = failed.last_error.unwrap();
+    assert!(error.contains("SAFETY") && !error.contains("my secret"), "{error}");
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_written_holds_nothing_up() {
+async fn unwritable_record_does_not_delay_the_answer() {
     let app = TestApp::serving(chatroom::routes()).var("TABLE_NAME", "absent").start().await;
     let (person, _, id) = sent(&app, "hello").await;
     assert!(deliver(&app, &[&id]).await.is_empty());
@@ -56,7 +59,7 @@ async fn a_record_that_cannot_be_written_holds_nothing_up() {
 }
 
 #[tokio::test]
-async fn an_answer_is_kept_for_its_owner_where_that_is_wanted() {
+async fn answer_is_cached_for_its_owner_when_enabled() {
     let app = TestApp::serving(chatroom::routes()).var("RESPONSE_CACHE_TTL", "60").start().await;
     let person = app.person().await;
     for expected in [1, 1] {
@@ -67,7 +70,7 @@ async fn an_answer_is_kept_for_its_owner_where_that_is_wanted() {
         assert_eq!(app.model.asked().len(), expected);
     }
     assert_eq!(app.stored::<i64>("SELECT prompt_tokens FROM users").await, 7);
-    // Another person, and another history, are not the same.
+    // Another user or another history is a cache miss.
     let (_, _, id) = sent(&app, "hello").await;
     let _ = deliver(&app, &[&id]).await;
     assert_eq!(app.model.asked().len(), 2);
@@ -80,13 +83,13 @@ async fn an_answer_is_kept_for_its_owner_where_that_is_wanted() {
 }
 
 #[tokio::test]
-async fn nothing_is_kept_where_nobody_wants_it() {
+async fn answer_is_not_cached_by_default() {
     let app = start().await;
     let person = app.person().await;
-    for asked in [1, 2] {
+    for calls in [1, 2] {
         let room = app.room(&person).await;
         let id = app.message(&person, &room, "hello").await;
         let _ = deliver(&app, &[&id]).await;
-        assert_eq!(app.model.asked().len(), asked);
+        assert_eq!(app.model.asked().len(), calls);
     }
 }

@@ -1,4 +1,4 @@
-//! Waiting for a turn at Gemini: no attempt is used up, and it has an end.
+//! Waiting for Gemini's rate limit: it uses up no attempt, and it ends.
 
 use std::time::Duration;
 
@@ -16,31 +16,32 @@ fn daily_quota() -> GenerateError {
     GenerateError::DailyQuota { quota: "PerDay".to_owned() }
 }
 
-async fn allowing(requests: &str) -> TestApp {
+async fn start_with_quota(requests: &str) -> TestApp {
     TestApp::serving(chatroom::routes()).var("GEMINI_REQUESTS_PER_MINUTE", requests).start().await
 }
 
-/// Sends a message in a room of its own and delivers it. Answers its id and whether it is to come back.
+/// Sends a message in a new chatroom and delivers it. Returns its id and whether SQS must deliver
+/// it again.
 async fn deliver_new(app: &TestApp, text: &str) -> (Person, String, bool) {
     let (person, _, id) = sent(app, text).await;
-    let back = deliver(app, &[&id]).await;
-    (person, id, !back.is_empty())
+    let failures = deliver(app, &[&id]).await;
+    (person, id, !failures.is_empty())
 }
 
 #[tokio::test]
-async fn a_quota_that_google_says_is_used_up_costs_no_attempt_and_stops_all_workers() {
+async fn exceeded_minute_quota_uses_no_attempt_and_pauses_all_workers() {
     let app = start().await;
     app.model.fail_with(minute_quota(Duration::from_millis(400)));
-    let (person, first, back) = deliver_new(&app, "one").await;
-    assert!(back);
+    let (person, first, is_redelivered) = deliver_new(&app, "one").await;
+    assert!(is_redelivered);
     let waiting = status(&app, &person, &first).await;
     assert_eq!((&waiting["processing_status"], &waiting["attempts"]), (&json!("pending"), &json!(0)));
 
-    let (_, _, back) = deliver_new(&app, "two").await;
-    assert!(back, "nobody asks before the time that Google said");
+    let (_, _, is_redelivered) = deliver_new(&app, "two").await;
+    assert!(is_redelivered, "no worker calls Gemini before the retry delay is over");
     assert_eq!(app.model.asked().len(), 1);
 
-    // The time is kept by Redis's own clock, which no test can move.
+    // Redis measures the time by its own clock, which a test cannot move.
     tokio::time::sleep(Duration::from_millis(450)).await;
     app.advance(Duration::from_millis(400));
     assert!(deliver(&app, &[&first]).await.is_empty());
@@ -49,19 +50,19 @@ async fn a_quota_that_google_says_is_used_up_costs_no_attempt_and_stops_all_work
 }
 
 #[tokio::test]
-async fn our_own_count_keeps_calls_below_the_quota() {
-    let app = allowing("2").await;
+async fn configured_quota_limits_the_calls() {
+    let app = start_with_quota("2").await;
     for text in ["one", "two"] {
         assert!(!deliver_new(&app, text).await.2);
     }
-    let (person, id, back) = deliver_new(&app, "three").await;
-    assert!(back);
+    let (person, id, is_redelivered) = deliver_new(&app, "three").await;
+    assert!(is_redelivered);
     assert_eq!(app.model.asked().len(), 2);
     let message = status(&app, &person, &id).await;
     assert_eq!((&message["processing_status"], &message["attempts"]), (&json!("pending"), &json!(0)));
     let delay = app.queue.delays().pop().unwrap().1;
     assert!((Duration::from_secs(30)..=Duration::from_secs(62)).contains(&delay), "{delay:?}");
-    // The next one stands behind it: half of the minute's two calls later.
+    // The next message is behind it in the line: half a minute later, at two calls a minute.
     let (_, _, _) = deliver_new(&app, "four").await;
     let next = app.queue.delays().pop().unwrap().1;
     assert!(
@@ -71,11 +72,11 @@ async fn our_own_count_keeps_calls_below_the_quota() {
 }
 
 #[tokio::test]
-async fn waiting_has_an_end() {
-    let app = allowing("1").await;
+async fn message_that_waited_too_long_fails() {
+    let app = start_with_quota("1").await;
     assert!(!deliver_new(&app, "one").await.2);
-    let (person, id, back) = deliver_new(&app, "two").await;
-    assert!(back);
+    let (person, id, is_redelivered) = deliver_new(&app, "two").await;
+    assert!(is_redelivered);
     app.advance(Duration::from_mins(30));
     assert!(deliver(&app, &[&id]).await.is_empty());
     let failed = status(&app, &person, &id).await;
@@ -89,7 +90,7 @@ async fn waiting_has_an_end() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_was_made_ends_the_waiting() {
+async fn attempt_ends_the_waiting_time() {
     let app = start().await;
     app.model.fail_with(minute_quota(Duration::from_millis(100)));
     let (_, id, _) = deliver_new(&app, "one").await;
@@ -102,11 +103,11 @@ async fn an_attempt_that_was_made_ends_the_waiting() {
 }
 
 #[tokio::test]
-async fn a_model_used_up_for_the_day_gives_way_to_the_fallback_from_then_on() {
+async fn model_with_exhausted_daily_quota_is_replaced_by_the_fallback() {
     let app = start().await;
     app.model.fail_with(daily_quota());
-    let (person, id, back) = deliver_new(&app, "one").await;
-    assert!(!back);
+    let (person, id, is_redelivered) = deliver_new(&app, "one").await;
+    assert!(!is_redelivered);
     let answered = status(&app, &person, &id).await;
     assert_eq!((&answered["processing_status"], &answered["attempts"]), (&json!("completed"), &json!(1)));
     assert!(!deliver_new(&app, "two").await.2);
@@ -117,21 +118,21 @@ async fn a_model_used_up_for_the_day_gives_way_to_the_fallback_from_then_on() {
 }
 
 #[tokio::test]
-async fn a_model_that_is_gone_gives_way_to_the_fallback() {
+async fn missing_model_is_replaced_by_the_fallback() {
     let app = start().await;
-    app.model.fail_with(GenerateError::ModelAbsent { model: "x".to_owned() });
+    app.model.fail_with(GenerateError::ModelNotFound { model: "x".to_owned() });
     let (person, id, _) = deliver_new(&app, "one").await;
     assert_eq!(status(&app, &person, &id).await["processing_status"], "completed");
 }
 
 #[tokio::test]
-async fn with_no_model_left_a_message_fails_fast() {
+async fn message_fails_fast_when_all_models_are_exhausted() {
     let app = TestApp::serving(chatroom::routes()).var("GEMINI_MODEL_FALLBACK", "none").start().await;
     app.model.fail_with(daily_quota());
     for text in ["one", "two"] {
-        let (person, id, back) = deliver_new(&app, text).await;
+        let (person, id, is_redelivered) = deliver_new(&app, text).await;
         let failed = status(&app, &person, &id).await;
-        assert!(!back);
+        assert!(!is_redelivered);
         assert_eq!(
             (&failed["processing_status"], &failed["error_code"]),
             (&json!("failed"), &json!("gemini_quota"))
@@ -141,7 +142,7 @@ async fn with_no_model_left_a_message_fails_fast() {
 }
 
 #[tokio::test]
-async fn calls_that_only_fail_stop_until_one_has_shown_that_gemini_is_back() {
+async fn circuit_breaker_opens_after_failures_and_closes_after_a_successful_probe() {
     let app = TestApp::serving(chatroom::routes())
         .var("GEMINI_BREAKER_FAILURES", "2")
         .var("GEMINI_BREAKER_PAUSE_MS", "400")
@@ -151,16 +152,16 @@ async fn calls_that_only_fail_stop_until_one_has_shown_that_gemini_is_back() {
         app.model.fail_with(overloaded());
         assert!(deliver_new(&app, text).await.2);
     }
-    let (person, id, back) = deliver_new(&app, "three").await;
-    assert!(back);
-    assert_eq!(app.model.asked().len(), 2, "the breaker is open");
+    let (person, id, is_redelivered) = deliver_new(&app, "three").await;
+    assert!(is_redelivered);
+    assert_eq!(app.model.asked().len(), 2, "the circuit breaker is open");
     assert_eq!(status(&app, &person, &id).await["attempts"], 0);
 
     tokio::time::sleep(Duration::from_millis(450)).await;
     app.model.fail_with(overloaded());
     assert!(deliver_new(&app, "a probe").await.2);
     assert!(deliver_new(&app, "four").await.2);
-    assert_eq!(app.model.asked().len(), 3, "the probe failed: it is open again");
+    assert_eq!(app.model.asked().len(), 3, "the probe failed, so the circuit breaker is open again");
 
     tokio::time::sleep(Duration::from_millis(450)).await;
     for text in ["another probe", "five"] {
@@ -170,7 +171,7 @@ async fn calls_that_only_fail_stop_until_one_has_shown_that_gemini_is_back() {
 }
 
 #[tokio::test]
-async fn without_redis_a_worker_takes_its_part_of_the_quota() {
+async fn worker_without_redis_takes_its_share_of_the_quota() {
     let app = TestApp::serving(chatroom::routes())
         .var("REDIS_URL", "redis://127.0.0.1:1")
         .var("GEMINI_REQUESTS_PER_MINUTE", "10")
@@ -180,8 +181,8 @@ async fn without_redis_a_worker_takes_its_part_of_the_quota() {
     for text in ["one", "two"] {
         assert!(!deliver_new(&app, text).await.2);
     }
-    let (person, id, back) = deliver_new(&app, "three").await;
-    assert!(back);
+    let (person, id, is_redelivered) = deliver_new(&app, "three").await;
+    assert!(is_redelivered);
     assert_eq!(app.model.asked().len(), 2);
     app.advance(Duration::from_secs(63));
     assert!(deliver(&app, &[&id]).await.is_empty());

@@ -1,83 +1,86 @@
-//! How people pay.
+//! Settings for billing through Stripe.
 
 use std::time::Duration;
 
 use clients::stripe::BillingAddress;
+use clients::stripe::webhook_signature::MIN_SECRET;
 use domain::redirect::RedirectHosts;
-use domain::webhook_signature::MIN_SECRET;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::list;
+use super::variables::{
+    REDIRECT_HOSTS, STRIPE_BASE_URL, STRIPE_BILLING_ADDRESS, STRIPE_PAST_DUE_GRACE, STRIPE_PRICE_ID,
+    STRIPE_SECRET_KEY, STRIPE_TAX_ID_COLLECTION, STRIPE_WEBHOOK_SECRET,
+};
 use crate::duration;
 use crate::env::Env;
 
-/// How people pay.
+/// Settings for billing through Stripe.
 #[derive(Debug, Clone)]
 pub struct BillingSettings {
-    /// Stripe's address.
+    /// The base URL of the API.
     pub base_url: String,
-    /// The key to it.
+    /// The secret API key.
     pub secret_key: SecretString,
-    /// What the Pro plan costs, as Stripe knows it.
+    /// Stripe's id for the price of the Pro plan.
     pub price_id: String,
-    /// What Stripe signs its webhooks with; two, while one is replaced.
+    /// The signing secret of the webhook endpoint; two while one replaces the other.
     pub webhook_secrets: Vec<SecretString>,
-    /// The hosts that a person may be sent back to.
+    /// The hosts that Stripe's pages may redirect to.
     pub redirect_hosts: RedirectHosts,
-    /// How long a renewal that could not be paid leaves a person on their plan.
+    /// The grace period: how long a user stays on Pro after a renewal could not be paid.
     pub past_due_grace: Duration,
-    /// Whether a checkout page asks for a tax id.
+    /// Whether a checkout page collects a tax id.
     pub tax_id_collection: bool,
-    /// Whether a checkout page asks for an address.
+    /// Whether a checkout page collects an address.
     pub billing_address: BillingAddress,
 }
 
 impl BillingSettings {
-    pub(super) fn read(env: &mut Env<'_>, asks: bool, is_told: bool) -> Self {
-        let base_url = env.get("STRIPE_BASE_URL");
+    pub(super) fn read(env: &mut Env<'_>, needs_api: bool, needs_webhooks: bool) -> Self {
+        let billing_address = env.parsed(STRIPE_BILLING_ADDRESS, |text| match text {
+            "auto" => Ok(Some(BillingAddress::Auto)),
+            "required" => Ok(Some(BillingAddress::Required)),
+            _ => Err("must be auto or required".to_owned()),
+        });
         Self {
-            base_url: base_url.unwrap_or_else(|| "https://api.stripe.com".to_owned()),
-            secret_key: env.secret("STRIPE_SECRET_KEY", asks, "a secret key of the Stripe account, sk_..."),
-            price_id: env.required("STRIPE_PRICE_ID", asks, "the price of the Pro plan at Stripe, price_..."),
-            webhook_secrets: webhook_secrets(env, is_told),
+            base_url: env.text(STRIPE_BASE_URL),
+            secret_key: env.secret(
+                STRIPE_SECRET_KEY,
+                needs_api,
+                "a secret key of the Stripe account, sk_...",
+            ),
+            price_id: env.required(
+                STRIPE_PRICE_ID,
+                needs_api,
+                "the price of the Pro plan at Stripe, price_...",
+            ),
+            webhook_secrets: webhook_secrets(env, needs_webhooks),
             redirect_hosts: redirect_hosts(env),
-            past_due_grace: env.parsed("STRIPE_PAST_DUE_GRACE", Duration::from_hours(3 * 24), grace),
-            tax_id_collection: env.parsed("STRIPE_TAX_ID_COLLECTION", true, |text| {
+            past_due_grace: env.parsed(STRIPE_PAST_DUE_GRACE, grace),
+            tax_id_collection: env.parsed(STRIPE_TAX_ID_COLLECTION, |text| {
                 text.parse().map_err(|_| "must be true or false".to_owned())
             }),
-            billing_address: env.parsed(
-                "STRIPE_BILLING_ADDRESS",
-                BillingAddress::Required,
-                |text| match text {
-                    "auto" => Ok(BillingAddress::Auto),
-                    "required" => Ok(BillingAddress::Required),
-                    _ => Err("must be auto or required".to_owned()),
-                },
-            ),
+            billing_address: billing_address.unwrap_or(BillingAddress::Required),
         }
     }
 }
 
-/// `current` or `current,previous`. An empty one would verify what anybody has signed.
+/// Parses `current` or `current,previous`. An empty secret is refused: anybody can sign with it.
 fn webhook_secrets(env: &mut Env<'_>, needed: bool) -> Vec<SecretString> {
-    const NAME: &str = "STRIPE_WEBHOOK_SECRET";
-    env.required(NAME, needed, "the signing secret of the webhook endpoint, whsec_...");
-    let secrets: Vec<SecretString> = list(env, NAME).into_iter().map(Into::into).collect();
+    let what = "the signing secret of the webhook endpoint, whsec_...";
+    let is_set = !env.required(STRIPE_WEBHOOK_SECRET, needed, what).is_empty();
+    let secrets: Vec<SecretString> = env.list(STRIPE_WEBHOOK_SECRET).into_iter().map(Into::into).collect();
     let is_short = |secret: &SecretString| secret.expose_secret().len() < MIN_SECRET;
-    if needed && env.get(NAME).is_some() && (secrets.is_empty() || secrets.iter().any(is_short)) {
-        env.problem(
-            NAME,
-            "must be the signing secret of the webhook endpoint, whsec_..., as Stripe shows it",
-        );
+    if needed && is_set && (secrets.is_empty() || secrets.iter().any(is_short)) {
+        env.problem(STRIPE_WEBHOOK_SECRET, format!("must be {what}, as Stripe shows it"));
     }
     secrets
 }
 
 fn redirect_hosts(env: &mut Env<'_>) -> RedirectHosts {
-    const NAME: &str = "REDIRECT_HOSTS";
-    let hosts = list(env, NAME);
+    let hosts = env.list(REDIRECT_HOSTS);
     RedirectHosts::new(&hosts).unwrap_or_else(|error| {
-        env.problem(NAME, error);
+        env.problem(REDIRECT_HOSTS, error);
         RedirectHosts::default()
     })
 }

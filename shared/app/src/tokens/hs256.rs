@@ -1,5 +1,5 @@
-//! The cryptography of access tokens: HMAC with SHA-256 and nothing else. What jsonwebtoken could bring along knows RSA and
-//! elliptic curves too, which no token of ours is signed with.
+//! HMAC with SHA-256, the only algorithm of access tokens. The cryptography that jsonwebtoken
+//! brings also contains RSA and elliptic curves, which no token here uses.
 
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
@@ -16,9 +16,9 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// From now on tokens are signed and verified by it.
+/// Makes jsonwebtoken use this implementation.
 pub(super) fn install() {
-    // An error means that it is there already.
+    // An error means that it is installed already.
     let _ = PROVIDER.install_default();
 }
 

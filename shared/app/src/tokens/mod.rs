@@ -19,12 +19,12 @@ use crate::Config;
 const ISSUER: &str = "chat-backend";
 const AUDIENCE: &str = "chat-api";
 
-/// What an access token says. Times are seconds since 1970.
+/// The claims of an access token. Times are seconds since 1970.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Claims {
-    /// The person.
+    /// The user.
     pub sub: UserId,
-    /// The session; when it has ended, the token opens nothing.
+    /// The session. When it ends, the token is no longer accepted.
     pub sid: SessionId,
     iss: String,
     aud: String,
@@ -33,29 +33,30 @@ pub struct Claims {
     exp: i64,
 }
 
-/// A token does not do.
+/// Why a token is rejected.
 #[derive(Debug, Error)]
 pub enum TokenError {
-    /// It was never ours, or was tampered with.
+    /// It is malformed, or its signature or a claim is wrong.
     #[error("the token is not valid")]
     Invalid(#[source] jsonwebtoken::errors::Error),
-    /// Its time is over, or has not come.
+    /// It has expired, or is not valid yet.
     #[error("the token has expired")]
     Expired,
 }
 
-/// The keys to access tokens: one signs, and one that did before is still good for what it signed.
+/// Signs and verifies access tokens. While one secret replaces another, tokens signed with the
+/// previous one stay valid.
 pub struct Tokens {
     header: Header,
     encoding: EncodingKey,
-    /// By the id that a token's header names.
+    /// The keys by their id (`kid`), which the header of each token names.
     decoding: Vec<(String, DecodingKey)>,
     validation: Validation,
     lifetime: Duration,
 }
 
 impl Tokens {
-    /// Tokens as `config` has them.
+    /// Builds the keys from the secrets in `config`.
     #[must_use]
     pub fn of(config: &Config) -> Self {
         Self::new(&config.jwt_secret, config.jwt_previous_secret.as_ref(), config.jwt_lifetime)
@@ -68,7 +69,7 @@ impl Tokens {
         validation.set_audience(&[AUDIENCE]);
         validation.required_spec_claims =
             HashSet::from(["iss", "aud", "sub", "exp", "nbf"].map(ToOwned::to_owned));
-        // Times are compared below, with the caller's clock and without leeway.
+        // `verify` compares times itself, with the caller's clock and without leeway.
         validation.validate_exp = false;
         validation.validate_nbf = false;
         let decoding = std::iter::once(secret)
@@ -83,16 +84,13 @@ impl Tokens {
         }
     }
 
-    /// How long a token lasts.
+    /// The lifetime of a token.
     #[must_use]
     pub fn lifetime(&self) -> Duration {
         self.lifetime
     }
 
-    /// A token for `session` of `user`, from `now` on.
-    ///
-    /// # Errors
-    /// When it cannot be encoded, which no claims of ours come to.
+    /// Issues a token for `session` of `user`, valid from `now`.
     pub fn issue(
         &self,
         user: UserId,
@@ -112,13 +110,10 @@ impl Tokens {
         encode(&self.header, &claims, &self.encoding)
     }
 
-    /// What `token` says, if it is one of ours and `now` is in its time.
-    ///
-    /// # Errors
-    /// [`TokenError`] otherwise.
+    /// Verifies `token` and returns its claims.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, TokenError> {
-        let named = decode_header(token).map_err(TokenError::Invalid)?.kid;
-        let key = self.decoding.iter().find(|(id, _)| named.as_ref() == Some(id));
+        let key_id = decode_header(token).map_err(TokenError::Invalid)?.kid;
+        let key = self.decoding.iter().find(|(id, _)| key_id.as_ref() == Some(id));
         let (_, key) = key.ok_or_else(|| TokenError::Invalid(ErrorKind::InvalidSignature.into()))?;
         let claims = decode::<Claims>(token, key, &self.validation).map_err(TokenError::Invalid)?.claims;
         let now = now.timestamp();
@@ -129,7 +124,8 @@ impl Tokens {
     }
 }
 
-/// What names a secret in the header of its tokens. It tells nothing of the secret that a token does not.
+/// The id of a secret in the header of its tokens. It reveals no more about the secret than a token
+/// does.
 fn key_id(secret: &SecretString) -> String {
     let mut id = fingerprint(&[b"kid\0", secret.expose_secret().as_bytes()].concat());
     id.truncate(8);
@@ -170,8 +166,8 @@ mod tests {
         encode(&header, &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
     }
 
-    /// `token`, signed by HS384 with the same secret.
-    fn another_algorithm(token: &str) -> String {
+    /// `token`, signed with HS384 and the same secret.
+    fn resigned_with_hs384(token: &str) -> String {
         let header = json!({ "typ": "JWT", "alg": "HS384", "kid": key_id(&SECRET.into()) }).to_string();
         let claims = token.split('.').nth(1).unwrap();
         let message = format!("{}.{claims}", URL_SAFE_NO_PAD.encode(header));
@@ -181,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_works_in_its_time_only() {
+    fn a_token_is_valid_only_within_its_lifetime() {
         let (user, session) = ids();
         let token = tokens().issue(user, session, at(0)).unwrap();
         let claims = tokens().verify(&token, at(59)).unwrap();
@@ -191,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_replaced_is_good_for_what_it_signed() {
+    fn tokens_of_a_replaced_secret_stay_valid() {
         let (old, new): (SecretString, SecretString) = (SECRET.into(), "n".repeat(32).into());
         let (user, session) = ids();
         let before = tokens().issue(user, session, at(0)).unwrap();
@@ -205,14 +201,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_is_refused() {
+    fn forged_tokens_are_rejected() {
         let same = ("iss", json!(ISSUER));
         assert!(tokens().verify(&forged(Algorithm::HS256, SECRET, same.clone()), at(1)).is_ok());
         let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.";
         for token in [
             forged(Algorithm::HS256, "another secret of 32 characters!!", same.clone()),
-            another_algorithm(&forged(Algorithm::HS256, SECRET, same)),
-            forged(Algorithm::HS256, SECRET, ("iss", json!("somebody else"))),
+            resigned_with_hs384(&forged(Algorithm::HS256, SECRET, same)),
+            forged(Algorithm::HS256, SECRET, ("iss", json!("another issuer"))),
             forged(Algorithm::HS256, SECRET, ("aud", json!("another api"))),
             forged(Algorithm::HS256, SECRET, ("aud", json!(null))),
             forged(Algorithm::HS256, SECRET, ("sid", json!("not an id"))),

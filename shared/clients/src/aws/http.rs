@@ -1,5 +1,7 @@
-//! The SDK's requests over the HTTP client that the other vendors are asked by. The SDK's own would bring a second one, HTTP/2 and
-//! the reading of the system's certificates at each start.
+//! Sends the AWS SDK's requests through the HTTP client that all vendors share.
+//!
+//! The SDK's own client would add a second HTTP stack with HTTP/2, and would read the system's
+//! certificates at each cold start.
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -11,7 +13,8 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use reqwest::{Client, Request};
 
-/// Sends what the SDK asks for. Its time-outs are kept around it by the SDK, that for connecting by the client.
+/// The SDK's connector. The SDK enforces its own timeouts around it; the client enforces the
+/// connect timeout.
 #[derive(Debug, Clone)]
 pub(super) struct Connector(pub(super) Client);
 
@@ -25,30 +28,32 @@ impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.0.clone();
         HttpConnectorFuture::new(async move {
-            let answer = client.execute(outgoing(request)?).await.map_err(failed)?;
-            let (status, headers) = (answer.status(), answer.headers().clone());
-            let mut response = http::Response::new(SdkBody::from(answer.bytes().await.map_err(failed)?));
+            let response = client.execute(to_reqwest(request)?).await.map_err(retryable)?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            let body = SdkBody::from(response.bytes().await.map_err(retryable)?);
+            let mut response = http::Response::new(body);
             *response.status_mut() = status;
             *response.headers_mut() = headers;
-            HttpResponse::try_from(response).map_err(unusable)
+            HttpResponse::try_from(response).map_err(not_retryable)
         })
     }
 }
 
-fn outgoing(request: HttpRequest) -> Result<Request, ConnectorError> {
-    let request = request.try_into_http1x().map_err(unusable)?;
+fn to_reqwest(request: HttpRequest) -> Result<Request, ConnectorError> {
+    let request = request.try_into_http1x().map_err(not_retryable)?;
     let (parts, body) = request.into_parts();
     let body = body.bytes().map(Bytes::copy_from_slice);
-    let body = body.ok_or_else(|| ConnectorError::user("a body that is a stream is never sent".into()))?;
-    Request::try_from(http::Request::from_parts(parts, body)).map_err(unusable)
+    let body =
+        body.ok_or_else(|| ConnectorError::user("streaming request bodies are not supported".into()))?;
+    Request::try_from(http::Request::from_parts(parts, body)).map_err(not_retryable)
 }
 
-fn unusable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ConnectorError {
+fn not_retryable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ConnectorError {
     ConnectorError::user(error.into())
 }
 
-/// What the SDK tries again: what did not get through, or did not come back.
-fn failed(error: reqwest::Error) -> ConnectorError {
+/// An error after which the SDK retries: the request or its response was lost.
+fn retryable(error: reqwest::Error) -> ConnectorError {
     if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
 }
 
@@ -71,7 +76,7 @@ mod tests {
 
     const QUEUE: &str = "https://sqs.example/1/messages.fifo";
 
-    /// The queue of an SQS at `address`, asked twice at the most.
+    /// A queue of the SQS at `address`, with at most two attempts.
     fn queue_at(address: &str) -> SqsQueue {
         let config = AwsConfig { region: "eu-central-1".to_owned(), endpoint_url: Some(address.to_owned()) };
         let key = Credentials::from_keys("AKIA", "secret", None);
@@ -87,23 +92,23 @@ mod tests {
         queue.send_message(ChatroomId::new(now), MessageId::new(now), 0).await.is_ok()
     }
 
-    fn taken() -> serde_json::Value {
-        // Without a digest of the body, which is compared where there is one.
+    fn accepted() -> serde_json::Value {
+        // Without a digest of the body, which the SDK would compare.
         json!({ "MessageId": "1" })
     }
 
     #[tokio::test]
-    async fn a_request_is_signed_and_tried_again_after_a_fault() {
+    async fn request_is_signed_and_retried_after_server_error() {
         let server = MockServer::start().await;
-        let fault = ResponseTemplate::new(500).set_body_json(json!({ "__type": "InternalFailure" }));
+        let failure = ResponseTemplate::new(500).set_body_json(json!({ "__type": "InternalFailure" }));
         Mock::given(header("x-amz-target", "AmazonSQS.SendMessage"))
-            .respond_with(fault)
+            .respond_with(failure)
             .up_to_n_times(1)
             .mount(&server)
             .await;
         Mock::given(header_exists("authorization"))
             .and(body_partial_json(json!({ "QueueUrl": QUEUE })))
-            .respond_with(ResponseTemplate::new(200).set_body_json(taken()))
+            .respond_with(ResponseTemplate::new(200).set_body_json(accepted()))
             .expect(1)
             .mount(&server)
             .await;
@@ -112,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_is_cut_is_replaced() {
+    async fn lost_connection_is_replaced() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let queue = queue_at(&format!("http://{}", listener.local_addr().unwrap()));
         let served = tokio::spawn(async move {
@@ -123,10 +128,10 @@ mod tests {
             drop(cut);
             let (mut good, _) = listener.accept().await.unwrap();
             let _ = good.read(&mut buffer).await.unwrap();
-            let body = taken().to_string();
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-            good.write_all(answer.as_bytes()).await.unwrap();
-            // Nobody asks a third time.
+            let body = accepted().to_string();
+            let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            good.write_all(response.as_bytes()).await.unwrap();
+            // There is no third attempt.
             tokio::time::timeout(Duration::from_millis(50), listener.accept()).await.is_err()
         });
         assert!(send(&queue).await);
@@ -134,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_nobody_listens_it_is_given_up() {
+    async fn refused_connection_is_an_error() {
         assert!(!send(&queue_at("http://127.0.0.1:1")).await);
     }
 }

@@ -1,4 +1,4 @@
-//! What all AWS clients share: region, address, credentials, time-outs, HTTP.
+//! Configuration that all AWS clients share: region, endpoint, credentials, timeouts, HTTP.
 
 mod http;
 
@@ -16,29 +16,28 @@ use self::http::Connector;
 use crate::http::builder;
 use crate::tls::client_config;
 
-/// The longest wait for a connection, TLS included: less than for other vendors, for AWS is next door.
+/// The timeout for opening a connection, TLS included. Shorter than for other vendors, because AWS
+/// is in the same region.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The client for AWS cannot be made.
+/// The HTTP client for AWS cannot be built.
 #[derive(Debug, Error)]
 #[error("the HTTP client for AWS: {0}")]
 pub struct AwsSetupError(#[from] reqwest::Error);
 
-/// Where AWS is.
+/// The region and endpoint of AWS.
 #[derive(Debug, Clone)]
 pub struct AwsConfig {
-    /// The region's name, for example `eu-central-1`.
+    /// The region, such as `eu-central-1`.
     pub region: String,
-    /// An address in place of AWS's own, for an emulator.
+    /// The endpoint of an emulator, in place of AWS's own.
     pub endpoint_url: Option<String>,
 }
 
 impl AwsConfig {
-    /// The configuration to build clients from. Credentials come from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
-    /// `AWS_SESSION_TOKEN`, where Lambda puts them; profiles and instance metadata are not searched.
-    ///
-    /// # Errors
-    /// When no HTTP client can be made.
+    /// The configuration to build clients from. Credentials come from `AWS_ACCESS_KEY_ID`,
+    /// `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, which Lambda sets. Profiles and instance
+    /// metadata are not searched.
     pub fn load(&self) -> Result<SdkConfig, AwsSetupError> {
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(Duration::from_secs(4))

@@ -1,13 +1,13 @@
-//! Google Gemini over its `v1beta` REST interface.
+//! Google Gemini over its `v1beta` REST API.
 //!
-//! One call, `POST {base_url}/v1beta/models/{model}:generateContent`, asked once: waiting and trying again belong to
-//! whoever calls, with the help of [`GenerateError::is_passing`] and [`GenerateError::retry_delay`].
-//! The key travels in the header `x-goog-api-key` and nowhere else; text of a person or of the model is in no error,
-//! no log and no `Debug`.
+//! The client makes one call, `POST {base_url}/v1beta/models/{model}:generateContent`, and does not
+//! retry. The caller retries, by [`GenerateError::is_transient`] and
+//! [`GenerateError::retry_delay`]. The key is sent in the header `x-goog-api-key` and nowhere else.
+//! No error, log or `Debug` output contains text of a user or of the model.
 
 mod error;
+mod error_body;
 mod prompt;
-mod refusal;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -23,52 +23,47 @@ use thiserror::Error;
 pub use self::error::GenerateError;
 pub use self::prompt::{Answer, FinishReason, Prompt, Role, Turn};
 
-/// The header that carries the key.
+/// The header of the API key.
 const API_KEY_HEADER: &str = "x-goog-api-key";
 
-/// The most that is read of one answer, in bytes. The longest answer of a model is far below 1 MiB.
+/// The most that is read of one response, in bytes. The longest answer is far below 1 MiB.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
-/// How often a connection is asked whether it is alive while an answer is awaited, and how long it may take to say so.
+/// The interval of TCP keepalive probes while a response is awaited.
 const PROBE_INTERVAL: Duration = Duration::from_secs(10);
+/// The timeout of a keepalive probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A model that answers a conversation.
+/// A language model that writes the next turn of a chat.
 #[async_trait]
 pub trait LanguageModel: Send + Sync {
-    /// Asks the model once for the next turn of the conversation.
-    ///
-    /// # Errors
-    /// A [`GenerateError`] for every way in which no answer came about.
+    /// Calls the model once for the next turn of the chat.
     async fn generate(&self, prompt: &Prompt) -> Result<Answer, GenerateError>;
 
-    /// Sees whether the service answers and knows `model`. Nothing is generated, and no quota is used.
-    ///
-    /// # Errors
-    /// As [`Self::generate`].
+    /// Checks that the service responds and knows `model`. It generates nothing and uses no quota.
     async fn ping(&self, model: &str) -> Result<(), GenerateError>;
 }
 
-/// Where Gemini is and how to speak to it.
+/// The address, key and timeout of the client.
 pub struct GeminiConfig {
     /// Scheme and host, such as `https://generativelanguage.googleapis.com`, without `/v1beta`.
     pub base_url: String,
     /// The key of the Google project. Must not be blank.
     pub api_key: SecretString,
-    /// The longest a whole call may take, from connecting to the last byte.
+    /// The timeout of a call, from connecting to the last byte.
     pub timeout: Duration,
 }
 
 /// The client cannot be built from its configuration.
 #[derive(Debug, Error)]
 pub enum GeminiSetupError {
-    /// The base URL is not one of `http` or `https` with a host.
+    /// The base URL is not an `http` or `https` URL with a host.
     #[error("the base URL of Gemini is not an http or https address")]
     BaseUrl,
-    /// The key is blank or has characters that no header can carry.
+    /// The key is blank or has characters that a header cannot contain.
     #[error("the key of Gemini is empty or not usable as a header")]
     ApiKey,
-    /// The HTTP client refused its settings.
+    /// The HTTP client rejected its settings.
     #[error("the HTTP client for Gemini cannot be built")]
     Client(#[source] reqwest::Error),
 }
@@ -82,10 +77,7 @@ pub struct Gemini {
 }
 
 impl Gemini {
-    /// Builds the client. Nothing is connected yet.
-    ///
-    /// # Errors
-    /// When the base URL, the key or the HTTP client's settings are not usable.
+    /// Builds the client. Opens no connection.
     pub fn new(config: GeminiConfig) -> Result<Self, GeminiSetupError> {
         let GeminiConfig { base_url, api_key, timeout } = config;
         let base_url = Url::parse(&base_url).map_err(|_| GeminiSetupError::BaseUrl)?;
@@ -96,12 +88,12 @@ impl Gemini {
         Ok(Self { http, base_url, api_key: key_header(&api_key)? })
     }
 
-    /// The address of `resource` below `/v1beta/models/`, where `model` is the model that an error names.
+    /// The URL of `resource` below `/v1beta/models/`. An error names `model`.
     fn endpoint(&self, model: &str, resource: &str) -> Result<Url, GenerateError> {
         let mut url = self.base_url.clone();
-        // As one segment each, so that no model name can reach another path or a query.
+        // Each is one path segment, so that no model name can reach another path or a query.
         url.path_segments_mut()
-            .map_err(|()| GenerateError::model_absent(model))?
+            .map_err(|()| GenerateError::model_not_found(model))?
             .pop_if_empty()
             .extend(["v1beta", "models", resource]);
         Ok(url)
@@ -124,23 +116,23 @@ impl LanguageModel for Gemini {
         if status.is_success() {
             return wire::decode(&read_body(response).await?, &prompt.model);
         }
-        Err(refused(response, &prompt.model).await)
+        Err(error_from(response, &prompt.model).await)
     }
 
     async fn ping(&self, model: &str) -> Result<(), GenerateError> {
         let request =
             self.http.get(self.endpoint(model, model)?).header(API_KEY_HEADER, self.api_key.clone());
         let response = request.send().await.map_err(GenerateError::from_transport)?;
-        if response.status().is_success() { Ok(()) } else { Err(refused(response, model).await) }
+        if response.status().is_success() { Ok(()) } else { Err(error_from(response, model).await) }
     }
 }
 
-/// What a response that is no success comes to.
-async fn refused(response: Response, model: &str) -> GenerateError {
+/// The error of a response that is not a success.
+async fn error_from(response: Response, model: &str) -> GenerateError {
     let (status, retry_after) = (response.status().as_u16(), retry_after(response.headers()));
-    // The status alone says enough: an error whose body is cut short, huge or slow is still that error.
+    // The status alone identifies the error, so the body may be cut short, huge or slow.
     let body = read_body(response).await.unwrap_or_default();
-    refusal::classify(status, retry_after, &body, model)
+    error_body::classify(status, retry_after, &body, model)
 }
 
 impl std::fmt::Debug for Gemini {
@@ -158,8 +150,8 @@ impl std::fmt::Debug for GeminiConfig {
 fn http_client(timeout: Duration) -> reqwest::Result<Client> {
     crate::http::builder(crate::tls::client_config())
         .timeout(timeout)
-        // A connection that is dead while an answer is waited for is noticed by probes, or by bytes that nobody
-        // acknowledges, long before the call's own time-out.
+        // Keepalive probes and unacknowledged bytes reveal a dead connection long before the call's
+        // own timeout.
         .tcp_keepalive(PROBE_INTERVAL)
         .tcp_keepalive_interval(PROBE_INTERVAL)
         .tcp_user_timeout(PROBE_INTERVAL + PROBE_TIMEOUT)
@@ -176,7 +168,7 @@ fn key_header(api_key: &SecretString) -> Result<HeaderValue, GeminiSetupError> {
     Ok(header)
 }
 
-/// `Retry-After` in seconds; its other form, a date, is not used by Google.
+/// `Retry-After` in seconds. Google does not use its other form, a date.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
@@ -185,7 +177,7 @@ async fn read_body(mut response: Response) -> Result<Vec<u8>, GenerateError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(GenerateError::from_transport)? {
         if body.len() + chunk.len() > MAX_BODY {
-            return Err(GenerateError::Garbage { what: "larger than an answer can be" });
+            return Err(GenerateError::InvalidResponse { problem: "larger than an answer can be" });
         }
         body.extend_from_slice(&chunk);
     }

@@ -1,35 +1,35 @@
-//! What a language model is asked and what it answers.
+//! The prompt of a language model and its answer.
 //!
-//! The types that hold text of people or of the model show only its length in `Debug`.
+//! The `Debug` output of types that hold text of a user or of the model shows only its length.
 
 use std::fmt;
 
-/// One question to a model: the conversation so far, ending with what it shall answer.
+/// A prompt: the chat so far, which ends with the message to answer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Prompt {
-    /// The model's name as the vendor knows it, such as `gemini-3.5-flash`.
+    /// The vendor's name of the model, such as `gemini-3.5-flash`.
     pub model: String,
-    /// How the model shall behave; blank counts as none.
+    /// The system instruction; blank counts as none.
     pub system_instruction: Option<String>,
     /// The turns, oldest first.
     pub turns: Vec<Turn>,
-    /// The most tokens that the answer may have, thoughts included.
+    /// The most tokens of the answer, thoughts included.
     pub max_output_tokens: u32,
 }
 
-/// One contribution to the conversation.
+/// One turn of the chat.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Turn {
-    /// Who said it.
+    /// Its author.
     pub role: Role,
-    /// What was said.
+    /// Its text.
     pub text: String,
 }
 
-/// The two sides of a conversation.
+/// The author of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The person.
+    /// The user.
     User,
     /// The model.
     Model,
@@ -46,29 +46,29 @@ impl Role {
     }
 }
 
-/// What the model said.
+/// The answer of a model.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The text, never empty; the model's thoughts are not in it.
     pub text: String,
-    /// The version of the model that answered, which may differ from the one asked for.
+    /// The version of the model that answered, which may differ from the requested one.
     pub model: String,
     /// Why the model stopped.
     pub finish_reason: FinishReason,
-    /// Tokens of the question, history and instruction included.
+    /// Tokens of the prompt, history and instruction included.
     pub prompt_tokens: i32,
     /// Tokens of the answer, thoughts included.
     pub response_tokens: i32,
 }
 
-/// Why the model stopped speaking. Reasons that withhold the answer are errors instead.
+/// Why the model stopped. Reasons for which the answer is withheld are errors instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FinishReason {
-    /// It was done.
+    /// The answer is complete.
     Stop,
-    /// It reached `max_output_tokens`: the text breaks off.
+    /// The model reached `max_output_tokens`: the text is cut off.
     MaxTokens,
-    /// A reason of another name, with text all the same. Letters, digits and underscores only.
+    /// Another reason, with text. Its name has only letters, digits and `-_.`.
     Other(String),
 }
 

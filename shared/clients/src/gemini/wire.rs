@@ -1,14 +1,16 @@
-//! The vendor's JSON: what is sent, and what is read of an answer.
+//! The vendor's JSON: the request, and the fields that are read from a response.
 //!
-//! Source: the reference of `models.generateContent`, <https://ai.google.dev/api/generate-content>. Reading is
-//! lenient: unknown fields, parts and reasons are passed over, and counts may be missing.
+//! Source: the reference of `models.generateContent`,
+//! <https://ai.google.dev/api/generate-content>. Reading is lenient: unknown fields, parts and
+//! reasons are ignored, and counts may be missing.
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{GenerateError, label};
+use super::error::{GenerateError, safe_label};
 use super::prompt::{Answer, FinishReason, Prompt, Role};
 
-/// Finish reasons with which the answer is withheld, or what there is of it must not be shown.
+/// Finish reasons with which Gemini withholds the answer, or with which its partial text must not
+/// be shown.
 const WITHHELD: [&str; 8] = [
     "SAFETY",
     "RECITATION",
@@ -28,7 +30,7 @@ pub(super) struct Request<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     system_instruction: Option<Content<'a>>,
     generation_config: GenerationConfig,
-    /// Newer paid projects keep prompts and answers unless told not to.
+    /// False, because newer paid projects store prompts and answers by default.
     store: bool,
 }
 
@@ -97,7 +99,7 @@ struct PromptFeedback {
     block_reason: Option<String>,
 }
 
-/// Counts of tokens.
+/// Token counts.
 #[derive(Deserialize, Default)]
 struct Usage {
     #[serde(rename = "promptTokenCount")]
@@ -108,28 +110,28 @@ struct Usage {
     thoughts: Option<i64>,
 }
 
-/// Reads the body of a 200. `model` stands in where the reply does not name the one that answered.
+/// Reads the body of a 200. `model` is the default when the response does not name its model.
 pub(super) fn decode(body: &[u8], model: &str) -> Result<Answer, GenerateError> {
-    // The parser's own words may quote the body, so they are dropped.
+    // The parser's message may quote the body, so it is dropped.
     let reply: Reply = serde_json::from_slice(body)
-        .map_err(|_| GenerateError::Garbage { what: "not the JSON of an answer" })?;
+        .map_err(|_| GenerateError::InvalidResponse { problem: "not the JSON of an answer" })?;
     let Some(candidate) = reply.candidates.and_then(|candidates| candidates.into_iter().next()) else {
         return Err(match reply.prompt_feedback {
-            Some(PromptFeedback { block_reason }) => {
-                GenerateError::BlockedPrompt { reason: label(block_reason.as_deref().unwrap_or_default()) }
-            }
-            None => GenerateError::Garbage { what: "neither an answer nor a reason for none" },
+            Some(PromptFeedback { block_reason }) => GenerateError::BlockedPrompt {
+                reason: safe_label(block_reason.as_deref().unwrap_or_default()),
+            },
+            None => GenerateError::InvalidResponse { problem: "neither an answer nor a block reason" },
         });
     };
     let (text, finish_reason) = read_candidate(candidate)?;
     let usage = reply.usage_metadata.unwrap_or_default();
-    let spoken = usage.candidates.unwrap_or(0).saturating_add(usage.thoughts.unwrap_or(0));
+    let response_tokens = usage.candidates.unwrap_or(0).saturating_add(usage.thoughts.unwrap_or(0));
     Ok(Answer {
         text,
-        model: label(reply.model_version.as_deref().unwrap_or(model)),
+        model: safe_label(reply.model_version.as_deref().unwrap_or(model)),
         finish_reason,
         prompt_tokens: count(usage.prompt.unwrap_or(0)),
-        response_tokens: count(spoken),
+        response_tokens: count(response_tokens),
     })
 }
 
@@ -139,15 +141,15 @@ fn read_candidate(candidate: Candidate) -> Result<(String, FinishReason), Genera
         return Err(GenerateError::BlockedAnswer { reason });
     }
     let parts = candidate.content.and_then(|content| content.parts).unwrap_or_default();
-    let spoken = parts.into_iter().filter(|part| part.thought != Some(true));
-    // JSON can carry U+0000, Postgres cannot.
-    let text = spoken.filter_map(|part| part.text).collect::<String>().replace('\0', "");
+    let visible = parts.into_iter().filter(|part| part.thought != Some(true));
+    // JSON can contain U+0000, Postgres text cannot.
+    let text = visible.filter_map(|part| part.text).collect::<String>().replace('\0', "");
     match (text.trim().is_empty(), reason.as_str()) {
         (false, "STOP") => Ok((text, FinishReason::Stop)),
         (false, "MAX_TOKENS") => Ok((text, FinishReason::MaxTokens)),
-        (false, other) => Ok((text, FinishReason::Other(label(other)))),
-        (true, "MAX_TOKENS") => Err(GenerateError::TokensUsedUp),
-        (true, _) => Err(GenerateError::Garbage { what: "an answer without text" }),
+        (false, other) => Ok((text, FinishReason::Other(safe_label(other)))),
+        (true, "MAX_TOKENS") => Err(GenerateError::OutputLimitReached),
+        (true, _) => Err(GenerateError::InvalidResponse { problem: "an answer without text" }),
     }
 }
 

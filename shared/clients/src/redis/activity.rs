@@ -1,9 +1,10 @@
-//! Whether anybody has asked for anything since there was last nothing left to do: so that what looks after the database every
-//! minute can let it sleep.
+//! Request activity, by which the sweeper knows that the service is idle and the database may
+//! suspend.
 //!
-//! `activity` counts requests, at the guard, before anything is written. `activity:seen` is its value at a sweep that found nothing
-//! to do; `activity:quiet`, for a while, at a second one a minute later that found nothing either: whatever a request of before wrote
-//! is in the database by then. Whatever is lost of these, the next sweep looks again.
+//! `activity` counts requests, before they write anything. `activity:seen` is the count at a sweep
+//! that found no work. `activity:quiet` is the count at a second empty sweep, a minute later: by
+//! then an earlier request has written what it writes. When Redis loses these keys, the next sweep
+//! runs as usual.
 
 use std::time::Duration;
 
@@ -13,69 +14,57 @@ const COUNT: &str = "activity";
 const SEEN: &str = "activity:seen";
 const QUIET: &str = "activity:quiet";
 
-/// How long a count that was seen is remembered: longer than it is from one sweep to the next.
-const MEMORY: Duration = Duration::from_mins(10);
+/// How long the count of an empty sweep is kept: longer than the interval between two sweeps.
+const SEEN_TTL: Duration = Duration::from_mins(10);
 
-/// How many requests there have been, and what that says.
+/// The number of requests, compared with the number at earlier empty sweeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Activity {
     count: String,
-    /// For how long it has been known that a sweep found nothing to do at just this number.
+    /// The time since an empty sweep at the same count, when there was one.
     pub seen_for: Option<Duration>,
-    /// Whether a second one did, not long ago.
+    /// Whether a second empty sweep has marked the service idle at the same count.
     pub is_idle: bool,
 }
 
 impl Redis {
-    /// What there is to know.
-    ///
-    /// # Errors
-    /// When Redis does not answer.
+    /// Reads the activity.
     pub async fn find_activity(&self) -> Result<Activity, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("MGET").arg(COUNT).arg(SEEN).arg(QUIET).cmd("PTTL").arg(SEEN);
-        let (kept, left): ([Option<String>; 3], i64) = self.run(&pipeline).await?;
-        let [count, seen, quiet] = kept;
+        let (values, ttl): ([Option<String>; 3], i64) = self.run(&pipeline).await?;
+        let [count, seen, quiet] = values;
         let count = count.unwrap_or_else(|| "0".to_owned());
-        let left = Duration::from_millis(left.try_into().unwrap_or_default());
-        let seen_for = seen.filter(|seen| *seen == count).map(|_| MEMORY.saturating_sub(left));
+        let ttl = Duration::from_millis(ttl.try_into().unwrap_or_default());
+        let seen_for = seen.filter(|seen| *seen == count).map(|_| SEEN_TTL.saturating_sub(ttl));
         Ok(Activity { is_idle: quiet.as_ref() == Some(&count), seen_for, count })
     }
 
-    /// Counts somebody who has asked for something past the guard, or whom it could not count.
-    ///
-    /// # Errors
-    /// When Redis does not answer.
-    pub async fn note_activity(&self) -> Result<(), RedisUnavailable> {
+    /// Counts activity that no rate limit has counted.
+    pub async fn record_activity(&self) -> Result<(), RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        add_activity(&mut pipeline);
+        push_activity(&mut pipeline);
         self.run(&pipeline).await
     }
 
-    /// Remembers that a sweep found nothing to do.
-    ///
-    /// # Errors
-    /// When Redis does not answer.
-    pub async fn keep_seen(&self, activity: &Activity) -> Result<(), RedisUnavailable> {
-        self.keep(SEEN, activity, MEMORY).await
+    /// Records an empty sweep at this activity.
+    pub async fn record_empty_sweep(&self, activity: &Activity) -> Result<(), RedisUnavailable> {
+        self.set_count(SEEN, activity, SEEN_TTL).await
     }
 
-    /// Remembers for as long as `rest` that there is nothing to do until somebody asks for something.
-    ///
-    /// # Errors
-    /// When Redis does not answer.
-    pub async fn keep_idle(&self, activity: &Activity, rest: Duration) -> Result<(), RedisUnavailable> {
-        self.keep(QUIET, activity, rest).await
+    /// Marks the service idle at this activity, for `time`.
+    pub async fn mark_idle(&self, activity: &Activity, time: Duration) -> Result<(), RedisUnavailable> {
+        self.set_count(QUIET, activity, time).await
     }
 
-    async fn keep(&self, key: &str, activity: &Activity, time: Duration) -> Result<(), RedisUnavailable> {
+    async fn set_count(&self, key: &str, activity: &Activity, ttl: Duration) -> Result<(), RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("SET").arg(key).arg(&activity.count).arg("EX").arg(time.as_secs().max(1));
+        pipeline.cmd("SET").arg(key).arg(&activity.count).arg("EX").arg(ttl.as_secs().max(1));
         self.run(pipeline.ignore()).await
     }
 }
 
-/// Adds that somebody asks for something.
-pub(super) fn add_activity(pipeline: &mut ::redis::Pipeline) {
+/// Adds the count of one request to `pipeline`.
+pub(super) fn push_activity(pipeline: &mut ::redis::Pipeline) {
     pipeline.cmd("INCR").arg(COUNT).ignore();
 }

@@ -1,19 +1,24 @@
-//! Redis: speed, never truth. One multiplexed connection, opened when first used.
+//! Redis: a cache, never the source of truth. One multiplexed connection, opened on first use.
 //!
-//! The crate's own `ConnectionManager` is not used: after a connection was cut while the execution environment was
-//! frozen it times out on every command and never opens another.
+//! The redis crate's `ConnectionManager` is not used. When a connection is cut while the execution
+//! environment is frozen, it times out on every command and never opens another.
 
 pub mod activity;
-pub mod answers;
-pub mod attempts;
+pub mod answer_cache;
 pub mod chatroom_list;
-pub mod codes;
-pub mod limits;
-pub mod model_rate_limit;
+mod local_buckets;
+pub mod model_rate_limiter;
+pub mod one_time_codes;
+pub mod password_attempts;
 pub mod price;
 pub mod queue_status;
+pub mod rate_limiter;
+mod scripts;
 pub mod sessions;
+pub mod token_bucket;
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
@@ -23,39 +28,41 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// How long a connection may take to open. With the next, it is how much longer a request takes that is the first to meet
-/// a Redis which has fallen silent: less than a second in all.
+/// The timeout for opening a connection. Together with [`RESPONSE_TIMEOUT`] it delays the first
+/// request that meets a silent Redis by less than a second.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
-/// How long an answer may take.
+/// The timeout for a response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(300);
-/// How long nothing is asked of a Redis that could not be reached, so that an outage does not slow every request.
+/// How long no call is made after Redis could not be reached, so that an outage does not slow every
+/// request.
 const COOL_DOWN: Duration = Duration::from_secs(1);
 
 /// Redis cannot be used at this moment.
 #[derive(Debug, Error)]
 pub enum RedisUnavailable {
-    /// It could not be reached a moment ago and is not asked again yet.
+    /// Redis could not be reached a moment ago and is not called again yet.
     #[error("redis was not available a moment ago")]
     CoolingDown,
-    /// It did not do what was asked.
+    /// The call failed.
     #[error("redis is not available: {0}")]
     Failed(#[from] RedisError),
 }
 
-/// The address of Redis cannot be read. The address itself is not in the message: it holds the password.
+/// The address of Redis is invalid. The message leaves the address out: it holds the password.
 #[derive(Debug, Error)]
 #[error("REDIS_URL cannot be read: {0}")]
-pub struct BadAddress(String);
+pub struct InvalidRedisUrl(String);
 
-/// Redis. Making one opens nothing.
+/// The client for Redis. Cloning shares the connection.
+#[derive(Clone)]
 pub struct Redis {
     client: Client,
-    connection: Mutex<Connection>,
+    connection: Arc<Mutex<Connection>>,
 }
 
 struct Connection {
     state: State,
-    /// How often one was opened, which tells one from the next.
+    /// The number of connections opened so far, which identifies the current one.
     generation: u64,
 }
 
@@ -65,91 +72,86 @@ enum State {
     Down { until: Instant },
 }
 
-/// A connection as it is lent.
-struct Lent {
+/// A connection in use by one call.
+struct Borrowed {
     connection: MultiplexedConnection,
     generation: u64,
-    /// Whether it was used before.
+    /// Whether an earlier call has used it.
     is_reused: bool,
 }
 
 impl Redis {
-    /// Redis at the address `url`: `redis://` or, with TLS, `rediss://`.
-    ///
-    /// # Errors
-    /// When the address cannot be read.
-    pub fn new(url: &str) -> Result<Self, BadAddress> {
-        let bad = |error: RedisError| BadAddress(error.category().to_owned());
+    /// The client for the address `url`: `redis://` or, with TLS, `rediss://`. Opens no connection.
+    pub fn new(url: &str) -> Result<Self, InvalidRedisUrl> {
+        let invalid = |error: RedisError| InvalidRedisUrl(error.category().to_owned());
         let tcp = TcpSettings::default().set_nodelay(true).set_user_timeout(Duration::from_secs(2));
-        let info = url.into_connection_info().map_err(bad)?.set_tcp_settings(tcp);
+        let info = url.into_connection_info().map_err(invalid)?.set_tcp_settings(tcp);
         let connection = Connection { state: State::Closed, generation: 0 };
-        Ok(Self { client: Client::open(info).map_err(bad)?, connection: Mutex::new(connection) })
+        let client = Client::open(info).map_err(invalid)?;
+        Ok(Self { client, connection: Arc::new(Mutex::new(connection)) })
     }
 
-    /// Sees whether Redis answers.
-    ///
-    /// # Errors
-    /// When it does not.
+    /// Checks that Redis responds.
     pub async fn ping(&self) -> Result<(), RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("PING").ignore();
         self.run(&pipeline).await
     }
 
-    /// Sends `pipeline` in one trip. A connection that turns out to be dead is replaced once: what is sent must do no
-    /// harm when Redis did it and only the answer was lost.
+    /// Sends `pipeline` in one round trip. A dead connection is replaced once and the pipeline sent
+    /// again, so it must be idempotent: Redis may have run it before the response was lost.
     async fn run<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, RedisUnavailable> {
-        let mut lent = self.connection().await?;
-        match pipeline.query_async(&mut lent.connection).await {
-            Err(error) if is_dead(&error) && lent.is_reused => {
-                self.give_up(lent.generation, State::Closed).await;
+        let mut borrowed = self.connection().await?;
+        match pipeline.query_async(&mut borrowed.connection).await {
+            Err(error) if is_dead(&error) && borrowed.is_reused => {
+                self.discard(borrowed.generation, State::Closed).await;
                 let mut fresh = self.connection().await?;
-                let outcome = pipeline.query_async(&mut fresh.connection).await;
-                self.judged(fresh.generation, outcome).await
+                let result = pipeline.query_async(&mut fresh.connection).await;
+                self.cool_down_if_dead(fresh.generation, result).await
             }
-            outcome => self.judged(lent.generation, outcome).await,
+            result => self.cool_down_if_dead(borrowed.generation, result).await,
         }
     }
 
-    /// What came of a connection that had only just been opened: where it is dead too, Redis is left alone for a while.
-    async fn judged<T>(
+    /// Starts the cool-down when `result` shows that a connection just opened is dead too.
+    async fn cool_down_if_dead<T>(
         &self,
         generation: u64,
-        outcome: Result<T, RedisError>,
+        result: Result<T, RedisError>,
     ) -> Result<T, RedisUnavailable> {
-        if outcome.as_ref().is_err_and(is_dead) {
-            self.give_up(generation, State::Down { until: Instant::now() + COOL_DOWN }).await;
+        if result.as_ref().is_err_and(is_dead) {
+            self.discard(generation, State::Down { until: Instant::now() + COOL_DOWN }).await;
         }
-        Ok(outcome?)
+        Ok(result?)
     }
 
-    /// Sends `pipeline` in one trip, once: for what must not be done twice. The connection is probed before, so that one
-    /// which died in its sleep is replaced.
+    /// Sends `pipeline` exactly once, for what must not run twice. A ping first replaces a
+    /// connection that died while the environment was frozen.
     async fn run_once<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, RedisUnavailable> {
         self.ping().await?;
-        let mut lent = self.connection().await?;
-        let outcome = pipeline.query_async(&mut lent.connection).await;
-        if outcome.as_ref().is_err_and(is_dead) {
-            self.give_up(lent.generation, State::Closed).await;
+        let mut borrowed = self.connection().await?;
+        let result = pipeline.query_async(&mut borrowed.connection).await;
+        if result.as_ref().is_err_and(is_dead) {
+            self.discard(borrowed.generation, State::Closed).await;
         }
-        Ok(outcome?)
+        Ok(result?)
     }
 
-    /// Has the connection of `generation` not be used again; one that is in its place already is left alone, and so is what was
-    /// found out by somebody who tried to open one.
-    async fn give_up(&self, generation: u64, state: State) {
+    /// Replaces the open connection of `generation` by `state`. A newer connection, or the result
+    /// of a failed attempt to open one, stays.
+    async fn discard(&self, generation: u64, state: State) {
         let mut connection = self.connection.lock().await;
         if connection.generation == generation && matches!(connection.state, State::Open(_)) {
             connection.state = state;
         }
     }
 
-    async fn connection(&self) -> Result<Lent, RedisUnavailable> {
+    async fn connection(&self) -> Result<Borrowed, RedisUnavailable> {
         let mut connection = self.connection.lock().await;
         match &connection.state {
             State::Open(open) => {
                 let (open, generation) = (open.clone(), connection.generation);
-                return Ok(Lent { connection: open, generation, is_reused: true });
+                return Ok(Borrowed { connection: open, generation, is_reused: true });
             }
             State::Down { until } if Instant::now() < *until => return Err(RedisUnavailable::CoolingDown),
             State::Down { .. } | State::Closed => {}
@@ -162,7 +164,7 @@ impl Redis {
                 connection.state = State::Open(open.clone());
                 connection.generation += 1;
                 let generation = connection.generation;
-                Ok(Lent { connection: open, generation, is_reused: false })
+                Ok(Borrowed { connection: open, generation, is_reused: false })
             }
             Err(error) => {
                 connection.state = State::Down { until: Instant::now() + COOL_DOWN };
@@ -172,8 +174,16 @@ impl Redis {
     }
 }
 
-/// Whether the connection that brought `error` is of no more use. A time-out counts: behind it may be a socket whose
-/// other end is gone. So does a server that takes no writes: it was made a replica, and another is in its place.
+/// The address is left out: it holds the password.
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis").finish_non_exhaustive()
+    }
+}
+
+/// Whether the connection behind `error` must be replaced. A timeout counts: the other end of the
+/// socket may be gone. So does a server that refuses writes: after a failover it is a replica, and
+/// another server has taken its place.
 fn is_dead(error: &RedisError) -> bool {
     error.to_string().contains("READONLY")
         || error.is_timeout()

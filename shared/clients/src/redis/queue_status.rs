@@ -1,4 +1,4 @@
-//! The counts of the queue, which anybody may ask for, kept at `queue:status` for some seconds.
+//! The cached queue counts of the public queue status, at `queue:status`.
 
 use std::time::Duration;
 
@@ -6,14 +6,11 @@ use super::{Redis, RedisUnavailable};
 
 const KEY: &str = "queue:status";
 
-/// How old the counts may be.
-const LIFETIME: Duration = Duration::from_secs(5);
+/// The greatest age of the counts.
+const TTL: Duration = Duration::from_secs(5);
 
 impl Redis {
-    /// The counts as they were kept, as JSON.
-    ///
-    /// # Errors
-    /// When Redis does not answer.
+    /// The cached counts, as JSON.
     pub async fn find_queue_status(&self) -> Result<Option<String>, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("GET").arg(KEY);
@@ -21,13 +18,10 @@ impl Redis {
         Ok(status)
     }
 
-    /// Keeps the counts.
-    ///
-    /// # Errors
-    /// When Redis does not answer.
-    pub async fn keep_queue_status(&self, status: &str) -> Result<(), RedisUnavailable> {
+    /// Caches the counts, as JSON.
+    pub async fn cache_queue_status(&self, status: &str) -> Result<(), RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("SET").arg(KEY).arg(status).arg("EX").arg(LIFETIME.as_secs());
+        pipeline.cmd("SET").arg(KEY).arg(status).arg("EX").arg(TTL.as_secs());
         self.run(pipeline.ignore()).await
     }
 }

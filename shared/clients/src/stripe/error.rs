@@ -1,4 +1,4 @@
-//! How a call to Stripe can fail.
+//! [`StripeError`]: every way a call to Stripe fails.
 
 use std::fmt::Display;
 
@@ -9,40 +9,40 @@ use thiserror::Error;
 /// The client cannot be built from its configuration.
 #[derive(Debug, Error)]
 pub enum StripeSetupError {
-    /// The base URL is not one of `http` or `https` with a host.
+    /// The base URL is not an `http` or `https` URL with a host.
     #[error("the base URL of Stripe is not an http or https address")]
     BaseUrl,
-    /// The key is blank or has characters that no header can carry.
+    /// The key is blank or has characters that a header cannot contain.
     #[error("the key of Stripe is empty or not usable as a header")]
     SecretKey,
-    /// The HTTP client refused its settings.
+    /// The HTTP client rejected its settings.
     #[error("the HTTP client for Stripe cannot be built")]
     Client(#[source] reqwest::Error),
 }
 
-/// A call to Stripe failed. The key is in no message.
+/// A call to Stripe failed. No message contains the key.
 #[derive(Debug, Error)]
 pub enum StripeError {
-    /// Stripe was not reached, or its answer did not come in time.
+    /// Stripe could not be reached, or did not respond in time.
     #[error("stripe was not reached")]
     Transport(#[source] reqwest::Error),
-    /// Stripe refused.
+    /// Stripe refused the request.
     #[error("stripe refused with {status}: {reason}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The error's code, `resource_missing` for example.
+        /// The error's code, such as `resource_missing`.
         code: Option<String>,
-        /// Which parameter it is about.
+        /// The parameter that the error is about.
         param: Option<String>,
-        /// What Stripe says of it.
+        /// Stripe's type, code and message.
         reason: String,
-        /// Whether Stripe itself says that it is worth another try, or that it is not.
+        /// Stripe's own advice whether to retry, from the header `Stripe-Should-Retry`.
         should_retry: Option<bool>,
     },
-    /// What Stripe answered is not what it says it answers.
-    #[error("stripe's answer cannot be read: {0}")]
-    Unreadable(String),
+    /// The response does not follow the API.
+    #[error("stripe's response cannot be read: {0}")]
+    InvalidResponse(String),
 }
 
 #[derive(Deserialize)]
@@ -60,10 +60,10 @@ struct Details {
 }
 
 impl StripeError {
-    /// What a response that is no success comes to.
+    /// The error of a response that is not a success.
     pub(super) fn refused(status: u16, should_retry: Option<bool>, body: &str) -> Self {
         let Ok(Body { error }) = json::from_str(body) else {
-            let reason = "without a reason that can be read".to_owned();
+            let reason = "the body of the response is not an error object".to_owned();
             return Self::Refused { status, code: None, param: None, reason, should_retry };
         };
         let words = [error.kind.as_deref(), error.code.as_deref(), error.message.as_deref()];
@@ -71,49 +71,49 @@ impl StripeError {
         Self::Refused { status, code: error.code, param: error.param, reason, should_retry }
     }
 
-    pub(super) fn unusable_key() -> Self {
-        Self::Unreadable("an idempotency key is empty or longer than 255 characters".to_owned())
+    pub(super) fn invalid_idempotency_key() -> Self {
+        Self::InvalidResponse("an idempotency key is empty or longer than 255 characters".to_owned())
     }
 
-    /// Whether the same call may go through later. Source: <https://docs.stripe.com/error-low-level>.
+    /// Whether a later retry may succeed. Source: <https://docs.stripe.com/error-low-level>.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Transport(_) => true,
             Self::Refused { should_retry: Some(should), .. } => *should,
             Self::Refused { status, .. } => matches!(status, 409 | 424 | 429 | 500..),
-            Self::Unreadable(_) => false,
+            Self::InvalidResponse(_) => false,
         }
     }
 
-    /// Whether something went wrong at Stripe.
-    pub(super) fn is_fault(&self) -> bool {
+    /// Whether the error is Stripe's own.
+    pub(super) fn is_server_error(&self) -> bool {
         matches!(self, Self::Refused { status: 500.., .. })
     }
 
-    /// Whether the thing itself, the one in the path, is not there.
+    /// Whether the object in the path does not exist.
     #[must_use]
-    pub fn is_missing(&self) -> bool {
+    pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
-    /// Whether Stripe has no such customer: the account's key is another one's than that which the customer was made with,
-    /// or somebody has deleted the customer.
+    /// Whether the customer does not exist: it was deleted, or it belongs to another Stripe account
+    /// than the key.
     #[must_use]
     pub fn is_missing_customer(&self) -> bool {
         let Self::Refused { code: Some(code), param: Some(param), .. } = self else { return false };
         code == "resource_missing" && param == "customer"
     }
 
-    /// Whether Stripe understood, and would not, for a reason that does not pass.
+    /// Whether Stripe refused the request for a reason that a retry does not change.
     #[must_use]
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused { status: 400..=499, .. }) && !self.is_passing()
+    pub fn is_permanent_refusal(&self) -> bool {
+        matches!(self, Self::Refused { status: 400..=499, .. }) && !self.is_transient()
     }
 }
 
 impl StripeClientErr for StripeError {
     fn deserialize_err(message: impl Display) -> Self {
-        Self::Unreadable(message.to_string())
+        Self::InvalidResponse(message.to_string())
     }
 }

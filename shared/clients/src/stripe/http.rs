@@ -1,4 +1,4 @@
-//! The way to Stripe: the house's own HTTP client, behind async-stripe's trait.
+//! Implements async-stripe's client trait with the HTTP client that all vendors share.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use reqwest::{Client, Method, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use stripe_client_core::{CustomizedStripeRequest, StripeClient, StripeMethod, VERSION};
 
-use super::{StripeError, StripeSetupError};
+use super::error::{StripeError, StripeSetupError};
 use crate::tls;
 
-/// How long one attempt may take, from connecting to the last byte.
+/// The timeout of one attempt, from connecting to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most that is read of one answer, in bytes: a hundred subscriptions are some 500 KB.
+/// The most that is read of one response, in bytes: a hundred subscriptions are some 500 KB.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -35,7 +35,8 @@ impl Http {
         }
         let client = crate::http::builder(tls::client_config())
             .default_headers(headers(secret_key)?)
-            // A request that was given up takes its connection with it: the next attempt has a new one.
+            // Over HTTP/1.1 a request that timed out closes its connection, and the retry opens
+            // another.
             .http1_only()
             .timeout(TIMEOUT)
             .build()
@@ -95,7 +96,7 @@ async fn read(mut response: Response) -> Result<Bytes, StripeError> {
         response.chunk().await.map_err(|error| StripeError::Transport(error.without_url()))?
     {
         if body.len() + chunk.len() > MAX_BODY {
-            return Err(StripeError::Unreadable(format!("it is larger than {MAX_BODY} bytes")));
+            return Err(StripeError::InvalidResponse(format!("it is larger than {MAX_BODY} bytes")));
         }
         body.extend_from_slice(&chunk);
     }

@@ -1,9 +1,15 @@
-//! What is sent and what is read, at the wire. What comes of it is tested against the stand-in, in `dev/tests/contract/mock_stripe.rs`.
+//! Requests and responses on the wire. `mock_server.rs` tests the effects against the mock Stripe.
+
+mod mock_server;
 
 use domain::subscription::SubscriptionStatus;
 use serde_json::{Value, json};
 use wiremock::matchers::{header, header_exists, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use domain::UserId;
+use domain::subscription::Subscription;
+use uuid::Uuid;
 
 use super::*;
 
@@ -12,7 +18,7 @@ fn stripe_at(base_url: &str) -> Stripe {
     Stripe::new(&config).unwrap()
 }
 
-/// A subscription whose period is from 100 to 200, with `fields` over the usual ones.
+/// A subscription whose period is from 100 to 200, with `fields` over the defaults.
 fn subscription(fields: &Value) -> Value {
     let item = json!({ "current_period_start": 100, "current_period_end": 200, "new": {} });
     let mut subscription = json!({
@@ -31,7 +37,7 @@ async fn read(fields: Value) -> Subscription {
 }
 
 #[tokio::test]
-async fn a_request_says_who_asks_in_which_version_and_under_which_key() {
+async fn request_has_secret_key_version_and_idempotency_key() {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
         .and(path("/v1/customers"))
@@ -48,7 +54,7 @@ async fn a_request_says_who_asks_in_which_version_and_under_which_key() {
 }
 
 #[tokio::test]
-async fn a_fault_is_asked_about_again_under_another_key_and_a_refusal_is_not() {
+async fn server_error_is_retried_under_another_key_and_refusal_is_not_retried() {
     for (status, times) in [(500, 2), (409, 2), (400, 1), (402, 1)] {
         let server = MockServer::start().await;
         let answer = ResponseTemplate::new(status).set_body_json(json!({ "error": { "message": "no" } }));
@@ -66,18 +72,18 @@ fn key_of(request: &wiremock::Request) -> String {
 }
 
 #[tokio::test]
-async fn what_stripe_says_of_another_try_counts_more_than_the_status() {
-    for (status, word, passes) in [(500, "false", false), (400, "true", true)] {
+async fn stripe_should_retry_header_overrides_the_status() {
+    for (status, header, is_transient) in [(500, "false", false), (400, "true", true)] {
         let server = MockServer::start().await;
-        let answer = ResponseTemplate::new(status).insert_header("stripe-should-retry", word);
+        let answer = ResponseTemplate::new(status).insert_header("stripe-should-retry", header);
         Mock::given(method("GET")).respond_with(answer).mount(&server).await;
         let error = stripe_at(&server.uri()).find_price("price_1").await.unwrap_err();
-        assert_eq!(error.is_passing(), passes, "{status} {word}: {error}");
+        assert_eq!(error.is_transient(), is_transient, "{status} {header}: {error}");
     }
 }
 
 #[tokio::test]
-async fn a_subscription_ends_with_its_period_if_its_end_is_no_later() {
+async fn subscription_ends_with_its_period_if_cancel_at_is_no_later() {
     assert!(!read(json!({})).await.cancel_at_period_end);
     assert!(read(json!({ "cancel_at_period_end": true })).await.cancel_at_period_end);
     assert!(read(json!({ "cancel_at": 200 })).await.cancel_at_period_end);
@@ -85,18 +91,18 @@ async fn a_subscription_ends_with_its_period_if_its_end_is_no_later() {
 }
 
 #[tokio::test]
-async fn a_status_that_is_not_known_and_a_period_that_is_not_there_are_no_error() {
+async fn unknown_status_and_missing_period_are_no_error() {
     let odd = read(json!({ "status": "dreaming", "items": { "data": [] } })).await;
     assert_eq!((odd.status, odd.period_end), (SubscriptionStatus::Unknown, None));
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed_and_no_error_has_the_key() {
+async fn stripe_redirect_is_not_followed_and_no_error_contains_the_key() {
     let server = MockServer::start().await;
     let answer = ResponseTemplate::new(302).insert_header("location", "http://127.0.0.1:1/");
     Mock::given(method("GET")).respond_with(answer).expect(1).mount(&server).await;
     let error = stripe_at(&server.uri()).find_price("price_1").await.unwrap_err();
-    assert!(!error.is_passing() && !format!("{error:?}").contains("sk_test_1"), "{error:?}");
+    assert!(!error.is_transient() && !format!("{error:?}").contains("sk_test_1"), "{error:?}");
     assert!(!format!("{:?}", stripe_at(&server.uri())).contains("sk_test_1"));
     for address in ["", "stripe", "ftp://stripe", "http:"] {
         let config = StripeConfig { base_url: address.to_owned(), secret_key: "sk_test_1".to_owned().into() };

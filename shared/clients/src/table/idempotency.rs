@@ -1,8 +1,9 @@
-//! Idempotency records: what became of a request that its client may send again under the same key.
+//! Idempotency records: the state and receipt of a request that its client may retry under one key.
 //!
-//! An execution holds a record under a lease, and completes it only as its owner. What it is to create has an id that is
-//! kept in the record from the first execution on: one that takes over after a crash creates the same thing, and the
-//! primary key in Postgres is the last guard. No text of a person is in a record.
+//! An execution claims a record under a lease, and only the lease's owner can complete it. The
+//! record keeps the id of what the request creates, from the first execution on. So an execution
+//! that takes over after a crash creates the same thing, and the primary key in Postgres is the
+//! last guard. A record contains no text of a user.
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::error::SdkError;
@@ -16,73 +17,75 @@ use uuid::Uuid;
 
 use super::{Item, Table, TableError, number, number_of, seconds, text, text_of};
 
-/// How long a client may send its request again.
+/// How long a client may retry its request.
 const LIFETIME: TimeDelta = TimeDelta::hours(24);
 
-/// How long an execution may take before another may take over: a little more than a request lives.
+/// How long an execution may take before another may take over: a little longer than a request's
+/// timeout.
 const LEASE: TimeDelta = TimeDelta::seconds(35);
 
-/// A request under a key.
+/// A request with an idempotency key.
 #[derive(Debug, Clone, Copy)]
-pub struct Claim<'a> {
-    /// Names the key in its scope.
+pub struct ClaimRequest<'a> {
+    /// The key, made unique for its caller and route.
     pub key: &'a str,
-    /// Tells this request from another under the same key.
+    /// The fingerprint of the request, which differs for another request under the same key.
     pub payload_hash: &'a str,
-    /// The id for what is to be created, if this is the first execution.
+    /// The id of what the request creates, if this is its first execution.
     pub operation_id: Uuid,
-    /// Now.
+    /// The current time.
     pub now: DateTime<Utc>,
 }
 
-/// What a record had to say to a request.
+/// The result of claiming a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begun {
-    /// It is to be executed.
+pub enum ClaimOutcome {
+    /// The caller must execute the request.
     Execute {
-        /// The right to do so.
+        /// The claim on the record.
         lease: Lease,
-        /// The id for what is created.
+        /// The id of what the request creates.
         operation_id: Uuid,
-        /// Whether an execution before broke off, having done who knows what.
-        again: bool,
+        /// Whether an earlier execution was interrupted and may have done part of the work.
+        is_retry: bool,
     },
-    /// It was executed; this is its receipt.
+    /// The request was executed; this is its receipt.
     Completed(String),
-    /// It is being executed at this moment.
+    /// Another execution is in progress.
     InFlight,
-    /// Another request had this key.
-    Mismatch,
+    /// The key was used for a different request.
+    PayloadMismatch,
 }
 
-/// The right to execute a request.
+/// The claim of one execution on a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     key: String,
     owner: String,
 }
 
-/// The records, as those who execute requests see them. A trait, so that a function whose requests take no keys is not linked
-/// with what they are kept in.
+/// The store of idempotency records. It is a trait so that a function without idempotent routes is
+/// not linked with DynamoDB's client.
 #[async_trait]
-pub trait IdempotencyKeys: Send + Sync {
-    /// Begins the execution of a request, unless it was, or is being, executed.
-    async fn begin(&self, claim: Claim<'_>) -> Result<Begun, TableError>;
+pub trait IdempotencyStore: Send + Sync {
+    /// Claims the execution of a request, unless it was executed or is in progress.
+    async fn claim(&self, request: ClaimRequest<'_>) -> Result<ClaimOutcome, TableError>;
 
-    /// Keeps the receipt of an execution that succeeded. Answers whether it was still its lease.
+    /// Stores the receipt of a successful execution. Returns false when the lease was lost.
     async fn complete(&self, lease: &Lease, receipt: &str) -> Result<bool, TableError>;
 
-    /// Lets another execution take over at once: this one broke off, having done who knows what.
+    /// Ends the lease, so that a retry can take over at once: this execution was interrupted and
+    /// may have done part of the work.
     async fn release(&self, lease: &Lease) -> Result<(), TableError>;
 
-    /// Forgets the key: the request was refused, and no execution of it can have done anything.
-    async fn forget(&self, lease: &Lease) -> Result<(), TableError>;
+    /// Deletes the record: the request was refused, and no execution of it did any work.
+    async fn delete(&self, lease: &Lease) -> Result<(), TableError>;
 }
 
 #[async_trait]
-impl IdempotencyKeys for Table {
-    async fn begin(&self, claim: Claim<'_>) -> Result<Begun, TableError> {
-        let lease = Lease { key: format!("idempotency#{}", claim.key), owner: Uuid::new_v4().to_string() };
+impl IdempotencyStore for Table {
+    async fn claim(&self, request: ClaimRequest<'_>) -> Result<ClaimOutcome, TableError> {
+        let lease = Lease { key: format!("idempotency#{}", request.key), owner: Uuid::new_v4().to_string() };
         let put = self
             .client
             .put_item()
@@ -90,22 +93,22 @@ impl IdempotencyKeys for Table {
             .item("pk", text(&lease.key))
             .item("status", text("INPROGRESS"))
             .item("owner", text(&lease.owner))
-            .item("operation_id", text(claim.operation_id.to_string()))
-            .item("payload_hash", text(claim.payload_hash))
-            .item("in_progress_until", number((claim.now + LEASE).timestamp_millis()))
-            .item("expires_at", seconds(claim.now + LIFETIME))
+            .item("operation_id", text(request.operation_id.to_string()))
+            .item("payload_hash", text(request.payload_hash))
+            .item("in_progress_until", number((request.now + LEASE).timestamp_millis()))
+            .item("expires_at", seconds(request.now + LIFETIME))
             .condition_expression("attribute_not_exists(pk) OR expires_at <= :now")
-            .expression_attribute_values(":now", seconds(claim.now))
+            .expression_attribute_values(":now", seconds(request.now))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let old = match put.send().await.map_err(SdkError::into_service_error) {
             Ok(_) => {
-                let operation_id = claim.operation_id;
-                return Ok(Begun::Execute { lease, operation_id, again: false });
+                let operation_id = request.operation_id;
+                return Ok(ClaimOutcome::Execute { lease, operation_id, is_retry: false });
             }
             Err(PutItemError::ConditionalCheckFailedException(failed)) => failed.item.unwrap_or_default(),
             Err(error) => return Err(TableError::new("PutItem")(error)),
         };
-        self.meet(&old, claim, lease).await
+        self.claim_existing(&old, request, lease).await
     }
 
     async fn complete(&self, lease: &Lease, receipt: &str) -> Result<bool, TableError> {
@@ -114,7 +117,7 @@ impl IdempotencyKeys for Table {
             .update_expression("SET #status = :completed, receipt = :receipt REMOVE in_progress_until")
             .expression_attribute_values(":completed", text("COMPLETED"))
             .expression_attribute_values(":receipt", text(receipt));
-        applied(update).await
+        apply(update).await
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), TableError> {
@@ -122,10 +125,10 @@ impl IdempotencyKeys for Table {
             .update(&lease.key, &lease.owner)
             .update_expression("SET in_progress_until = :ended")
             .expression_attribute_values(":ended", number(0));
-        applied(update).await.map(|_| ())
+        apply(update).await.map(|_| ())
     }
 
-    async fn forget(&self, lease: &Lease) -> Result<(), TableError> {
+    async fn delete(&self, lease: &Lease) -> Result<(), TableError> {
         let delete = self
             .client
             .delete_item()
@@ -144,40 +147,45 @@ impl IdempotencyKeys for Table {
 }
 
 impl Table {
-    /// What the record `old`, which stands in the way, comes to.
-    async fn meet(&self, old: &Item, claim: Claim<'_>, lease: Lease) -> Result<Begun, TableError> {
+    /// Decides what an existing record means for a request, and takes over an expired lease.
+    async fn claim_existing(
+        &self,
+        old: &Item,
+        request: ClaimRequest<'_>,
+        lease: Lease,
+    ) -> Result<ClaimOutcome, TableError> {
         let unreadable = || TableError::unreadable("PutItem", "the idempotency record");
         let operation_id =
             text_of(old, "operation_id").and_then(|id| id.parse().ok()).ok_or_else(unreadable)?;
         let owner = text_of(old, "owner").ok_or_else(unreadable)?;
         if owner == lease.owner {
-            // Our own: it was written, and the SDK asked again because word of it was lost.
-            return Ok(Begun::Execute { lease, operation_id, again: false });
+            // This call's own record: the SDK wrote it, lost the response and retried.
+            return Ok(ClaimOutcome::Execute { lease, operation_id, is_retry: false });
         }
-        if text_of(old, "payload_hash").ok_or_else(unreadable)? != claim.payload_hash {
-            return Ok(Begun::Mismatch);
+        if text_of(old, "payload_hash").ok_or_else(unreadable)? != request.payload_hash {
+            return Ok(ClaimOutcome::PayloadMismatch);
         }
         if let Some(receipt) = text_of(old, "receipt") {
-            return Ok(Begun::Completed(receipt.to_owned()));
+            return Ok(ClaimOutcome::Completed(receipt.to_owned()));
         }
         let until = number_of(old, "in_progress_until").ok_or_else(unreadable)?;
-        if until > claim.now.timestamp_millis() {
-            return Ok(Begun::InFlight);
+        if until > request.now.timestamp_millis() {
+            return Ok(ClaimOutcome::InFlight);
         }
         let take_over = self
             .update(&lease.key, owner)
             .condition_expression("#owner IN (:owner, :me) AND #status = :in_progress")
             .update_expression("SET #owner = :me, in_progress_until = :until")
             .expression_attribute_values(":me", text(&lease.owner))
-            .expression_attribute_values(":until", number((claim.now + LEASE).timestamp_millis()));
-        // Where it is not the owner's any more, somebody else has just taken over.
-        if !applied(take_over).await? {
-            return Ok(Begun::InFlight);
+            .expression_attribute_values(":until", number((request.now + LEASE).timestamp_millis()));
+        // When the condition fails, another execution has just taken over.
+        if !apply(take_over).await? {
+            return Ok(ClaimOutcome::InFlight);
         }
-        Ok(Begun::Execute { lease, operation_id, again: true })
+        Ok(ClaimOutcome::Execute { lease, operation_id, is_retry: true })
     }
 
-    /// A change to a record in progress, provided that it is `owner`'s.
+    /// An update of a record in progress, on the condition that `owner` holds its lease.
     fn update(&self, key: &str, owner: &str) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
@@ -191,8 +199,8 @@ impl Table {
     }
 }
 
-/// Whether the condition of `update` held.
-async fn applied(update: UpdateItemFluentBuilder) -> Result<bool, TableError> {
+/// Sends `update` and returns whether its condition held.
+async fn apply(update: UpdateItemFluentBuilder) -> Result<bool, TableError> {
     match update.send().await.map_err(SdkError::into_service_error) {
         Ok(_) => Ok(true),
         Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),

@@ -1,6 +1,7 @@
-//! Job records: how the last attempt at a message ended, for a day. And how many messages ended how, by the hour.
+//! Job records: how the last attempt at each message ended, kept for a day, and hourly counts of
+//! completed and failed messages.
 //!
-//! They are for the operator's eyes. Postgres has the state of each message; nothing is decided by these.
+//! They inform operators and decide nothing: Postgres is the source of truth for each message.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -17,36 +18,36 @@ use super::{Item, Table, TableError, number, number_of, seconds, text, text_of};
 /// How long a record is kept.
 const LIFETIME: TimeDelta = TimeDelta::hours(24);
 
-/// So many hours make up the totals, the one that has begun included.
+/// The hours that the totals cover, the current one included.
 const HOURS: i32 = 24;
 
-/// So many items share the counting of one hour, each good for 1,000 batches a second. All of a day are one read: it
-/// takes 100 at the most.
+/// The number of items that share the counts of one hour; each takes 1,000 batches a second. The
+/// items of a day fit into one read of at most 100.
 const SHARDS: u8 = 4;
 
 /// The most items of one `BatchGetItem`.
-const BATCH: usize = 100;
+const READ_BATCH: usize = 100;
 
-/// The most of one `BatchWriteItem`.
+/// The most items of one `BatchWriteItem`.
 const WRITE_BATCH: usize = 25;
 
-/// How often what DynamoDB had no capacity for is asked for again.
-const TRIES: u32 = 4;
+/// The number of requests for items that DynamoDB leaves unprocessed for lack of capacity.
+const ATTEMPTS: u32 = 4;
 
 /// How an attempt at a message ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobRecord {
     /// The message.
     pub message_id: MessageId,
-    /// How far it was then.
+    /// Its status after the attempt.
     pub status: ProcessingStatus,
-    /// Attempts counted by then.
+    /// The number of attempts so far, this one included.
     pub attempts: i32,
-    /// Why it failed, where it did.
+    /// Why the message failed, if it did.
     pub error_code: Option<ErrorCode>,
-    /// What went wrong in this attempt, in words that hold nothing of a person's.
+    /// What went wrong in this attempt, without any text of the user.
     pub last_error: Option<String>,
-    /// The model that was asked, where one was.
+    /// The model that was called, if any.
     pub model: Option<String>,
     /// When the attempt began.
     pub started_at: DateTime<Utc>,
@@ -54,27 +55,25 @@ pub struct JobRecord {
     pub finished_at: DateTime<Utc>,
 }
 
-/// How many messages ended in the last 24 hours.
+/// How many messages reached a final state in the last 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Totals {
-    /// With an answer.
+pub struct JobTotals {
+    /// Messages with an answer.
     pub completed: i64,
-    /// Without one.
+    /// Messages that failed.
     pub failed: i64,
 }
 
 impl Table {
-    /// Keeps `records` in the place of those before, of one message the last, and counts the messages that have ended.
-    ///
-    /// # Errors
-    /// When DynamoDB does not answer.
-    pub async fn record(&self, records: &[JobRecord]) -> Result<(), TableError> {
-        let (kept, counted) = tokio::join!(self.keep(records), self.count(records));
-        kept.and(counted)
+    /// Stores `records`, the last one of each message, and counts the messages that reached a final
+    /// state.
+    pub async fn save_jobs(&self, records: &[JobRecord]) -> Result<(), TableError> {
+        let (saved, counted) = tokio::join!(self.put_all(records), self.count(records));
+        saved.and(counted)
     }
 
-    async fn keep(&self, records: &[JobRecord]) -> Result<(), TableError> {
-        // A batch may name a key but once.
+    async fn put_all(&self, records: &[JobRecord]) -> Result<(), TableError> {
+        // A batch may contain each key only once.
         let last: HashMap<MessageId, &JobRecord> =
             records.iter().map(|record| (record.message_id, record)).collect();
         let items: Vec<Item> = last.into_values().map(item).collect();
@@ -85,27 +84,28 @@ impl Table {
 
     async fn put_batch(&self, items: &[Item]) -> Result<(), TableError> {
         const ACTION: &str = "BatchWriteItem";
-        let mut left = Vec::with_capacity(items.len());
+        let mut requests = Vec::with_capacity(items.len());
         for item in items {
             let put = PutRequest::builder().set_item(Some(item.clone())).build();
             let put = put.map_err(TableError::new(ACTION))?;
-            left.push(WriteRequest::builder().put_request(put).build());
+            requests.push(WriteRequest::builder().put_request(put).build());
         }
-        for tries in 0..TRIES {
-            let request = self.client.batch_write_item().request_items(&self.name, left);
-            let answer = request.send().await.map_err(TableError::new(ACTION))?;
-            let Some(rest) = answer.unprocessed_items.unwrap_or_default().remove(&self.name) else {
+        for attempt in 0..ATTEMPTS {
+            let request = self.client.batch_write_item().request_items(&self.name, requests);
+            let response = request.send().await.map_err(TableError::new(ACTION))?;
+            let Some(unprocessed) = response.unprocessed_items.unwrap_or_default().remove(&self.name) else {
                 return Ok(());
             };
-            left = rest;
-            sleep(pause_after(tries)).await;
+            requests = unprocessed;
+            sleep(backoff(attempt)).await;
         }
-        Err(TableError::unreadable(ACTION, "what there is no capacity for"))
+        Err(TableError::throttled(ACTION))
     }
 
-    /// Counts by the hour; one write for each hour in which messages have ended, which is one.
+    /// Adds to the hourly counts. Makes one write for each hour in which a message ended; for one
+    /// batch that is nearly always one.
     async fn count(&self, records: &[JobRecord]) -> Result<(), TableError> {
-        let mut hours: BTreeMap<String, Ended> = BTreeMap::new();
+        let mut hours: BTreeMap<String, HourCounts> = BTreeMap::new();
         for record in records {
             // The last byte of an id is random.
             let shard = records.first().map_or(0, |first| first.message_id.0.as_bytes()[15] % SHARDS);
@@ -117,12 +117,12 @@ impl Table {
             }
             hour.expires_at = hour.expires_at.max(Some(record.finished_at + LIFETIME * 2));
         }
-        try_join_all(hours.iter().map(|(key, ended)| self.add(key, *ended))).await?;
+        try_join_all(hours.iter().map(|(key, counts)| self.add(key, *counts))).await?;
         Ok(())
     }
 
-    async fn add(&self, key: &str, ended: Ended) -> Result<(), TableError> {
-        let Ended { completed, failed, expires_at: Some(expires_at) } = ended else { return Ok(()) };
+    async fn add(&self, key: &str, counts: HourCounts) -> Result<(), TableError> {
+        let HourCounts { completed, failed, expires_at: Some(expires_at) } = counts else { return Ok(()) };
         if completed + failed == 0 {
             return Ok(());
         }
@@ -139,16 +139,13 @@ impl Table {
         Ok(())
     }
 
-    /// The records of `messages`, of those that have one.
-    ///
-    /// # Errors
-    /// When DynamoDB does not answer, or a record cannot be read.
+    /// The records of those `messages` that have one.
     pub async fn find_jobs(
         &self,
         messages: &[MessageId],
         now: DateTime<Utc>,
     ) -> Result<HashMap<MessageId, JobRecord>, TableError> {
-        let items = self.get(messages.iter().copied().map(job_key).collect()).await?;
+        let items = self.get_all(messages.iter().copied().map(job_key).collect()).await?;
         let live = items.iter().filter(|item| number_of(item, "expires_at") > Some(now.timestamp()));
         live.map(|item| {
             let record = read(item).ok_or_else(|| TableError::unreadable("BatchGetItem", "a job record"))?;
@@ -157,21 +154,18 @@ impl Table {
         .collect()
     }
 
-    /// How many messages ended in the hour of `now` and the 23 before it.
-    ///
-    /// # Errors
-    /// When DynamoDB does not answer.
-    pub async fn totals(&self, now: DateTime<Utc>) -> Result<Totals, TableError> {
+    /// The totals of the hour of `now` and the 23 hours before it.
+    pub async fn job_totals(&self, now: DateTime<Utc>) -> Result<JobTotals, TableError> {
         let hours = (0..HOURS).map(|back| now - TimeDelta::hours(i64::from(back)));
         let keys = hours.flat_map(|hour| (0..SHARDS).map(move |shard| counter_key(hour, shard)));
-        let items = self.get(keys.collect()).await?;
+        let items = self.get_all(keys.collect()).await?;
         let sum = |name| items.iter().filter_map(|item| number_of(item, name)).sum();
-        Ok(Totals { completed: sum("completed"), failed: sum("failed") })
+        Ok(JobTotals { completed: sum("completed"), failed: sum("failed") })
     }
 
-    /// The items under `keys`, of those that are there.
-    async fn get(&self, keys: Vec<String>) -> Result<Vec<Item>, TableError> {
-        let batches = keys.chunks(BATCH).map(|keys| self.get_batch(keys));
+    /// The items that exist among `keys`.
+    async fn get_all(&self, keys: Vec<String>) -> Result<Vec<Item>, TableError> {
+        let batches = keys.chunks(READ_BATCH).map(|keys| self.get_batch(keys));
         Ok(try_join_all(batches).await?.into_iter().flatten().collect())
     }
 
@@ -182,32 +176,32 @@ impl Table {
             .build()
             .map_err(TableError::new(ACTION))?;
         let mut found = Vec::with_capacity(keys.len());
-        for tries in 0..TRIES {
+        for attempt in 0..ATTEMPTS {
             let request = self.client.batch_get_item().request_items(&self.name, wanted);
-            let answer = request.send().await.map_err(TableError::new(ACTION))?;
-            found.extend(answer.responses.unwrap_or_default().into_values().flatten());
-            let Some(rest) = answer.unprocessed_keys.unwrap_or_default().remove(&self.name) else {
+            let response = request.send().await.map_err(TableError::new(ACTION))?;
+            found.extend(response.responses.unwrap_or_default().into_values().flatten());
+            let Some(unprocessed) = response.unprocessed_keys.unwrap_or_default().remove(&self.name) else {
                 return Ok(found);
             };
-            wanted = rest;
-            sleep(pause_after(tries)).await;
+            wanted = unprocessed;
+            sleep(backoff(attempt)).await;
         }
-        Err(TableError::unreadable(ACTION, "what there is no capacity for"))
+        Err(TableError::throttled(ACTION))
     }
 }
 
-/// How many messages ended how in one hour.
+/// The messages that ended in one hour.
 #[derive(Debug, Clone, Copy, Default)]
-struct Ended {
+struct HourCounts {
     completed: i64,
     failed: i64,
-    /// When that is of no more interest.
+    /// When the item expires.
     expires_at: Option<DateTime<Utc>>,
 }
 
-/// How long is waited before what there was no capacity for is tried again.
-fn pause_after(tries: u32) -> Duration {
-    Duration::from_millis(50 << tries)
+/// The wait before the next request for unprocessed items.
+fn backoff(attempt: u32) -> Duration {
+    Duration::from_millis(50 << attempt)
 }
 
 fn item(record: &JobRecord) -> Item {

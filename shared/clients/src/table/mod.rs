@@ -1,9 +1,11 @@
-//! The DynamoDB table of records that expire: [`idempotency`], [`jobs`] and [`events`]. Each is one item found by its full key, which
-//! spreads evenly. DynamoDB deletes what has expired up to days late, so `expires_at` is always compared.
+//! The DynamoDB table of records that expire: [`idempotency`], [`jobs`] and [`stripe_events`].
+//!
+//! Each record is one item with its full key as partition key, so load spreads evenly. DynamoDB may
+//! delete expired items days late, so every read compares `expires_at`.
 
-pub mod events;
 pub mod idempotency;
 pub mod jobs;
+pub mod stripe_events;
 
 use std::collections::HashMap;
 
@@ -13,7 +15,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-/// DynamoDB did not do what was asked.
+/// A call to DynamoDB failed.
 #[derive(Debug, Error)]
 #[error("dynamodb {action}: {cause}")]
 pub struct TableError {
@@ -26,13 +28,18 @@ impl TableError {
         move |error| Self { action, cause: DisplayErrorContext(error).to_string() }
     }
 
+    /// DynamoDB left items unprocessed in every attempt.
+    fn throttled(action: &'static str) -> Self {
+        Self { action, cause: "there is not enough capacity".to_owned() }
+    }
+
     /// A record that this version of the code cannot read.
     fn unreadable(action: &'static str, what: &str) -> Self {
         Self { action, cause: format!("{what} cannot be read") }
     }
 }
 
-/// The table.
+/// The client for the table.
 #[derive(Debug, Clone)]
 pub struct Table {
     client: aws_sdk_dynamodb::Client,
@@ -40,16 +47,13 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table called `name`.
+    /// The table with this name.
     #[must_use]
     pub fn new(config: &SdkConfig, name: &str) -> Self {
         Self { client: aws_sdk_dynamodb::Client::new(config), name: name.to_owned() }
     }
 
-    /// Sees whether the table is there.
-    ///
-    /// # Errors
-    /// When it is not, or DynamoDB does not answer.
+    /// Checks that the table exists.
     pub async fn ping(&self) -> Result<(), TableError> {
         let request = self.client.describe_table().table_name(&self.name);
         request.send().await.map_err(TableError::new("DescribeTable"))?;
@@ -57,7 +61,7 @@ impl Table {
     }
 }
 
-/// A record, as DynamoDB keeps it.
+/// A record as DynamoDB stores it.
 type Item = HashMap<String, AttributeValue>;
 
 fn text(value: impl Into<String>) -> AttributeValue {

@@ -1,12 +1,15 @@
-//! Passwords that everybody tries first: a filter of 4 bytes for each of some 30,000, made by `build.rs`.
+//! Recognises passwords from known breaches, which attackers try first.
+//!
+//! `build.rs` makes the filter: 4 bytes for each of about 30,000 passwords.
 
 include!("fingerprint.rs");
 
-/// The fingerprints, sorted.
+/// The sorted fingerprints.
 static FILTER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/breached.bin"));
 
-/// Whether `password` is among those that became known in breaches, whatever its case, or one of them with only digits
-/// and signs after it (`Monkey2026!`), or a run of one character or of its neighbours (`abcdefgh`).
+/// Whether attackers try `password` first. That is a listed password in any case (`PassWord`), a
+/// listed one followed by digits and signs only (`Monkey2026!`), or a run of equal or consecutive
+/// characters (`aaaaaaaa`, `abcdefgh`).
 #[must_use]
 pub fn is_breached(password: &str) -> bool {
     let password = password.to_lowercase();
@@ -15,9 +18,9 @@ pub fn is_breached(password: &str) -> bool {
 }
 
 fn is_listed(password: &str) -> bool {
-    let wanted = fingerprint(password);
+    let fingerprint = fingerprint(password);
     let (entries, _) = FILTER.as_chunks::<4>();
-    entries.binary_search(&wanted).is_ok()
+    entries.binary_search(&fingerprint).is_ok()
 }
 
 fn is_run(password: &str) -> bool {
@@ -31,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_everybody_tries_first_is_known() {
+    fn breached_passwords_and_runs_are_recognised() {
         for password in [
             "password",
             "12345678",
@@ -52,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_or_a_program_made_up_is_not() {
+    fn passphrases_and_random_passwords_are_accepted() {
         for password in [
             "correct horse battery",
             "a new one!",

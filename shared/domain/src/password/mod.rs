@@ -1,6 +1,7 @@
 //! Passwords and their argon2id hashes.
 //!
-//! Hashing takes tens of milliseconds of a core and 19 MiB of memory: callers run it off the async threads.
+//! Hashing takes tens of milliseconds of a core and 19 MiB of memory, so callers run it on a
+//! blocking thread.
 
 mod hasher;
 
@@ -19,51 +20,52 @@ use self::hasher::Hasher;
 use crate::MobileNumber;
 use crate::breached::is_breached;
 
-/// The fewest characters of a new password.
-const SHORTEST: usize = 8;
-/// The most characters of any.
-const LONGEST: usize = 128;
+/// The minimum length of a new password, in characters.
+const MIN_LENGTH: usize = 8;
+/// The maximum length of any password, in characters.
+const MAX_LENGTH: usize = 128;
 
-/// A new password of 8 to 128 characters, as a person typed it. Any Unicode is allowed, nothing is cut off, and what looks
-/// the same is the same (RFC 8265: normalisation form C), whichever keyboard it was typed on. Those that everybody tries
-/// first are refused.
+/// A new password of 8 to 128 characters, as the user typed it.
+///
+/// Any Unicode is allowed and nothing is truncated. Passwords are compared in normalisation form C
+/// (RFC 8265), because keyboards differ in how they encode the same letter. Passwords from known
+/// breaches are refused.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct NewPassword(SecretString);
 
-/// A password offered to be checked. It has no lower bound, for accounts brought over from elsewhere.
+/// A password to verify. It has no minimum length, because accounts from the Node.js service may
+/// have shorter ones.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct Password(SecretString);
 
-/// What came of checking a password.
+/// The result of verifying a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is not the one.
+pub enum Verification {
+    /// The password does not match the hash.
     Wrong,
-    /// It is the one.
-    Right,
-    /// It is the one, and its hash is not what would be made of it today.
-    RightButOutdated,
+    /// The password matches the hash.
+    Correct,
+    /// The password matches, but the hash has outdated parameters and should be replaced.
+    CorrectButOutdated,
 }
 
-/// The hash of a password could not be made.
+/// The password could not be hashed.
 #[derive(Debug, ThisError)]
 #[error("the password could not be hashed: {0}")]
 pub struct HashError(argon2::password_hash::Error);
 
 impl NewPassword {
-    /// The hash to keep, as a PHC string.
-    ///
-    /// # Errors
-    /// When the operating system gives no randomness.
+    /// The hash to store, as a PHC string. Fails only if the operating system provides no
+    /// randomness.
     pub fn hash(&self) -> Result<String, HashError> {
         hash(self.0.expose_secret())
     }
 
-    /// Whether it is the number of its own account, or a part of it.
+    /// Whether the password is `number`, the number of its own account, or a part of it.
     #[must_use]
-    pub fn is_of(&self, number: &MobileNumber) -> bool {
+    pub fn is_part_of(&self, number: &MobileNumber) -> bool {
         let digits: String = self.0.expose_secret().chars().filter(|c| !c.is_whitespace()).collect();
         let digits = digits.trim_start_matches(['+', '0']);
         !digits.is_empty() && number.as_str().contains(digits)
@@ -71,55 +73,54 @@ impl NewPassword {
 }
 
 impl Password {
-    /// Whether this is the password behind `hash`: a PHC string of argon2, or a hash of bcrypt that was brought over. A hash
-    /// that cannot be read matches nothing, which takes as long to find out.
+    /// Verifies the password against `hash`: a PHC string of argon2, or a bcrypt hash from the
+    /// Node.js service. An unreadable hash matches nothing and takes as long as a readable one.
     #[must_use]
-    pub fn check(&self, hash: &str) -> Verdict {
+    pub fn verify(&self, hash: &str) -> Verification {
         let password = self.0.expose_secret();
         if hash.starts_with("$2") {
-            // As it was typed: that is what was hashed, and of it no more than 72 bytes.
+            // The Node.js service hashed the password without normalising it, and bcrypt reads 72
+            // bytes.
             return match bcrypt::verify(password, hash) {
-                Ok(true) => Verdict::RightButOutdated,
-                Ok(false) | Err(_) => Verdict::Wrong,
+                Ok(true) => Verification::CorrectButOutdated,
+                Ok(false) | Err(_) => Verification::Wrong,
             };
         }
-        let known = PasswordHash::new(hash).or_else(|_| PasswordHash::new(NOBODYS_HASH));
+        let parsed = PasswordHash::new(hash).or_else(|_| PasswordHash::new(DUMMY_HASH));
         let matches =
-            known.is_ok_and(|hash| hasher().verify_password(normalised(password).as_bytes(), &hash).is_ok());
+            parsed.is_ok_and(|hash| hasher().verify_password(normalise(password).as_bytes(), &hash).is_ok());
         match matches {
-            false => Verdict::Wrong,
-            true if hash.starts_with(CURRENT) => Verdict::Right,
-            true => Verdict::RightButOutdated,
+            false => Verification::Wrong,
+            true if hash.starts_with(CURRENT_PREFIX) => Verification::Correct,
+            true => Verification::CorrectButOutdated,
         }
     }
 
-    /// The hash to keep of a password that was found right, in place of one that is outdated.
-    ///
-    /// # Errors
-    /// When the operating system gives no randomness.
+    /// A current hash of a verified password, to replace an outdated one. Fails only if the
+    /// operating system provides no randomness.
     pub fn rehash(&self) -> Result<String, HashError> {
         hash(self.0.expose_secret())
     }
 }
 
 fn hash(password: &str) -> Result<String, HashError> {
-    Ok(hasher().hash_password(normalised(password).as_bytes()).map_err(HashError)?.to_string())
+    Ok(hasher().hash_password(normalise(password).as_bytes()).map_err(HashError)?.to_string())
 }
 
 /// The password in normalisation form C.
-fn normalised(password: &str) -> Cow<'_, str> {
+fn normalise(password: &str) -> Cow<'_, str> {
     match is_nfc_quick(password.chars()) {
         IsNormalized::Yes => Cow::Borrowed(password),
         IsNormalized::No | IsNormalized::Maybe => Cow::Owned(password.nfc().collect()),
     }
 }
 
-/// How each hash begins that is made today.
-const CURRENT: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
+/// The start of every hash with the current parameters.
+const CURRENT_PREFIX: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
-/// A hash that no password matches, with the cost of a real one: checked when there is no account, so that the time
-/// taken does not tell.
-pub const NOBODYS_HASH: &str =
+/// A hash that no password matches and that costs as much as a real one. It is verified when there
+/// is no account, so that the response time does not reveal whether the account exists.
+pub const DUMMY_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// OWASP's first recommendation for argon2id: 19 MiB, 2 passes, 1 lane.
@@ -127,12 +128,12 @@ fn hasher() -> Hasher {
     Hasher::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
 }
 
-/// What is wrong with the length of a password that has at least `shortest` characters.
-fn length_fault(password: &str, shortest: usize) -> Option<String> {
-    match normalised(password).chars().count() {
+/// Why the length of `password` is invalid, or `None` if it is valid.
+fn length_error(password: &str, min_length: usize) -> Option<String> {
+    match normalise(password).chars().count() {
         0 => Some("is required".to_owned()),
-        length if length < shortest || length > LONGEST => {
-            Some(format!("must be {shortest} to {LONGEST} characters"))
+        length if length < min_length || length > MAX_LENGTH => {
+            Some(format!("must be {min_length} to {MAX_LENGTH} characters"))
         }
         _ => None,
     }
@@ -143,12 +144,12 @@ impl Validate for NewPassword {
 
     fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
         let password = self.0.expose_secret();
-        let known = || {
-            let why = "is one of those that are tried first, for it became known in a breach; choose another";
-            is_breached(&normalised(password)).then(|| why.to_owned())
+        let breach_error = || {
+            let detail = "is known from a breach, so attackers try it first; choose another";
+            is_breached(&normalise(password)).then(|| detail.to_owned())
         };
-        if let Some(fault) = length_fault(password, SHORTEST).or_else(known) {
-            report.append(parent(), Error::new(fault));
+        if let Some(error) = length_error(password, MIN_LENGTH).or_else(breach_error) {
+            report.append(parent(), Error::new(error));
         }
     }
 }
@@ -157,8 +158,8 @@ impl Validate for Password {
     type Context = ();
 
     fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
-        if let Some(fault) = length_fault(self.0.expose_secret(), 1) {
-            report.append(parent(), Error::new(fault));
+        if let Some(error) = length_error(self.0.expose_secret(), 1) {
+            report.append(parent(), Error::new(error));
         }
     }
 }
@@ -188,52 +189,56 @@ mod tests {
     use argon2::Argon2;
 
     #[test]
-    fn a_password_matches_its_own_hash_only() {
+    fn password_matches_only_its_own_hash() {
         let hash = NewPassword::from("correct horse").hash().unwrap();
-        assert!(hash.starts_with(CURRENT), "{hash}");
-        assert_eq!(Password::from("correct horse").check(&hash), Verdict::Right);
+        assert!(hash.starts_with(CURRENT_PREFIX), "{hash}");
+        assert_eq!(Password::from("correct horse").verify(&hash), Verification::Correct);
         for wrong in ["correct hors", "Correct horse", " correct horse", "correct horse ", ""] {
-            assert_eq!(Password::from(wrong).check(&hash), Verdict::Wrong, "{wrong:?}");
+            assert_eq!(Password::from(wrong).verify(&hash), Verification::Wrong, "{wrong:?}");
         }
-        assert_eq!(Password::from("correct horse").check("not a hash"), Verdict::Wrong);
+        assert_eq!(Password::from("correct horse").verify("not a hash"), Verification::Wrong);
     }
 
     #[test]
-    fn a_password_is_the_same_from_every_keyboard() {
+    fn passwords_are_compared_in_normalisation_form_c() {
         let hash = NewPassword::from("Zo\u{eb} und F\u{e4}hre").hash().unwrap();
-        assert_eq!(Password::from("Zoe\u{308} und Fa\u{308}hre").check(&hash), Verdict::Right);
-        assert_eq!(Password::from("Zoe und Fahre").check(&hash), Verdict::Wrong);
+        assert_eq!(Password::from("Zoe\u{308} und Fa\u{308}hre").verify(&hash), Verification::Correct);
+        assert_eq!(Password::from("Zoe und Fahre").verify(&hash), Verification::Wrong);
     }
 
     #[test]
-    fn nothing_is_cut_off() {
+    fn long_passwords_are_not_truncated() {
         let long = "ä".repeat(127);
         let hash = NewPassword::from(format!("{long}x").as_str()).hash().unwrap();
-        assert_eq!(Password::from(format!("{long}x").as_str()).check(&hash), Verdict::Right);
-        assert_eq!(Password::from(format!("{long}y").as_str()).check(&hash), Verdict::Wrong);
+        assert_eq!(Password::from(format!("{long}x").as_str()).verify(&hash), Verification::Correct);
+        assert_eq!(Password::from(format!("{long}y").as_str()).verify(&hash), Verification::Wrong);
     }
 
     #[test]
-    fn hashes_of_other_kinds_are_right_and_outdated() {
+    fn bcrypt_and_weak_hashes_match_as_outdated() {
         let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None).unwrap());
         let weak = weak.hash_password(b"correct horse").unwrap().to_string();
         let bcrypt = bcrypt::hash("correct horse", 4).unwrap();
         for hash in [weak, bcrypt.replacen("$2b$", "$2a$", 1), bcrypt] {
-            assert_eq!(Password::from("correct horse").check(&hash), Verdict::RightButOutdated, "{hash}");
-            assert_eq!(Password::from("wrong horse").check(&hash), Verdict::Wrong, "{hash}");
+            assert_eq!(
+                Password::from("correct horse").verify(&hash),
+                Verification::CorrectButOutdated,
+                "{hash}"
+            );
+            assert_eq!(Password::from("wrong horse").verify(&hash), Verification::Wrong, "{hash}");
         }
         let long = "x".repeat(100);
         let bcrypt = bcrypt::hash(&long[..72], 4).unwrap();
-        assert_eq!(Password::from(long.as_str()).check(&bcrypt), Verdict::RightButOutdated);
+        assert_eq!(Password::from(long.as_str()).verify(&bcrypt), Verification::CorrectButOutdated);
         let rehashed = Password::from(long.as_str()).rehash().unwrap();
-        assert_eq!(Password::from(&long[..72]).check(&rehashed), Verdict::Wrong);
+        assert_eq!(Password::from(&long[..72]).verify(&rehashed), Verification::Wrong);
         for broken in ["$2b$", "$2b$99$x", "$2b$04$aaaaaaaaaaaaaaaaaaaaaa"] {
-            assert_eq!(Password::from("x").check(broken), Verdict::Wrong, "{broken}");
+            assert_eq!(Password::from("x").verify(broken), Verification::Wrong, "{broken}");
         }
     }
 
     #[test]
-    fn one_memory_serves_hashes_of_every_size_and_all_threads() {
+    fn reused_memory_serves_hashes_of_every_size_on_all_threads() {
         let of_size = |memory, password: &[u8]| {
             let params = Params::new(memory, 1, 1, None).unwrap();
             Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -241,31 +246,31 @@ mod tests {
                 .unwrap()
                 .to_string()
         };
-        let looks = std::thread::scope(|scope| {
+        let results = std::thread::scope(|scope| {
             let threads: Vec<_> = [8, 256, 32, 8, 512, 64]
                 .map(|memory| {
                     scope.spawn(move || {
                         let password = format!("the password of {memory}");
                         let hash = of_size(memory, password.as_bytes());
-                        let right = Password::from(password.as_str()).check(&hash);
-                        (right, Password::from("another").check(&hash))
+                        let correct = Password::from(password.as_str()).verify(&hash);
+                        (correct, Password::from("another").verify(&hash))
                     })
                 })
                 .into();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
         });
-        assert_eq!(looks, [(Verdict::RightButOutdated, Verdict::Wrong); 6]);
+        assert_eq!(results, [(Verification::CorrectButOutdated, Verification::Wrong); 6]);
     }
 
     #[test]
-    fn the_hash_of_nobody_can_be_read_and_matches_nothing() {
-        assert!(PasswordHash::new(NOBODYS_HASH).is_ok());
-        assert_eq!(Password::from("").check(NOBODYS_HASH), Verdict::Wrong);
+    fn dummy_hash_is_readable_and_matches_nothing() {
+        assert!(PasswordHash::new(DUMMY_HASH).is_ok());
+        assert_eq!(Password::from("").verify(DUMMY_HASH), Verification::Wrong);
     }
 
     #[test]
-    fn a_new_password_has_8_to_128_characters_and_is_not_a_common_one() {
-        for (text, fault) in [
+    fn new_password_has_8_to_128_characters_and_no_known_breach() {
+        for (text, expected) in [
             ("", Some("is required")),
             ("7 chars", Some("8 to 128")),
             ("8 chars!", None),
@@ -276,21 +281,21 @@ mod tests {
             ("Pa\u{73}sword", Some("breach")),
         ] {
             let report = NewPassword::from(text).validate();
-            let said = report.as_ref().err().map(ToString::to_string);
-            assert_eq!(said.is_some(), fault.is_some(), "{text}: {said:?}");
-            assert!(said.is_none_or(|said| said.contains(fault.unwrap_or_default())), "{text}");
+            let error = report.as_ref().err().map(ToString::to_string);
+            assert_eq!(error.is_some(), expected.is_some(), "{text}: {error:?}");
+            assert!(error.is_none_or(|error| error.contains(expected.unwrap_or_default())), "{text}");
         }
         assert!(!format!("{:?}", NewPassword::from("hunter22")).contains("hunter22"));
     }
 
     #[test]
-    fn a_number_is_no_password_for_itself() {
+    fn parts_of_the_own_number_are_recognised() {
         let number = MobileNumber::from("+4915112345678");
         for password in ["4915112345678", "+4915112345678", "015112345678", "12345678", "0151 1234 5678"] {
-            assert!(NewPassword::from(password).is_of(&number), "{password}");
+            assert!(NewPassword::from(password).is_part_of(&number), "{password}");
         }
         for password in ["4915112345679", "my 4915112345678", "        "] {
-            assert!(!NewPassword::from(password).is_of(&number), "{password}");
+            assert!(!NewPassword::from(password).is_part_of(&number), "{password}");
         }
     }
 }

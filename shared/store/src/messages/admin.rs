@@ -1,29 +1,28 @@
-//! The operator's side: how much waits, what failed, and having it answered again. Ids and reasons, never a person's text.
+//! What operators do with the messages of all users: count the backlog, and list, retry or dismiss
+//! failed messages. These functions return ids and reasons, never text.
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
-use domain::message::{ErrorCode, ProcessingStatus};
-use domain::{ChatroomId, MessageId, UserId};
-use tokio_postgres::Row;
+use domain::MessageId;
+use domain::message::ErrorCode;
 
 use crate::StoreError;
-use crate::messages::sweeping::Stranded;
+use crate::messages::Resend;
+use crate::messages::progress::{COLUMNS, Progress};
 
-/// The messages that are not finished yet.
+/// The number of unfinished messages, by state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backlog {
-    /// Ready to be taken up.
+    /// Ready for a worker.
     pub waiting: i64,
-    /// Held by a worker.
+    /// Leased by a worker.
     pub active: i64,
-    /// Not to be taken up before a time to come: backing off, or waiting for their turn at the model.
+    /// Not due yet: in backoff, or waiting for the model.
     pub delayed: i64,
 }
 
-/// Counts the unfinished messages of everybody. Those are few: it reads nothing else.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Counts the unfinished messages of all users. Reads only the partial index of unfinished
+/// messages.
 pub async fn count_backlog(db: &impl GenericClient, now: DateTime<Utc>) -> Result<Backlog, StoreError> {
     const SQL: &str = "
         SELECT count(*) FILTER (WHERE lease_until > $1 AND lease_owner IS NOT NULL) AS active,
@@ -39,69 +38,8 @@ pub async fn count_backlog(db: &impl GenericClient, now: DateTime<Utc>) -> Resul
     })
 }
 
-/// How far a message is, as an operator sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
-    /// The message.
-    pub id: MessageId,
-    /// Its room.
-    pub chatroom_id: ChatroomId,
-    /// Who sent it.
-    pub user_id: UserId,
-    /// How far it is.
-    pub status: ProcessingStatus,
-    /// Why it failed, where it did.
-    pub error_code: Option<ErrorCode>,
-    /// How often an answer was tried.
-    pub attempts: i32,
-    /// How often it was put on the queue again.
-    pub resends: i32,
-    /// Until when nobody else takes it up, where somebody holds it or it waits.
-    pub not_before: Option<DateTime<Utc>>,
-    /// When it was sent.
-    pub created_at: DateTime<Utc>,
-    /// When its state changed last.
-    pub updated_at: DateTime<Utc>,
-}
-
-pub(super) const COLUMNS: &str =
-    "id, chatroom_id, user_id, processing_status, error_code, attempts, resends, lease_until,
-    created_at, updated_at";
-
-impl TryFrom<&Row> for Progress {
-    type Error = StoreError;
-
-    fn try_from(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: MessageId(row.try_get("id")?),
-            chatroom_id: ChatroomId(row.try_get("chatroom_id")?),
-            user_id: UserId(row.try_get("user_id")?),
-            status: row.try_get::<_, &str>("processing_status")?.try_into()?,
-            error_code: row.try_get::<_, Option<&str>>("error_code")?.map(TryInto::try_into).transpose()?,
-            attempts: row.try_get("attempts")?,
-            resends: row.try_get("resends")?,
-            not_before: row.try_get("lease_until")?,
-            created_at: row.try_get("created_at")?,
-            updated_at: row.try_get("updated_at")?,
-        })
-    }
-}
-
-/// How far the person's message `id` is.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn find_progress(db: &impl GenericClient, id: MessageId) -> Result<Option<Progress>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM messages WHERE id = $1 AND message_type = 'user'");
-    let statement = db.prepare_cached(&sql).await?;
-    db.query_opt(&statement, &[&id.0]).await?.as_ref().map(TryInto::try_into).transpose()
-}
-
-/// A page of the failed messages that were not struck off, the latest first: at most `limit`, all before `before` (when it
-/// failed, and its id).
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Lists a page of failed messages that no operator has dismissed, the latest failure first: at
+/// most `limit`, all before `before` (the time of the failure and the id).
 pub async fn list_failed(
     db: &impl GenericClient,
     before: Option<(DateTime<Utc>, MessageId)>,
@@ -120,42 +58,36 @@ pub async fn list_failed(
     rows.iter().map(TryInto::try_into).collect()
 }
 
-/// What makes a failed message `pending` again; its attempts count from zero. An operator's retry is on the house: it
-/// belongs to no day's quota, so nothing is given back should it fail once more.
-const REVIVE: &str = "processing_status = 'pending', error_code = NULL, attempts = 0, quota_day = NULL,
+/// Makes a failed message `pending` again with zero attempts. A retry by an operator charges no
+/// quota, so `quota_day` is cleared and another failure refunds nothing.
+const SET_PENDING: &str = "processing_status = 'pending', error_code = NULL, attempts = 0, quota_day = NULL,
     waiting_since = NULL, dismissed_at = NULL, resends = resends + 1, resends_before = resends + 1,
     sweep_at = $1::timestamptz + interval '1 minute', updated_at = $1";
 
-/// Has the failed message `id` answered again. `None` when it has not failed, or is not there.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn revive(
+/// Makes the failed message `id` pending again. `None` if there is no such failed message.
+pub async fn retry_message(
     db: &impl GenericClient,
     id: MessageId,
     now: DateTime<Utc>,
-) -> Result<Option<Stranded>, StoreError> {
+) -> Result<Option<Resend>, StoreError> {
     let sql = format!(
-        "UPDATE messages SET {REVIVE} WHERE id = $2 AND processing_status = 'failed'
+        "UPDATE messages SET {SET_PENDING} WHERE id = $2 AND processing_status = 'failed'
         RETURNING id, chatroom_id, resends"
     );
     let statement = db.prepare_cached(&sql).await?;
     db.query_opt(&statement, &[&now, &id.0]).await?.as_ref().map(TryInto::try_into).transpose()
 }
 
-/// Has up to `limit` messages answered again that failed for one of the reasons `codes` and were not struck off, those that
-/// failed first first. Two calls beside each other take different ones.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn revive_oldest(
+/// Makes up to `limit` messages pending again that failed with one of `codes` and are not
+/// dismissed, the earliest failure first. Concurrent calls retry different messages.
+pub async fn retry_oldest(
     db: &impl GenericClient,
     codes: &[ErrorCode],
     limit: i64,
     now: DateTime<Utc>,
-) -> Result<Vec<Stranded>, StoreError> {
+) -> Result<Vec<Resend>, StoreError> {
     let sql = format!(
-        "UPDATE messages SET {REVIVE} WHERE id = ANY (ARRAY(
+        "UPDATE messages SET {SET_PENDING} WHERE id = ANY (ARRAY(
             SELECT id FROM messages
             WHERE processing_status = 'failed' AND dismissed_at IS NULL AND error_code = ANY($2)
             ORDER BY updated_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
@@ -168,11 +100,13 @@ pub async fn revive_oldest(
     rows.iter().map(TryInto::try_into).collect()
 }
 
-/// Strikes the failed message `id` off the operator's list; for its owner it stays failed. Answers whether it is failed.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn dismiss(db: &impl GenericClient, id: MessageId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+/// Removes the failed message `id` from the list of the operators; for its owner it stays failed.
+/// Returns whether there is such a failed message.
+pub async fn dismiss_message(
+    db: &impl GenericClient,
+    id: MessageId,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
     const SQL: &str = "
         UPDATE messages SET dismissed_at = coalesce(dismissed_at, $2) WHERE id = $1 AND processing_status = 'failed'";
     let statement = db.prepare_cached(SQL).await?;

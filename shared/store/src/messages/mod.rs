@@ -1,12 +1,15 @@
-//! `messages`: what people wrote and what the model answered.
+//! `messages`: the messages of users and the answers of the model.
 //!
-//! [`sending`] and [`owner_actions`] are the client's side of a message's life, [`answering`] the worker's, [`sweeping`] the
-//! sweeper's, [`admin`] the operator's; [`searching`] finds and reads what was written.
+//! The modules follow the callers: [`sending`], [`owner_actions`], [`search`] and [`export`] serve
+//! the owner of a message, [`processing`] the worker, [`sweeping`] the sweeper, and [`admin`] the
+//! operator.
 
 pub mod admin;
-pub mod answering;
+pub mod export;
 pub mod owner_actions;
-pub mod searching;
+pub mod processing;
+pub mod progress;
+pub mod search;
 pub mod sending;
 pub mod sweeping;
 
@@ -21,26 +24,27 @@ use crate::StoreError;
 /// A message as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Its id.
+    /// The id.
     pub id: MessageId,
     /// The text.
     pub content: String,
-    /// Who wrote it.
+    /// The author.
     pub message_type: MessageType,
-    /// How far its answer is; an answer itself is always completed.
+    /// The state of its answer. An answer itself is always completed.
     pub processing_status: ProcessingStatus,
-    /// Its place in the room, from 1.
+    /// Its position in the chatroom, from 1.
     pub position: i64,
-    /// When it came.
+    /// When it was stored.
     pub created_at: DateTime<Utc>,
 }
 
 impl Message {
-    /// Reads a message out of a row that also holds a room, whose `id` and `created_at` go by those names.
+    /// Reads a message from a row that also contains the `id` and `created_at` of its chatroom.
     pub(crate) fn from_joined(row: &Row) -> Result<Self, StoreError> {
         Self::read(row, "m_id", "m_created_at")
     }
 
+    /// Reads a message whose id and creation time are in the columns `id` and `created_at`.
     pub(crate) fn read(row: &Row, id: &str, created_at: &str) -> Result<Self, StoreError> {
         Ok(Self {
             id: MessageId(row.try_get(id)?),
@@ -56,35 +60,55 @@ impl Message {
 /// The answer to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// Its id.
+    /// The id.
     pub id: MessageId,
     /// The text.
     pub content: String,
-    /// When it came.
+    /// When it was stored.
     pub created_at: DateTime<Utc>,
 }
 
-/// A message with all that is known about its answer.
+/// A message to send to the queue again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resend {
+    /// The message.
+    pub message_id: MessageId,
+    /// Its chatroom.
+    pub chatroom_id: ChatroomId,
+    /// The number of this resend, from 1. The queue needs it for a new deduplication id.
+    pub number: i32,
+}
+
+impl TryFrom<&Row> for Resend {
+    type Error = StoreError;
+
+    fn try_from(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            message_id: MessageId(row.try_get("id")?),
+            chatroom_id: ChatroomId(row.try_get("chatroom_id")?),
+            number: row.try_get("resends")?,
+        })
+    }
+}
+
+/// A message with the state of its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageStatus {
     /// The message.
     pub message: Message,
-    /// Its room.
+    /// Its chatroom.
     pub chatroom_id: ChatroomId,
-    /// What the room is called.
+    /// The name of the chatroom.
     pub chatroom_name: String,
-    /// How often an answer was tried.
+    /// The number of attempts.
     pub attempts: i32,
-    /// Why it was given up, where it was.
+    /// Why it failed, if it did.
     pub error_code: Option<ErrorCode>,
-    /// The answer, where there is one.
+    /// The answer, if there is one.
     pub reply: Option<Reply>,
 }
 
-/// The state of `owner`'s message.
-///
-/// # Errors
-/// When Postgres does not answer.
+/// Finds a message of `owner` with its answer.
 pub async fn find_status(
     db: &impl GenericClient,
     owner: UserId,

@@ -1,4 +1,4 @@
-//! What the person who sent a message can still do about its answer: stop it, or ask for it again.
+//! What the owner can do with the answer to a sent message: cancel it, or retry it after a failure.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
@@ -8,12 +8,10 @@ use domain::{ChatroomId, MessageId, Tier, UserId};
 use crate::StoreError;
 use crate::messages::Message;
 
-/// Stops `owner`'s message and gives its unit of quota back; a worker that holds it will find its lease gone. Answers the
-/// message as it is then; `None` when it is finished already, or is not there.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn cancel(
+/// Cancels an unfinished message of `owner` and refunds its quota unit. This also removes the
+/// lease, so a worker that processes the message can no longer change it. Returns the cancelled
+/// message, or `None` if `owner` has no such unfinished message.
+pub async fn cancel_message(
     db: &impl GenericClient,
     owner: UserId,
     message: MessageId,
@@ -36,46 +34,43 @@ pub async fn cancel(
     row.map(|row| Message::read(&row, "id", "created_at")).transpose()
 }
 
-/// What became of the wish to have a message answered again.
+/// The result of retrying a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Revived {
-    /// It is `pending` again, its attempts count from zero, and that many of the day's messages are used now.
+pub enum RetryOutcome {
+    /// The message is `pending` again and its attempts count from zero.
     Accepted {
         /// The message.
         message: Message,
-        /// Its room.
+        /// Its chatroom.
         chatroom_id: ChatroomId,
-        /// The number of this re-send.
+        /// The number of this resend.
         resend: i32,
-        /// Messages of the day used, this one included.
+        /// Messages used on that day, this one included.
         used: i32,
-        /// The plan it was counted on.
+        /// The plan whose limit applied.
         tier: Tier,
     },
-    /// The day's messages are used up; nothing is changed.
+    /// The daily quota is exhausted; nothing has changed.
     QuotaExhausted {
-        /// Messages of the day used; more than the limit after a downgrade.
+        /// Messages used on that day. After a downgrade this may exceed the limit.
         used: i32,
-        /// The plan whose limit was reached.
+        /// The plan whose limit applied.
         tier: Tier,
     },
-    /// The person has no such message that failed; nothing is changed.
+    /// The owner has no such failed message; nothing has changed.
     NotFailed,
 }
 
-/// Has `owner`'s failed message answered again, provided `day`'s quota is not used up: its unit was given back when it
-/// failed, so it is taken again.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn revive(
+/// Makes a failed message of `owner` pending again if the quota of `day` allows it. The quota unit
+/// was refunded when the message failed, so it is charged again.
+pub async fn retry_message(
     db: &impl GenericClient,
     owner: UserId,
     message: MessageId,
     day: NaiveDate,
     now: DateTime<Utc>,
     limits: DailyLimits,
-) -> Result<Revived, StoreError> {
+) -> Result<RetryOutcome, StoreError> {
     const SQL: &str = "
         WITH target AS (
             SELECT id, user_id FROM messages
@@ -90,7 +85,7 @@ pub async fn revive(
             ON CONFLICT (user_id, day) DO UPDATE SET messages = d.messages + 1
                 WHERE d.messages < (SELECT daily_limit FROM plan)
             RETURNING d.messages
-        ), revived AS (
+        ), retried AS (
             UPDATE messages m SET processing_status = 'pending', error_code = NULL, attempts = 0, quota_day = $3,
                 waiting_since = NULL, dismissed_at = NULL, resends = m.resends + 1,
                 resends_before = m.resends + 1, sweep_at = $4::timestamptz + interval '1 minute', updated_at = $4
@@ -100,17 +95,17 @@ pub async fn revive(
         SELECT plan.subscription_tier, (SELECT messages FROM quota) AS used, m.id, m.content, m.message_type,
             m.processing_status, m.position, m.created_at, m.chatroom_id, m.resends,
             (SELECT messages FROM daily_usage WHERE user_id = $2 AND day = $3) AS used_before
-        FROM plan LEFT JOIN revived m ON true";
+        FROM plan LEFT JOIN retried m ON true";
     let statement = db.prepare_cached(SQL).await?;
     let row =
         db.query_opt(&statement, &[&message.0, &owner.0, &day, &now, &limits.basic, &limits.pro]).await?;
-    let Some(row) = row else { return Ok(Revived::NotFailed) };
+    let Some(row) = row else { return Ok(RetryOutcome::NotFailed) };
     let tier = row.try_get::<_, &str>("subscription_tier")?.try_into()?;
     let Some(used) = row.try_get("used")? else {
         let used = row.try_get::<_, Option<_>>("used_before")?.unwrap_or(0);
-        return Ok(Revived::QuotaExhausted { used, tier });
+        return Ok(RetryOutcome::QuotaExhausted { used, tier });
     };
-    Ok(Revived::Accepted {
+    Ok(RetryOutcome::Accepted {
         message: Message::read(&row, "id", "created_at")?,
         chatroom_id: ChatroomId(row.try_get("chatroom_id")?),
         resend: row.try_get("resends")?,

@@ -1,4 +1,5 @@
-//! Accepting a message: it is the person's room, there is quota left, the row is written. One statement.
+//! Accepts a message: checks the owner of the chatroom, charges the quota and inserts the row, in
+//! one statement.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
@@ -7,53 +8,51 @@ use domain::{ChatroomId, MessageId, Tier, UserId};
 
 use crate::StoreError;
 
-/// A message about to be sent.
+/// A message to insert.
 #[derive(Debug, Clone, Copy)]
 pub struct NewMessage<'a> {
-    /// Its id.
+    /// The id.
     pub id: MessageId,
-    /// The room it goes to.
+    /// The chatroom.
     pub chatroom_id: ChatroomId,
     /// The text.
     pub content: &'a str,
-    /// The day whose quota it is counted in.
+    /// The day to whose quota it counts.
     pub day: NaiveDate,
-    /// Now.
+    /// The current time.
     pub created_at: DateTime<Utc>,
 }
 
-/// What became of a message that a person sent.
+/// The result of sending a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sent {
-    /// It is stored as `pending`, and that many of the day's messages are used now.
+pub enum SendOutcome {
+    /// The message is stored as `pending`.
     Accepted {
-        /// Messages of the day used, this one included.
+        /// Messages used on that day, this one included.
         used: i32,
-        /// The plan it was counted on.
+        /// The plan whose limit applied.
         tier: Tier,
     },
-    /// The day's messages were used up already; nothing is stored.
+    /// The daily quota is exhausted; nothing is stored.
     QuotaExhausted {
-        /// Messages of the day used; more than the limit after a downgrade.
+        /// Messages used on that day. After a downgrade this may exceed the limit.
         used: i32,
-        /// The plan whose limit was reached.
+        /// The plan whose limit applied.
         tier: Tier,
     },
-    /// The person has no such room; nothing is stored.
-    NoSuchRoom,
+    /// The sender has no such chatroom; nothing is stored.
+    ChatroomNotFound,
 }
 
-/// Stores `message` as one of `sender`, provided that the room is the sender's and the day's quota is not used up.
-/// However many send at once, exactly as many are accepted as the plan allows: the count is taken under its row's lock.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn insert(
+/// Inserts `message` of `sender` if the sender owns the chatroom and has quota left. The lock on
+/// the row in `daily_usage` serialises concurrent calls, so exactly as many messages are accepted
+/// as the plan allows.
+pub async fn insert_message(
     db: &impl GenericClient,
     sender: UserId,
     message: NewMessage<'_>,
     limits: DailyLimits,
-) -> Result<Sent, StoreError> {
+) -> Result<SendOutcome, StoreError> {
     const SQL: &str = "
         WITH room AS (
             SELECT id, user_id, last_position FROM chatrooms WHERE id = $1 AND user_id = $2 FOR NO KEY UPDATE
@@ -102,10 +101,13 @@ pub async fn insert(
             ],
         )
         .await?;
-    let Some(row) = row else { return Ok(Sent::NoSuchRoom) };
+    let Some(row) = row else { return Ok(SendOutcome::ChatroomNotFound) };
     let tier = row.try_get::<_, &str>("subscription_tier")?.try_into()?;
     Ok(match row.try_get("used")? {
-        Some(used) => Sent::Accepted { used, tier },
-        None => Sent::QuotaExhausted { used: row.try_get::<_, Option<_>>("used_before")?.unwrap_or(0), tier },
+        Some(used) => SendOutcome::Accepted { used, tier },
+        None => SendOutcome::QuotaExhausted {
+            used: row.try_get::<_, Option<_>>("used_before")?.unwrap_or(0),
+            tier,
+        },
     })
 }

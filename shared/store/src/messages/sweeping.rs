@@ -1,52 +1,27 @@
-//! What nobody works on any more: messages whose way to the queue was lost, or whose worker died.
+//! What the sweeper does with unfinished messages of all users: it resends stranded ones and fails
+//! exhausted ones.
 //!
-//! The row is the outbox. A message that is unfinished and that no lease holds is put on the queue again, after a minute
-//! at first and ever more rarely; one that came to the dead-letter queue is given
-//! up when it has nothing left to try.
+//! The row is the outbox: a message is stranded if it is unfinished, has no active lease and its
+//! `sweep_at` has passed. Its queue message was lost, or its worker died.
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
+use domain::MessageId;
 use domain::message::ErrorCode;
-use domain::{ChatroomId, MessageId};
-use tokio_postgres::Row;
 
 use crate::StoreError;
-use crate::messages::admin::{self, Progress};
+use crate::messages::Resend;
+use crate::messages::progress::{self, Progress};
 
-/// A message to be put on the queue again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stranded {
-    /// The message.
-    pub id: MessageId,
-    /// Its room.
-    pub chatroom_id: ChatroomId,
-    /// The number of this re-send, from 1.
-    pub resend: i32,
-}
-
-impl TryFrom<&Row> for Stranded {
-    type Error = StoreError;
-
-    fn try_from(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: MessageId(row.try_get("id")?),
-            chatroom_id: ChatroomId(row.try_get("chatroom_id")?),
-            resend: row.try_get("resends")?,
-        })
-    }
-}
-
-/// Takes up to `limit` messages whose time to be swept has come, the longest overdue first: a minute after they came, or
-/// after their lease or their wait ended. Counts the re-send; the next is due after `2^n` minutes (64 at most). Two
-/// sweeps beside each other take different ones.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn take_stranded(
+/// Claims up to `limit` stranded messages for a resend, the longest overdue first. A message is due
+/// one minute after it was accepted, or after its lease or its wait has ended. Counts the resend
+/// and schedules the next one in `2^n` minutes, at most 64. Concurrent sweeps claim different
+/// messages.
+pub async fn claim_stranded(
     db: &impl GenericClient,
     now: DateTime<Utc>,
     limit: i64,
-) -> Result<Vec<Stranded>, StoreError> {
+) -> Result<Vec<Resend>, StoreError> {
     const SQL: &str = "
         UPDATE messages SET resends = resends + 1,
             sweep_at = $1::timestamptz + interval '1 minute' * (1 << least(resends + 1, 6))
@@ -60,14 +35,12 @@ pub async fn take_stranded(
     rows.iter().map(TryInto::try_into).collect()
 }
 
-/// Gives up a message whose job was delivered too often, for the reason `code`, and gives its unit of quota back, provided
-/// that all of its `max_attempts` are used up or that it was put back `max_resends` times already since it was sent or revived. Another stays as it
-/// is: its job failed for want of something else, such as Postgres, and the next sweep puts it back. Answers the message as
-/// it is then; `None` when nothing was done.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn fail_dead_letter(
+/// Marks a message from the dead-letter queue failed with `code` and refunds its quota unit, if it
+/// is exhausted: it has used all `max_attempts`, or was resent `max_resends` times since it was
+/// sent or retried. Another message stays unchanged; its job failed for another reason, such as an
+/// outage of Postgres, and the next sweep resends it. Returns the failed message, or `None` if
+/// nothing was changed.
+pub async fn fail_if_exhausted(
     db: &impl GenericClient,
     message: MessageId,
     code: ErrorCode,
@@ -76,7 +49,7 @@ pub async fn fail_dead_letter(
     now: DateTime<Utc>,
 ) -> Result<Option<Progress>, StoreError> {
     let sql = format!(
-        "WITH buried AS (
+        "WITH failed AS (
             UPDATE messages SET processing_status = 'failed', error_code = $2, lease_owner = NULL, lease_until = NULL,
                 sweep_at = NULL, updated_at = $3
             WHERE id = $1 AND message_type = 'user' AND processing_status IN ('pending', 'processing')
@@ -84,36 +57,13 @@ pub async fn fail_dead_letter(
             RETURNING *
         ), refunded AS (
             UPDATE daily_usage d SET messages = greatest(d.messages - 1, 0)
-            FROM buried WHERE d.user_id = buried.user_id AND d.day = buried.quota_day
+            FROM failed WHERE d.user_id = failed.user_id AND d.day = failed.quota_day
         )
-        SELECT {} FROM buried",
-        admin::COLUMNS
+        SELECT {} FROM failed",
+        progress::COLUMNS
     );
     let statement = db.prepare_cached(&sql).await?;
     let row =
         db.query_opt(&statement, &[&message.0, &code.as_str(), &now, &max_attempts, &max_resends]).await?;
     row.as_ref().map(TryInto::try_into).transpose()
-}
-
-/// What is left to do, now or later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pending {
-    /// Whether a message is unfinished, or a deletion.
-    pub is_anything: bool,
-    /// When a subscription is to be compared with Stripe next.
-    pub next_review_at: Option<DateTime<Utc>>,
-}
-
-/// Looks whether anything is left to do.
-///
-/// # Errors
-/// When Postgres does not answer.
-pub async fn find_pending(db: &impl GenericClient) -> Result<Pending, StoreError> {
-    const SQL: &str = "
-        SELECT EXISTS (SELECT FROM messages WHERE sweep_at > '-infinity')
-                OR EXISTS (SELECT FROM users WHERE deleted_at IS NOT NULL) AS is_anything,
-            (SELECT min(review_at) FROM subscriptions) AS next_review_at";
-    let statement = db.prepare_cached(SQL).await?;
-    let row = db.query_one(&statement, &[]).await?;
-    Ok(Pending { is_anything: row.try_get("is_anything")?, next_review_at: row.try_get("next_review_at")? })
 }

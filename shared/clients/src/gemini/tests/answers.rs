@@ -1,4 +1,4 @@
-//! What comes with a 200.
+//! Responses with status 200.
 
 use serde_json::json;
 use wiremock::matchers::{body_json, header, method, path};
@@ -6,7 +6,7 @@ use wiremock::matchers::{body_json, header, method, path};
 use super::*;
 
 #[tokio::test]
-async fn an_answer_is_read_without_the_thoughts() {
+async fn answer_is_read_without_thoughts() {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
         .and(path("/v1beta/models/gemini-3.5-flash:generateContent"))
@@ -45,36 +45,39 @@ async fn an_answer_is_read_without_the_thoughts() {
 }
 
 #[tokio::test]
-async fn text_counts_whatever_ended_it() {
-    assert_eq!(ask_for(reply("half a", "MAX_TOKENS")).await.unwrap().finish_reason, FinishReason::MaxTokens);
-    let other = ask_for(reply("text", "OF_ANOTHER_KIND")).await.unwrap();
+async fn text_is_an_answer_for_any_finish_reason() {
+    assert_eq!(
+        call_with_reply(reply("half a", "MAX_TOKENS")).await.unwrap().finish_reason,
+        FinishReason::MaxTokens
+    );
+    let other = call_with_reply(reply("text", "OF_ANOTHER_KIND")).await.unwrap();
     assert_eq!(other.finish_reason.as_str(), "OF_ANOTHER_KIND");
     assert_eq!((other.model.as_str(), other.prompt_tokens), ("gemini-3.5-flash", 0));
 }
 
 #[tokio::test]
-async fn an_answer_without_text_is_an_error() {
+async fn answer_without_text_is_an_error() {
     let empty = json!({"candidates": [{"content": {}, "finishReason": "MAX_TOKENS"}]});
-    assert_eq!(ask_for(empty).await, Err(GenerateError::TokensUsedUp));
+    assert_eq!(call_with_reply(empty).await, Err(GenerateError::OutputLimitReached));
     for reason in ["STOP", "OTHER", "OF_ANOTHER_KIND"] {
-        let error = ask_for(reply(" ", reason)).await.unwrap_err();
-        assert!(matches!(error, GenerateError::Garbage { .. }), "{reason}: {error}");
+        let error = call_with_reply(reply(" ", reason)).await.unwrap_err();
+        assert!(matches!(error, GenerateError::InvalidResponse { .. }), "{reason}: {error}");
     }
 }
 
 #[tokio::test]
-async fn what_is_blocked_is_told_apart() {
+async fn blocked_prompt_and_blocked_answer_are_distinguished() {
     let prompt_blocked = json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}});
     let reason = "PROHIBITED_CONTENT".to_owned();
-    assert_eq!(ask_for(prompt_blocked).await, Err(GenerateError::BlockedPrompt { reason }));
+    assert_eq!(call_with_reply(prompt_blocked).await, Err(GenerateError::BlockedPrompt { reason }));
     for reason in ["SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"] {
-        let error = ask_for(reply("half of a bad thing", reason)).await.unwrap_err();
+        let error = call_with_reply(reply("half of a bad thing", reason)).await.unwrap_err();
         assert_eq!(error, GenerateError::BlockedAnswer { reason: reason.to_owned() });
     }
 }
 
 #[tokio::test]
-async fn garbage_is_an_error() {
+async fn malformed_response_is_an_error() {
     for body in [
         "",
         "<html>502</html>",
@@ -83,10 +86,10 @@ async fn garbage_is_an_error() {
         r#"{"candidates":[]}"#,
         r#"{"candidates":[{"content":{"parts":[{"text":"#,
     ] {
-        let error = ask_server(ResponseTemplate::new(200).set_body_string(body)).await.unwrap_err();
-        assert!(matches!(error, GenerateError::Garbage { .. }), "{body}: {error}");
+        let error = call_server(ResponseTemplate::new(200).set_body_string(body)).await.unwrap_err();
+        assert!(matches!(error, GenerateError::InvalidResponse { .. }), "{body}: {error}");
     }
     let wrong_type = json!({"candidates": [{"content": {"parts": [{"text": {"said": SECRET_TEXT}}]}}]});
-    let error = ask_for(wrong_type).await.unwrap_err();
+    let error = call_with_reply(wrong_type).await.unwrap_err();
     assert!(!format!("{error} {error:?}").contains("treasure"));
 }

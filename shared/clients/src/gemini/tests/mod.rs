@@ -1,8 +1,9 @@
-//! The client against servers that behave, misbehave and vanish.
+//! The client against a mock server: answers, errors and network failures.
 
 mod answers;
+mod errors;
+mod mock_server;
 mod network;
-mod refusals;
 
 use std::time::Duration;
 
@@ -30,18 +31,18 @@ fn prompt() -> Prompt {
     }
 }
 
-async fn ask_server(response: ResponseTemplate) -> Result<Answer, GenerateError> {
+async fn call_server(response: ResponseTemplate) -> Result<Answer, GenerateError> {
     let server = MockServer::start().await;
     Mock::given(method("POST")).respond_with(response).mount(&server).await;
     gemini_at(&server.uri(), Duration::from_secs(20)).generate(&prompt()).await
 }
 
-async fn ask_for(reply: Value) -> Result<Answer, GenerateError> {
-    ask_server(ResponseTemplate::new(200).set_body_json(reply)).await
+async fn call_with_reply(reply: Value) -> Result<Answer, GenerateError> {
+    call_server(ResponseTemplate::new(200).set_body_json(reply)).await
 }
 
-async fn ask_for_error(status: u16, error: Value) -> GenerateError {
-    ask_server(ResponseTemplate::new(status).set_body_json(error)).await.unwrap_err()
+async fn call_for_error(status: u16, error: Value) -> GenerateError {
+    call_server(ResponseTemplate::new(status).set_body_json(error)).await.unwrap_err()
 }
 
 fn reply(text: &str, finish_reason: &str) -> Value {
@@ -49,7 +50,7 @@ fn reply(text: &str, finish_reason: &str) -> Value {
 }
 
 #[test]
-fn no_debug_shows_the_key_or_a_text() {
+fn debug_output_hides_key_and_text() {
     let config =
         GeminiConfig { base_url: "http://u:pass@h".into(), api_key: KEY.into(), timeout: Duration::ZERO };
     let answer = Answer {
@@ -67,7 +68,7 @@ fn no_debug_shows_the_key_or_a_text() {
 }
 
 #[test]
-fn unusable_settings_are_refused() {
+fn invalid_settings_are_rejected() {
     let build = |base_url: &str, key: &str| {
         Gemini::new(GeminiConfig {
             base_url: base_url.into(),

@@ -1,4 +1,4 @@
-//! What the network does, and what the client does not let it do.
+//! Network failures, and the bounds that the client sets.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use wiremock::matchers::method;
 
 use super::*;
 
-/// A server that reads a request, writes these bytes and closes.
+/// A server that reads a request, writes these bytes and closes the connection.
 async fn closing_server(bytes: &'static [u8]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -23,27 +23,27 @@ async fn closing_server(bytes: &'static [u8]) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn a_huge_body_is_not_read_to_its_end() {
+async fn huge_body_is_not_read_to_its_end() {
     let huge = "x".repeat(MAX_BODY + 1);
-    let error = ask_for(reply(&huge, "STOP")).await.unwrap_err();
-    assert_eq!(error, GenerateError::Garbage { what: "larger than an answer can be" });
-    let error = ask_server(ResponseTemplate::new(503).set_body_string(huge)).await.unwrap_err();
+    let error = call_with_reply(reply(&huge, "STOP")).await.unwrap_err();
+    assert_eq!(error, GenerateError::InvalidResponse { problem: "larger than an answer can be" });
+    let error = call_server(ResponseTemplate::new(503).set_body_string(huge)).await.unwrap_err();
     assert_eq!(error, GenerateError::Overloaded { status: 503, retry_delay: None });
 }
 
 #[tokio::test]
-async fn a_slow_answer_runs_into_the_time_limit() {
+async fn slow_answer_times_out() {
     let server = MockServer::start().await;
     let slow =
         ResponseTemplate::new(200).set_body_json(reply("late", "STOP")).set_delay(Duration::from_mins(1));
     Mock::given(method("POST")).respond_with(slow).mount(&server).await;
     let error = gemini_at(&server.uri(), Duration::from_millis(100)).generate(&prompt()).await.unwrap_err();
     assert_eq!(error, GenerateError::Timeout);
-    assert_eq!((error.error_code(), error.is_passing()), (ErrorCode::Timeout, true));
+    assert_eq!((error.error_code(), error.is_transient()), (ErrorCode::Timeout, true));
 }
 
 #[tokio::test]
-async fn a_connection_cut_at_any_point_is_passing() {
+async fn a_connection_cut_at_any_point_is_transient() {
     let points: [&[u8]; 3] = [
         b"",
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{\"candidates\":[{",
@@ -53,33 +53,33 @@ async fn a_connection_cut_at_any_point_is_passing() {
         let address = closing_server(bytes).await;
         let gemini = gemini_at(&format!("http://{address}"), Duration::from_secs(20));
         let error = gemini.generate(&prompt()).await.unwrap_err();
-        assert!(matches!(error, GenerateError::Cut { .. }), "{error}");
-        assert!(error.is_passing());
+        assert!(matches!(error, GenerateError::ConnectionLost { .. }), "{error}");
+        assert!(error.is_transient());
     }
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_passing() {
+async fn a_refused_connection_is_transient() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let gemini = gemini_at(&format!("http://{address}"), Duration::from_secs(20));
     let error = gemini.generate(&prompt()).await.unwrap_err();
     assert!(matches!(error, GenerateError::Unreachable { .. }), "{error}");
-    assert_eq!((error.error_code(), error.is_passing()), (ErrorCode::GeminiOverloaded, true));
+    assert_eq!((error.error_code(), error.is_transient()), (ErrorCode::GeminiOverloaded, true));
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
+async fn gemini_redirect_is_not_followed() {
     let elsewhere = ResponseTemplate::new(307).insert_header("location", "http://127.0.0.1:9/");
-    assert!(matches!(ask_server(elsewhere).await, Err(GenerateError::Garbage { .. })));
+    assert!(matches!(call_server(elsewhere).await, Err(GenerateError::InvalidResponse { .. })));
 }
 
 #[tokio::test]
-async fn a_model_name_cannot_reach_another_path() {
+async fn model_name_cannot_reach_another_path() {
     let server = MockServer::start().await;
     let mut prompt = prompt();
     prompt.model = "../../files?x=".to_owned();
     let error = gemini_at(&server.uri(), Duration::from_secs(20)).generate(&prompt).await.unwrap_err();
-    assert_eq!(error, GenerateError::ModelAbsent { model: "....filesx".to_owned() });
+    assert_eq!(error, GenerateError::ModelNotFound { model: "....filesx".to_owned() });
     let requests = server.received_requests().await.unwrap();
     assert_eq!(requests[0].url.path(), "/v1beta/models/..%2F..%2Ffiles%3Fx=:generateContent");
     assert_eq!(requests[0].url.query(), None);

@@ -1,0 +1,141 @@
+//! A user with an account, and what users commonly do.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use futures::future::try_join_all;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::{Request, Response, Transport};
+
+/// The password of every [`TestUser`].
+pub const PASSWORD: &str = "correct horse battery";
+
+/// Maximum wait for an answer, or for a webhook to take effect.
+const MAX_WAIT: Duration = Duration::from_secs(90);
+
+/// Interval between two requests that check a condition.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A signed-in user.
+#[derive(Debug, Clone)]
+pub struct TestUser {
+    /// The mobile number.
+    pub number: String,
+    /// The access token.
+    pub token: String,
+    /// The refresh token.
+    pub refresh_token: String,
+}
+
+/// A message that the API accepted.
+#[derive(Debug, Clone)]
+pub struct SentMessage {
+    /// The message's id.
+    pub id: Uuid,
+    /// Its text, which no other message contains.
+    pub text: String,
+}
+
+impl TestUser {
+    /// Signs up a new user with a one-time code and a password.
+    pub async fn sign_up(api: &impl Transport) -> Result<Self> {
+        let number = random_number();
+        let code = Request::post("/api/auth/send-signup-otp", &json!({ "mobile_number": number }));
+        let otp = code.send(api).await?.ensure(200)?.string_at("/otp")?;
+        let account = json!({ "mobile_number": number, "otp": otp, "name": "Ada", "password": PASSWORD });
+        let account = Request::post("/api/auth/verify-signup-otp", &account);
+        let account = account.send(api).await?.ensure(201)?;
+        let (token, refresh_token) = (account.string_at("/token")?, account.string_at("/refresh_token")?);
+        Ok(Self { number, token, refresh_token })
+    }
+
+    /// A request with this user's access token.
+    pub fn request(&self, method: &str, path: impl Into<String>) -> Request {
+        Request::new(method, path).token(&self.token)
+    }
+
+    /// Creates a chatroom and returns its id.
+    pub async fn create_chatroom(&self, api: &impl Transport) -> Result<String> {
+        let request = self.request("POST", "/api/chatroom").json(&json!({ "name": "A room" }));
+        request.send(api).await?.ensure(201)?.string_at("/chatroom/id")
+    }
+
+    /// Creates `count` chatrooms concurrently and returns their ids.
+    pub async fn create_chatrooms(&self, api: &impl Transport, count: usize) -> Result<Vec<String>> {
+        try_join_all((0..count).map(|_| self.create_chatroom(api))).await
+    }
+
+    /// The request that sends `text` to a chatroom.
+    #[must_use]
+    pub fn message(&self, chatroom: &str, text: &str) -> Request {
+        let path = format!("/api/chatroom/{chatroom}/message");
+        self.request("POST", path).json(&json!({ "content": text }))
+    }
+
+    /// Sends a message with a unique text, which must be accepted.
+    pub async fn send_message(&self, api: &impl Transport, chatroom: &str) -> Result<SentMessage> {
+        self.send_text(api, chatroom, &unique("message")).await
+    }
+
+    /// Sends `text`, which must be accepted.
+    pub async fn send_text(&self, api: &impl Transport, chatroom: &str, text: &str) -> Result<SentMessage> {
+        let response = self.message(chatroom, text).send(api).await?.ensure(201)?;
+        SentMessage::read(&response, text)
+    }
+
+    /// Waits by long polls until a message is in a final state, and returns its status document.
+    pub async fn wait_until_done(&self, api: &impl Transport, message: impl ToString) -> Result<Value> {
+        let path = format!("/api/chatroom/message/{}/status?wait=25", message.to_string());
+        let is_done = |body: &Value| {
+            !matches!(body["message"]["processing_status"].as_str(), Some("pending" | "processing"))
+        };
+        Ok(self.wait_for(api, &path, is_done).await?["message"].take())
+    }
+
+    /// Repeats a GET until its body satisfies `condition`, and returns that body.
+    pub async fn wait_for(
+        &self,
+        api: &impl Transport,
+        path: &str,
+        condition: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
+        let start = Instant::now();
+        loop {
+            let body = self.request("GET", path).send(api).await?.ensure(200)?.body;
+            if condition(&body) {
+                return Ok(body);
+            }
+            ensure!(start.elapsed() < MAX_WAIT, "GET {path} after {MAX_WAIT:?}: {body}");
+            sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// Opens a checkout page for Pro and returns the Stripe session's id.
+    pub async fn open_checkout(&self, api: &impl Transport) -> Result<String> {
+        let page = json!({ "success_url": "http://localhost/", "cancel_url": "http://localhost/" });
+        let request = self.request("POST", "/api/subscription/pro").json(&page);
+        request.send(api).await?.ensure(200)?.string_at("/session_id")
+    }
+}
+
+impl SentMessage {
+    /// Reads the accepted message from the API's response.
+    pub fn read(response: &Response, text: &str) -> Result<Self> {
+        Ok(Self { id: response.string_at("/message/id")?.parse()?, text: text.to_owned() })
+    }
+}
+
+/// A valid German mobile number that no other test uses.
+#[must_use]
+pub fn random_number() -> String {
+    format!("+49151{:08}", Uuid::new_v4().as_u128() % 100_000_000)
+}
+
+/// `text` with a random suffix, so that scripts and counts of one test do not affect another's.
+#[must_use]
+pub fn unique(text: &str) -> String {
+    format!("{text} {}", Uuid::new_v4().simple())
+}

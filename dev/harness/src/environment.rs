@@ -1,0 +1,235 @@
+//! [`TestEnvironment`]: PostgreSQL, Redis, the AWS emulator, mock servers and a local Lambda for
+//! one scenario alone.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use api_client::{Request, Response, Transport};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use lambda::{Lambda, Setup, gateway};
+use mock_gemini::MockGemini;
+use mock_stripe::{Endpoint, MockStripe};
+use serde_json::{Value, json};
+use stack::functions::{self, Reload};
+use stack::home::Home;
+use stack::process::{Launch, run};
+use stack::services::Aws;
+use stack::services::postgres::Durability;
+use stack::settings::{CONTRACT, MANY, Settings, secret};
+use stack::{Plan, Stack, web};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use super::proxy::{Proxy, address_of};
+use super::{DbObserver, MockControl, Suite, wait_until};
+
+/// The queue's visibility timeout, in seconds: short, so that a message whose worker died is soon
+/// redelivered.
+const VISIBILITY_TIMEOUT: u32 = 4;
+
+/// The maximum number of processes of one function.
+const CONCURRENCY: usize = 12;
+
+/// A running service for one scenario.
+pub struct TestEnvironment {
+    /// The folders of its stack.
+    pub home: Home,
+    /// The folder of the functions' programs.
+    pub programs: PathBuf,
+    /// The functions' variables.
+    pub env: BTreeMap<String, String>,
+    /// The local Lambda that runs the functions.
+    pub lambda: Lambda,
+    /// Mock Gemini.
+    pub gemini: MockGemini,
+    /// The control interfaces of the mock servers.
+    pub mocks: MockControl,
+    /// The AWS emulator.
+    pub aws: Aws,
+    /// The proxy between the functions and Postgres.
+    pub postgres: Proxy,
+    /// The proxy between the functions and Redis.
+    pub redis: Proxy,
+    /// A view of the database that bypasses the proxy.
+    pub db: DbObserver,
+    servers: [JoinHandle<Result<()>>; 2],
+    /// The variables whose URL leads to a proxy, with the URL behind it.
+    direct: BTreeMap<&'static str, String>,
+}
+
+impl TestEnvironment {
+    /// Starts an environment. `overrides` replace the functions' usual variables. Messages stay on
+    /// the queue until [`Self::start_worker`].
+    pub async fn start(suite: &Suite, name: &str, overrides: &[(&str, &str)]) -> Result<Self> {
+        // A start takes processor time: eight at once would all be late.
+        static STARTING: Semaphore = Semaphore::const_new(2);
+        let _starting = STARTING.acquire().await?;
+        let home = suite.home_of(name);
+        stack::clear(&home).await?;
+        stack::fresh_logs(&home)?;
+        let plan = Plan { port: 0, reload: Reload::Never, durability: Durability::ThrownAway };
+        let mut stack = Stack::new(&home, plan, Settings::none());
+        stack.start_storage().await?;
+        let (gemini, gemini_url, gemini_server) =
+            MockGemini::start().await.context("starting the mock Gemini")?;
+        let (stripe, stripe_url, stripe_server) =
+            MockStripe::start().await.context("starting the mock Stripe")?;
+        let mut env = stack.settings().variables().clone();
+        let jwt_secret = secret(&home.folder("")?.join("jwt.secret"))?;
+        let mut set = |name: &str, value: &str| drop(env.insert(name.to_owned(), value.to_owned()));
+        for (name, value) in VARIABLES {
+            set(name, value);
+        }
+        set("GEMINI_BASE_URL", &gemini_url);
+        set("STRIPE_BASE_URL", &stripe_url);
+        set("JWT_SECRET", &jwt_secret);
+        for (name, value) in
+            MANY.iter().map(|name| (name, &"1000000")).chain(overrides.iter().map(|(n, v)| (n, v)))
+        {
+            set(name, value);
+        }
+        let migrate = Launch::new(suite.programs.join(functions::MIGRATE)).without(CONTRACT).env(env.clone());
+        run::logged(&migrate, &home.log(functions::MIGRATE)).await.context("running the migrations")?;
+        let (database_url, postgres) = insert_proxy(&mut env, "DATABASE_URL").await?;
+        let (redis_url, redis) = insert_proxy(&mut env, "REDIS_URL").await?;
+        let lambda = Lambda::start(Setup {
+            programs: suite.programs.clone(),
+            logs: home.logs(),
+            env: env.clone(),
+            concurrency: CONCURRENCY,
+            timeout: Duration::from_mins(1),
+        })
+        .await?;
+        let mut state = stack.state().clone();
+        state.base_url = lambda.base_url();
+        state.env.clone_from(&env);
+        state.save(&home)?;
+        let url = format!("{}/api/webhook/stripe", lambda.base_url());
+        stripe.set_endpoint(STRIPE_KEY, Endpoint { url, secret: STRIPE_WEBHOOK_SECRET.to_owned() });
+        let environment = Self {
+            home,
+            programs: suite.programs.clone(),
+            aws: stack::aws_of(&Settings::from(env.clone()))?,
+            env,
+            lambda,
+            gemini,
+            mocks: MockControl {
+                client: web::client(),
+                gemini_url,
+                stripe_url,
+                stripe_key: STRIPE_KEY.to_owned(),
+            },
+            postgres,
+            redis,
+            db: DbObserver::connect(&database_url).await?,
+            servers: [gemini_server, stripe_server],
+            direct: [("DATABASE_URL", database_url), ("REDIS_URL", redis_url)].into(),
+        };
+        environment.set_visibility_timeout(VISIBILITY_TIMEOUT).await?;
+        Ok(environment)
+    }
+
+    /// A variable of the functions.
+    pub fn var(&self, name: &str) -> Result<&str> {
+        self.env.get(name).map(String::as_str).with_context(|| format!("{name} is not set"))
+    }
+
+    /// The URL in the variable `name`, or behind the environment's own proxy.
+    pub fn direct_url(&self, name: &str) -> Result<&str> {
+        self.direct.get(name).map_or_else(|| self.var(name), |url| Ok(url))
+    }
+
+    /// The `Stripe-Signature` header for a webhook with this body.
+    #[must_use]
+    pub fn sign_webhook(body: &str) -> String {
+        mock_stripe::sign(body, STRIPE_WEBHOOK_SECRET)
+    }
+
+    /// Invokes the sweeper once.
+    pub async fn sweep(&self) -> Result<Value> {
+        self.lambda.invoke("sweeper", json!({})).await.context("sweeping")
+    }
+
+    /// Waits until every user message is in a final state, and returns how long that took.
+    pub async fn wait_until_all_done(&self, max_wait: Duration) -> Result<Duration> {
+        const OPEN: &str = "SELECT count(*) = 0 FROM messages
+            WHERE message_type = 'user' AND processing_status IN ('pending', 'processing')";
+        const EXAMPLES: &str = "SELECT coalesce(string_agg(concat_ws(' ', id, processing_status, 'attempts',
+                attempts, 'resends', resends, 'not before', lease_until, 'sweep at', sweep_at), '; '), '') FROM
+            (SELECT * FROM messages WHERE processing_status IN ('pending', 'processing') LIMIT 3) m";
+        let are_done = async || self.db.value(OPEN, &[]).await;
+        match wait_until("all messages are in a final state", max_wait, are_done).await {
+            Err(error) => Err(error.context(self.db.value::<String>(EXAMPLES, &[]).await?)),
+            took => took,
+        }
+    }
+}
+
+/// Sends each request as an invocation of its function, as API Gateway does.
+impl Transport for TestEnvironment {
+    async fn send(&self, request: &Request) -> Result<Response> {
+        read_response(&self.lambda.invoke(function(request), event(request)).await?)
+    }
+}
+
+/// Reads the response that a function returns to API Gateway.
+pub(super) fn read_response(response: &Value) -> Result<Response> {
+    let status = response["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
+    let status = status.with_context(|| format!("no status in {response}"))?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in response["headers"].as_object().into_iter().flatten() {
+        let value = HeaderValue::from_str(value.as_str().unwrap_or_default())?;
+        headers.insert(HeaderName::from_bytes(name.as_bytes())?, value);
+    }
+    let body = response["body"].as_str().unwrap_or_default();
+    Response::new(StatusCode::from_u16(status)?, headers, body.as_bytes())
+}
+
+/// The function that serves `request`.
+#[must_use]
+pub fn function(request: &Request) -> &str {
+    gateway::function_of(&request.path)
+}
+
+/// The event that API Gateway makes of `request`.
+#[must_use]
+pub fn event(request: &Request) -> Value {
+    gateway::event(&request.method, &request.path, &request.headers, request.body.as_deref())
+}
+
+/// The functions' variables in every environment: no limits that stop many users at one address,
+/// and short waits.
+const VARIABLES: [(&str, &str); 12] = [
+    ("ENVIRONMENT", "local"),
+    ("OTP_DELIVERY", "response"),
+    ("GEMINI_API_KEY", "local"),
+    ("GEMINI_TIMEOUT_MS", "2000"),
+    ("GEMINI_REQUESTS_PER_MINUTE", "1000000"),
+    ("GEMINI_TOKENS_PER_MINUTE", "100000000"),
+    ("BASIC_DAILY_MESSAGE_LIMIT", "1000000"),
+    ("RETRY_BASE_DELAY_MS", "200"),
+    ("STRIPE_SECRET_KEY", STRIPE_KEY),
+    ("STRIPE_PRICE_ID", mock_stripe::PRICE),
+    ("STRIPE_WEBHOOK_SECRET", STRIPE_WEBHOOK_SECRET),
+    ("REDIRECT_HOSTS", "localhost"),
+];
+
+const STRIPE_KEY: &str = "sk_test_of_the_faults";
+const STRIPE_WEBHOOK_SECRET: &str = "whsec_of_the_faults_suite";
+
+/// Puts a proxy in front of the server in the variable `name`, and returns the server's own URL
+/// with the proxy.
+async fn insert_proxy(env: &mut BTreeMap<String, String>, name: &str) -> Result<(String, Proxy)> {
+    let url = env.get(name).with_context(|| format!("{name} is not set"))?.clone();
+    let proxy = Proxy::start(address_of(&url)?).await?;
+    env.insert(name.to_owned(), proxy.in_place_of(&url)?);
+    Ok((url, proxy))
+}
+
+impl Drop for TestEnvironment {
+    fn drop(&mut self) {
+        self.servers.iter().for_each(JoinHandle::abort);
+    }
+}

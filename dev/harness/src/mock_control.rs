@@ -1,0 +1,63 @@
+//! The control interfaces of mock Gemini and mock Stripe.
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::Client;
+use serde_json::Value;
+
+/// A client of both control interfaces.
+#[derive(Debug, Clone)]
+pub struct MockControl {
+    /// The HTTP client.
+    pub client: Client,
+    /// The address of mock Gemini.
+    pub gemini_url: String,
+    /// The address of mock Stripe.
+    pub stripe_url: String,
+    /// The secret key of the account at mock Stripe.
+    pub stripe_key: String,
+}
+
+impl MockControl {
+    /// Posts `body` to `/_control/{path}` of mock Gemini.
+    pub async fn gemini(&self, path: &str, body: &Value) -> Result<()> {
+        let url = format!("{}/_control/{path}", self.gemini_url);
+        let response = self.client.post(url).json(body).send().await.context("calling mock Gemini")?;
+        let status = response.status();
+        ensure!(status.is_success(), "mock Gemini: {status} {}", response.text().await.unwrap_or_default());
+        Ok(())
+    }
+
+    /// Removes all scripts, so that mock Gemini answers normally.
+    pub async fn reset_gemini_scripts(&self) -> Result<()> {
+        let url = format!("{}/_control/script", self.gemini_url);
+        self.client.delete(url).send().await.context("calling mock Gemini")?.error_for_status()?;
+        Ok(())
+    }
+
+    /// How often mock Gemini was called with a question that contains `text`.
+    pub async fn gemini_calls(&self, text: &str) -> Result<usize> {
+        let url = format!("{}/_control/calls", self.gemini_url);
+        let log: Value = self.client.get(url).send().await.context("calling mock Gemini")?.json().await?;
+        let calls = log["calls"].as_array().into_iter().flatten();
+        let questions = calls.filter_map(|call| call["last_user_text"].as_str());
+        Ok(questions.filter(|question| question.contains(text)).count())
+    }
+
+    /// Calls mock Stripe: its API below `/v1`, its control interface below `/_control`. Without a body if that is null.
+    pub async fn stripe(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+        let url = format!("{}{path}", self.stripe_url);
+        let request = self.client.request(method.parse()?, url).bearer_auth(&self.stripe_key);
+        let request = if body.is_null() { request } else { request.json(body) };
+        let response = request.send().await.context("calling mock Stripe")?;
+        let status = response.status();
+        let text = response.text().await.context("reading the answer of mock Stripe")?;
+        ensure!(status.is_success(), "{method} {path}: mock Stripe: {status} {text}");
+        Ok(serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// All events of the account at mock Stripe, oldest first.
+    pub async fn stripe_events(&self) -> Result<Vec<Value>> {
+        let events = self.stripe("GET", "/_control/events", &Value::Null).await?;
+        events.as_array().cloned().context("mock Stripe has no list of events")
+    }
+}

@@ -1,0 +1,227 @@
+//! Gemini's API.
+
+use std::convert::Infallible;
+use std::io;
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
+use chrono::Utc;
+use futures::{StreamExt as _, stream};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::MockGemini;
+use super::answer::{self, Answer, Envelope};
+use super::error::GeminiError;
+use super::request::{self, Method, ModelRequest};
+use super::script::ScriptStep;
+
+/// The pause between the chunks of a stream.
+const CHUNK_INTERVAL: Duration = Duration::from_millis(15);
+
+/// The time between sending half an answer and closing the connection, so that the half arrives.
+const CUT_DELAY: Duration = Duration::from_millis(30);
+
+/// The format of a response's body.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Object,
+    /// A JSON array, sent element by element: `streamGenerateContent` without `alt=sse`.
+    Array,
+    /// Server-sent events.
+    Events,
+}
+
+/// `POST /v1beta/models/{model}:{method}`
+pub(super) async fn call(
+    State(mock): State<MockGemini>,
+    Path(call): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let method = call.rsplit_once(':').and_then(|(model, name)| Some((model, Method::from_name(name)?)));
+    let Some((model, method)) = method else {
+        return not_found().await.into_response();
+    };
+    let format = match method {
+        Method::Stream if has_alt_sse(query.as_deref()) => Format::Events,
+        Method::Stream => Format::Array,
+        Method::Generate | Method::CountTokens => Format::Object,
+    };
+    let request = request::check_key(&headers)
+        .and_then(|()| body.map_err(|_| GeminiError::too_large()))
+        .and_then(|body| request::read(method, model, &body));
+    let (request, id, step, latency) = admit(&mock, method, model, request);
+    sleep(latency).await;
+    let response = match request {
+        Err(error) => error_response(error, format),
+        Ok(request) if method == Method::CountTokens => count_tokens(&request),
+        Ok(request) => perform(step.unwrap_or(ScriptStep::PLAIN), method, model, &request, format).await,
+    };
+    mock.state().calls.finish(id, response.status().as_u16());
+    response
+}
+
+type Request = Result<ModelRequest, GeminiError>;
+
+/// Applies the quota, takes a script's step and logs the call, under one lock.
+fn admit(
+    mock: &MockGemini,
+    method: Method,
+    model: &str,
+    request: Request,
+) -> (Request, u64, Option<ScriptStep>, Duration) {
+    let mut state = mock.state();
+    let request = request.and_then(|request| {
+        let admitted = state.quota.admit(model, answer::prompt_tokens(&request), Instant::now());
+        admitted.map(|()| request).map_err(|retry_delay| {
+            GeminiError::quota(model, false, Some(&format!("{}s", retry_delay.as_secs_f64().ceil())))
+        })
+    });
+    let step = match &request {
+        Ok(request) if method != Method::CountTokens => state.scripts.next_step(request.last_user_text()),
+        _ => None,
+    };
+    #[expect(clippy::disallowed_methods, reason = "the mock is a separate service with a real clock")]
+    let now = Utc::now();
+    let empty = ModelRequest::default();
+    let logged = request.as_ref().unwrap_or(&empty);
+    let id = state.calls.begin(now, method, model, logged, step.as_ref().map(ScriptStep::kind));
+    (request, id, step, state.latency)
+}
+
+/// `GET /v1beta/models/{model}`. Scripts do not apply, and the call is not logged.
+pub(super) async fn get_model(Path(model): Path<String>, headers: HeaderMap) -> Response {
+    if model.contains(':') {
+        return not_found().await.into_response();
+    }
+    match request::check_key(&headers).and_then(|()| request::check_model(&model, "getModel")) {
+        Ok(()) => Json(json!({
+            "name": format!("models/{model}"),
+            "displayName": model,
+            "supportedGenerationMethods": ["generateContent", "countTokens"],
+        }))
+        .into_response(),
+        Err(error) => error_response(error, Format::Object),
+    }
+}
+
+/// Google's 404 for an unknown path: an HTML page, not JSON.
+pub(super) async fn not_found() -> impl IntoResponse {
+    let page = "<!DOCTYPE html>\n<html lang=en>\n<title>Error 404 (Not Found)!!1</title>\n\
+                <p><b>404.</b> <ins>That’s an error.</ins>\n";
+    (StatusCode::NOT_FOUND, Html(page))
+}
+
+async fn perform(
+    step: ScriptStep,
+    method: Method,
+    model: &str,
+    request: &ModelRequest,
+    format: Format,
+) -> Response {
+    let envelope = Envelope::new(model, request);
+    let answer = |envelope, text, reason| {
+        let answer = Answer::new(envelope, request, text, reason);
+        if format == Format::Object { vec![answer.whole()] } else { answer.chunks() }
+    };
+    match step {
+        ScriptStep::Answer { text, delay, finish_reason } => {
+            sleep(delay).await;
+            respond(&answer(envelope, text, finish_reason), format)
+        }
+        ScriptStep::Error { status } => {
+            error_response(GeminiError::of_status(status, model, method.name()), format)
+        }
+        ScriptStep::RateLimited { retry_delay, per_day, details, array } => {
+            let mut error = if details.unwrap_or(true) {
+                GeminiError::quota(model, per_day, retry_delay.as_deref())
+            } else {
+                GeminiError::quota_without_details()
+            };
+            error.in_array = array;
+            error_response(error, format)
+        }
+        ScriptStep::BlockedPrompt { reason } => {
+            respond(&[envelope.blocked_prompt(reason.as_deref().unwrap_or("PROHIBITED_CONTENT"))], format)
+        }
+        ScriptStep::BlockedAnswer { reason } => {
+            respond(&[envelope.blocked_answer(reason.as_deref().unwrap_or("SAFETY"))], format)
+        }
+        ScriptStep::Cut {} => respond_in_halves(&answer(envelope, None, None), format, CUT_DELAY, false),
+        ScriptStep::Slow { delay } => respond_in_halves(&answer(envelope, None, None), format, delay, true),
+        ScriptStep::Garbage {} => {
+            (content_type(format), "<html><body>This is not what you are looking for.</body></html>")
+                .into_response()
+        }
+    }
+}
+
+fn count_tokens(request: &ModelRequest) -> Response {
+    let tokens = answer::prompt_tokens(request);
+    let details = json!([{"modality": "TEXT", "tokenCount": tokens}]);
+    respond(&[json!({"totalTokens": tokens, "promptTokensDetails": details})], Format::Object)
+}
+
+fn error_response(mut error: GeminiError, format: Format) -> Response {
+    // An error is in an array where the answer would be, but never a server-sent event.
+    error.in_array |= format == Format::Array;
+    (error.status, content_type(Format::Object), pretty(&error.body())).into_response()
+}
+
+fn respond(chunks: &[Value], format: Format) -> Response {
+    let chunks = encode(chunks, format);
+    if format == Format::Object {
+        return (content_type(format), chunks.concat()).into_response();
+    }
+    let paced = stream::iter(chunks).then(|chunk| async {
+        sleep(CHUNK_INTERVAL).await;
+        Ok::<_, Infallible>(chunk)
+    });
+    (content_type(format), Body::from_stream(paced)).into_response()
+}
+
+/// Sends the first half at once and, after the pause, the second half or the end of the connection.
+fn respond_in_halves(chunks: &[Value], format: Format, pause: Duration, is_complete: bool) -> Response {
+    let mut first = encode(chunks, format).concat();
+    let second = first.split_off(first.floor_char_boundary(first.len() / 2));
+    let rest = stream::once(async move {
+        sleep(pause).await;
+        if is_complete { Ok(second) } else { Err(io::Error::other("cut by a script")) }
+    });
+    (content_type(format), Body::from_stream(stream::once(async { Ok(first) }).chain(rest))).into_response()
+}
+
+fn encode(chunks: &[Value], format: Format) -> Vec<String> {
+    match format {
+        Format::Object => chunks.iter().map(pretty).collect(),
+        Format::Events => chunks.iter().map(|chunk| format!("data: {chunk}\r\n\r\n")).collect(),
+        Format::Array => {
+            let opening = |index| if index == 0 { "[" } else { ",\r\n" };
+            let element = |(index, chunk)| format!("{}{}", opening(index), pretty(chunk).trim_end());
+            chunks.iter().enumerate().map(element).chain(["]\n".to_owned()]).collect()
+        }
+    }
+}
+
+fn content_type(format: Format) -> [(HeaderName, &'static str); 1] {
+    let value =
+        if format == Format::Events { "text/event-stream" } else { "application/json; charset=UTF-8" };
+    [(CONTENT_TYPE, value)]
+}
+
+/// JSON as Google writes it: indented by two spaces, with a final line break.
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+fn has_alt_sse(query: Option<&str>) -> bool {
+    query.unwrap_or_default().split('&').any(|pair| matches!(pair, "alt=sse" | "$alt=sse" | "%24alt=sse"))
+}

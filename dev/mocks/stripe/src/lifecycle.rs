@@ -1,0 +1,207 @@
+//! What the user, Stripe and time do to an account's subscriptions.
+
+use serde_json::{Value, json};
+
+use super::account::{Account, Card, by_id_mut, text};
+use super::error::StripeError;
+use super::now;
+use super::objects::{self, month_after};
+use super::params::{Metadata, UpdateSubscription};
+
+impl Account {
+    /// Creates a subscription with a paid invoice, as an operator does in the dashboard.
+    pub(super) fn create_subscription(&mut self, customer: &str) -> Value {
+        let subscription = objects::subscription(customer, &Metadata::new(), now());
+        self.subscriptions.push(subscription.clone());
+        self.emit("customer.subscription.created", &subscription);
+        subscription
+    }
+
+    /// Pays on the checkout page, which creates the subscription unless the card is declined.
+    pub(super) fn pay(&mut self, session: &str, card: Card) -> Result<Value, StripeError> {
+        let open = self.find("sessions", session)?;
+        if open["status"] != "open" {
+            return Err(StripeError::invalid("", "This page is no longer open."));
+        }
+        if card == Card::Declined {
+            return Err(StripeError::declined());
+        }
+        let customer = text(open, "customer");
+        let metadata = self.subscription_metadata.get(session).cloned().unwrap_or_default();
+        let mut subscription = objects::subscription(&customer, &metadata, now());
+        let invoice = objects::invoice(&subscription, "subscription_create", true, now());
+        subscription["latest_invoice"] = invoice["id"].clone();
+        self.cards.insert(customer, card);
+        self.subscriptions.push(subscription.clone());
+        self.invoices.push(invoice.clone());
+        let session = by_id_mut(&mut self.sessions, "checkout.session", session)?;
+        session["status"] = "complete".into();
+        session["payment_status"] = "paid".into();
+        session["subscription"] = subscription["id"].clone();
+        session["invoice"] = invoice["id"].clone();
+        session["url"] = Value::Null;
+        let session = session.clone();
+        self.emit("customer.subscription.created", &subscription);
+        self.emit_paid(&invoice);
+        self.emit("checkout.session.completed", &session);
+        Ok(session)
+    }
+
+    pub(super) fn update_subscription(
+        &mut self,
+        id: &str,
+        update: UpdateSubscription,
+    ) -> Result<Value, StripeError> {
+        self.change_subscription(id, "updated", |subscription| {
+            if subscription["status"] == "canceled" {
+                let message =
+                    "A canceled subscription can only update its cancellation_details and metadata.";
+                return Err(StripeError::invalid("", message));
+            }
+            match (update.cancel_at_period_end, update.cancel_at.as_deref()) {
+                (Some(_), Some(_)) => {
+                    let message =
+                        "You may only specify one of these parameters: cancel_at, cancel_at_period_end.";
+                    return Err(StripeError::invalid("cancel_at", message));
+                }
+                (Some(cancel), None) => {
+                    subscription["cancel_at_period_end"] = cancel.into();
+                    subscription["cancel_at"] = if cancel { period_end(subscription) } else { Value::Null };
+                    subscription["canceled_at"] = if cancel { now().timestamp().into() } else { Value::Null };
+                }
+                (None, Some("")) => subscription["cancel_at"] = Value::Null,
+                (None, Some(_)) => {
+                    return Err(StripeError::invalid("cancel_at", "the mock can only remove it"));
+                }
+                (None, None) => {}
+            }
+            if let Some(metadata) = update.metadata {
+                subscription["metadata"] = json!(metadata);
+            }
+            Ok(())
+        })
+    }
+
+    /// Sets `cancel_at` to the period's end, as the portal does in flexible billing mode.
+    pub(super) fn cancel_at_period_end(&mut self, id: &str) -> Result<Value, StripeError> {
+        self.change_subscription(id, "updated", |subscription| {
+            subscription["cancel_at"] = period_end(subscription);
+            Ok(())
+        })
+    }
+
+    /// Cancels a subscription immediately.
+    pub(super) fn cancel(&mut self, id: &str) -> Result<Value, StripeError> {
+        self.change_subscription(id, "deleted", |subscription| {
+            if subscription["status"] == "canceled" {
+                return Err(StripeError::missing(404, "subscription", "id", id));
+            }
+            let now = now().timestamp();
+            subscription["status"] = "canceled".into();
+            subscription["ended_at"] = now.into();
+            subscription["canceled_at"] = now.into();
+            Ok(())
+        })
+    }
+
+    /// Ends the period of a subscription now. The next begins unless the subscription is to end.
+    pub(super) fn renew(&mut self, id: &str) -> Result<Value, StripeError> {
+        let subscription = by_id_mut(&mut self.subscriptions, "subscription", id)?;
+        if subscription["cancel_at_period_end"] == true || !subscription["cancel_at"].is_null() {
+            return self.cancel(id);
+        }
+        let is_paid = self.cards.get(&text(subscription, "customer")) == Some(&Card::Good);
+        let now = now();
+        let item = &mut subscription["items"]["data"][0];
+        item["current_period_start"] = now.timestamp().into();
+        item["current_period_end"] = month_after(now).timestamp().into();
+        subscription["status"] = if is_paid { "active" } else { "past_due" }.into();
+        let invoice = objects::invoice(subscription, "subscription_cycle", is_paid, now);
+        subscription["latest_invoice"] = invoice["id"].clone();
+        let subscription = subscription.clone();
+        self.invoices.push(invoice.clone());
+        if is_paid {
+            self.emit_paid(&invoice);
+        } else {
+            self.emit("invoice.payment_failed", &invoice);
+        }
+        self.emit("customer.subscription.updated", &subscription);
+        Ok(subscription)
+    }
+
+    /// Changes a customer's card and retries the payments that are due.
+    pub(super) fn change_card(&mut self, customer: &str, card: Card) -> Result<(), StripeError> {
+        if card == Card::Declined {
+            return Err(StripeError::declined());
+        }
+        self.cards.insert(customer.to_owned(), card);
+        let is_due = |one: &Value| one["status"] == "past_due" && card == Card::Good;
+        for id in self.subscriptions_of(customer, is_due) {
+            let subscription = by_id_mut(&mut self.subscriptions, "subscription", &id)?;
+            subscription["status"] = "active".into();
+            let subscription = subscription.clone();
+            let id = text(&subscription, "latest_invoice");
+            let invoice = by_id_mut(&mut self.invoices, "invoice", &id)?;
+            invoice["status"] = "paid".into();
+            invoice["amount_paid"] = invoice["amount_due"].clone();
+            invoice["amount_remaining"] = 0.into();
+            let invoice = invoice.clone();
+            self.emit_paid(&invoice);
+            self.emit("customer.subscription.updated", &subscription);
+        }
+        Ok(())
+    }
+
+    /// Sets any fields of a subscription.
+    pub(super) fn set_subscription(&mut self, id: &str, fields: &Value) -> Result<Value, StripeError> {
+        self.change_subscription(id, "updated", |subscription| {
+            for (name, value) in fields.as_object().into_iter().flatten() {
+                let is_of_item = matches!(name.as_str(), "current_period_start" | "current_period_end");
+                let object =
+                    if is_of_item { &mut subscription["items"]["data"][0] } else { &mut *subscription };
+                object[name] = value.clone();
+            }
+            Ok(())
+        })
+    }
+
+    /// Deletes a customer and cancels its subscriptions.
+    pub(super) fn delete_customer(&mut self, id: &str) -> Result<Value, StripeError> {
+        self.find("customers", id)?;
+        for subscription in self.subscriptions_of(id, |one| one["status"] != "canceled") {
+            self.cancel(&subscription)?;
+        }
+        let deleted = json!({ "id": id, "object": "customer", "deleted": true });
+        *by_id_mut(&mut self.customers, "customer", id)? = deleted.clone();
+        self.emit("customer.deleted", &deleted);
+        Ok(deleted)
+    }
+
+    fn subscriptions_of(&self, customer: &str, is_wanted: impl Fn(&Value) -> bool) -> Vec<String> {
+        let wanted = self.subscriptions.iter().filter(|one| one["customer"] == customer && is_wanted(one));
+        wanted.map(|one| text(one, "id")).collect()
+    }
+
+    /// Changes a subscription and emits `customer.subscription.{event}`.
+    fn change_subscription(
+        &mut self,
+        id: &str,
+        event: &str,
+        change: impl FnOnce(&mut Value) -> Result<(), StripeError>,
+    ) -> Result<Value, StripeError> {
+        let subscription = by_id_mut(&mut self.subscriptions, "subscription", id)?;
+        change(subscription)?;
+        let subscription = subscription.clone();
+        self.emit(&format!("customer.subscription.{event}"), &subscription);
+        Ok(subscription)
+    }
+
+    fn emit_paid(&mut self, invoice: &Value) {
+        self.emit("invoice.paid", invoice);
+        self.emit("invoice.payment_succeeded", invoice);
+    }
+}
+
+fn period_end(subscription: &Value) -> Value {
+    subscription["items"]["data"][0]["current_period_end"].clone()
+}

@@ -1,0 +1,36 @@
+//! Search, export and deletion of an account.
+
+use harness::{PASSWORD, Request, unique};
+use serde_json::{Value, json};
+
+use super::stack::stack;
+
+#[tokio::test]
+async fn messages_are_found_and_exported_and_deleted_with_the_account() {
+    let stack = stack();
+    let _worker = stack.with_worker().await;
+    let user = stack.sign_up().await;
+    let (chatroom, text) = (user.create_chatroom(stack).await.unwrap(), unique("a thought"));
+    let message = user.send_text(stack, &chatroom, &text).await.unwrap();
+    assert_eq!(stack.outcome(&user, message.id).await["processing_status"], "completed");
+
+    let word = text.split(' ').next_back().unwrap();
+    let found = stack.get(&user, &format!("/api/chatroom/search?q={word}")).await;
+    let kinds: Vec<&Value> =
+        found["results"].as_array().unwrap().iter().map(|hit| &hit["message_type"]).collect();
+    assert_eq!(kinds, [&json!("ai"), &json!("user")], "{found}");
+
+    let export = stack.get(&user, "/api/user/export").await;
+    let lines: Vec<Value> =
+        export.as_str().unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["type"], &lines.last().unwrap()["type"]), (&json!("account"), &json!("end")));
+    assert_eq!(lines.iter().filter(|line| line["type"] == "message").count(), 2);
+
+    let delete =
+        |password: &str| user.request("DELETE", "/api/user/me").json(&json!({ "password": password }));
+    let _ = delete("not the password").send(stack).await.unwrap().expect(401);
+    let _ = delete(PASSWORD).send(stack).await.unwrap().expect(200);
+    let _ = delete(PASSWORD).send(stack).await.unwrap().expect(401);
+    let login = json!({ "mobile_number": user.number, "password": PASSWORD });
+    let _ = Request::post("/api/auth/login", &login).send(stack).await.unwrap().expect(401);
+}

@@ -1,0 +1,134 @@
+//! Subscriptions: from the first visit to Pro and back in a browser, and repaired by an operator.
+
+use harness::{PASSWORD, TestUser, random_number};
+use serde_json::{Value, json};
+
+use super::browser::Browser;
+use super::stack::{Stack, stack};
+
+/// A card that pays at the checkout page and never again.
+const GOOD_ONCE: &str = "4000 0000 0000 0341";
+
+/// The subscription at Stripe of the user with the id `user`.
+async fn subscription(stack: &Stack, user: &str) -> Value {
+    let all =
+        stack.mocks().stripe("GET", "/v1/subscriptions?status=all&limit=100", &Value::Null).await.unwrap();
+    let found = all["data"].as_array().unwrap().iter().find(|one| one["metadata"]["user_id"] == user);
+    found.unwrap().clone()
+}
+
+/// Triggers `event` for a subscription at mock Stripe.
+async fn trigger(stack: &Stack, subscription: &Value, event: &str) {
+    let id = subscription["id"].as_str().unwrap();
+    stack
+        .mocks()
+        .stripe("POST", &format!("/_control/subscriptions/{id}/{event}"), &Value::Null)
+        .await
+        .unwrap();
+}
+
+/// Waits until the API reports `value` in a field of the user's subscription.
+async fn wait_for_subscription(stack: &Stack, user: &TestUser, field: &str, value: &str) {
+    let is_reported = |body: &Value| body["subscription"][field] == value;
+    user.wait_for(stack, "/api/subscription/status", is_reported).await.unwrap();
+}
+
+/// Sends a message on the page.
+async fn send(browser: &Browser, text: &str) {
+    browser.fill("#content", text).await;
+    browser.click("#send button").await;
+}
+
+#[tokio::test]
+async fn a_user_signs_up_reaches_the_limit_pays_cancels_and_reactivates() {
+    let stack = stack();
+    let _worker = stack.with_worker().await;
+    let Some(browser) = Browser::open().await else { return };
+    let page = &browser.client;
+    page.goto(&stack.base_url).await.unwrap();
+    browser.shoot("door").await;
+
+    // Sign up with a code.
+    let number = random_number();
+    browser.fill("#signup [name=mobile_number]", &number).await;
+    browser.click("#send-code").await;
+    browser.until_filled("#signup [name=otp]").await;
+    browser.fill("#signup [name=name]", "Ada").await;
+    browser.fill("#signup [name=password]", PASSWORD).await;
+    browser.click("#signup > button:last-child").await;
+    browser.sees("#tier", "Basic").await;
+
+    // The limit of five messages a day.
+    for number in 1..=5 {
+        send(&browser, &format!("Question {number}")).await;
+        browser.sees("#messages .ai:last-child", &format!("Question {number}")).await;
+    }
+    browser.sees("#usage", "5 of 5").await;
+    send(&browser, "One too many").await;
+    browser.sees("#notice", "messages").await;
+    browser.shoot("limit").await;
+
+    // A card that is declined, then one that pays.
+    browser.click("#upgrade").await;
+    browser.fill("[name=card]", "4000 0000 0000 0002").await;
+    browser.click("form button").await;
+    browser.sees("[role=alert]", "declined").await;
+    browser.shoot("checkout").await;
+    browser.fill("[name=card]", GOOD_ONCE).await;
+    browser.click("form button").await;
+    browser.sees("#tier", "Pro").await;
+    browser.sees("#standing", "Renews on").await;
+    send(&browser, "The sixth question").await;
+    browser.sees("#messages .ai:last-child", "The sixth question").await;
+    browser.sees("#usage", "6 of 1000").await;
+    browser.shoot("pro").await;
+
+    // Cancel and reactivate, on the page and in the portal.
+    browser.click("#cancel").await;
+    browser.sees("#standing", "Ends on").await;
+    browser.click("#reactivate").await;
+    browser.sees("#standing", "Renews on").await;
+    browser.click("#portal").await;
+    browser.sees("body", "The subscription to Pro is active").await;
+    browser.shoot("portal").await;
+    browser.click("button[value=cancel]").await;
+    browser.sees("body", "ends with its period").await;
+    browser.click("a").await;
+    browser.sees("#standing", "Ends on").await;
+    browser.click("#reactivate").await;
+    browser.sees("#standing", "Renews on").await;
+
+    // The renewal is declined.
+    let token = page.execute("return sessionStorage.getItem('token')", Vec::new()).await.unwrap();
+    let user = TestUser { number, token: token.as_str().unwrap().to_owned(), refresh_token: String::new() };
+    let id = stack.get(&user, "/api/user/me").await["user"]["id"].as_str().unwrap().to_owned();
+    let subscription = subscription(stack, &id).await;
+    trigger(stack, &subscription, "renew").await;
+    wait_for_subscription(stack, &user, "status", "past_due").await;
+    page.refresh().await.unwrap();
+    browser.sees("#standing", "The last payment has failed.").await;
+    browser.sees("#tier", "Pro").await;
+    trigger(stack, &subscription, "give_up").await;
+    wait_for_subscription(stack, &user, "tier", "basic").await;
+    page.refresh().await.unwrap();
+    browser.sees("#tier", "Basic").await;
+    browser.sees("#usage", "6 of 5").await;
+    send(&browser, "Not any more").await;
+    browser.sees("#notice", "messages").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_subscription_without_its_webhooks_is_repaired_by_reconciling() {
+    let stack = stack();
+    let user = stack.sign_up().await;
+    let session = user.open_checkout(stack).await.unwrap();
+    let card = json!({ "card": "4242424242424242" });
+    stack.mocks().stripe("POST", &format!("/_control/checkout/{session}"), &card).await.unwrap();
+    wait_for_subscription(stack, &user, "tier", "pro").await;
+    let lose = "UPDATE users SET subscription_tier = 'basic' WHERE mobile_number = $1";
+    stack.db().await.execute(lose, &[&user.number]).await.unwrap();
+    stack.dev(&["stripe", "reconcile"]);
+    let status = stack.get(&user, "/api/subscription/status").await;
+    assert_eq!(status["subscription"]["tier"], "pro");
+}

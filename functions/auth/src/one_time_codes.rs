@@ -1,0 +1,197 @@
+//! Sends and redeems one-time codes, for sign-up and password reset.
+
+use app::telemetry::chain;
+use app::{AppState, OtpDelivery, rng};
+use axum::http::StatusCode;
+use clients::redis::one_time_codes::StoreCodeOutcome;
+use clients::redis::token_bucket::Bucket;
+use domain::MobileNumber;
+use domain::mobile_number::Unreachable;
+use domain::otp::{LIFETIME_SECONDS, Otp, Purpose, RESEND_SECONDS};
+use domain::password::NewPassword;
+use garde::Validate;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use services::passwords;
+use store::Client;
+use store::users::credentials;
+use tracing::{info, warn};
+use web::{ApiError, ClientInfo};
+
+/// The request for a code.
+#[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
+pub(crate) struct SendCode {
+    #[serde(default)]
+    #[schema(required = true)]
+    #[garde(dive)]
+    pub(crate) mobile_number: MobileNumber,
+}
+
+/// The response, which is the same whether or not the number has an account.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct SentCodeView {
+    message: &'static str,
+    /// How long the code is valid, in seconds.
+    expires_in: u32,
+    /// How long to wait before requesting another code, in seconds.
+    resend_in: u32,
+    /// The code itself, if `OTP_DELIVERY` is `response`, which production does not allow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    otp: Option<String>,
+}
+
+/// Generates a code for `purpose`, stores its hash and sends it to `number`.
+pub(crate) async fn send_code(
+    app: &AppState,
+    client: &ClientInfo,
+    purpose: Purpose,
+    number: &MobileNumber,
+) -> Result<SentCodeView, ApiError> {
+    let test_number = app.config.codes.test_numbers.iter().find(|test| test.number == *number);
+    if test_number.is_none() {
+        number.check_reachable(&app.config.codes.countries).map_err(unreachable_number)?;
+    }
+    let code = test_number.map_or_else(|| Otp::generate(&mut rng()), |test| test.code.clone());
+    let hash = hash(app, purpose, number, &code);
+    let charged = charged_buckets(app, client, number, test_number.is_some());
+    match app.redis.store_code(purpose, number, &hash, &charged).await? {
+        StoreCodeOutcome::Stored => {}
+        StoreCodeOutcome::SentRecently(wait) => {
+            let detail = "a code was sent recently; request another after the seconds in Retry-After";
+            return Err(too_many("code_sent_recently", detail).retry_after(wait));
+        }
+        StoreCodeOutcome::RateLimited(wait) => {
+            warn!(client.address, "limit of one-time codes reached");
+            let detail = "too many codes were requested; try again after the seconds in Retry-After";
+            return Err(too_many("code_limit_reached", detail).retry_after(wait));
+        }
+    }
+    if test_number.is_none()
+        && let Err(error) = deliver(app, purpose, number, &code).await
+    {
+        if let Err(error) = app.redis.delete_code(purpose, number, &charged).await {
+            warn!(
+                error = chain(&error),
+                "failed to delete a code that could not be sent; it blocks the next one for a while"
+            );
+        }
+        return Err(error);
+    }
+    let is_shown = test_number.is_none() && app.config.codes.delivery == OtpDelivery::Response;
+    Ok(SentCodeView {
+        message: "If the number can receive one, a code is on its way",
+        expires_in: LIFETIME_SECONDS,
+        resend_in: RESEND_SECONDS,
+        otp: is_shown.then(|| code.as_str().to_owned()),
+    })
+}
+
+/// The rate limits that a code is charged to. The code of a test number is not sent, so it is not
+/// charged to the limits on cost; it still allows five attempts, so it counts per number and per
+/// network.
+fn charged_buckets(app: &AppState, client: &ClientInfo, number: &MobileNumber, is_test: bool) -> Vec<Bucket> {
+    let codes = &app.config.codes;
+    let mut buckets = vec![
+        Bucket::new(format!("otp:{number}"), codes.per_number),
+        Bucket::new(format!("otp:from:{}", client.network()), codes.per_address),
+    ];
+    if !is_test {
+        buckets.push(Bucket::new(format!("otp:block:{}", number.block()), codes.per_block));
+        buckets.push(Bucket::new("otp:total", codes.total));
+    }
+    buckets
+}
+
+/// Sends a text message, unless the code is in the response. The message contains the code or, if
+/// the code would be useless, the reason. A message is sent in every case, so that the response
+/// time does not reveal whether the number has an account.
+async fn deliver(
+    app: &AppState,
+    purpose: Purpose,
+    number: &MobileNumber,
+    code: &Otp,
+) -> Result<(), ApiError> {
+    if app.config.codes.delivery == OtpDelivery::Response {
+        return Ok(());
+    }
+    let has_account = credentials::find_by_number(&app.db().await?, number).await?.is_some();
+    let code = code.as_str();
+    let text = match (purpose, has_account) {
+        (Purpose::SignUp, false) => {
+            format!("{code} is your code to create an account. It is valid for 5 minutes. Do not share it.")
+        }
+        (Purpose::SignUp, true) => {
+            "Someone tried to sign up with this number, which already has an account. \
+             If it was you, log in or reset your password."
+                .to_owned()
+        }
+        (Purpose::ResetPassword, true) => {
+            format!("{code} is your code to reset your password. It is valid for 5 minutes. Do not share it.")
+        }
+        (Purpose::ResetPassword, false) => {
+            "Someone tried to reset the password of this number, which has no account. \
+             If it was you, sign up."
+                .to_owned()
+        }
+    };
+    app.sms()?.send(number, &text).await.map_err(ApiError::unavailable)
+}
+
+/// A new password and the code that authorises it.
+pub(crate) struct PasswordWithCode<'a> {
+    /// The name of the JSON field with the password, for error messages.
+    pub(crate) field: &'static str,
+    pub(crate) password: NewPassword,
+    pub(crate) code: &'a Otp,
+}
+
+/// Redeems the code, and returns the hash of the password with a connection to store it.
+///
+/// The connection is opened before the code is redeemed, so that an outage of Postgres does not use
+/// up the code.
+pub(crate) async fn redeem_for_password(
+    app: &AppState,
+    purpose: Purpose,
+    number: &MobileNumber,
+    input: PasswordWithCode<'_>,
+) -> Result<(Client, String), ApiError> {
+    passwords::reject_mobile_number(input.field, &input.password, number)?;
+    let password_hash = passwords::hash(input.password).await?;
+    let db = app.db().await?;
+    redeem_code(app, purpose, number, input.code).await?;
+    Ok((db, password_hash))
+}
+
+/// Uses up `code`, or fails with [`invalid_code`].
+async fn redeem_code(
+    app: &AppState,
+    purpose: Purpose,
+    number: &MobileNumber,
+    code: &Otp,
+) -> Result<(), ApiError> {
+    let is_correct = app.redis.redeem_code(purpose, number, &hash(app, purpose, number, code)).await?;
+    info!(purpose = purpose.as_str(), is_correct, "one-time code checked");
+    if is_correct { Ok(()) } else { Err(invalid_code()) }
+}
+
+/// The same problem for every reason, so that it does not reveal whether the number has an account.
+pub(crate) fn invalid_code() -> ApiError {
+    let detail = "otp: is wrong, has expired or was already used";
+    ApiError::new(StatusCode::BAD_REQUEST, "invalid_code", detail).with("errors", [detail])
+}
+
+fn unreachable_number(reason: Unreachable) -> ApiError {
+    let detail = match reason {
+        Unreachable::NotMobile => "must be the number of a mobile phone",
+        Unreachable::NotServed => "is of a country that this service does not support",
+    };
+    ApiError::invalid(vec![format!("mobile_number: {detail}")])
+}
+
+fn too_many(code: &'static str, detail: &'static str) -> ApiError {
+    ApiError::new(StatusCode::TOO_MANY_REQUESTS, code, detail)
+}
+
+fn hash(app: &AppState, purpose: Purpose, number: &MobileNumber, code: &Otp) -> String {
+    code.keyed_hash(app.config.jwt_secret.expose_secret().as_bytes(), purpose, number)
+}

@@ -1,0 +1,112 @@
+//! `POST /api/auth/refresh`: replaces the access token and the refresh token of a session.
+
+use std::sync::Arc;
+
+use app::{AppState, rng};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use domain::refresh_token::RefreshToken;
+use domain::{SessionId, UserId};
+use garde::Validate;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use services::passwords;
+use store::sessions::{self, RotationOutcome, TokenRotation};
+use tracing::warn;
+use web::{ApiError, ClientInfo, Valid, success};
+
+#[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
+pub(crate) struct RefreshSession {
+    #[serde(default)]
+    #[schema(required = true)]
+    #[schema(value_type = String)]
+    #[garde(custom(is_not_empty))]
+    refresh_token: SecretString,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde requires this signature")]
+fn is_not_empty(token: &SecretString, (): &()) -> garde::Result {
+    if token.expose_secret().is_empty() { Err(garde::Error::new("is required")) } else { Ok(()) }
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct RefreshedSessionView {
+    message: &'static str,
+    token: String,
+    refresh_token: String,
+    /// The lifetime of the access token, in seconds.
+    expires_in: u64,
+}
+
+/// Replaces both tokens of a session. A refresh token is valid once. If it is used again, someone
+/// has stolen it, so the session ends for both parties.
+#[utoipa::path(
+    post, path = "/api/auth/refresh", operation_id = "refresh_session", tag = "Auth",
+    request_body = RefreshSession,
+    responses(
+        (status = 200, description = "The new tokens of the session.", body = RefreshedSessionView),
+        (status = 401, description = "`invalid_refresh_token`: The token was used before, has expired, or its session has ended."),
+    ),
+)]
+pub(crate) async fn handle(
+    State(app): State<Arc<AppState>>,
+    client: ClientInfo,
+    Valid(input): Valid<RefreshSession>,
+) -> Result<impl IntoResponse, ApiError> {
+    let (session, old) = parse_token(&app, &input).ok_or_else(invalid_token)?;
+    let key = app.config.jwt_secret.expose_secret().as_bytes();
+    let (now, next) = (app.clock.now(), RefreshToken::generate(session, key, &mut rng()));
+    let rotation = TokenRotation {
+        session,
+        old_hash: &old.hash(),
+        new_hash: &next.hash(),
+        address: Some(&client.address),
+        user_agent: client.user_agent.as_deref(),
+        now,
+        expires_at: now + app.config.refresh_lifetime,
+    };
+    let user = rotate(&app, &client, rotation).await?;
+    let tokens = app.tokens()?;
+    Ok(success(RefreshedSessionView {
+        message: "Session renewed",
+        token: tokens.issue(user, session, now).map_err(ApiError::internal)?,
+        refresh_token: next.expose().to_owned(),
+        expires_in: tokens.lifetime().as_secs(),
+    }))
+}
+
+/// Stores the next token and returns the owner of the session. Ends the session if the token is
+/// reused.
+async fn rotate(
+    app: &AppState,
+    client: &ClientInfo,
+    rotation: TokenRotation<'_>,
+) -> Result<UserId, ApiError> {
+    let session = rotation.session;
+    match sessions::rotate_refresh_token(&app.db().await?, rotation).await? {
+        RotationOutcome::Rotated { user, mobile_number } => {
+            passwords::remember_network(app, &client.origin(), &mobile_number).await;
+            Ok(user)
+        }
+        RotationOutcome::Reused { user } => {
+            warn!(user.id = %user, session.id = %session, "refresh token reused; session ended");
+            services::sessions::invalidate(&app, &[session]).await;
+            Err(invalid_token())
+        }
+        RotationOutcome::NotFound => Err(invalid_token()),
+    }
+}
+
+/// Parses the token with the current secret or the previous one.
+fn parse_token(app: &AppState, input: &RefreshSession) -> Option<(SessionId, RefreshToken)> {
+    let secrets = std::iter::once(&app.config.jwt_secret).chain(&app.config.jwt_previous_secret);
+    let keys: Vec<&[u8]> = secrets.map(|secret| secret.expose_secret().as_bytes()).collect();
+    RefreshToken::parse(input.refresh_token.expose_secret(), &keys)
+}
+
+/// The same problem for every reason, so that it reveals nothing about the token.
+fn invalid_token() -> ApiError {
+    let detail = "the refresh token is invalid: it was used before, has expired, or its session has ended; sign in again";
+    ApiError::new(StatusCode::UNAUTHORIZED, "invalid_refresh_token", detail)
+}

@@ -1,0 +1,217 @@
+//! Sign-up and password reset with one-time codes.
+
+use std::time::Duration;
+
+use domain::MobileNumber;
+use domain::otp::Purpose;
+use insta::assert_json_snapshot;
+use serde_json::json;
+use testkit::{TestApp, random_number};
+
+use super::{login, signup_code, start, verify, wrong};
+
+#[tokio::test]
+async fn code_creates_one_account() {
+    let (app, number) = (start().await, random_number());
+    let code = signup_code(&app, &number).await;
+
+    let answer = verify(&app, &number, &code).await.expect(201);
+    assert_eq!(answer.body["user"]["mobile_number"], number.as_str());
+    assert_eq!(answer.text("/refresh_token").len(), 107);
+    assert_json_snapshot!(answer.body, {
+        ".token" => "[token]", ".refresh_token" => "[token]", ".user.id" => "[id]", ".user.mobile_number" => "[number]"
+    }, @r#"
+    {
+      "expires_in": 604800,
+      "message": "Account created",
+      "refresh_token": "[token]",
+      "success": true,
+      "token": "[token]",
+      "user": {
+        "id": "[id]",
+        "mobile_number": "[number]",
+        "name": "Ada",
+        "subscription_tier": "basic"
+      }
+    }
+    "#);
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM users").await, 1);
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 1);
+
+    let _ = verify(&app, &number, &code).await.expect_problem(400, "invalid_code");
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM users").await, 1);
+}
+
+#[tokio::test]
+async fn password_and_refresh_token_are_stored_as_hashes() {
+    let (app, number) = (start().await, random_number());
+    let code = signup_code(&app, &number).await;
+    let refresh_token = verify(&app, &number, &code).await.expect(201).text("/refresh_token");
+
+    let hash: String = app.stored("SELECT password_hash FROM users").await;
+    assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+    let hashed = format!("SELECT refresh_token_hash = sha256('{refresh_token}'::bytea) FROM sessions");
+    assert!(app.stored::<bool>(&hashed).await);
+}
+
+#[tokio::test]
+async fn correct_code_is_refused_after_five_wrong_attempts() {
+    let (app, number) = (start().await, random_number());
+    let code = signup_code(&app, &number).await;
+    for _ in 0..5 {
+        let _ = verify(&app, &number, &wrong(&code)).await.expect_problem(400, "invalid_code");
+    }
+    let _ = verify(&app, &number, &code).await.expect_problem(400, "invalid_code");
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM users").await, 0);
+}
+
+#[tokio::test]
+async fn correct_code_is_accepted_at_the_fifth_attempt() {
+    let (app, number) = (start().await, random_number());
+    let code = signup_code(&app, &number).await;
+    for _ in 0..4 {
+        let _ = verify(&app, &number, &wrong(&code)).await.expect_problem(400, "invalid_code");
+    }
+    let _ = verify(&app, &number, &code).await.expect(201);
+}
+
+#[tokio::test]
+async fn second_code_is_refused_within_a_minute() {
+    let (app, number) = (start().await, random_number());
+    let _ = signup_code(&app, &number).await;
+    let body = json!({ "mobile_number": number.as_str() });
+    let answer = app.request("POST", "/api/auth/send-signup-otp").json(body).send().await;
+    let answer = answer.expect_problem(429, "code_sent_recently");
+    let retry_after: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&retry_after), "{retry_after}");
+}
+
+#[tokio::test]
+async fn registered_number_gets_the_same_response_and_an_invalid_signup_code() {
+    let (app, number) = (start().await, random_number());
+    let code = signup_code(&app, &number).await;
+    let _ = verify(&app, &number, &code).await.expect(201);
+
+    let code = signup_code(&app, &number).await;
+    let known = verify(&app, &number, &code).await.expect_problem(400, "invalid_code");
+    let unknown = verify(&app, &random_number(), "123456").await.expect_problem(400, "invalid_code");
+    assert_eq!(known.body["detail"], unknown.body["detail"]);
+    assert_json_snapshot!(unknown.body, { ".request_id" => "[id]" }, @r#"
+    {
+      "code": "invalid_code",
+      "detail": "otp: is wrong, has expired or was already used",
+      "errors": [
+        "otp: is wrong, has expired or was already used"
+      ],
+      "message": "otp: is wrong, has expired or was already used",
+      "request_id": "[id]",
+      "status": 400,
+      "success": false,
+      "title": "Bad Request",
+      "type": "urn:problem:invalid_code"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn code_is_invalid_for_another_purpose_or_number() {
+    let (app, number) = (start().await, random_number());
+    let code = signup_code(&app, &number).await;
+    let _ = verify(&app, &random_number(), &code).await.expect_problem(400, "invalid_code");
+    let body = json!({ "mobile_number": number.as_str(), "otp": code, "new_password": "another one" });
+    let answer = app.request("POST", "/api/auth/reset-password").json(body).send().await;
+    let _ = answer.expect_problem(400, "invalid_code");
+}
+
+#[tokio::test]
+async fn password_reset_sets_the_password_and_ends_every_session() {
+    let app = start().await;
+    let user = app.person().await;
+    let number = json!({ "mobile_number": user.mobile_number.as_str() });
+    let sent = app.request("POST", "/api/auth/forgot-password").json(number).send().await.expect(200);
+
+    let body = json!({ "mobile_number": user.mobile_number.as_str(), "otp": sent.text("/otp"), "new_password": "a new one!" });
+    let _ = app.request("POST", "/api/auth/reset-password").json(body).send().await.expect(200);
+
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 0);
+    let _ =
+        login(&app, &user.mobile_number, testkit::PASSWORD).await.expect_problem(401, "invalid_credentials");
+    let _ = login(&app, &user.mobile_number, "a new one!").await.expect(200);
+}
+
+#[tokio::test]
+async fn password_reset_of_an_unknown_number_looks_like_a_wrong_code() {
+    let (app, number) = (start().await, random_number());
+    let sent = app
+        .request("POST", "/api/auth/forgot-password")
+        .json(json!({ "mobile_number": number.as_str() }))
+        .send()
+        .await;
+    let code = sent.expect(200).text("/otp");
+    let body = json!({ "mobile_number": number.as_str(), "otp": code, "new_password": "a new one!" });
+    let _ = app
+        .request("POST", "/api/auth/reset-password")
+        .json(body)
+        .send()
+        .await
+        .expect_problem(400, "invalid_code");
+}
+
+#[tokio::test]
+async fn session_expires_with_its_refresh_token() {
+    let app = start().await;
+    let user = app.person().await;
+    app.advance(Duration::from_hours(24 * 31));
+    let body = json!({ "current_password": testkit::PASSWORD, "new_password": "a new one!" });
+    let answer = app.request("POST", "/api/auth/change-password").by(&user).json(body).send().await;
+    let _ = answer.expect_problem(401, "not_authenticated");
+}
+
+#[tokio::test]
+async fn concurrent_code_attempts_share_the_five() {
+    let (app, number) = (start().await, random_number());
+    let code = signup_code(&app, &number).await;
+    let wrong_code = wrong(&code);
+    let answers = futures::future::join_all((0..50).map(|_| verify(&app, &number, &wrong_code))).await;
+    assert!(answers.iter().all(|answer| answer.status == 400));
+    let _ = verify(&app, &number, &code).await.expect_problem(400, "invalid_code");
+}
+
+#[tokio::test]
+async fn concurrent_uses_of_a_code_create_one_account() {
+    let (app, number) = (start().await, random_number());
+    let code = signup_code(&app, &number).await;
+    let answers = futures::future::join_all((0..5).map(|_| verify(&app, &number, &code))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
+    assert_eq!(app.stored::<i64>("SELECT count(*) FROM users").await, 1);
+}
+
+#[tokio::test]
+async fn without_redis_codes_are_unavailable() {
+    let app =
+        testkit::TestApp::serving(crate::routes()).var("REDIS_URL", "redis://127.0.0.1:1").start().await;
+    let number = random_number();
+    let body = json!({ "mobile_number": number.as_str() });
+    let answer = app.request("POST", "/api/auth/send-signup-otp").json(body).send().await;
+    assert!(answer.expect_problem(503, "unavailable").header("retry-after").is_some());
+    let _ = verify(&app, &number, "123456").await.expect_problem(503, "unavailable");
+}
+
+#[tokio::test]
+async fn codes_per_number_and_day_are_limited_over_all_purposes() {
+    let app = TestApp::serving(crate::routes()).var("OTP_MAX_PER_DAY", "2").start().await;
+    let (number, other) = (random_number(), random_number());
+    let request_code = |path: &'static str, number: &MobileNumber| {
+        let body = json!({ "mobile_number": number.as_str() });
+        app.request("POST", &format!("/api/auth/{path}")).json(body).send()
+    };
+    let _ = request_code("send-signup-otp", &number).await.expect(200);
+    let _ = request_code("forgot-password", &number).await.expect(200);
+    let _ = request_code("forgot-password", &number).await.expect_problem(429, "code_sent_recently");
+    app.app.redis.delete_code(Purpose::ResetPassword, &number, &[]).await.unwrap();
+    let refused = request_code("forgot-password", &number).await.expect_problem(429, "code_limit_reached");
+    let retry_after: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    // The limit is two a day, so the next code is allowed after half a day.
+    assert!((40_000..=43_200).contains(&retry_after), "{retry_after}");
+    let _ = request_code("send-signup-otp", &other).await.expect(200);
+}

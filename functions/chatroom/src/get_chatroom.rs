@@ -1,0 +1,61 @@
+//! Shows a chatroom with a page of its messages.
+
+use std::sync::Arc;
+
+use app::AppState;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use domain::ChatroomId;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use store::chatrooms;
+use web::{ApiError, Caller, Id, ValidQuery, page, success};
+
+use crate::views::{ChatroomView, MessageView};
+
+#[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct MessagePageQuery {
+    #[serde(default = "page::default_limit")]
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    #[garde(range(min = 1, max = 100))]
+    limit: i64,
+    /// `next_cursor` of the next newer page.
+    #[param(minimum = 1)]
+    #[garde(range(min = 1))]
+    before: Option<i64>,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct ChatroomWithMessages {
+    chatroom: ChatroomView,
+    messages: Vec<MessageView>,
+    next_cursor: Option<String>,
+}
+
+/// Shows a chatroom and a page of its messages, oldest first.
+///
+/// Without `before` this is the newest page.
+#[utoipa::path(
+    get, path = "/api/chatroom/{id}", operation_id = "get_chatroom",
+    security(("token" = [])),
+    params(("id" = ChatroomId, Path, description = "The chatroom."), MessagePageQuery),
+    responses(
+        (status = 200, description = "The chatroom and the page.", body = ChatroomWithMessages),
+    ),
+)]
+pub(crate) async fn handle(
+    State(app): State<Arc<AppState>>,
+    caller: Caller,
+    Id(id): Id<ChatroomId>,
+    ValidQuery(query): ValidQuery<MessagePageQuery>,
+) -> Result<impl IntoResponse, ApiError> {
+    let found =
+        chatrooms::find_with_messages(&app.db().await?, caller.user_id, id, query.before, query.limit + 1)
+            .await?;
+    let (chatroom, mut messages) = found.ok_or_else(|| ApiError::not_found("chatroom"))?;
+    let has_more = page::cut(&mut messages, query.limit);
+    let next_cursor = messages.last().filter(|_| has_more).map(|oldest| oldest.position.to_string());
+    let messages = messages.into_iter().rev().map(Into::into).collect();
+    Ok(success(ChatroomWithMessages { chatroom: chatroom.into(), messages, next_cursor }))
+}

@@ -1,0 +1,131 @@
+//! Shows the processing status of a message, by long polling if the client wants.
+
+use std::sync::Arc;
+
+use std::time::Duration;
+
+use app::AppState;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use chrono::{DateTime, Utc};
+use domain::message::ErrorCode;
+use domain::{ChatroomId, MessageId, UserId};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use store::GenericClient;
+use store::messages::{self, MessageStatus};
+use tokio::time::{Instant, sleep};
+use web::{ApiError, Caller, Id, ValidQuery, success};
+
+use crate::views::MessageView;
+
+/// The interval between two queries: it doubles from the minimum to the maximum.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
+const MAX_INTERVAL: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WaitQuery {
+    /// Seconds to wait for a final status.
+    #[serde(default)]
+    #[param(minimum = 0, maximum = 25, default = 0)]
+    #[garde(range(max = 25))]
+    wait: u64,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct MessageStatusResponse {
+    message: MessageStatusView,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct MessageStatusView {
+    #[serde(flatten)]
+    message: MessageView,
+    chatroom_id: ChatroomId,
+    chatroom_name: String,
+    attempts: i32,
+    error_code: Option<ErrorCode>,
+    reply: Option<ReplyView>,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct ReplyView {
+    id: MessageId,
+    content: String,
+    created_at: DateTime<Utc>,
+}
+
+/// Shows the processing status of a message and its reply.
+///
+/// With `wait` the response is delayed until the status is final or the time is over.
+#[utoipa::path(
+    get, path = "/api/chatroom/message/{id}/status", operation_id = "get_message_status",
+    security(("token" = [])),
+    params(("id" = MessageId, Path, description = "The message."), WaitQuery),
+    responses(
+        (status = 200, description = "The status of the message.", body = MessageStatusResponse),
+    ),
+)]
+pub(crate) async fn handle(
+    State(app): State<Arc<AppState>>,
+    caller: Caller,
+    Id(id): Id<MessageId>,
+    ValidQuery(query): ValidQuery<WaitQuery>,
+) -> Result<impl IntoResponse, ApiError> {
+    let status = wait_for_final_status(&app, caller.user_id, id, Duration::from_secs(query.wait)).await?;
+    let reply = status.reply.map(|reply| ReplyView {
+        id: reply.id,
+        content: reply.content,
+        created_at: reply.created_at,
+    });
+    Ok(success(MessageStatusResponse {
+        message: MessageStatusView {
+            message: status.message.into(),
+            chatroom_id: status.chatroom_id,
+            chatroom_name: status.chatroom_name,
+            attempts: status.attempts,
+            error_code: status.error_code,
+            reply,
+        },
+    }))
+}
+
+/// Returns the status once it is final, or after `wait`. Between two queries the connection is back
+/// in the pool.
+async fn wait_for_final_status(
+    app: &AppState,
+    owner: UserId,
+    id: MessageId,
+    wait: Duration,
+) -> Result<MessageStatus, ApiError> {
+    let deadline = Instant::now() + wait;
+    let mut interval = MIN_INTERVAL;
+    loop {
+        let found = messages::find_status(&app.db().await?, owner, id).await?;
+        let status = found.ok_or_else(|| ApiError::not_found("message"))?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        if status.message.processing_status.is_terminal() || left.is_zero() {
+            return Ok(status);
+        }
+        sleep(interval.min(left)).await;
+        interval = (interval * 2).min(MAX_INTERVAL);
+    }
+}
+
+/// The error for a message of `owner` whose status does not allow the action: 409 with `detail`, or
+/// 404 if there is no such message.
+pub(crate) async fn wrong_state(
+    db: &impl GenericClient,
+    owner: UserId,
+    id: MessageId,
+    detail: &'static str,
+) -> ApiError {
+    match messages::find_status(db, owner, id).await {
+        Ok(Some(status)) => ApiError::new(StatusCode::CONFLICT, "wrong_state", detail)
+            .with("processing_status", status.message.processing_status),
+        Ok(None) => ApiError::not_found("message"),
+        Err(error) => error.into(),
+    }
+}

@@ -1,0 +1,110 @@
+//! The custom resource, with a real database and a mock CloudFormation.
+
+use app::{Config, Dependency};
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+/// The number of migrations.
+const MIGRATIONS: usize = 5;
+
+fn config(database_url: &str) -> Config {
+    Config::from_lookup(&[], &|name| (name == "DATABASE_URL").then(|| database_url.to_owned())).unwrap()
+}
+
+/// Sends an event of `request_type` and returns the response that CloudFormation received.
+async fn response_to(config: &Config, request_type: &str) -> Value {
+    response_with(Ok(config.clone()), request_type).await
+}
+
+async fn response_with(config: Result<Config, app::ConfigError>, request_type: &str) -> Value {
+    let cloud_formation = MockServer::start().await;
+    Mock::given(method("PUT"))
+        .respond_with(ResponseTemplate::new(200))
+        .expect(1)
+        .mount(&cloud_formation)
+        .await;
+    let mut event = testkit::event("migrate-create");
+    event["RequestType"] = json!(request_type);
+    event["ResponseURL"] = json!(cloud_formation.uri());
+    let request = serde_json::from_value(event).unwrap();
+    crate::handle(config, LambdaEvent::new(request, Context::default())).await.unwrap();
+    let put = cloud_formation.received_requests().await.unwrap().remove(0);
+    // The presigned URL's signature covers an empty content type.
+    assert_eq!(put.headers.get_all("content-type").iter().collect::<Vec<_>>(), [""]);
+    put.body_json().unwrap()
+}
+
+#[tokio::test]
+async fn deploy_migrates_once_and_names_what_ran() {
+    let config = config(&testkit::empty_schema().await);
+    let first = response_to(&config, "Create").await;
+    assert_eq!(first["Status"], "SUCCESS", "{first}");
+    assert!(first["Reason"].as_str().unwrap().contains("accounts_and_conversations"), "{first}");
+    let second = response_to(&config, "Update").await;
+    assert_eq!((&second["Status"], &second["Reason"]), (&json!("SUCCESS"), &json!("applied: ")));
+    for name in ["PhysicalResourceId", "StackId", "RequestId", "LogicalResourceId"] {
+        assert!(second[name].is_string(), "{name} in {second}");
+    }
+}
+
+#[tokio::test]
+async fn concurrent_deploys_migrate_once() {
+    let config = config(&testkit::empty_schema().await);
+    let (one, other) = tokio::join!(crate::run(&config), crate::run(&config));
+    let mut applied = [one.unwrap().len(), other.unwrap().len()];
+    applied.sort_unstable();
+    assert_eq!(applied, [0, MIGRATIONS]);
+}
+
+#[tokio::test]
+async fn unreachable_database_fails_the_deploy_but_not_a_deletion() {
+    let config = config("postgres://nobody:secret@127.0.0.1:1/none");
+    let failed = response_to(&config, "Create").await;
+    assert_eq!(failed["Status"], "FAILED", "{failed}");
+    assert!(!failed.to_string().contains("secret"), "{failed}");
+    assert_eq!(response_to(&config, "Delete").await["Status"], "SUCCESS");
+}
+
+#[tokio::test]
+async fn invalid_configuration_fails_the_deploy() {
+    let failed = response_with(Config::from_lookup(&[Dependency::DATABASE], &|_| None), "Create").await;
+    assert_eq!(failed["Status"], "FAILED");
+    assert!(failed["Reason"].as_str().unwrap().contains("DATABASE_URL: is missing"), "{failed}");
+}
+
+#[tokio::test]
+async fn rollback_leaves_a_newer_schema_unchanged() {
+    let url = testkit::empty_schema().await;
+    let config = config(&url);
+    assert_eq!(crate::run(&config).await.unwrap().len(), MIGRATIONS);
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let newer = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
+        SELECT 999, 'from_the_future', max(applied_on), '1' FROM refinery_schema_history";
+    client.batch_execute(newer).await.unwrap();
+    assert_eq!(response_to(&config, "Update").await["Status"], "SUCCESS");
+}
+
+#[tokio::test]
+async fn role_is_granted_and_revoked_by_number() {
+    let url = testkit::empty_schema().await;
+    let config = config(&url);
+    crate::run(&config).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let account = "INSERT INTO users (id, mobile_number, name, password_hash, created_at, updated_at)
+        VALUES (gen_random_uuid(), '+4915112345678', 'Ada', 'x', now(), now())";
+    client.batch_execute(account).await.unwrap();
+    let role = async || client.query_one("SELECT role FROM users", &[]).await.unwrap().get::<_, String>(0);
+
+    assert_eq!(role().await, "user");
+    crate::roles::set(&config, "0049 1511 2345678", "admin").await.unwrap();
+    assert_eq!(role().await, "admin");
+    for (number, wrong) in [("+4915112345679", "admin"), ("+4915112345678", "root"), ("", "user")] {
+        assert!(crate::roles::set(&config, number, wrong).await.is_err(), "{number} {wrong}");
+    }
+    crate::roles::set(&config, "+4915112345678", "user").await.unwrap();
+    assert_eq!(role().await, "user");
+}

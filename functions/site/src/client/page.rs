@@ -1,0 +1,14 @@
+//! Serves the page of the bundled web client.
+
+use axum::response::IntoResponse;
+
+use super::file;
+
+/// Returns the page of the bundled web client.
+#[utoipa::path(
+    get, path = "/", operation_id = "get_client_page",
+    responses((status = 200, description = "The page.", body = String, content_type = "text/html")),
+)]
+pub(crate) async fn handle() -> impl IntoResponse {
+    file("text/html; charset=utf-8", include_str!("index.html"))
+}

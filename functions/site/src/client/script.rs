@@ -1,0 +1,14 @@
+//! Serves the script of the bundled web client.
+
+use axum::response::IntoResponse;
+
+use super::file;
+
+/// Returns the script of the bundled web client.
+#[utoipa::path(
+    get, path = "/client.js", operation_id = "get_client_script",
+    responses((status = 200, description = "The script.", body = String, content_type = "text/javascript")),
+)]
+pub(crate) async fn handle() -> impl IntoResponse {
+    file("text/javascript; charset=utf-8", include_str!("client.js"))
+}

@@ -1,0 +1,14 @@
+//! Serves the style sheet of the bundled web client.
+
+use axum::response::IntoResponse;
+
+use super::file;
+
+/// Returns the style sheet of the bundled web client.
+#[utoipa::path(
+    get, path = "/client.css", operation_id = "get_client_stylesheet",
+    responses((status = 200, description = "The style sheet.", body = String, content_type = "text/css")),
+)]
+pub(crate) async fn handle() -> impl IntoResponse {
+    file("text/css; charset=utf-8", include_str!("client.css"))
+}

@@ -1,0 +1,71 @@
+//! What the middleware does to every response: headers, CORS, trailing slashes and panics.
+
+use testkit::TestApp;
+use utoipa::openapi::HttpMethod;
+use web::{RoutePolicy, Routes};
+
+use super::serving;
+
+#[tokio::test]
+async fn every_response_has_the_security_headers() {
+    let app = serving().start().await;
+    for path in ["/health", "/nothing", "/health?deep=x"] {
+        let answer = app.request("GET", path).header("x-request-id", "forged").send().await;
+        for (name, value) in [
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+            ("content-security-policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{path}");
+        }
+        let id = answer.header("x-request-id").unwrap();
+        assert!(id != "forged" && !id.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn only_listed_origins_pass_cors() {
+    let app =
+        serving().var("CORS_ALLOWED_ORIGINS", "https://chat.example, http://localhost:3000").start().await;
+    let preflight = |origin: &'static str| {
+        app.request("OPTIONS", "/api/chatroom")
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "authorization,content-type")
+            .send()
+    };
+    let allowed = preflight("https://chat.example").await.expect(200);
+    assert_eq!(allowed.header("access-control-allow-origin"), Some("https://chat.example"));
+    assert!(allowed.header("access-control-allow-headers").unwrap().contains("authorization"));
+    for origin in ["https://chat.example.evil", "https://sub.chat.example", "null", "http://chat.example"] {
+        assert_eq!(preflight(origin).await.header("access-control-allow-origin"), None, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn trailing_slash_is_ignored() {
+    let app = serving().start().await;
+    let _ = app.request("GET", "/health/").send().await.expect(200);
+}
+
+#[tokio::test]
+async fn panic_is_an_internal_error() {
+    async fn broken() {
+        panic!("on purpose");
+    }
+    let routes = Routes::new().route(&[HttpMethod::Get], "/broken", RoutePolicy::Standard, broken);
+    let app = TestApp::serving(routes).start().await;
+    let answer = app.request("GET", "/broken").send().await.expect_problem(500, "internal");
+    assert!(!answer.body.to_string().contains("on purpose"));
+}
+
+#[tokio::test]
+async fn unknown_path_and_method_are_problem_documents() {
+    let app = serving().start().await;
+    let answer = app.request("GET", "/api/nothing").send().await.expect_problem(404, "route_not_found");
+    assert_eq!(answer.body["request_id"].as_str(), answer.header("x-request-id"));
+    let _ = app.request("POST", "/health").send().await.expect_problem(405, "method_not_allowed");
+}

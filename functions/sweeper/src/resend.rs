@@ -1,0 +1,30 @@
+//! Resends stranded messages: stored messages that no job on the queue will bring to a worker.
+
+use app::AppState;
+use futures::{StreamExt, stream};
+use services::jobs;
+use store::messages::{Resend, sweeping};
+use tracing::info;
+
+use crate::SweepError;
+
+/// Maximum number of messages that one sweep resends.
+const LIMIT: i64 = 500;
+/// The number of concurrent requests to SQS.
+const CONCURRENCY: usize = 10;
+
+/// Puts stranded messages back on the queue and returns how many. Messages that could not be sent
+/// are due again later.
+pub(crate) async fn resend_stranded(app: &AppState) -> Result<usize, SweepError> {
+    let stranded = sweeping::claim_stranded(&app.db().await?, app.clock.now(), LIMIT).await?;
+    let sends =
+        stream::iter(stranded).map(|Resend { message_id: id, chatroom_id, number: resend }| async move {
+            let is_queued = jobs::enqueue(app, chatroom_id, id, resend).await.is_queued();
+            if is_queued {
+                info!(message.id = %id, resend, "resent a stranded message");
+            }
+            is_queued
+        });
+    let sends = sends.buffer_unordered(CONCURRENCY);
+    Ok(sends.filter(|is_queued| std::future::ready(*is_queued)).count().await)
+}

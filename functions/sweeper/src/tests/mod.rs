@@ -1,0 +1,30 @@
+//! Tests of the sweeper in this process, with real Postgres and Redis and fake queues.
+
+mod dead_letters;
+mod idle;
+mod purge;
+mod resend;
+
+use std::time::Duration;
+
+use serde_json::json;
+use testkit::{Person, TestApp};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+async fn start() -> TestApp {
+    TestApp::serving(chatroom::routes()).start().await
+}
+
+/// Sends a message in a new chatroom of a new user. Returns the user and the message's id.
+async fn send_message(app: &TestApp) -> (Person, String) {
+    let person = app.person().await;
+    let room = app.room(&person).await;
+    let id = app.message(&person, &room, "hello").await;
+    (person, id)
+}
+
+/// The payload of the job for the message `id`.
+fn job(id: &str) -> String {
+    json!({ "version": 1, "type": "answer_message", "message_id": id }).to_string()
+}

@@ -1,0 +1,77 @@
+//! Resending stranded messages.
+
+use domain::message::ErrorCode;
+use store::messages::processing::{self, Claim, Lease};
+use uuid::Uuid;
+
+use super::{MINUTE, send_message, start};
+use crate::{SweepSummary, sweep};
+
+#[tokio::test]
+async fn stranded_message_is_resent_with_growing_delay() {
+    let app = start().await;
+    let (_, id) = send_message(&app).await;
+    let resends = |expected: &[i32]| {
+        let sent: Vec<i32> = app.queue.resends().into_iter().filter(|resend| *resend > 0).collect();
+        assert_eq!(sent, expected);
+    };
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
+    app.advance(MINUTE);
+    assert_eq!(
+        sweep(&app.app).await.unwrap(),
+        SweepSummary { resent: 1, failed: 0, purged: 0, plans_changed: 0 }
+    );
+    resends(&[1]);
+    app.advance(MINUTE);
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
+    app.advance(MINUTE);
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 1);
+    resends(&[1, 2]);
+    assert!(app.queue.sent().iter().all(|(_, message)| message.to_string() == id));
+}
+
+#[tokio::test]
+async fn leased_and_failed_messages_are_not_resent() {
+    let app = start().await;
+    let (_, id) = send_message(&app).await;
+    let (db, now, owner) = (app.app.db().await.unwrap(), app.app.clock.now(), Uuid::new_v4());
+    let claim = processing::claim_next_message(&db, id.parse().unwrap(), owner, now, now + MINUTE * 5, 50)
+        .await
+        .unwrap();
+    assert!(matches!(claim, Claim::Claimed(_)));
+    app.advance(MINUTE * 5);
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
+    app.advance(MINUTE);
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 1);
+    let lease = Lease { message_id: id.parse().unwrap(), owner };
+    assert!(processing::fail_message(&db, lease, ErrorCode::Timeout, app.app.clock.now()).await.unwrap());
+    app.advance(MINUTE * 200);
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
+}
+
+#[tokio::test]
+async fn concurrent_sweeps_resend_each_message_once() {
+    let app = start().await;
+    let person = app.person().await;
+    app.set_tier(&person, domain::Tier::Pro).await;
+    let room = app.room(&person).await;
+    for _ in 0..20 {
+        app.message(&person, &room, "hello").await;
+    }
+    app.advance(MINUTE);
+    let (one, other) = tokio::join!(sweep(&app.app), sweep(&app.app));
+    assert_eq!(one.unwrap().resent + other.unwrap().resent, 20);
+    assert_eq!(app.queue.resends().into_iter().filter(|resend| *resend == 1).count(), 20);
+}
+
+#[tokio::test]
+async fn message_is_resent_later_when_the_queue_fails() {
+    let app = start().await;
+    let _ = send_message(&app).await;
+    app.advance(MINUTE);
+    app.queue.break_down();
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
+    app.queue.repair();
+    app.advance(MINUTE * 2);
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 1);
+}

@@ -1,0 +1,67 @@
+//! `GET /api/user/usage`: the usage of the caller, day by day.
+
+use std::sync::Arc;
+
+use app::AppState;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use chrono::{Days, NaiveDate};
+use domain::quota;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use store::daily_usage::{self, DailyUsage};
+use web::{ApiError, Caller, ValidQuery, success};
+
+#[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListUsage {
+    /// The number of days, today included.
+    #[serde(default = "default_days")]
+    #[param(minimum = 1, maximum = 366, default = 30)]
+    #[garde(range(min = 1, max = 366))]
+    days: u64,
+}
+
+fn default_days() -> u64 {
+    30
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct UsageListView {
+    usage: Vec<DailyUsageView>,
+}
+
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct DailyUsageView {
+    day: NaiveDate,
+    messages: i32,
+    prompt_tokens: i64,
+    response_tokens: i64,
+}
+
+/// Lists the usage of each of the last days (UTC), the latest first. Days without usage are
+/// included.
+#[utoipa::path(
+    get, path = "/api/user/usage", operation_id = "list_usage", tag = "User",
+    security(("token" = [])),
+    params(ListUsage),
+    responses(
+        (status = 200, description = "The usage of each day, the latest first.", body = UsageListView),
+    ),
+)]
+pub(crate) async fn handle(
+    State(app): State<Arc<AppState>>,
+    caller: Caller,
+    ValidQuery(query): ValidQuery<ListUsage>,
+) -> Result<impl IntoResponse, ApiError> {
+    let today = quota::day_of(app.clock.now());
+    let first = today.checked_sub_days(Days::new(query.days - 1)).unwrap_or(today);
+    let days = daily_usage::list(&app.db().await?, caller.user_id, first, today).await?;
+    let view = |day: DailyUsage| DailyUsageView {
+        day: day.day,
+        messages: day.messages,
+        prompt_tokens: day.prompt_tokens,
+        response_tokens: day.response_tokens,
+    };
+    Ok(success(UsageListView { usage: days.into_iter().map(view).collect() }))
+}

@@ -1,0 +1,55 @@
+//! Repair after lost webhooks: by the sweeper and by `sweeper reconcile`.
+
+use serde_json::{Value, json};
+use testkit::GOOD_CARD;
+
+use super::start;
+
+#[tokio::test]
+async fn sweeper_finds_changes_whose_webhook_was_lost() {
+    let app = start().await;
+    let person = app.person().await;
+    let session = app.checkout(&person).await;
+    app.pay(&session, GOOD_CARD).await;
+    let sweep = async || sweeper::sweep(&app.app).await.unwrap().plans_changed;
+    assert_eq!(sweep().await, 0);
+    app.advance(std::time::Duration::from_mins(6));
+    assert_eq!((sweep().await, app.tier(&person).await.as_str()), (1, "pro"));
+    // The webhook of its end is lost as well.
+    let id: String = app.stored("SELECT subscription_id FROM subscriptions").await;
+    app.stripe("POST", &format!("/_control/subscriptions/{id}/give_up"), Value::Null).await;
+    app.advance(std::time::Duration::from_hours(24));
+    assert_eq!(sweep().await, 0);
+    app.advance(std::time::Duration::from_hours(6 * 24));
+    assert_eq!((sweep().await, app.tier(&person).await.as_str()), (1, "basic"));
+}
+
+#[tokio::test]
+async fn reconcile_syncs_all_accounts_and_reports_failures() {
+    let app = start().await;
+    let (one, other) = (app.person().await, app.person().await);
+    for person in [&one, &other] {
+        let session = app.checkout(person).await;
+        app.pay(&session, GOOD_CARD).await;
+    }
+    let down = json!({ "fault": "status", "status": 500 });
+    // Two accounts are synced at once, with two attempts each: three failures leave one unsynced.
+    app.stripe_faults(json!([down, down, down])).await;
+    let first = sweeper::reconcile(&app.app).await.unwrap();
+    assert_eq!((first.compared, first.changed, first.failed), (1, 1, 1));
+    let second = sweeper::reconcile(&app.app).await.unwrap();
+    assert_eq!((second.compared, second.changed, second.failed), (2, 1, 0));
+    assert_eq!((app.tier(&one).await, app.tier(&other).await), ("pro".to_owned(), "pro".to_owned()));
+}
+
+#[tokio::test]
+async fn key_of_another_stripe_account_takes_no_plan_away() {
+    let app = start().await;
+    let person = app.person().await;
+    let session = app.checkout(&person).await;
+    app.pay(&session, GOOD_CARD).await;
+    app.deliver_all().await;
+    app.execute("UPDATE subscriptions SET customer_id = 'cus_of_another_account', subscription_id = 'sub_of_another_account'").await;
+    let compared = sweeper::reconcile(&app.app).await.unwrap();
+    assert_eq!((compared.compared, compared.failed, app.tier(&person).await.as_str()), (0, 1, "pro"));
+}

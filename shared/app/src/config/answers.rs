@@ -1,0 +1,97 @@
+//! Settings for answering messages: the calls to Gemini, and the worker.
+
+use std::time::Duration;
+
+use clients::redis::model_rate_limiter::BreakerSettings;
+use domain::model_quota::ModelQuota;
+use secrecy::SecretString;
+
+use super::variables::{
+    GEMINI_API_KEY, GEMINI_BASE_URL, GEMINI_BREAKER_FAILURES, GEMINI_BREAKER_PAUSE_MS, GEMINI_HISTORY_TOKENS,
+    GEMINI_MAX_OUTPUT_TOKENS, GEMINI_MAX_WAIT_MS, GEMINI_MODEL_BASIC, GEMINI_MODEL_FALLBACK,
+    GEMINI_MODEL_PRO, GEMINI_REQUESTS_PER_MINUTE, GEMINI_SYSTEM_INSTRUCTION, GEMINI_TIMEOUT_MS,
+    GEMINI_TOKENS_PER_MINUTE, MESSAGE_MAX_ATTEMPTS, RESPONSE_CACHE_TTL, RETRY_BASE_DELAY_MS,
+    WORKER_CONCURRENCY,
+};
+use crate::env::Env;
+
+/// Settings for calls to Gemini.
+#[derive(Debug, Clone)]
+pub struct GeminiSettings {
+    /// The base URL of the API.
+    pub base_url: String,
+    /// The API key.
+    pub api_key: SecretString,
+    /// The model for the Basic plan.
+    pub model_basic: String,
+    /// The model for the Pro plan.
+    pub model_pro: String,
+    /// The model to use when a plan's own model has no daily quota left or no longer exists.
+    pub model_fallback: Option<String>,
+    /// Google's quota for each model.
+    pub quota: ModelQuota,
+    /// When the circuit breaker opens, and for how long.
+    pub breaker: BreakerSettings,
+    /// Maximum total time that a message waits for quota before it fails.
+    pub max_wait: Duration,
+    /// Timeout of one call.
+    pub timeout: Duration,
+    /// Maximum number of tokens in an answer.
+    pub max_output_tokens: u32,
+    /// Maximum number of tokens of a chatroom's history in a prompt.
+    pub history_tokens: usize,
+    /// The system instruction in chatrooms without a system prompt of their own.
+    pub system_instruction: Option<String>,
+}
+
+impl GeminiSettings {
+    pub(super) fn read(env: &mut Env<'_>, needed: bool) -> Self {
+        Self {
+            base_url: env.text(GEMINI_BASE_URL),
+            api_key: env.secret(GEMINI_API_KEY, needed, "a key from Google AI Studio"),
+            model_basic: env.text(GEMINI_MODEL_BASIC),
+            model_pro: env.text(GEMINI_MODEL_PRO),
+            model_fallback: env.get(GEMINI_MODEL_FALLBACK).filter(|model| model != "none"),
+            quota: ModelQuota {
+                requests: env.number(GEMINI_REQUESTS_PER_MINUTE, 1),
+                tokens: env.number(GEMINI_TOKENS_PER_MINUTE, 1),
+            },
+            breaker: BreakerSettings {
+                failures: env.number(GEMINI_BREAKER_FAILURES, 1),
+                open_time: Duration::from_millis(env.number(GEMINI_BREAKER_PAUSE_MS, 1)),
+            },
+            max_wait: Duration::from_millis(env.number(GEMINI_MAX_WAIT_MS, 0)),
+            timeout: Duration::from_millis(env.number(GEMINI_TIMEOUT_MS, 1)),
+            max_output_tokens: env.number(GEMINI_MAX_OUTPUT_TOKENS, 1),
+            history_tokens: env.number(GEMINI_HISTORY_TOKENS, 0),
+            system_instruction: env.get(GEMINI_SYSTEM_INSTRUCTION),
+        }
+    }
+}
+
+/// Settings for the worker.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkerSettings {
+    /// Maximum number of attempts at one answer.
+    pub max_attempts: i32,
+    /// The delay after the first attempt. It doubles with each further attempt.
+    pub retry_base_delay: Duration,
+    /// Maximum number of concurrent workers. Without Redis, each uses that fraction of Gemini's
+    /// quota.
+    pub concurrency: u32,
+    /// How long an answer is cached for a user who repeats the same prompt. `None` disables the
+    /// cache.
+    pub answer_cache: Option<Duration>,
+}
+
+impl WorkerSettings {
+    pub(super) fn read(env: &mut Env<'_>) -> Self {
+        let cached_seconds = env.number(RESPONSE_CACHE_TTL, 0);
+        Self {
+            max_attempts: env.number(MESSAGE_MAX_ATTEMPTS, 1),
+            retry_base_delay: Duration::from_millis(env.number(RETRY_BASE_DELAY_MS, 0)),
+            concurrency: env.number(WORKER_CONCURRENCY, 1),
+            answer_cache: (cached_seconds > 0).then(|| Duration::from_secs(cached_seconds)),
+        }
+    }
+}

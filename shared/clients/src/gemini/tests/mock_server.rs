@@ -1,0 +1,167 @@
+//! The client against the mock Gemini: a normal answer and every failure that can be scripted.
+
+use std::time::Duration;
+
+use domain::message::ErrorCode;
+use mock_gemini::MockGemini;
+use serde_json::{Value, json};
+
+use super::super::{
+    Answer, FinishReason, Gemini, GeminiConfig, GenerateError, LanguageModel as _, Prompt, Role, Turn,
+};
+
+/// A running mock Gemini.
+struct Mock {
+    base_url: String,
+}
+
+impl Mock {
+    async fn start() -> Self {
+        let (_, base_url, _) = MockGemini::start().await.unwrap();
+        Self { base_url }
+    }
+
+    async fn script(&self, step: &Value) {
+        self.control("script", &json!({"steps": [step]})).await;
+    }
+
+    async fn control(&self, path: &str, body: &Value) {
+        let url = format!("{}/_control/{path}", self.base_url);
+        http_client().post(url).json(body).send().await.unwrap().error_for_status().unwrap();
+    }
+
+    async fn calls(&self) -> Value {
+        let url = format!("{}/_control/calls", self.base_url);
+        http_client().get(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn generate_within(
+        &self,
+        timeout: Duration,
+        key: &str,
+        prompt: &Prompt,
+    ) -> Result<Answer, GenerateError> {
+        let config = GeminiConfig { base_url: self.base_url.clone(), api_key: key.into(), timeout };
+        Gemini::new(config).unwrap().generate(prompt).await
+    }
+
+    async fn generate(&self, prompt: &Prompt) -> Result<Answer, GenerateError> {
+        self.generate_within(Duration::from_secs(20), "key", prompt).await
+    }
+}
+
+fn http_client() -> reqwest::Client {
+    crate::http::builder(crate::tls::client_config()).build().unwrap()
+}
+
+fn prompt(text: &str) -> Prompt {
+    Prompt {
+        model: "gemini-3.5-flash".to_owned(),
+        system_instruction: Some("Be kind.".to_owned()),
+        turns: vec![Turn { role: Role::User, text: text.to_owned() }],
+        max_output_tokens: 1_000,
+    }
+}
+
+#[tokio::test]
+async fn answer_is_read() {
+    let mock = Mock::start().await;
+    let answer = mock.generate(&prompt("Is this thing on?")).await.unwrap();
+    assert!(answer.text.contains("You asked: \"Is this thing on?\""), "{}", answer.text);
+    assert!(answer.text.contains("My instruction is: \"Be kind.\""), "{}", answer.text);
+    assert_eq!((answer.finish_reason, answer.model.as_str()), (FinishReason::Stop, "gemini-3.5-flash"));
+    assert_eq!(answer.prompt_tokens, 7);
+    assert!(answer.response_tokens > 24);
+}
+
+#[tokio::test]
+async fn scripted_failure_maps_to_its_error_code() {
+    use ErrorCode::{BlockedBySafety, GeminiOverloaded, GeminiQuota, Internal, InvalidRequest};
+    let mock = Mock::start().await;
+    let table = [
+        (json!({"kind": "error", "status": 503}), GeminiOverloaded, true, None),
+        (json!({"kind": "error", "status": 500}), GeminiOverloaded, true, None),
+        (json!({"kind": "error", "status": 504}), GeminiOverloaded, true, None),
+        (json!({"kind": "error", "status": 400}), InvalidRequest, false, None),
+        (json!({"kind": "error", "status": 403}), Internal, false, None),
+        (json!({"kind": "error", "status": 404}), Internal, false, None),
+        (json!({"kind": "rate_limited", "retry_delay": "2s"}), GeminiQuota, true, Some(2_000)),
+        (
+            json!({"kind": "rate_limited", "retry_delay": "1.5s", "array": true}),
+            GeminiQuota,
+            true,
+            Some(1_500),
+        ),
+        (json!({"kind": "rate_limited"}), GeminiQuota, true, None),
+        (json!({"kind": "rate_limited", "details": false}), GeminiQuota, true, None),
+        (json!({"kind": "rate_limited", "per_day": true, "retry_delay": "36s"}), GeminiQuota, false, None),
+        (json!({"kind": "blocked_prompt"}), BlockedBySafety, false, None),
+        (json!({"kind": "blocked_answer", "reason": "SAFETY"}), BlockedBySafety, false, None),
+        (json!({"kind": "blocked_answer", "reason": "RECITATION"}), BlockedBySafety, false, None),
+        (json!({"kind": "blocked_answer", "reason": "OTHER"}), GeminiOverloaded, true, None),
+        (json!({"kind": "cut"}), GeminiOverloaded, true, None),
+        (json!({"kind": "garbage"}), GeminiOverloaded, true, None),
+        (json!({"kind": "answer", "text": "", "finish_reason": "MAX_TOKENS"}), Internal, false, None),
+        (json!({"kind": "answer", "text": "", "finish_reason": "STOP"}), GeminiOverloaded, true, None),
+    ];
+    for (step, code, is_transient, delay_ms) in table {
+        mock.script(&step).await;
+        let error = mock.generate(&prompt("hi")).await.unwrap_err();
+        assert_eq!((error.error_code(), error.is_transient()), (code, is_transient), "{step}: {error}");
+        assert_eq!(error.retry_delay(), delay_ms.map(Duration::from_millis), "{step}: {error}");
+    }
+    assert!(mock.generate(&prompt("hi")).await.is_ok());
+}
+
+#[tokio::test]
+async fn cut_connection_is_not_an_invalid_response() {
+    let mock = Mock::start().await;
+    mock.script(&json!({"kind": "cut"})).await;
+    let error = mock.generate(&prompt("hi")).await.unwrap_err();
+    assert!(matches!(error, GenerateError::ConnectionLost { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn slow_response_times_out() {
+    let mock = Mock::start().await;
+    for kind in ["answer", "slow"] {
+        mock.script(&json!({"kind": kind, "delay_ms": 60_000})).await;
+        let error = mock.generate_within(Duration::from_millis(300), "key", &prompt("hi")).await.unwrap_err();
+        assert_eq!(error, GenerateError::Timeout);
+        assert_eq!((error.error_code(), error.is_transient()), (ErrorCode::Timeout, true));
+    }
+    let log = mock.calls().await;
+    assert_eq!((&log["calls"][0]["step"], &log["calls"][0]["status"]), (&json!("answer"), &Value::Null));
+    mock.control("latency", &json!({"ms": 60_000})).await;
+    let late = mock.generate_within(Duration::from_millis(300), "key", &prompt("hi")).await;
+    assert_eq!(late, Err(GenerateError::Timeout));
+}
+
+#[tokio::test]
+async fn slow_response_within_the_timeout_is_complete() {
+    let mock = Mock::start().await;
+    mock.script(&json!({"kind": "slow", "delay_ms": 20})).await;
+    assert!(mock.generate(&prompt("hi")).await.unwrap().text.ends_with("\"Be kind.\"."));
+}
+
+#[tokio::test]
+async fn wrong_key_and_unknown_model_are_distinguished() {
+    let mock = Mock::start().await;
+    let rejected =
+        mock.generate_within(Duration::from_secs(20), "invalid-key", &prompt("hi")).await.unwrap_err();
+    let reason = "API_KEY_INVALID".to_owned();
+    assert_eq!(rejected, GenerateError::KeyRejected { status: 400, reason });
+    let unknown = Prompt { model: "gemini-1.5-pro".to_owned(), ..prompt("hi") };
+    let model = "gemini-1.5-pro".to_owned();
+    assert_eq!(mock.generate(&unknown).await, Err(GenerateError::ModelNotFound { model }));
+    let no_turns = Prompt { turns: Vec::new(), ..prompt("hi") };
+    assert_eq!(mock.generate(&no_turns).await.unwrap_err().error_code(), ErrorCode::InvalidRequest);
+}
+
+#[tokio::test]
+async fn answer_cut_at_max_output_tokens_is_an_answer() {
+    let mock = Mock::start().await;
+    let short = Prompt { max_output_tokens: 4, ..prompt("hi") };
+    let answer = mock.generate(&short).await.unwrap();
+    assert_eq!((answer.text.as_str(), answer.finish_reason), ("This is the loca", FinishReason::MaxTokens));
+}

@@ -1,0 +1,224 @@
+//! [`ModelRateLimiter`]: which calls to a model may be made now, over all workers.
+//!
+//! It keeps the vendor's quota a minute, opens a circuit breaker during the vendor's outages, and
+//! excludes models whose daily quota is used up. It takes one round trip before a call and one
+//! after it, each one script on Redis's own clock. Without Redis, each process keeps its own share
+//! of the quota by a log of its own calls.
+//!
+//! Keys, in one cluster slot by `{model}`: `gemini:{model}:calls` (the calls of the last minute by
+//! time), `gemini:{model}:tokens` (what each has reserved, and `sum`), `gemini:{model}:state`.
+//!
+//! Calls that must wait form a line: each gets a time one place further back. With one time for
+//! all, they would return together, and all but one would wait again. New calls join at the end.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::model_quota::{Admission, CallLog, ModelQuota, WINDOW, WaitReason};
+use tracing::warn;
+use uuid::Uuid;
+
+use super::scripts::{ADMIT_MODEL_CALL, RECORD_MODEL_CALL};
+use super::{Redis, RedisUnavailable};
+use crate::gemini::{Answer, GenerateError};
+
+/// How long one half-open probe of the circuit breaker excludes another.
+const PROBE: Duration = Duration::from_mins(1);
+/// How long an exhausted or missing model is excluded before it is called again.
+const EXHAUSTED: Duration = Duration::from_mins(10);
+/// The pause after a 429 without a retry delay.
+const QUOTA_PAUSE: Duration = Duration::from_secs(10);
+/// The longest pause after one 429; the next 429 renews it.
+const LONGEST_PAUSE: Duration = Duration::from_mins(2);
+
+/// A call about to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelCall<'a> {
+    /// The model.
+    pub model: &'a str,
+    /// Identifies the call; asking again with the same id reserves nothing twice.
+    pub id: Uuid,
+    /// The tokens to reserve.
+    pub tokens: u32,
+    /// Whether the call has waited before; it then need not join the line again.
+    pub has_waited: bool,
+    /// The longest time that the call can still wait.
+    pub max_wait: Duration,
+}
+
+/// When the circuit breaker opens, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakerSettings {
+    /// Consecutive failures that open it.
+    pub failures: u32,
+    /// How long it stays open before a half-open probe.
+    pub open_time: Duration,
+}
+
+/// What a [`ModelRateLimiter`] enforces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModelLimits {
+    /// The vendor's quota for each model.
+    pub quota: ModelQuota,
+    /// The circuit breaker of each model.
+    pub breaker: BreakerSettings,
+    /// The most workers at once; without Redis, each takes its share of the quota.
+    pub workers: u32,
+}
+
+/// How an admitted call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallOutcome {
+    /// The vendor answered, or refused for a reason that shows it is healthy.
+    Responded {
+        /// The tokens of the prompt, when the vendor reported them.
+        prompt_tokens: Option<u32>,
+    },
+    /// The vendor was overloaded or did not respond.
+    Overloaded,
+    /// The quota a minute was used up: others share it, or it is smaller than configured.
+    QuotaExceeded {
+        /// How long the vendor asks clients to wait.
+        retry_delay: Option<Duration>,
+    },
+    /// The daily quota is used up, or the model does not exist.
+    Exhausted,
+}
+
+impl From<&Result<Answer, GenerateError>> for CallOutcome {
+    fn from(result: &Result<Answer, GenerateError>) -> Self {
+        match result {
+            Ok(answer) => {
+                let prompt_tokens = u32::try_from(answer.prompt_tokens).ok().filter(|tokens| *tokens > 0);
+                Self::Responded { prompt_tokens }
+            }
+            Err(
+                GenerateError::Overloaded { .. }
+                | GenerateError::Timeout
+                | GenerateError::Unreachable { .. }
+                | GenerateError::ConnectionLost { .. }
+                | GenerateError::InvalidResponse { .. },
+            ) => Self::Overloaded,
+            Err(GenerateError::MinuteQuota { retry_delay, .. }) => {
+                Self::QuotaExceeded { retry_delay: *retry_delay }
+            }
+            Err(GenerateError::DailyQuota { .. } | GenerateError::ModelNotFound { .. }) => Self::Exhausted,
+            Err(
+                GenerateError::BlockedPrompt { .. }
+                | GenerateError::BlockedAnswer { .. }
+                | GenerateError::InvalidRequest { .. }
+                | GenerateError::KeyRejected { .. }
+                | GenerateError::OutputLimitReached,
+            ) => Self::Responded { prompt_tokens: None },
+        }
+    }
+}
+
+/// Decides which calls to the models may be made.
+#[derive(Debug)]
+pub struct ModelRateLimiter {
+    redis: Redis,
+    limits: ModelLimits,
+    /// The calls of this process, by model. They are logged while Redis is available too, so that
+    /// they count once it is not.
+    local: Mutex<HashMap<String, CallLog>>,
+}
+
+impl ModelRateLimiter {
+    /// A limiter that counts in `redis`.
+    #[must_use]
+    pub fn new(redis: Redis, limits: ModelLimits) -> Self {
+        Self { redis, limits, local: Mutex::default() }
+    }
+
+    /// Decides whether `call` may be made. A granted call counts even if it is then not made.
+    pub async fn admit(&self, call: ModelCall<'_>, now: DateTime<Utc>) -> Admission {
+        let admission = match self.redis.admit_model_call(call, self.limits.quota).await {
+            Ok(admission) => admission,
+            Err(error) => {
+                warn!(error = %error, model = call.model, "Gemini's quota is shared out without Redis");
+                let ModelLimits { quota, workers, .. } = self.limits;
+                self.logs().entry(call.model.to_owned()).or_default().admit(now, call.tokens, quota, workers)
+            }
+        };
+        if admission == Admission::Granted {
+            self.logs().entry(call.model.to_owned()).or_default().record(now, call.tokens);
+        }
+        admission
+    }
+
+    /// Reports to all workers how a granted call ended, and corrects the tokens that it reserved.
+    pub async fn record(&self, model: &str, call_id: Uuid, outcome: CallOutcome) {
+        let recorded = self.redis.record_model_call(model, call_id, outcome, self.limits.breaker).await;
+        if let Err(error) = recorded {
+            warn!(error = %error, model, "other workers do not learn how a call ended");
+        }
+    }
+
+    fn logs(&self) -> MutexGuard<'_, HashMap<String, CallLog>> {
+        self.local.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Redis {
+    async fn admit_model_call(
+        &self,
+        call: ModelCall<'_>,
+        quota: ModelQuota,
+    ) -> Result<Admission, RedisUnavailable> {
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("EVAL").arg(ADMIT_MODEL_CALL.as_str()).arg(3).arg(&keys(call.model));
+        pipeline.arg(call.id.to_string()).arg(&[call.tokens, quota.requests, quota.tokens]);
+        pipeline.arg(milliseconds(WINDOW)).arg(u8::from(call.has_waited));
+        pipeline.arg(&[milliseconds(call.max_wait), milliseconds(PROBE)]);
+        let ((decision, wait),): ((u8, u64),) = self.run(&pipeline).await?;
+        let wait = Duration::from_millis(wait);
+        Ok(match decision {
+            0 => Admission::Granted,
+            1 => Admission::Wait(wait, WaitReason::Quota),
+            2 => Admission::Wait(wait, WaitReason::Outage),
+            _ => Admission::Exhausted,
+        })
+    }
+
+    async fn record_model_call(
+        &self,
+        model: &str,
+        call_id: Uuid,
+        outcome: CallOutcome,
+        breaker: BreakerSettings,
+    ) -> Result<(), RedisUnavailable> {
+        let [_, tokens, state] = keys(model);
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("EVAL").arg(RECORD_MODEL_CALL.as_str()).arg(2).arg(&[tokens, state]);
+        pipeline.arg(call_id.to_string());
+        match outcome {
+            CallOutcome::Responded { prompt_tokens } => {
+                let tokens = prompt_tokens.map(|tokens| tokens.to_string()).unwrap_or_default();
+                pipeline.arg("responded").arg(tokens)
+            }
+            CallOutcome::Overloaded => {
+                pipeline.arg("overloaded").arg(breaker.failures).arg(milliseconds(breaker.open_time))
+            }
+            CallOutcome::QuotaExceeded { retry_delay } => {
+                let pause = retry_delay.unwrap_or(QUOTA_PAUSE).min(LONGEST_PAUSE);
+                pipeline.arg("quota").arg(milliseconds(pause))
+            }
+            CallOutcome::Exhausted => pipeline.arg("exhausted").arg(milliseconds(EXHAUSTED)),
+        };
+        self.run(pipeline.ignore()).await
+    }
+}
+
+/// The keys of the calls, the tokens and the state of `model`.
+fn keys(model: &str) -> [String; 3] {
+    ["calls", "tokens", "state"].map(|name| format!("gemini:{{{model}}}:{name}"))
+}
+
+/// Bounded by a day, longer than any wait, so that Redis's doubles stay exact.
+fn milliseconds(duration: Duration) -> u64 {
+    const DAY: u64 = 86_400_000;
+    u64::try_from(duration.as_millis()).unwrap_or(DAY).min(DAY)
+}

@@ -1,0 +1,80 @@
+//! One-time codes, at `otp:{mobile}:{purpose}`: the keyed hash and the number of attempts left.
+
+use std::time::Duration;
+
+use domain::MobileNumber;
+use domain::otp::{LIFETIME_SECONDS, MAX_ATTEMPTS, Purpose, RESEND_SECONDS};
+
+use super::scripts::{DELETE_CODE, REDEEM_CODE, STORE_CODE};
+use super::token_bucket::{Bucket, RawDecision, limit_args};
+use super::{Redis, RedisUnavailable};
+
+/// The result of [`Redis::store_code`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreCodeOutcome {
+    /// The code is stored and may be sent.
+    Stored,
+    /// The last code was sent less than a minute ago; another may be sent after this time.
+    SentRecently(Duration),
+    /// A rate limit refuses the code; the next is allowed after this time.
+    RateLimited(Duration),
+}
+
+impl Redis {
+    /// Stores the code whose keyed hash is `hash` for five minutes and charges it to each of
+    /// `buckets`. Does neither when the last code for this number was sent less than a minute ago,
+    /// or when a bucket is empty.
+    pub async fn store_code(
+        &self,
+        purpose: Purpose,
+        number: &MobileNumber,
+        hash: &str,
+        buckets: &[Bucket],
+    ) -> Result<StoreCodeOutcome, RedisUnavailable> {
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("EVAL").arg(STORE_CODE.as_str()).arg(buckets.len() + 1).arg(key(purpose, number));
+        pipeline.arg(buckets.iter().map(Bucket::key).collect::<Vec<_>>());
+        pipeline.arg(hash).arg(LIFETIME_SECONDS).arg(MAX_ATTEMPTS).arg(RESEND_SECONDS);
+        pipeline.arg(buckets.iter().flat_map(|bucket| limit_args(bucket.limit)).collect::<Vec<_>>());
+        let ((resend_wait, decisions),): ((u64, Vec<RawDecision>),) = self.run_once(&pipeline).await?;
+        let limit_wait = decisions.into_iter().map(|(_, _, wait)| wait).max().unwrap_or(0);
+        Ok(match (resend_wait, limit_wait) {
+            (0, 0) => StoreCodeOutcome::Stored,
+            (0, wait) => StoreCodeOutcome::RateLimited(Duration::from_millis(wait)),
+            (wait, _) => StoreCodeOutcome::SentRecently(Duration::from_millis(wait)),
+        })
+    }
+
+    /// Deletes a code that could not be sent, so that another can be requested at once, and refunds
+    /// its charge to `buckets`.
+    pub async fn delete_code(
+        &self,
+        purpose: Purpose,
+        number: &MobileNumber,
+        buckets: &[Bucket],
+    ) -> Result<(), RedisUnavailable> {
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("EVAL").arg(DELETE_CODE.as_str()).arg(buckets.len() + 1).arg(key(purpose, number));
+        pipeline.arg(buckets.iter().map(Bucket::key).collect::<Vec<_>>());
+        pipeline.arg(buckets.iter().flat_map(|bucket| limit_args(bucket.limit)).collect::<Vec<_>>());
+        self.run_once(pipeline.ignore()).await
+    }
+
+    /// Uses up one attempt at the code. Returns whether `hash` is its keyed hash; the code is then
+    /// deleted.
+    pub async fn redeem_code(
+        &self,
+        purpose: Purpose,
+        number: &MobileNumber,
+        hash: &str,
+    ) -> Result<bool, RedisUnavailable> {
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("EVAL").arg(REDEEM_CODE.as_str()).arg(1).arg(key(purpose, number)).arg(hash);
+        let (redeemed,): (bool,) = self.run_once(&pipeline).await?;
+        Ok(redeemed)
+    }
+}
+
+fn key(purpose: Purpose, number: &MobileNumber) -> String {
+    format!("otp:{number}:{}", purpose.as_str())
+}

@@ -1,0 +1,101 @@
+//! [`RateLimiter`]: rate limits shared through Redis, with a fallback in this process.
+
+use std::time::Duration;
+
+use domain::SessionId;
+use tracing::warn;
+
+use super::local_buckets::LocalBuckets;
+use super::password_attempts::{FREE_ATTEMPTS, PasswordAttempt};
+use super::sessions::{CachedSession, SessionClaim, SessionLookup};
+use super::token_bucket::{Bucket, Limit, RateLimitDecision};
+use super::{Redis, RedisUnavailable};
+
+/// How long the local bucket of password attempts takes to refill.
+const PASSWORD_WINDOW: Duration = Duration::from_mins(15);
+
+/// Rate limits. While Redis is unavailable each process counts on its own, and the log says so.
+#[derive(Debug)]
+pub struct RateLimiter {
+    redis: Redis,
+    local: LocalBuckets,
+}
+
+impl RateLimiter {
+    /// A rate limiter that counts in `redis`.
+    #[must_use]
+    pub fn new(redis: Redis) -> Self {
+        Self { redis, local: LocalBuckets::default() }
+    }
+
+    /// Takes one token from each of `buckets`; in Redis, from none when one is empty. Returns the
+    /// decision for each bucket.
+    pub async fn consume(&self, buckets: &[Bucket]) -> Vec<RateLimitDecision> {
+        let decisions = self.redis.consume_tokens(buckets).await;
+        decisions.unwrap_or_else(|error| self.consume_locally(buckets, &error))
+    }
+
+    /// Takes one token from each of the `shared` buckets and, when the claimed session is cached as
+    /// active, from its owner's: an invalid token must not use up its owner's requests. Costs one
+    /// round trip. Without Redis the session is unknown and only `shared` is charged.
+    pub async fn consume_for_session(
+        &self,
+        shared: &[Bucket],
+        claim: &SessionClaim,
+    ) -> (SessionLookup, Vec<RateLimitDecision>) {
+        match self.redis.consume_tokens_for_session(shared, claim).await {
+            Ok(found) => found,
+            Err(error) => (SessionLookup::Unknown, self.consume_locally(shared, &error)),
+        }
+    }
+
+    /// Caches a session that Postgres reported active `age` ago and takes one token from each of
+    /// `buckets`. Costs one round trip.
+    pub async fn cache_session_and_consume(
+        &self,
+        id: SessionId,
+        session: &CachedSession,
+        age: Duration,
+        buckets: &[Bucket],
+    ) -> Vec<RateLimitDecision> {
+        let decisions = self.redis.cache_session_and_consume_tokens(id, session, age, buckets).await;
+        decisions.unwrap_or_else(|error| self.consume_locally(buckets, &error))
+    }
+
+    /// Counts an attempt at a password, or returns how long the client must wait before the next.
+    pub async fn count_password_attempt(&self, attempt: PasswordAttempt<'_>) -> Option<Duration> {
+        match self.redis.count_password_attempt(attempt).await {
+            Ok(wait) => wait,
+            Err(error) => {
+                warn!(error = %error, "wrong passwords are counted in this process alone");
+                let limit = Limit { max: FREE_ATTEMPTS, window: PASSWORD_WINDOW };
+                let bucket = Bucket::new(format!("login:{}", attempt.account), limit);
+                self.local.consume(&bucket).retry_after
+            }
+        }
+    }
+
+    fn consume_locally(&self, buckets: &[Bucket], error: &RedisUnavailable) -> Vec<RateLimitDecision> {
+        warn!(error = %error, "limits are counted in this process alone");
+        buckets.iter().map(|bucket| self.local.consume(bucket)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn limits_hold_in_this_process_without_redis() {
+        let limiter = RateLimiter::new(Redis::new("redis://127.0.0.1:1").unwrap());
+        let buckets = [Bucket::new("a", Limit { max: 1, window: Duration::from_mins(1) })];
+        assert_eq!(limiter.consume(&buckets).await[0].retry_after, None);
+        assert!(limiter.consume(&buckets).await[0].retry_after.is_some());
+
+        let attempt = PasswordAttempt { account: "ada", network: "10.0.0.1" };
+        for _ in 0..FREE_ATTEMPTS {
+            assert_eq!(limiter.count_password_attempt(attempt).await, None);
+        }
+        assert!(limiter.count_password_attempt(attempt).await.is_some());
+    }
+}

@@ -1,0 +1,95 @@
+//! Subscriptions.
+
+use domain::subscription::{Subscription, SubscriptionStatus};
+use miniserde::Deserialize;
+use stripe_billing::subscription::{
+    CancelSubscription, ListSubscription, ListSubscriptionStatus, RetrieveSubscription, UpdateSubscription,
+};
+
+use super::Stripe;
+use super::error::StripeError;
+use super::request::{FormRequest, PAGE_SIZE, random_key};
+use super::wire::{Object, Page, from_unix_seconds};
+
+impl Stripe {
+    /// All subscriptions that `customer` has or had.
+    pub async fn list_subscriptions(&self, customer: &str) -> Result<Vec<Subscription>, StripeError> {
+        let request =
+            ListSubscription::new().customer(customer).status(ListSubscriptionStatus::All).limit(PAGE_SIZE);
+        let page: Page<SubscriptionResponse> = self.read(&request).await?;
+        Ok(page.data.into_iter().map(Into::into).collect())
+    }
+
+    /// One subscription.
+    pub async fn find_subscription(&self, id: &str) -> Result<Subscription, StripeError> {
+        let subscription: SubscriptionResponse = self.read(&RetrieveSubscription::new(id)).await?;
+        Ok(subscription.into())
+    }
+
+    /// Sets whether a subscription ends with its current period or renews.
+    pub async fn set_cancel_at_period_end(
+        &self,
+        id: &str,
+        cancel: bool,
+    ) -> Result<Subscription, StripeError> {
+        let request = UpdateSubscription::new(id).cancel_at_period_end(cancel);
+        let updated: SubscriptionResponse = self.send(&request, &random_key()).await?;
+        if cancel || !updated.ends_with_period() {
+            return Ok(updated.into());
+        }
+        // The portal sets the end as a date. Only an empty string removes it, which async-stripe's
+        // type cannot express.
+        let path = format!("/subscriptions/{id}");
+        let request = FormRequest { path, fields: &[("cancel_at", "")] };
+        let updated: SubscriptionResponse = self.send(&request, &random_key()).await?;
+        Ok(updated.into())
+    }
+
+    /// Ends a subscription at once. Succeeds when it does not exist or has ended already.
+    pub async fn cancel_subscription(&self, id: &str) -> Result<(), StripeError> {
+        match self.send::<Object>(&CancelSubscription::new(id), &random_key()).await {
+            Err(error) if !error.is_not_found() => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct SubscriptionResponse {
+    id: String,
+    status: String,
+    created: i64,
+    cancel_at_period_end: bool,
+    cancel_at: Option<i64>,
+    items: Page<Item>,
+}
+
+/// Since the API version `2025-03-31.basil`, only items have periods.
+#[derive(Deserialize)]
+struct Item {
+    current_period_start: i64,
+    current_period_end: i64,
+}
+
+impl SubscriptionResponse {
+    /// Whether it ends with its current period: by its flag, or by a date, as the portal sets it.
+    fn ends_with_period(&self) -> bool {
+        let end = self.items.data.first().map(|item| item.current_period_end);
+        self.cancel_at_period_end || self.cancel_at.zip(end).is_some_and(|(at, end)| at <= end)
+    }
+}
+
+impl From<SubscriptionResponse> for Subscription {
+    fn from(response: SubscriptionResponse) -> Self {
+        let item = response.items.data.first();
+        Self {
+            cancel_at_period_end: response.ends_with_period(),
+            period_start: item.map(|item| from_unix_seconds(item.current_period_start)),
+            period_end: item.map(|item| from_unix_seconds(item.current_period_end)),
+            status: response.status.as_str().try_into().unwrap_or(SubscriptionStatus::Unknown),
+            created_at: from_unix_seconds(response.created),
+            past_due_since: None,
+            id: response.id,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Jobs: enqueueing them and recording how their attempts ended.
+
+use std::time::Duration;
+
+use app::AppState;
+use app::telemetry::chain;
+use clients::table::jobs::JobRecord;
+use domain::{ChatroomId, MessageId};
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+use tracing::{error, warn};
+use utoipa::ToSchema;
+
+/// Maximum time for sending a job to SQS, or for writing records to DynamoDB. The caller can go on
+/// without either.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+
+/// Whether the queue has the job of a stored message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueStatus {
+    /// The job is on the queue.
+    Queued,
+    /// The queue did not answer in time. The message is stored, and the sweeper sends it.
+    Delayed,
+}
+
+impl QueueStatus {
+    /// Whether the job is on the queue.
+    #[must_use]
+    pub fn is_queued(self) -> bool {
+        self == Self::Queued
+    }
+}
+
+/// Sends the job for a stored message to the worker. `resend` is 0 for the first job of the message
+/// and grows by one with each further job. A failure loses nothing: the sweeper resends the
+/// message.
+pub async fn enqueue(app: &AppState, chatroom: ChatroomId, message: MessageId, resend: i32) -> QueueStatus {
+    let sent = timeout(MAX_WAIT, async {
+        let queue = app.queue().map_err(|error| chain(&error))?;
+        queue.send_message(chatroom, message, resend).await.map_err(|error| chain(&error))
+    });
+    let Err(error) = sent.await.unwrap_or_else(|elapsed| Err(elapsed.to_string())) else {
+        return QueueStatus::Queued;
+    };
+    error!(error, message.id = %message, resend, "failed to enqueue a stored message");
+    // An idle sweeper must run again, even if the guard could not count this request.
+    if let Err(error) = app.redis.record_activity().await {
+        warn!(error = chain(&error), "failed to wake the sweeper; it resends within an hour");
+    }
+    QueueStatus::Delayed
+}
+
+/// Records how attempts at messages ended, for the operator. No message depends on a record: a
+/// failure is logged and tolerated.
+pub async fn record(app: &AppState, records: &[JobRecord]) {
+    if records.is_empty() {
+        return;
+    }
+    let written = timeout(
+        MAX_WAIT,
+        Box::pin(async {
+            let table = app.table().map_err(|error| chain(&error))?;
+            table.save_jobs(records).await.map_err(|error| chain(&error))
+        }),
+    );
+    if let Err(error) = written.await.unwrap_or_else(|elapsed| Err(elapsed.to_string())) {
+        for record in records {
+            warn!(error, message.id = %record.message_id, "failed to record an attempt");
+        }
+    }
+}

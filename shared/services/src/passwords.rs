@@ -1,0 +1,174 @@
+//! Password verification: hashing off the async threads, and limits on the number of attempts.
+
+use std::time::Duration;
+
+use app::AppState;
+use app::telemetry::chain;
+use clients::redis::password_attempts::PasswordAttempt;
+use domain::MobileNumber;
+use domain::password::{DUMMY_HASH, HashError, NewPassword, Password, Verification};
+use thiserror::Error;
+use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::{Instant, sleep_until};
+use tracing::{info, warn};
+
+/// Minimum time to reject a password. It exceeds the time to verify any hash, including the slower
+/// hashes of imported accounts, so that the response time reveals nothing about the account.
+const MIN_REJECTION_TIME: Duration = Duration::from_millis(300);
+
+/// Where a password came from.
+#[derive(Debug, Clone)]
+pub struct Origin<'a> {
+    /// The network of the client. Attempts are counted for each account and network.
+    pub network: String,
+    /// The client's address, for the log.
+    pub address: &'a str,
+}
+
+impl Origin<'_> {
+    fn attempt<'a>(&'a self, account: &'a str) -> PasswordAttempt<'a> {
+        PasswordAttempt { account, network: &self.network }
+    }
+}
+
+/// Why a password was not verified, hashed or accepted.
+#[derive(Debug, Error)]
+pub enum PasswordError {
+    /// There were too many wrong passwords for this account.
+    #[error("too many wrong passwords for this account")]
+    TooManyAttempts {
+        /// The time until the next attempt is allowed.
+        retry_after: Duration,
+    },
+    /// The new password is the account's mobile number.
+    #[error("{field}: must not be the number of the account")]
+    IsMobileNumber {
+        /// The request's field with the password.
+        field: &'static str,
+    },
+    /// Hashing failed, because there was no randomness for the salt.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The hashing task panicked.
+    #[error(transparent)]
+    Task(#[from] JoinError),
+}
+
+/// The password was correct.
+#[derive(Debug)]
+pub struct Verified {
+    /// A new hash to store when the current one is outdated.
+    pub upgraded_hash: Option<String>,
+}
+
+/// Hashes `password` on a blocking thread: it takes tens of milliseconds of processor time.
+pub async fn hash(password: NewPassword) -> Result<String, PasswordError> {
+    Ok(spawn_blocking(move || password.hash()).await??)
+}
+
+/// Rejects `password`, sent as `field`, when it is `number` itself.
+pub fn reject_mobile_number(
+    field: &'static str,
+    password: &NewPassword,
+    number: &MobileNumber,
+) -> Result<(), PasswordError> {
+    if password.is_part_of(number) { Err(PasswordError::IsMobileNumber { field }) } else { Ok(()) }
+}
+
+/// Counts an attempt at `account` and compares `password` with `hash`. `None` when it is wrong; the
+/// same after the same time when there is no hash. A correct password clears the counters.
+///
+/// # Errors
+/// [`PasswordError::TooManyAttempts`] without a comparison.
+pub async fn verify(
+    app: &AppState,
+    origin: &Origin<'_>,
+    account: &str,
+    password: Password,
+    hash: Option<String>,
+) -> Result<Option<Verified>, PasswordError> {
+    let verified = count_attempt(app, origin, account).await?.verify(password, hash).await?;
+    if verified.is_some() {
+        clear_attempts(app, origin, account).await;
+    }
+    Ok(verified)
+}
+
+/// A counted attempt, which allows one comparison.
+#[derive(Debug)]
+pub struct CountedAttempt<'a> {
+    origin: &'a Origin<'a>,
+    started: Instant,
+}
+
+/// Counts an attempt at `account`. After a correct password, call [`clear_attempts`].
+///
+/// # Errors
+/// [`PasswordError::TooManyAttempts`].
+pub async fn count_attempt<'a>(
+    app: &AppState,
+    origin: &'a Origin<'a>,
+    account: &str,
+) -> Result<CountedAttempt<'a>, PasswordError> {
+    let started = Instant::now();
+    match app.rate_limiter.count_password_attempt(origin.attempt(account)).await {
+        None => Ok(CountedAttempt { origin, started }),
+        Some(retry_after) => {
+            warn!(client.address = origin.address, "too many password attempts");
+            Err(PasswordError::TooManyAttempts { retry_after })
+        }
+    }
+}
+
+impl CountedAttempt<'_> {
+    /// Compares `password` with `hash`, as [`verify`] does.
+    pub async fn verify(
+        self,
+        password: Password,
+        hash: Option<String>,
+    ) -> Result<Option<Verified>, PasswordError> {
+        let comparison = spawn_blocking(move || {
+            let verdict = password.verify(hash.as_deref().unwrap_or(DUMMY_HASH));
+            let upgraded =
+                (verdict == Verification::CorrectButOutdated).then(|| password.rehash()).transpose();
+            (verdict, upgraded)
+        });
+        let (verdict, upgraded) = comparison.await?;
+        if verdict == Verification::Wrong {
+            info!(client.address = self.origin.address, "password rejected");
+            sleep_until(self.started + MIN_REJECTION_TIME).await;
+            return Ok(None);
+        }
+        info!(client.address = self.origin.address, "password accepted");
+        Ok(Some(Verified { upgraded_hash: upgraded? }))
+    }
+}
+
+/// Refunds a counted attempt that was not compared, because the account's hash was unavailable.
+pub async fn refund_attempt(app: &AppState, origin: &Origin<'_>, account: &str) {
+    if let Err(error) = app.redis.refund_password_attempt(origin.attempt(account)).await {
+        warn!(error = chain(&error), "failed to refund a password attempt");
+    }
+}
+
+/// Clears the attempt counters of `account` after a correct password, and remembers the network.
+pub async fn clear_attempts(app: &AppState, origin: &Origin<'_>, account: &str) {
+    if let Err(error) = app.redis.reset_password_attempts(origin.attempt(account)).await {
+        warn!(error = chain(&error), "failed to clear the password attempts");
+    }
+}
+
+/// Remembers a network from which `account` is used. Attempts from other networks do not lock its
+/// owner out there.
+pub async fn remember_network(app: &AppState, origin: &Origin<'_>, account: &str) {
+    if let Err(error) = app.redis.add_known_network(origin.attempt(account)).await {
+        warn!(error = chain(&error), "failed to remember the network of an account");
+    }
+}
+
+/// Deletes the attempt counters and the networks of a deleted `account`.
+pub async fn delete_attempts(app: &AppState, origin: &Origin<'_>, account: &str) {
+    if let Err(error) = app.redis.delete_password_attempts(origin.attempt(account)).await {
+        warn!(error = chain(&error), "failed to delete the networks of an account; they expire later");
+    }
+}

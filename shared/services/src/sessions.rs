@@ -1,0 +1,31 @@
+//! Invalidation of cached sessions.
+
+use std::time::Duration;
+
+use app::AppState;
+use app::telemetry::chain;
+use clients::redis::sessions::SESSION_CACHE_TTL;
+use domain::SessionId;
+use tokio::time::{Instant, sleep};
+use tracing::warn;
+
+/// Maximum time between a request's read of a session from Postgres and its write to the cache.
+const MAX_WRITE_DELAY: Duration = Duration::from_secs(2);
+/// The wait between two attempts to reach Redis.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Invalidates the cached entries of sessions already deleted from Postgres. When it returns, every
+/// instance rejects the tokens of these sessions: while Redis is unreachable, it waits until every
+/// cached entry has expired.
+pub async fn invalidate(app: &AppState, ended: &[SessionId]) {
+    let started = Instant::now();
+    while let Err(error) = app.redis.mark_sessions_ended(ended).await {
+        let remaining = (SESSION_CACHE_TTL + MAX_WRITE_DELAY).saturating_sub(started.elapsed());
+        if remaining.is_zero() {
+            let sessions = ended.len();
+            warn!(error = chain(&error), sessions, "Redis unreachable: waited for cached sessions to expire");
+            return;
+        }
+        sleep(remaining.min(RETRY_DELAY)).await;
+    }
+}

@@ -1,0 +1,115 @@
+//! Deletes an account and everything it owns in short batches, so that an account with a million
+//! messages does not block other transactions.
+//!
+//! The order is: [`start`], [`cancel_messages`], then [`delete_batch`] until nothing is left.
+
+use chrono::{DateTime, Utc};
+use deadpool_postgres::GenericClient;
+use domain::{SessionId, UserId};
+
+use crate::StoreError;
+use crate::sessions::{self, SessionFilter};
+
+/// The number of rows in one batch, which takes some tens of milliseconds.
+pub const BATCH_SIZE: i64 = 2_000;
+
+/// Starts the deletion of `user` if `password_hash` is still the stored one. Clears the number,
+/// name and password, sets `deleted_at` and deletes all sessions, so the number is free and nobody
+/// can sign in. Returns the deleted sessions, or `None` if the hash has changed or the deletion has
+/// already started.
+pub async fn start(
+    db: &mut impl GenericClient,
+    user: UserId,
+    password_hash: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Vec<SessionId>>, StoreError> {
+    const SQL: &str = "
+        UPDATE users SET mobile_number = NULL, name = '', password_hash = '', deleted_at = $3, updated_at = $3
+        WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL";
+    let transaction = db.transaction().await?;
+    let statement = transaction.prepare_cached(SQL).await?;
+    if transaction.execute(&statement, &[&user.0, &password_hash, &now]).await? == 0 {
+        return Ok(None);
+    }
+    // A separate statement: the update may have waited for a concurrent login, and only a statement
+    // with a later snapshot sees the session which that login has inserted.
+    let deleted = sessions::delete(&transaction, user, SessionFilter::All).await?;
+    transaction.commit().await?;
+    Ok(Some(deleted))
+}
+
+/// Cancels all unfinished messages in the chatrooms of `user`, so that no worker sends them to the
+/// model.
+pub async fn cancel_messages(
+    db: &impl GenericClient,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        UPDATE messages m SET processing_status = 'cancelled', lease_owner = NULL, lease_until = NULL,
+            sweep_at = NULL, updated_at = $2
+        FROM chatrooms c WHERE c.user_id = $1 AND m.chatroom_id = c.id AND m.sweep_at IS NOT NULL";
+    let statement = db.prepare_cached(SQL).await?;
+    db.execute(&statement, &[&user.0, &now]).await?;
+    Ok(())
+}
+
+/// Deletes up to `limit` messages of `user`; without messages, up to `limit` chatrooms; without
+/// chatrooms, the account itself. Does nothing unless the deletion has started.
+///
+/// Returns whether another call has something to delete. An account with a row in `subscriptions`
+/// stays until Stripe has cancelled the subscription, which deletes that row. A chatroom that a
+/// concurrent call has locked is skipped.
+pub async fn delete_batch(db: &impl GenericClient, user: UserId, limit: i64) -> Result<bool, StoreError> {
+    const MESSAGES: &str = "
+        DELETE FROM messages WHERE id = ANY (ARRAY(
+            SELECT m.id FROM users u
+            JOIN chatrooms c ON c.user_id = u.id
+            CROSS JOIN LATERAL (
+                SELECT id FROM messages WHERE chatroom_id = c.id ORDER BY position LIMIT $2
+            ) m
+            WHERE u.id = $1 AND u.deleted_at IS NOT NULL LIMIT $2
+        ))";
+    const CHATROOMS: &str = "
+        DELETE FROM chatrooms WHERE id = ANY (ARRAY(
+            SELECT c.id FROM users u JOIN chatrooms c ON c.user_id = u.id
+            WHERE u.id = $1 AND u.deleted_at IS NOT NULL
+                AND NOT EXISTS (SELECT FROM messages m WHERE m.chatroom_id = c.id)
+            LIMIT $2 FOR UPDATE OF c SKIP LOCKED
+        ))";
+    const ACCOUNT: &str = "
+        DELETE FROM users u WHERE u.id = $1 AND u.deleted_at IS NOT NULL
+            AND NOT EXISTS (SELECT FROM chatrooms c WHERE c.user_id = u.id)
+            AND NOT EXISTS (SELECT FROM subscriptions s WHERE s.user_id = u.id)";
+    const REMAINING: &str = "
+        SELECT FROM users u WHERE u.id = $1 AND u.deleted_at IS NOT NULL
+            AND NOT EXISTS (SELECT FROM subscriptions s WHERE s.user_id = u.id)";
+    for sql in [MESSAGES, CHATROOMS] {
+        let statement = db.prepare_cached(sql).await?;
+        if db.execute(&statement, &[&user.0, &limit]).await? > 0 {
+            return Ok(true);
+        }
+    }
+    let statement = db.prepare_cached(ACCOUNT).await?;
+    db.execute(&statement, &[&user.0]).await?;
+    let statement = db.prepare_cached(REMAINING).await?;
+    Ok(db.query_opt(&statement, &[&user.0]).await?.is_some())
+}
+
+/// Lists up to `limit` accounts whose deletion started before `before` and has not finished, the
+/// earliest first. Omits accounts whose next attempt to cancel the subscription at Stripe is due
+/// after `now`.
+pub async fn list_unfinished(
+    db: &impl GenericClient,
+    before: DateTime<Utc>,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<UserId>, StoreError> {
+    const SQL: &str = "
+        SELECT u.id FROM users u LEFT JOIN subscriptions s ON s.user_id = u.id
+        WHERE u.deleted_at < $1 AND (s.review_at IS NULL OR s.review_at <= $2 OR s.updated_at < u.deleted_at)
+        ORDER BY u.deleted_at LIMIT $3";
+    let statement = db.prepare_cached(SQL).await?;
+    let rows = db.query(&statement, &[&before, &now, &limit]).await?;
+    rows.iter().map(|row| Ok(UserId(row.try_get("id")?))).collect()
+}

@@ -1,0 +1,105 @@
+//! The password hashes of `users`. A change of the password also deletes the user's sessions.
+
+use chrono::{DateTime, Utc};
+use deadpool_postgres::GenericClient;
+use domain::{MobileNumber, SessionId, UserId};
+use tokio_postgres::Row;
+
+use super::{COLUMNS, User};
+use crate::StoreError;
+use crate::sessions::{self, SessionFilter};
+
+/// An account and its password hash.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The account.
+    pub user: User,
+    /// The password's hash, as a PHC string or, from the Node.js service, a bcrypt hash.
+    pub password_hash: String,
+}
+
+impl TryFrom<&Row> for Credentials {
+    type Error = StoreError;
+
+    fn try_from(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { user: row.try_into()?, password_hash: row.try_get("password_hash")? })
+    }
+}
+
+/// Finds the credentials of the account with `mobile_number`. An account whose deletion has started
+/// has no number, so it is not found.
+pub async fn find_by_number(
+    db: &impl GenericClient,
+    mobile_number: &MobileNumber,
+) -> Result<Option<Credentials>, StoreError> {
+    let sql = format!("SELECT {COLUMNS}, password_hash FROM users WHERE mobile_number = $1");
+    let statement = db.prepare_cached(&sql).await?;
+    let row = db.query_opt(&statement, &[&mobile_number.as_str()]).await?;
+    row.as_ref().map(TryInto::try_into).transpose()
+}
+
+/// Finds the credentials of `user`. Does not find an account whose deletion has started.
+pub async fn find(db: &impl GenericClient, user: UserId) -> Result<Option<Credentials>, StoreError> {
+    let sql = format!("SELECT {COLUMNS}, password_hash FROM users WHERE id = $1 AND deleted_at IS NULL");
+    let statement = db.prepare_cached(&sql).await?;
+    let row = db.query_opt(&statement, &[&user.0]).await?;
+    row.as_ref().map(TryInto::try_into).transpose()
+}
+
+/// Replaces `old_hash` of `user` with `new_hash` of the same password; sessions stay. Returns
+/// whether `old_hash` was still stored.
+pub async fn update_hash(
+    db: &impl GenericClient,
+    user: UserId,
+    old_hash: &str,
+    new_hash: &str,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+    let statement = db.prepare_cached(SQL).await?;
+    Ok(db.execute(&statement, &[&user.0, &old_hash, &new_hash]).await? == 1)
+}
+
+/// Replaces `old_hash` of `user` with the hash of a new password and deletes all sessions except
+/// `kept`. Returns the deleted sessions, or `None` if `old_hash` was no longer stored.
+pub async fn update_password(
+    db: &mut impl GenericClient,
+    user: UserId,
+    kept: SessionId,
+    old_hash: &str,
+    new_hash: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Vec<SessionId>>, StoreError> {
+    const SQL: &str =
+        "UPDATE users SET password_hash = $3, updated_at = $4 WHERE id = $1 AND password_hash = $2";
+    let transaction = db.transaction().await?;
+    let statement = transaction.prepare_cached(SQL).await?;
+    if transaction.execute(&statement, &[&user.0, &old_hash, &new_hash, &now]).await? == 0 {
+        return Ok(None);
+    }
+    // A separate statement, for the reason given in `update_password_by_number`.
+    let deleted = sessions::delete(&transaction, user, SessionFilter::AllExcept(kept)).await?;
+    transaction.commit().await?;
+    Ok(Some(deleted))
+}
+
+/// Updates the password hash of the account with `mobile_number` and deletes all of its sessions.
+/// Returns the deleted sessions, or `None` if there is no such account.
+pub async fn update_password_by_number(
+    db: &mut impl GenericClient,
+    mobile_number: &MobileNumber,
+    password_hash: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Vec<SessionId>>, StoreError> {
+    const SQL: &str =
+        "UPDATE users SET password_hash = $2, updated_at = $3 WHERE mobile_number = $1 RETURNING id";
+    let transaction = db.transaction().await?;
+    let statement = transaction.prepare_cached(SQL).await?;
+    let row = transaction.query_opt(&statement, &[&mobile_number.as_str(), &password_hash, &now]).await?;
+    let Some(row) = row else { return Ok(None) };
+    // A separate statement: the update may have waited for a concurrent login, and only a statement
+    // with a later snapshot sees the session which that login has inserted.
+    let user = UserId(row.try_get("id")?);
+    let deleted = sessions::delete(&transaction, user, SessionFilter::All).await?;
+    transaction.commit().await?;
+    Ok(Some(deleted))
+}

@@ -1,0 +1,75 @@
+//! Charges requests to rate limits, and reports the limits in response headers.
+
+use std::time::Duration;
+
+use app::AppState;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use chrono::{DateTime, Utc};
+use clients::redis::sessions::SessionClaim;
+use clients::redis::token_bucket::{Bucket, Limit, RateLimitDecision};
+
+use crate::problem::whole_seconds;
+
+/// How many replays of idempotent requests a user may send for each request that the limit allows.
+const REPLAYS_PER_REQUEST: u32 = 10;
+
+/// The bucket that all requests share.
+const GLOBAL_BUCKET: &str = "global";
+
+/// The rate limits of one request.
+pub(super) struct RateLimits<'a> {
+    pub(super) app: &'a AppState,
+    /// The buckets that every request is charged to: the global one, and its network's.
+    pub(super) shared: [Bucket; 2],
+}
+
+impl<'a> RateLimits<'a> {
+    pub(super) fn new(app: &'a AppState, network: String) -> Self {
+        let limits = app.config.rate_limits;
+        let shared = [Bucket::new(GLOBAL_BUCKET, limits.global), Bucket::new(network, limits.address)];
+        Self { app, shared }
+    }
+
+    /// Charges the request to the shared buckets alone.
+    pub(super) async fn charge_shared(&self) -> Vec<RateLimitDecision> {
+        self.app.rate_limiter.consume(&self.shared).await
+    }
+
+    /// Charges a replay of an idempotent request to the user's bucket for replays.
+    pub(super) async fn charge_replay(&self, claim: &SessionClaim) -> Vec<RateLimitDecision> {
+        let limit = Limit { max: claim.basic.max.saturating_mul(REPLAYS_PER_REQUEST), ..claim.basic };
+        self.app.rate_limiter.consume(&[Bucket::new(format!("replay:{}", claim.user), limit)]).await
+    }
+
+    /// Adds the headers of the limit with the fewest requests left: those of the Node.js service
+    /// (reset in seconds since 1970) and those of `draft-ietf-httpapi-ratelimit-headers`. The
+    /// global limit is left out, because it is about all clients together.
+    pub(super) fn add_headers(
+        &self,
+        headers: &mut HeaderMap,
+        decisions: &[RateLimitDecision],
+        now: DateTime<Utc>,
+    ) {
+        let global = self.app.config.rate_limits.global;
+        let own = decisions.iter().filter(|decision| decision.limit != global);
+        let Some(decision) = own.min_by_key(|decision| decision.remaining) else { return };
+        let Limit { max, window } = decision.limit;
+        let (remaining, reset) = (decision.remaining, whole_seconds(decision.resets_in));
+        for (name, value) in [
+            ("x-ratelimit-limit", max.to_string()),
+            ("x-ratelimit-remaining", remaining.to_string()),
+            ("x-ratelimit-reset", now.timestamp().saturating_add_unsigned(reset).to_string()),
+            ("ratelimit-policy", format!("\"default\";q={max};w={}", whole_seconds(window))),
+            ("ratelimit", format!("\"default\";r={remaining};t={reset}")),
+        ] {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+    }
+}
+
+/// How long the client has to wait if any of `decisions` rejects the request.
+pub(super) fn rejection(decisions: &[RateLimitDecision]) -> Option<Duration> {
+    decisions.iter().filter_map(|decision| decision.retry_after).max()
+}

@@ -1,0 +1,109 @@
+//! Builds the OpenAPI document from the endpoints of all functions.
+//!
+//! The Lambdas do not contain this code: `cargo dev openapi` writes the document to a file, tests
+//! compare the file with the code, and the function `site` serves the file.
+
+mod common_responses;
+mod examples;
+
+use utoipa::PartialSchema;
+use utoipa::openapi::path::{HttpMethod, Operation};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, ServerBuilder,
+};
+
+use self::common_responses::ProblemDocument;
+use crate::routes::to_axum;
+use crate::{Route, RoutePolicy, Routes};
+
+/// The name of the security scheme: a bearer token.
+const TOKEN: &str = "token";
+
+/// The routes of a function with their OpenAPI documentation. [`endpoints!`](crate::endpoints)
+/// builds it.
+pub struct DocumentedRoutes {
+    /// The routes.
+    pub routes: Routes,
+    /// The tag of all operations.
+    pub tag: &'static str,
+    /// What the `#[utoipa::path]` attributes state.
+    pub document: OpenApi,
+}
+
+/// The whole document: that of each function, and what holds for all operations.
+#[must_use]
+pub fn document(functions: Vec<DocumentedRoutes>) -> OpenApi {
+    let mut document = empty_document();
+    let routes: Vec<Route> = functions.iter().flat_map(|function| function.routes.table().to_vec()).collect();
+    for mut function in functions {
+        for item in function.document.paths.paths.values_mut() {
+            for (_, operation) in operations_mut(item) {
+                operation.tags = Some(vec![function.tag.to_owned()]);
+            }
+        }
+        document.merge(function.document);
+    }
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in operations_mut(item) {
+            let is_idempotent = routes.iter().any(|route| {
+                route.policy == RoutePolicy::Idempotent
+                    && route.path == path
+                    && route.method == to_axum(&method).0
+            });
+            common_responses::add(operation, is_idempotent);
+        }
+    }
+    let components = serde_json::to_value(&document.components).unwrap_or_default();
+    for item in document.paths.paths.values_mut() {
+        for (_, operation) in operations_mut(item) {
+            examples::add(operation, &components);
+        }
+    }
+    document
+}
+
+fn empty_document() -> OpenApi {
+    let license = LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build();
+    let description = "Accounts by mobile number, chatrooms, and messages that are answered in the background. \
+                       Every successful response has `success: true`; every failure is a problem document with \
+                       `success: false`.";
+    let info = InfoBuilder::new()
+        .title("AI chat backend")
+        .version(env!("CARGO_PKG_VERSION"))
+        .license(Some(license))
+        .description(Some(description));
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    let components = ComponentsBuilder::new()
+        .schema("Problem", ProblemDocument::schema())
+        .security_scheme(TOKEN, SecurityScheme::Http(bearer));
+    OpenApiBuilder::new()
+        .info(info)
+        .servers(Some([ServerBuilder::new().url("/").build()]))
+        .components(Some(components.build()))
+        .build()
+}
+
+/// The operations of a path, by method.
+#[must_use]
+pub fn operations(item: &PathItem) -> Vec<(&'static str, &Operation)> {
+    let by_method = [
+        ("GET", &item.get),
+        ("PUT", &item.put),
+        ("POST", &item.post),
+        ("PATCH", &item.patch),
+        ("DELETE", &item.delete),
+    ];
+    by_method.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?))).collect()
+}
+
+fn operations_mut(item: &mut PathItem) -> Vec<(HttpMethod, &mut Operation)> {
+    let by_method = [
+        (HttpMethod::Get, &mut item.get),
+        (HttpMethod::Put, &mut item.put),
+        (HttpMethod::Post, &mut item.post),
+        (HttpMethod::Patch, &mut item.patch),
+        (HttpMethod::Delete, &mut item.delete),
+    ];
+    by_method.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?))).collect()
+}
