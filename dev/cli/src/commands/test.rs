@@ -90,7 +90,7 @@ pub async fn run(options: Options) -> Result<ExitCode> {
     let mut passed = outcome?;
     if options.is_all() {
         passed &= faults::all(&Home::of_faults(), Scale::Short, &[]).await?;
-        passed &= bench::all(&::bench::Plan::of_tests()).await?;
+        passed &= bench::all(&::bench::Plan::for_tests()).await?;
     }
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
