@@ -100,7 +100,6 @@ async fn all(home: &Home, options: &Options) -> Result<bool> {
         Plan { port: api::choose(Port::Any)?, reload: Reload::Never, durability: Durability::ThrownAway };
     let mut stack = Stack::new(home, plan, settings());
     stack.start_storage().await?;
-    stack.start_stripe().await?;
     let workspace = options.e2e || workspace(home, &stack, options).await?;
     if options.unit {
         return Ok(workspace);
