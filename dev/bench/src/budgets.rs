@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::{Context as _, Result};
 use harness::guest::Counts;
 use serde::Deserialize;
-use stack::home::Home;
+use stack::StackFolder;
 
 use super::Depth;
 use super::report::Report;
@@ -50,7 +50,7 @@ const DRIFT: f64 = 0.02;
 ///
 /// # Errors
 /// When the budgets cannot be read, or a request has none.
-pub(super) fn check(home: &Home, report: &Report, depth: Depth) -> Result<Vec<String>> {
+pub(super) fn check(home: &StackFolder, report: &Report, depth: Depth) -> Result<Vec<String>> {
     let path = home.root().join("dev/bench/budgets.json");
     let text = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
     let budgets: Budgets =

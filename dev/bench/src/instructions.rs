@@ -41,7 +41,7 @@ impl Counter {
     /// # Errors
     /// When there is no place for what it writes.
     pub(super) fn find(world: &World) -> Result<Option<Self>> {
-        let output = world.home.folder("logs")?.join("instructions.out");
+        let output = world.home.subfolder("logs")?.join("instructions.out");
         Ok(python::on_path("valgrind").map(|valgrind| Self { valgrind, output }))
     }
 

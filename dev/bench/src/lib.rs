@@ -29,10 +29,10 @@ use harness::guest::Guest;
 use harness::processes;
 use harness::world::World;
 use harness::{Scale, Suite};
-use stack::functions::{self, Reload};
-use stack::home::Home;
-use stack::process::{Launch, run as process};
-use stack::progress::{be_quiet, note, say};
+use stack::StackFolder;
+use stack::functions;
+use stack::process::Launch;
+use stack::progress::{hide_steps, info, print};
 
 use self::instructions::Counter;
 use self::probes::Probe;
@@ -125,8 +125,8 @@ impl Plan {
 ///
 /// # Errors
 /// When it cannot be measured.
-pub async fn run(home: &Home, plan: &Plan) -> Result<bool> {
-    be_quiet();
+pub async fn run(home: &StackFolder, plan: &Plan) -> Result<bool> {
+    hide_steps();
     let Plan { depth, subjects, programs: given, figures } = plan;
     let programs = match given {
         Some(given) => given.clone(),
@@ -154,23 +154,23 @@ async fn requests(suite: &Suite, depth: Depth) -> Result<bool> {
     let counter = if depth == Depth::All { Counter::find(&world)? } else { None };
     if depth == Depth::All {
         if counter.is_none() {
-            note("valgrind is not installed: no instructions are counted");
+            info("valgrind is not installed: no instructions are counted");
         }
         report.starts = starts(&world, counter.as_ref()).await?;
         report.floors = floors::measure(&world).await?;
     }
     let (person, subscription) = probes::somebody(&world).await?;
     for probe in probes::all(&world, &person, &subscription, Times::of(depth).sum()).await? {
-        say(format_args!("  {}\n", probe.name));
+        print(format_args!("  {}\n", probe.name));
         report.routes.push(route(&world, &probe, depth, counter.as_ref()).await?);
     }
-    say(report.table());
+    print(report.table());
     if depth == Depth::All {
         report.write(home)?;
     }
     let broken = budgets::check(home, &report, depth)?;
     for line in &broken {
-        say(format_args!("  over budget: {line}\n"));
+        print(format_args!("  over budget: {line}\n"));
     }
     Ok(broken.is_empty())
 }
@@ -179,8 +179,8 @@ async fn requests(suite: &Suite, depth: Depth) -> Result<bool> {
 ///
 /// # Errors
 /// When that cannot be found out.
-pub async fn clear(home: &Home) -> Result<()> {
-    stack::clear(&Home::in_folder(&home.dir().join(WORLD))).await
+pub async fn clear(home: &StackFolder) -> Result<()> {
+    stack::stop(&StackFolder::at(&home.dir().join(WORLD))).await
 }
 
 /// What the world is called, in which all is measured.
@@ -190,16 +190,16 @@ const WORLD: &str = "bench";
 const SETTINGS: [(&str, &str); 1] = [("PRO_DAILY_MESSAGE_LIMIT", "1000000")];
 
 /// Builds the programs and answers where they are.
-async fn programs(home: &Home, depth: Depth) -> Result<PathBuf> {
+async fn programs(home: &StackFolder, depth: Depth) -> Result<PathBuf> {
     let debug = functions::programs(home).await?;
     if depth == Depth::Counts {
-        functions::build(home, Reload::Never).await?;
+        functions::build(home).await?;
         return Ok(debug);
     }
     let cargo = Launch::new("cargo")
         .args(["build", "--release", "--bins", "--workspace", "--exclude", "dev"])
         .folder(home.root());
-    let built = process::shown(&cargo).await?;
+    let built = cargo.run_in_terminal().await?;
     ensure!(built, "the functions do not build: `{}` says why, above", cargo.line());
     Ok(debug.with_file_name("release"))
 }

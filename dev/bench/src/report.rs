@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use harness::guest::Counts;
 use serde_json::{Value, json};
-use stack::home::Home;
+use stack::StackFolder;
 
 use super::chart;
 use super::floors::Floors;
@@ -132,7 +132,7 @@ impl Report {
     ///
     /// # Errors
     /// When they cannot be written.
-    pub(super) fn write(&self, home: &Home) -> Result<()> {
+    pub(super) fn write(&self, home: &StackFolder) -> Result<()> {
         keep(home, "bench.json", &format!("{:#}\n", self.json()))?;
         keep(home, "bench.svg", &chart::draw(self))
     }
@@ -169,10 +169,10 @@ impl Report {
 ///
 /// # Errors
 /// When it cannot be written.
-pub(super) fn keep(home: &Home, name: &str, text: &str) -> Result<()> {
-    let path = home.folder("")?.join(name);
+pub(super) fn keep(home: &StackFolder, name: &str, text: &str) -> Result<()> {
+    let path = home.subfolder("")?.join(name);
     fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
-    stack::progress::say(format_args!("  {}\n", path.display()));
+    stack::progress::print(format_args!("  {}\n", path.display()));
     Ok(())
 }
 

@@ -14,9 +14,9 @@ use anyhow::Result;
 use futures::future::LocalBoxFuture;
 use futures::{StreamExt as _, stream};
 use harness::{Scale, Suite};
+use stack::StackFolder;
 use stack::functions;
-use stack::home::Home;
-use stack::progress::{be_quiet, say};
+use stack::progress::{hide_steps, print};
 
 use self::figure::Figure;
 use self::scenarios::{LAST, SCENARIOS};
@@ -44,8 +44,8 @@ pub fn names() -> Vec<&'static str> {
 ///
 /// # Errors
 /// When the functions' programs cannot be found.
-pub async fn run(home: &Home, scale: Scale, names: &[String]) -> Result<bool> {
-    be_quiet();
+pub async fn run(home: &StackFolder, scale: Scale, names: &[String]) -> Result<bool> {
+    hide_steps();
     let suite = Suite { home: home.clone(), scale, programs: functions::programs(home).await? };
     let chosen: Vec<&Scenario> =
         SCENARIOS.iter().filter(|s| names.is_empty() || names.iter().any(|name| name == s.name)).collect();
@@ -60,7 +60,7 @@ pub async fn run(home: &Home, scale: Scale, names: &[String]) -> Result<bool> {
         figures.extend(runs.buffer_unordered(at_once).collect::<Vec<_>>().await);
     }
     figures.sort_by_key(|(name, _)| SCENARIOS.iter().position(|scenario| scenario.name == *name));
-    say(figure::table(&figures));
+    print(figure::table(&figures));
     Ok(figures.iter().all(|(_, figure)| figure.is_met()))
 }
 
@@ -70,13 +70,13 @@ async fn try_out(suite: &Suite, scenario: &'static Scenario) -> (&'static str, F
     let figure = (scenario.run)(suite).await.unwrap_or_else(|error| Figure::broken(&error));
     let figure = figure.of(scenario.promise);
     // Its world is kept for a look where something is wrong with it, but nothing of it runs on.
-    if let Err(error) = stack::clear(&suite.home_of(scenario.name)).await {
-        say(format_args!("  {} cannot be ended: {error:#}\n", scenario.name));
+    if let Err(error) = stack::stop(&suite.home_of(scenario.name)).await {
+        print(format_args!("  {} cannot be ended: {error:#}\n", scenario.name));
     }
     let verdict = if figure.is_met() { "held" } else { "BROKEN" };
-    say(format_args!("  {:<22} {verdict:<8} {:>6.1} s\n", scenario.name, begun.elapsed().as_secs_f64()));
+    print(format_args!("  {:<22} {verdict:<8} {:>6.1} s\n", scenario.name, begun.elapsed().as_secs_f64()));
     for line in figure.missed() {
-        say(format_args!("      {line}\n"));
+        print(format_args!("      {line}\n"));
     }
     (scenario.name, figure)
 }
@@ -85,9 +85,9 @@ async fn try_out(suite: &Suite, scenario: &'static Scenario) -> (&'static str, F
 ///
 /// # Errors
 /// When that cannot be found out.
-pub async fn clear(home: &Home) -> Result<()> {
+pub async fn clear(home: &StackFolder) -> Result<()> {
     for name in names() {
-        stack::clear(&Home::in_folder(&home.dir().join(name))).await?;
+        stack::stop(&StackFolder::at(&home.dir().join(name))).await?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stack::home::Home;
+use stack::StackFolder;
 
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Scale {
 #[derive(Debug, Clone)]
 pub struct Suite {
     /// Where worlds are.
-    pub home: Home,
+    pub home: StackFolder,
     /// How much is tried.
     pub scale: Scale,
     /// Where the functions' programs are.
@@ -45,7 +45,7 @@ impl Suite {
 
     /// Where the scenario called `name` has its files.
     #[must_use]
-    pub fn home_of(&self, name: &str) -> Home {
-        Home::in_folder(&self.home.dir().join(name))
+    pub fn home_of(&self, name: &str) -> StackFolder {
+        StackFolder::at(&self.home.dir().join(name))
     }
 }

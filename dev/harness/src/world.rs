@@ -6,20 +6,21 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use lambda::pump::{self, event};
+use lambda::event_source_mapping::{self, event};
 use lambda::{Lambda, Setup};
 use mock_gemini::StandIn;
 use mock_stripe::Endpoint;
 use serde_json::{Value, json};
-use stack::functions::{self, Reload};
-use stack::home::Home;
-use stack::names;
-use stack::services::postgres::{self, Durability};
+use stack::Durability;
+use stack::Stack;
+use stack::StackFolder;
+use stack::functions;
+use stack::services::names;
+use stack::services::postgres;
 use stack::services::{self, Aws, redis};
-use stack::settings::{MANY, Settings, secret};
+use stack::settings::{LIMITS_RAISED_IN_TESTS, Settings, secret};
 use stack::state::State;
 use stack::web;
-use stack::{Plan, Stack};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -41,7 +42,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// A scenario's own service.
 pub struct World {
     /// The folders of its stack.
-    pub home: Home,
+    pub home: StackFolder,
     /// Where the functions' programs are.
     pub programs: PathBuf,
     /// The variables of the functions.
@@ -67,15 +68,14 @@ impl World {
     /// A world whose functions have `overrides` over their usual variables. Messages wait until [`Self::start_worker`].
     pub async fn start(suite: &Suite, name: &str, overrides: &[(&str, &str)]) -> Result<Self> {
         let home = suite.home_of(name);
-        stack::clear(&home).await?;
-        stack::fresh_logs(&home)?;
-        let plan = Plan { port: 0, reload: Reload::Never, durability: Durability::ThrownAway };
-        let mut stack = Stack::new(&home, plan, Settings::none());
+        stack::stop(&home).await?;
+        stack::remove_logs(&home)?;
+        let mut stack = Stack::new(&home, Durability::Ephemeral, Settings::none());
         stack.start_storage().await?;
         let (gemini, gemini_url, gemini_server) = start_gemini().await?;
         let (stripe, stripe_url, stripe_server) = start_stripe().await?;
         let mut env = stack.settings().variables().clone();
-        let jwt_secret = secret(&home.folder("")?.join("jwt.secret"))?;
+        let jwt_secret = secret(&home.subfolder("")?.join("jwt.secret"))?;
         for (name, value) in USUAL
             .iter()
             .chain(&[("GEMINI_BASE_URL", gemini_url.as_str()), ("JWT_SECRET", jwt_secret.as_str())])
@@ -88,7 +88,7 @@ impl World {
         let (redis_url, redis) = proxied(&mut env, "REDIS_URL").await?;
         let beyond = [("DATABASE_URL", &database_url), ("REDIS_URL", &redis_url)]
             .map(|(name, url)| (env.get(name).cloned().unwrap_or_default(), url.clone()));
-        env.extend(MANY.map(|name| (name.to_owned(), "1000000".to_owned())));
+        env.extend(LIMITS_RAISED_IN_TESTS.map(|name| (name.to_owned(), "1000000".to_owned())));
         env.extend(overrides.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let lambda = Lambda::start(Setup {
             programs: suite.programs.clone(),
@@ -102,7 +102,7 @@ impl World {
         state.base_url = lambda.base_url();
         state.env.clone_from(&env);
         state.save(&home)?;
-        let aws = stack::aws_of(&Settings::from(env.clone()))?;
+        let aws = Aws::from_settings(&Settings::from(env.clone()))?;
         let db = Look::new(&database_url).await?;
         let url = format!("{}/api/webhook/stripe", lambda.base_url());
         stripe.set_endpoint(STRIPE_KEY, Endpoint { url, secret: STRIPE_WEBHOOK_SECRET.to_owned() });
@@ -198,14 +198,14 @@ impl World {
     /// From now on the queue drives workers.
     pub async fn start_worker(&self) -> Result<()> {
         let mut state = State::load(&self.home)?.context("the world is not written down")?;
-        let service = services::pump::launch(&self.home).await?;
+        let service = services::event_source_mapping::launch(&self.home).await?;
         state.add(&self.home, service)
     }
 
     /// The same, with up to so many messages at a time.
     pub async fn start_worker_of(&self, batch_size: usize) -> Result<()> {
         let mut state = State::load(&self.home)?.context("the world is not written down")?;
-        state.env.insert(pump::BATCH_SIZE.to_owned(), batch_size.to_string());
+        state.env.insert(event_source_mapping::BATCH_SIZE.to_owned(), batch_size.to_string());
         state.save(&self.home)?;
         self.start_worker().await
     }
@@ -259,7 +259,7 @@ impl World {
     /// Kills PostgreSQL or Redis, with all its processes, and starts it again after `outage`, where it was.
     pub async fn kill_and_restart(&self, name: &str, outage: Duration) -> Result<()> {
         let state = State::load(&self.home)?.context("the world is not written down")?;
-        state.service(name).with_context(|| format!("there is no {name}"))?.handle.kill_family();
+        state.service(name).with_context(|| format!("there is no {name}"))?.handle.kill_tree();
         sleep(outage).await;
         self.start_again(name).await
     }
@@ -268,7 +268,7 @@ impl World {
         let mut state = State::load(&self.home)?.context("the world is not written down")?;
         let before = state.service(name).with_context(|| format!("there is no {name}"))?.address.clone();
         let service = match name {
-            names::POSTGRES => postgres::start(&self.home, Durability::Kept, &[]).await?.service,
+            names::POSTGRES => postgres::start(&self.home, Durability::Persistent, &[]).await?.service,
             _ => redis::start(&self.home).await?,
         };
         ensure!(service.address == before, "{name} came back at {}, not {before}", service.address);

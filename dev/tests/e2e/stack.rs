@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use reqwest::Client;
 use serde_json::{Value, json};
-use stack::home::Home;
+use stack::StackFolder;
 use stack::state::State;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio_postgres::NoTls;
@@ -59,7 +59,7 @@ impl Stack {
 
     /// Runs `cargo dev` with `args` on this stack.
     pub fn dev(&self, args: &[&str]) {
-        let output = Command::new(&self.program).args(["--home", &self.home]).args(args).output();
+        let output = Command::new(&self.program).args(["--stack-folder", &self.home]).args(args).output();
         let output = output.unwrap();
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -85,7 +85,7 @@ impl Stack {
 
     /// Runs `sql` on the database.
     pub async fn sql(&self, sql: &str) {
-        let state = State::load(&Home::in_folder(Path::new(&self.home))).unwrap().unwrap();
+        let state = State::load(&StackFolder::at(Path::new(&self.home))).unwrap().unwrap();
         let (client, connection) = tokio_postgres::connect(&state.env["DATABASE_URL"], NoTls).await.unwrap();
         tokio::spawn(connection);
         client.batch_execute(sql).await.unwrap();
@@ -117,7 +117,8 @@ impl Worker {
     }
 
     fn tell(&self, what: &str) {
-        let output = Command::new(&self.program).args(["--home", &self.home, what, "worker"]).output();
+        let output =
+            Command::new(&self.program).args(["--stack-folder", &self.home, what, "worker"]).output();
         let output = output.unwrap();
         assert!(output.status.success(), "{what} worker: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -126,7 +127,8 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         // The next test wants it, even if this one has failed.
-        let again = Command::new(&self.program).args(["--home", &self.home, "start", "worker"]).output();
+        let again =
+            Command::new(&self.program).args(["--stack-folder", &self.home, "start", "worker"]).output();
         drop(again);
     }
 }

@@ -19,8 +19,8 @@ use harness::person::{Person, Sent};
 use harness::world::World;
 use serde_json::json;
 use stack::functions;
-use stack::progress::say;
-use stack::services::pump;
+use stack::progress::print;
+use stack::services::event_source_mapping;
 use stack::template::Template;
 
 use self::ideal::Ideal;
@@ -62,18 +62,18 @@ pub(super) async fn run(suite: &Suite, depth: Depth) -> Result<bool> {
     let deployed = Template::read(suite.home.root())?.event_source(functions::WORKER)?.batch_size;
     let mut outcomes = Vec::new();
     for (batch, gemini_ms) in [(1, 200), (deployed, 200), (deployed, 1_000)] {
-        say(format_args!(
+        print(format_args!(
             "  {} messages in batches of {batch}, Gemini at {gemini_ms} ms\n",
             crowd.messages()
         ));
         outcomes.push(burst(&world, &crowd, batch, Duration::from_millis(gemini_ms)).await?);
     }
-    say(table::markdown(&outcomes));
+    print(table::markdown(&outcomes));
     if depth == Depth::All {
         report::keep(&suite.home, "burst.json", &format!("{:#}\n", table::json(&outcomes)))?;
     }
     for line in outcomes.iter().filter_map(Outcome::wrong) {
-        say(format_args!("  not as it should be: {line}\n"));
+        print(format_args!("  not as it should be: {line}\n"));
     }
     Ok(outcomes.iter().all(|outcome| outcome.wrong().is_none()))
 }
@@ -90,7 +90,7 @@ async fn burst(world: &World, crowd: &Crowd, batch: usize, latency: Duration) ->
     world.wait_until_all_ended(PATIENCE).await.context("a burst")?;
     let usage = Usage::now(world)?.since(&before);
     let invocations = world.lambda.take_times(functions::WORKER);
-    pump::stop(&world.home).await?;
+    event_source_mapping::stop(&world.home).await?;
     let calls = world.gemini.count() - calls;
     Outcome::read(world, &sent, ideal, begun, (calls, invocations, usage)).await
 }

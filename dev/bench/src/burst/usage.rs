@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use harness::processes;
 use harness::world::World;
+use stack::functions;
+use stack::services::names;
 use stack::state::State;
-use stack::{functions, names};
 
 /// Who is told apart. The stand-in for Gemini is in one process with Lambda and the proxies: this one.
 pub(super) const WHO: [&str; 8] =
@@ -24,7 +25,7 @@ impl Usage {
     pub(super) fn now(world: &World) -> Result<Self> {
         let state = State::load(&world.home)?.context("the world is not written down")?;
         let service = |name: &str| {
-            let family = state.service(name).map(|service| service.handle.family()).unwrap_or_default();
+            let family = state.service(name).map(|service| service.handle.tree()).unwrap_or_default();
             family.iter().map(|member| processes::cpu_in_all(member.pid)).sum::<Duration>()
         };
         let workers = world
@@ -38,7 +39,7 @@ impl Usage {
             service(names::POSTGRES),
             service(names::REDIS),
             service(names::AWS),
-            service(names::PUMP),
+            service(names::EVENT_SOURCE_MAPPING),
             processes::cpu_in_all(std::process::id()),
         ];
         let (work, rest) = processes::work_and_rest()?;

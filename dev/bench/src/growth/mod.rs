@@ -16,7 +16,7 @@ use harness::Suite;
 use harness::person::Person;
 use harness::world::World;
 use serde_json::{Value, json};
-use stack::progress::say;
+use stack::progress::print;
 use uuid::Uuid;
 
 use self::plans::{Plans, Walk};
@@ -34,7 +34,7 @@ pub(super) async fn run(suite: &Suite, depth: Depth) -> Result<bool> {
     let interrupted = life::interrupt(&world).await?;
     life::live(&world).await?;
     let size = Size::of(depth);
-    say(format_args!("  {} people, {} messages\n", size.users, size.messages));
+    print(format_args!("  {} people, {} messages\n", size.users, size.messages));
     seed::plant(&world.db, size, people).await?;
     interrupted.ask_again(&world).await?;
     let statements = world.postgres.prepared();
@@ -55,7 +55,7 @@ async fn answered(
     let (little, much) = (seed::places(&world.db, small.1).await?, seed::places(&world.db, great.1).await?);
     let times = times::measure(world, (small.0, &little), (great.0, &much), depth.of(3, 300)).await?;
     if depth == Depth::All {
-        say(times::table(&times));
+        print(times::table(&times));
         let Size { users, messages, .. } = Size::of(depth);
         let requests: Vec<Value> = times.iter().map(Times::json).collect();
         let growth = json!({ "users": users, "messages": messages, "requests": requests });
@@ -63,7 +63,7 @@ async fn answered(
     }
     let mut answered = true;
     for failure in times.iter().filter_map(|one| one.failure.as_ref()) {
-        say(format_args!("  fails: {failure}\n"));
+        print(format_args!("  fails: {failure}\n"));
         answered = false;
     }
     Ok(answered)
@@ -71,15 +71,15 @@ async fn answered(
 
 fn tell(plans: &Plans, unsent: &[String]) {
     let Plans { looked_at, walks, spared } = plans;
-    say(format_args!("  {looked_at} statements, of which {} walk a table\n", walks.len()));
+    print(format_args!("  {looked_at} statements, of which {} walk a table\n", walks.len()));
     for (what, found) in [("walks", walks), ("would walk, were it planned for all values,", spared)] {
         for Walk { statement, tables } in found {
             let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
-            say(format_args!("  {what} {}: {}\n", tables.join(", "), in_a_line(statement)));
+            print(format_args!("  {what} {}: {}\n", tables.join(", "), in_a_line(statement)));
         }
     }
     for statement in unsent {
-        say(format_args!("  never sent: {statement}\n"));
+        print(format_args!("  never sent: {statement}\n"));
     }
 }
 

@@ -7,8 +7,7 @@ use harness::person::{Person, unique};
 use harness::world::World;
 use serde_json::json;
 use stack::functions::MIGRATE;
-use stack::process::{Launch, run as process};
-use stack::settings::CONTRACT;
+use stack::process::Launch;
 use uuid::Uuid;
 
 use super::life::{ask, post};
@@ -63,10 +62,10 @@ pub(super) async fn reconcile(world: &World) -> Result<()> {
 async fn run(world: &World, program: &str, args: &[&str]) -> Result<()> {
     let command = Launch::new(world.programs.join(program))
         .args(args.iter().copied())
-        .without(CONTRACT)
+        .without_settings()
         .env(world.env.clone())
         .folder(world.home.root());
-    let ended = process::try_output(&command).await.with_context(|| command.line())?;
+    let ended = command.try_output().await.with_context(|| command.line())?;
     ensure!(ended.status.success(), "{}: {}", command.line(), String::from_utf8_lossy(&ended.stderr));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use harness::look::Look;
-use stack::progress::say;
+use stack::progress::print;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -75,7 +75,7 @@ pub(super) async fn plant(db: &Look, size: Size, people: People) -> Result<()> {
         timed(name, db.batch(sql)).await?;
     }
     timed("statistics", db.batch("VACUUM (ANALYZE)")).await?;
-    say(format_args!("  {:<44}{:>8.1} s\n", "all of the seed", begun.elapsed().as_secs_f64()));
+    print(format_args!("  {:<44}{:>8.1} s\n", "all of the seed", begun.elapsed().as_secs_f64()));
     Ok(())
 }
 
@@ -127,7 +127,7 @@ async fn take_away(db: &Look) -> Result<Vec<(String, String)>> {
 async fn timed(name: &str, step: impl Future<Output = Result<()>>) -> Result<()> {
     let begun = Instant::now();
     step.await.with_context(|| format!("seeding: {name}"))?;
-    say(format_args!("  {name:<44}{:>8.1} s\n", begun.elapsed().as_secs_f64()));
+    print(format_args!("  {name:<44}{:>8.1} s\n", begun.elapsed().as_secs_f64()));
     Ok(())
 }
 

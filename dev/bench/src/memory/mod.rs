@@ -12,8 +12,8 @@ mod report;
 use anyhow::Result;
 use harness::Suite;
 use harness::world::World;
-use stack::progress::{note, say};
-use stack::services::pump;
+use stack::progress::{info, print};
+use stack::services::event_source_mapping;
 use stack::template::Template;
 
 use self::report::Report;
@@ -29,24 +29,24 @@ pub(super) async fn run(suite: &Suite, depth: Depth, figures: bool) -> Result<bo
     world.start_worker().await?;
     let asks = asks::all(&world).await?;
     // Messages are handed to the worker by us from here on.
-    pump::stop(&world.home).await?;
+    event_source_mapping::stop(&world.home).await?;
     let template = Template::read(suite.home.root())?;
     let limited = share::Share::at(SIZES[0]).is_some();
     if !limited {
-        note("no control group can be made here: how long it takes with less of a processor is computed");
+        info("no control group can be made here: how long it takes with less of a processor is computed");
     }
     let mut report = Report::new(suite, limited)?;
     for ask in asks {
-        say(format_args!("  {}\n", ask.name));
+        print(format_args!("  {}\n", ask.name));
         let chosen = template.memory(ask.function).unwrap_or(128);
         let sizes = if depth == Depth::All { SIZES.to_vec() } else { vec![SIZES[0], chosen] };
         report.curves.push(measure::curve(&world, &ask, chosen, &sizes, depth).await?);
     }
-    say(report.table());
+    print(report.table());
     report.write(&suite.home)?;
     if figures {
         let path = report.figures().write(suite.home.root())?;
-        note(path.display());
+        info(path.display());
     }
     Ok(true)
 }

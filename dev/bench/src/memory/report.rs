@@ -7,7 +7,7 @@ use cost::figures::{Figure, Figures};
 use cost::prices::Prices;
 use harness::Suite;
 use serde_json::{Value, json};
-use stack::home::Home;
+use stack::StackFolder;
 
 use super::super::report::{keep, megabytes};
 use super::super::sample::milliseconds;
@@ -111,7 +111,7 @@ impl Report {
     ///
     /// # Errors
     /// When they cannot be written.
-    pub(super) fn write(&self, home: &Home) -> Result<()> {
+    pub(super) fn write(&self, home: &StackFolder) -> Result<()> {
         keep(home, "memory.json", &format!("{:#}\n", self.json()))
     }
 

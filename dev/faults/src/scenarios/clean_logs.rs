@@ -13,7 +13,7 @@ use harness::person::{PASSWORD, random_number, unique};
 use harness::proxy::Mode;
 use harness::world::World;
 use serde_json::{Value, json};
-use stack::home::Home;
+use stack::StackFolder;
 
 use crate::figure::Figure;
 use crate::names;
@@ -186,7 +186,7 @@ fn logs(folder: &Path) -> Result<Vec<(String, String)>> {
 fn others(suite: &Suite) -> Result<(usize, Vec<String>)> {
     let (mut lines, mut found) = (0, Vec::new());
     let worlds = names().into_iter().map(|name| (name, suite.home_of(name).logs()));
-    for (name, folder) in worlds.chain([("end-to-end", Home::of_tests().logs())]) {
+    for (name, folder) in worlds.chain([("end-to-end", StackFolder::of_tests().logs())]) {
         if !folder.is_dir() {
             continue;
         }

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use harness::Suite;
 use harness::person::{PASSWORD, Person};
 use harness::world::World;
-use stack::process::{Launch, run};
+use stack::process::Launch;
 use stack::python::{self, Packages};
 
 use crate::figure::Figure;
@@ -23,7 +23,7 @@ pub(super) async fn run(suite: &Suite) -> Result<Figure> {
     let mut figure =
         Figure::new(format!("schemathesis, all checks, {examples} random examples an operation"));
     for (who, password) in [("with a token", PASSWORD), ("without", "")] {
-        let log = world.home.folder("logs")?.join(format!("schemathesis {who}.log"));
+        let log = world.home.subfolder("logs")?.join(format!("schemathesis {who}.log"));
         let url = world.lambda.base_url();
         let launch = Launch::new(suite.home.python().join("bin/schemathesis"))
             .args(["--config-file", "dev/faults/schemathesis/schemathesis.toml", "run"])
@@ -32,9 +32,12 @@ pub(super) async fn run(suite: &Suite) -> Result<Figure> {
             .env([("CONTRACT_BASE_URL", url.as_str()), ("CONTRACT_PASSWORD", password)])
             .env([("CONTRACT_NUMBERS", format!("{},{}", person.number, other.number))])
             .env([("PYTHONDONTWRITEBYTECODE", "1"), ("NO_PROXY", "127.0.0.1")])
-            .env([("HYPOTHESIS_STORAGE_DIRECTORY", world.home.folder("hypothesis")?.display().to_string())])
+            .env([(
+                "HYPOTHESIS_STORAGE_DIRECTORY",
+                world.home.subfolder("hypothesis")?.display().to_string(),
+            )])
             .folder(suite.home.root());
-        let outcome = run::logged(&launch, &log).await;
+        let outcome = launch.run_logged(&log).await;
         let text = std::fs::read_to_string(&log).with_context(|| format!("reading {}", log.display()))?;
         figure.check(outcome.is_ok(), || format!("{who}: {}", findings(&text)));
         let shut_out = shut_out(&text);

@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 use harness::Suite;
 use harness::person::{Person, Sent, unique};
 use harness::world::World;
-use stack::names;
+use stack::services::names;
 use tokio::time::sleep;
 
 use crate::figure::Figure;
