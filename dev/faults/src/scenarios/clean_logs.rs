@@ -30,7 +30,7 @@ const FUNCTIONS: [&str; 11] = [
     "worker",
     "sweeper",
     "migrate",
-    "pump",
+    "event-source-mapping",
 ];
 
 /// What is not to be found, and what it is.

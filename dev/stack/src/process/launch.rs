@@ -23,6 +23,7 @@ pub struct Unprivileged {
 }
 
 /// A program to start, with its arguments and environment.
+#[must_use]
 #[derive(Debug)]
 pub struct Launch {
     program: PathBuf,
@@ -35,7 +36,6 @@ pub struct Launch {
 
 impl Launch {
     /// The program at `program`.
-    #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
@@ -48,7 +48,6 @@ impl Launch {
     }
 
     /// Adds arguments.
-    #[must_use]
     pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
@@ -56,7 +55,6 @@ impl Launch {
 
     /// Wraps the program: runs `wrapper`, a program with arguments, and passes it this program with
     /// its arguments. An empty `wrapper` changes nothing.
-    #[must_use]
     pub fn under(mut self, wrapper: &[String]) -> Self {
         let Some((program, words)) = wrapper.split_first() else { return self };
         let this = std::mem::replace(&mut self.program, program.into());
@@ -66,7 +64,6 @@ impl Launch {
     }
 
     /// Sets variables, in addition to those of this process.
-    #[must_use]
     pub fn env<K: Into<String>, V: Into<String>>(
         mut self,
         variables: impl IntoIterator<Item = (K, V)>,
@@ -77,27 +74,23 @@ impl Launch {
 
     /// Removes the functions' variables, which a developer may have set: see
     /// [`settings::VARIABLES`].
-    #[must_use]
     pub fn without_settings(self) -> Self {
         self.without(settings::VARIABLES.iter().copied())
     }
 
     /// Removes variables that this process has.
-    #[must_use]
     pub fn without<K: Into<String>>(mut self, names: impl IntoIterator<Item = K>) -> Self {
         self.without.extend(names.into_iter().map(Into::into));
         self
     }
 
     /// Sets the working directory.
-    #[must_use]
     pub fn folder(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.to_owned());
         self
     }
 
     /// Sets the user.
-    #[must_use]
     pub fn user(mut self, user: Option<Unprivileged>) -> Self {
         self.user = user;
         self

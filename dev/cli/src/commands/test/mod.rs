@@ -2,12 +2,11 @@
 
 pub mod programs;
 
-use std::fmt::Display;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use ::bench::Plan;
 use anyhow::{Context as _, Result};
-use bench::Plan;
 use clap::Args;
 use harness::Scale;
 use stack::process::this_program;
@@ -18,7 +17,7 @@ use stack::state::State;
 use stack::{Durability, Stack, StackFolder, TEST_DATABASE, ports};
 
 use self::programs::TestProgram;
-use super::{exit_code, faults, run_suite};
+use super::{bench, exit_code, faults, run_suite};
 
 /// The target of the end-to-end tests, which need a whole stack.
 const E2E: &str = "e2e";
@@ -62,19 +61,24 @@ impl Options {
     }
 }
 
-/// Runs the unit tests, the end-to-end tests, a short run of the fault suite, and the counts of the
-/// benchmarks, and prints the duration of each. No process is left running, whatever the outcome.
+/// Runs the unit tests, the end-to-end tests, the counts of the benchmarks, and a short run of the
+/// fault suite, and prints the duration of each. No process is left running, whatever the outcome.
 pub async fn run(options: Options) -> Result<ExitCode> {
     let folder = StackFolder::of_tests();
     let Some(programs) = phase("build", programs::build(&folder)).await? else {
         return Ok(ExitCode::FAILURE);
     };
     let suite = async |folder: &StackFolder| stack_tests(folder, &options, programs).await;
-    let mut passed = run_suite(&folder, stack::stop, suite).await?;
-    if options.has_everything() {
-        passed &= phase("fault suite", faults::run_scenarios(Scale::Short, &[])).await?;
-        passed &= phase("counts", super::bench::measure(&Plan::of_tests())).await?;
+    let stack_tests = run_suite(&folder, stack::stop, suite);
+    if !options.has_everything() {
+        return stack_tests.await.map(exit_code);
     }
+    // Counts do not depend on the load of the machine. The fault suite measures times, so it runs alone.
+    let plan = Plan::of_tests();
+    let counts = phase("counts", bench::measure(&plan));
+    let (stack_tests, counts) = tokio::join!(stack_tests, counts);
+    let faults = phase("fault suite", faults::run_scenarios(Scale::Short, &[])).await;
+    let passed = stack_tests? & counts? & faults?;
     print(if passed { "\nAll tests passed.\n" } else { "\nTESTS FAILED, see above.\n" });
     Ok(exit_code(passed))
 }
@@ -83,34 +87,35 @@ pub async fn run(options: Options) -> Result<ExitCode> {
 async fn stack_tests(folder: &StackFolder, options: &Options, programs: Vec<TestProgram>) -> Result<bool> {
     stack::remove_logs(folder)?;
     let mut stack = Stack::new(folder, Durability::Ephemeral, settings());
-    phase("storage", stack.start_storage()).await?;
+    stack.start_storage().await?;
+    let unit_env = unit_env(&stack)?;
     let (e2e, unit): (Vec<_>, Vec<_>) = programs.into_iter().partition(|program| program.target == E2E);
     let is_chosen =
         |program: &TestProgram| options.packages.is_empty() || options.packages.contains(&program.package);
     let unit: Vec<_> = unit.into_iter().filter(is_chosen).collect();
-    let mut passed = true;
-    if options.has_unit() {
-        passed &= phase("unit tests", options.run(&unit, &unit_env(&stack)?)).await?;
+    let unit = phase("unit tests", options.run(&unit, &unit_env));
+    if !options.has_e2e() {
+        if !options.unit {
+            info("-p leaves out the end-to-end tests; --e2e runs them alone");
+        }
+        return unit.await;
     }
-    if options.has_e2e() {
-        let state = phase("functions", stack.start_functions(ports::free()?, false)).await?;
-        passed &= phase("end-to-end", options.run(&e2e, &e2e_env(folder, &state)?)).await?;
-    } else if !options.unit {
-        info("the end-to-end tests are left out, because -p chooses packages (--e2e runs them alone)");
+    let state = stack.start_functions(ports::free()?, false).await?;
+    let e2e_env = e2e_env(folder, &state)?;
+    let e2e = phase("end-to-end tests", options.run(&e2e, &e2e_env));
+    if !options.has_unit() {
+        return e2e.await;
     }
-    Ok(passed)
+    let (unit, e2e) = tokio::join!(unit, e2e);
+    Ok(unit? & e2e?)
 }
 
 /// Runs a phase and prints its duration.
 async fn phase<T>(name: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
     let begun = Instant::now();
     let outcome = work.await;
-    print_duration(name, begun);
+    print(format_args!("== {name:<74} {:>6.1} s\n", begun.elapsed().as_secs_f64()));
     outcome
-}
-
-fn print_duration(name: impl Display, begun: Instant) {
-    print(format_args!("== {name:<75} {:>6.1} s\n", begun.elapsed().as_secs_f64()));
 }
 
 /// Settings without the limits that many users at one address would reach.

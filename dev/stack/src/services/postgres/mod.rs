@@ -97,7 +97,7 @@ fn is_ready(pid_file: &str, port: u16) -> bool {
     lines.get(3) == Some(&port.to_string().as_str()) && lines.get(7) == Some(&"ready")
 }
 
-/// Creates the cluster in a temporary folder and moves it into location when it is complete.
+/// Creates the cluster in a temporary folder and moves it into place when it is complete.
 async fn set_up(location: &Location, password: &str, databases: &[&str], log: &Path) -> Result<()> {
     let draft = location.data.with_extension("new");
     if draft.exists() {
@@ -119,7 +119,7 @@ async fn set_up(location: &Location, password: &str, databases: &[&str], log: &P
     for database in databases {
         create_database(location, &draft, database)?;
     }
-    fs::rename(&draft, &location.data).with_context(|| format!("moving {} into location", draft.display()))
+    fs::rename(&draft, &location.data).with_context(|| format!("moving {} into place", draft.display()))
 }
 
 /// Creates a database before the server runs, which needs no client program.
@@ -163,7 +163,7 @@ mod tests {
         let file = "17\n/data\n1795384854\n5544\n\n127.0.0.1\n  5432  1\nready   \n";
         assert!(is_ready(file, 5544));
         assert!(!is_ready(file, 5545));
-        assert!(!is_ready(&file.relocation("ready   ", "starting"), 5544));
+        assert!(!is_ready(&file.replace("ready   ", "starting"), 5544));
         assert!(!is_ready("", 5544));
     }
 }
