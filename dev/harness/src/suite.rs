@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stack::home::Home;
+use stack::StackFolder;
 
 /// How much a run does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Scale {
 #[derive(Debug, Clone)]
 pub struct Suite {
     /// The folder that holds the folders of the scenarios.
-    pub home: Home,
+    pub home: StackFolder,
     /// How much the run does.
     pub scale: Scale,
     /// The folder of the functions' programs.
@@ -45,7 +45,7 @@ impl Suite {
 
     /// The folder of the scenario called `name`.
     #[must_use]
-    pub fn home_of(&self, name: &str) -> Home {
-        Home::in_folder(&self.home.dir().join(name))
+    pub fn home_of(&self, name: &str) -> StackFolder {
+        StackFolder::at(&self.home.dir().join(name))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::{env, fs};
 
 use serde_json::Value;
-use stack::home::checkout;
+use stack::checkout;
 use stack::template::Template;
 use utoipa::openapi::OpenApi;
 use web::RoutePolicy;

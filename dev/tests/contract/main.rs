@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::Value;
-use stack::home::checkout;
+use stack::checkout;
 use testkit::TestApp;
 use web::openapi::DocumentedRoutes;
 use web::{Route, Routes};

@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result};
 use harness::{PASSWORD, Suite, TestEnvironment, TestUser};
-use stack::process::{Launch, run};
+use stack::process::Launch;
 use stack::python::{self, Packages};
 
 use crate::ScenarioResult;
@@ -44,7 +44,7 @@ async fn run_schemathesis(
     examples: usize,
     result: &mut ScenarioResult,
 ) -> Result<()> {
-    let log = env.home.folder("logs")?.join(format!("schemathesis {access}.log"));
+    let log = env.home.subfolder("logs")?.join(format!("schemathesis {access}.log"));
     let url = env.lambda.base_url();
     let launch = Launch::new(suite.home.python().join("bin/schemathesis"))
         .args(["--config-file", "dev/faults/schemathesis/schemathesis.toml", "run"])
@@ -53,9 +53,9 @@ async fn run_schemathesis(
         .env([("CONTRACT_BASE_URL", url.as_str()), ("CONTRACT_PASSWORD", password)])
         .env([("CONTRACT_NUMBERS", numbers)])
         .env([("PYTHONDONTWRITEBYTECODE", "1"), ("NO_PROXY", "127.0.0.1")])
-        .env([("HYPOTHESIS_STORAGE_DIRECTORY", env.home.folder("hypothesis")?.display().to_string())])
+        .env([("HYPOTHESIS_STORAGE_DIRECTORY", env.home.subfolder("hypothesis")?.display().to_string())])
         .folder(suite.home.root());
-    let outcome = run::logged(&launch, &log).await;
+    let outcome = launch.run_logged(&log).await;
     let text = std::fs::read_to_string(&log).with_context(|| format!("reading {}", log.display()))?;
     result.check(outcome.is_ok(), || format!("{access}: {}", findings(&text)));
     let refused = always_refused(&text);

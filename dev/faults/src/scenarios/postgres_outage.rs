@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
 use harness::{SentMessage, Suite, TestEnvironment, TestUser, unique, wait_until};
-use stack::names;
+use stack::services::names;
 use tokio::time::sleep;
 
 use crate::{ScenarioResult, stored_state};
