@@ -1,182 +1,99 @@
-//! What came of it: a table for people, a file for programs.
+//! Rows of results, printed as Markdown and written as JSON.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use harness::instrumented_instance::Counts;
-use serde_json::{Value, json};
+use cost::markdown::Table;
+use serde_json::{Map, Value};
 use stack::home::Home;
+use stack::progress::say;
 
-use super::chart;
-use super::floors::Floors;
-use super::instructions::thousands;
-use super::machine::FLOOR;
-use super::sample::{Sample, milliseconds};
+use crate::counters::Counters;
 
-/// How a function starts.
-pub(super) struct StartFigures {
-    pub(super) function: &'static str,
-    /// From its start until it asks for something to do.
-    pub(super) ready: Sample,
-    /// The most memory that was resident then, in bytes.
-    pub(super) memory: u64,
-    /// What that takes of instructions, where they could be counted.
-    pub(super) instructions: Option<u64>,
-}
+/// One row: values by their column headings, which are the keys in JSON.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Row(Vec<(String, Value)>);
 
-impl StartFigures {
-    pub(super) fn of(function: &'static str) -> Self {
-        Self { function, ready: Sample::default(), memory: 0, instructions: None }
+impl Row {
+    pub(crate) fn text(mut self, heading: &str, text: impl Into<String>) -> Self {
+        self.0.push((heading.to_owned(), Value::String(text.into())));
+        self
+    }
+
+    /// A number, with up to three decimals.
+    pub(crate) fn number(mut self, heading: &str, number: impl Into<Option<f64>>) -> Self {
+        let number = number.into().map_or(Value::Null, |number| rounded(number).into());
+        self.0.push((heading.to_owned(), number));
+        self
+    }
+
+    /// A time in milliseconds.
+    pub(crate) fn ms(self, heading: &str, time: impl Into<Option<Duration>>) -> Self {
+        self.number(heading, time.into().map(|time| time.as_secs_f64() * 1e3))
+    }
+
+    /// A memory or file size in MB.
+    #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+    pub(crate) fn mb(self, heading: &str, bytes: u64) -> Self {
+        self.number(heading, bytes as f64 / 1_048_576.0)
+    }
+
+    /// A column for each of the counters.
+    pub(crate) fn counters(self, counters: &Counters) -> Self {
+        counters.iter().fold(self, |row, (name, count)| row.number(name, count))
     }
 }
 
-/// What a request of one kind takes.
-pub(super) struct RouteFigures {
-    pub(super) name: &'static str,
-    pub(super) function: &'static str,
-    /// From a process's start to its first answer.
-    pub(super) first: Sample,
-    /// Once all is warm.
-    pub(super) warm: Sample,
-    /// The same where the network is not the loopback.
-    pub(super) far: Sample,
-    pub(super) counts: Counts,
-    /// Of one request, on a processor.
-    pub(super) cpu: Duration,
-    /// Resident after all of them, in bytes.
-    pub(super) memory: u64,
-    /// Of one request, warm, where they could be counted.
-    pub(super) instructions: Option<u64>,
+/// The rows as a Markdown table. All must have the same columns.
+pub(crate) fn markdown(rows: &[Row]) -> String {
+    let Some(first) = rows.first() else { return String::new() };
+    let mut table = Table::new(first.0.iter().map(|(heading, _)| heading));
+    for Row(cells) in rows {
+        table.row(cells.iter().map(|(_, value)| match value {
+            Value::String(text) => text.clone(),
+            value => value.as_f64().map_or("–".to_owned(), significant),
+        }));
+    }
+    format!("\n{table}")
 }
 
-#[derive(Default)]
-pub(super) struct Report {
-    pub(super) starts: Vec<StartFigures>,
-    pub(super) routes: Vec<RouteFigures>,
-    pub(super) floors: Option<Floors>,
-    /// Of the programs, in bytes.
-    pub(super) sizes: BTreeMap<&'static str, u64>,
+/// The rows as a JSON array of objects.
+pub(crate) fn json(rows: &[Row]) -> Value {
+    rows.iter().map(|Row(cells)| cells.iter().cloned().collect::<Map<_, _>>()).collect()
 }
 
-impl RouteFigures {
-    /// How many trips it waited for, one after the other: what a network that is farther away adds, by what it adds to one.
-    pub(super) fn hops(&self, floors: &Floors) -> Option<f64> {
-        let added = self.far.median()?.checked_sub(self.warm.median()?)?;
-        let one = floors.far_ping.median()?.checked_sub(floors.ping.median()?)?;
-        Some(added.as_secs_f64() / one.as_secs_f64())
-    }
-}
-
-impl Report {
-    /// All of it, in Markdown.
-    pub(super) fn table(&self) -> String {
-        let mut text = String::new();
-        if let Some(floors) = &self.floors {
-            self.tell_starts(&mut text);
-            let _ = writeln!(text, "\n| floor | p50 ms |\n|---|---|");
-            for (name, sample) in floors.all() {
-                let _ = writeln!(text, "| {name} | {} |", milliseconds(sample.median()));
-            }
-        }
-        let _ = writeln!(
-            text,
-            "\n| request | first ms | p50 ms | p99 ms | p50 far ms | hops | CPU ms | k instructions | statements | Postgres | Redis | AWS | Stripe | Gemini | MB |\n\
-             |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
-        );
-        for route in &self.routes {
-            let hops = self.floors.as_ref().and_then(|floors| route.hops(floors));
-            let hops = hops.map_or("–".to_owned(), |hops| format!("{hops:.1}"));
-            let Counts { statements, postgres, redis, aws, stripe, gemini } = route.counts;
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} | {} | {} | {hops} | {} | {} | {statements} | {postgres} | {redis} | {aws} | {stripe} | {gemini} | {} |",
-                route.name,
-                milliseconds(route.first.median()),
-                milliseconds(route.warm.median()),
-                milliseconds(route.warm.percentile(99)),
-                milliseconds(route.far.median()),
-                milliseconds(Some(route.cpu)),
-                thousands(route.instructions),
-                megabytes(route.memory),
-            );
-        }
-        text
-    }
-
-    fn tell_starts(&self, text: &mut String) {
-        let _ = writeln!(
-            text,
-            "\n| function | ready ms | of the floor | k instructions | MB at start | program MB |\n|---|---|---|---|---|---|"
-        );
-        let floor = self.starts.iter().find(|one| one.function == FLOOR).and_then(|one| one.ready.median());
-        for one in &self.starts {
-            let ratio =
-                one.ready.median().zip(floor).map(|(own, floor)| own.as_secs_f64() / floor.as_secs_f64());
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} | {} | {} | {} |",
-                one.function,
-                milliseconds(one.ready.median()),
-                ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.1}")),
-                thousands(one.instructions),
-                megabytes(one.memory),
-                megabytes(self.sizes.get(one.function).copied().unwrap_or_default()),
-            );
-        }
-    }
-
-    /// Writes the figures to `bench.json` and the chart to `bench.svg`, in the bench's folder.
-    ///
-    /// # Errors
-    /// When they cannot be written.
-    pub(super) fn write(&self, home: &Home) -> Result<()> {
-        keep(home, "bench.json", &format!("{:#}\n", self.json()))?;
-        keep(home, "bench.svg", &chart::draw(self))
-    }
-
-    fn json(&self) -> Value {
-        let ms = |time: Option<Duration>| time.map(|time| (time.as_secs_f64() * 1e6).round() / 1e3);
-        let starts: Vec<Value> = self
-            .starts
-            .iter()
-            .map(|one| json!({ "function": one.function, "ready_ms": ms(one.ready.median()), "memory_bytes": one.memory, "instructions": one.instructions }))
-            .collect();
-        let route = |route: &RouteFigures| {
-            json!({
-                "name": route.name, "function": route.function, "first_ms": ms(route.first.median()),
-                "p50_ms": ms(route.warm.median()), "p90_ms": ms(route.warm.percentile(90)),
-                "p99_ms": ms(route.warm.percentile(99)), "far_p50_ms": ms(route.far.median()),
-                "hops": self.floors.as_ref().and_then(|floors| route.hops(floors)), "cpu_ms": ms(Some(route.cpu)),
-                "memory_bytes": route.memory, "counts": route.counts, "instructions": route.instructions,
-            })
-        };
-        let floors: BTreeMap<&str, Option<f64>> = self
-            .floors
-            .iter()
-            .flat_map(|floors| floors.all().map(|(name, sample)| (name, ms(sample.median()))))
-            .collect();
-        json!({
-            "starts": starts, "floors_ms": floors, "program_bytes": self.sizes,
-            "routes": self.routes.iter().map(route).collect::<Vec<_>>(),
-        })
-    }
-}
-
-/// Writes a file to the bench's folder, and says where it is.
-///
-/// # Errors
-/// When it cannot be written.
-pub(super) fn keep(home: &Home, name: &str, text: &str) -> Result<()> {
+/// Writes a file to the folder of the benchmarks and prints its path.
+pub(crate) fn write(home: &Home, name: &str, content: &str) -> Result<()> {
     let path = home.folder("")?.join(name);
-    fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
-    stack::progress::say(format_args!("  {}\n", path.display()));
+    fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+    say(format_args!("  {}\n", path.display()));
     Ok(())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a program is not that large")]
-pub(super) fn megabytes(bytes: u64) -> String {
-    format!("{:.1}", bytes as f64 / 1_048_576.0)
+/// Rounds to three decimals.
+pub(crate) fn rounded(number: f64) -> f64 {
+    (number * 1e3).round() / 1e3
+}
+
+/// Formats three significant digits, or all digits before the decimal point.
+fn significant(number: f64) -> String {
+    let decimals = [1.0, 10.0, 100.0].iter().filter(|limit| number.abs() < **limit).count();
+    rounded(format!("{number:.decimals$}").parse().unwrap_or(number)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markdown_has_three_significant_digits_and_json_three_decimals() {
+        let row = Row::default().text("request", "GET").ms("p50 ms", Duration::from_micros(1_234));
+        let rows = [row.number("ratio", None).number("count", 119_890.4)];
+        let expected =
+            "\n| request | p50 ms | ratio | count |\n|---|---|---|---|\n| GET | 1.23 | – | 119890 |\n";
+        assert_eq!(markdown(&rows), expected);
+        let expected = r#"[{"count":119890.4,"p50 ms":1.234,"ratio":null,"request":"GET"}]"#;
+        assert_eq!(json(&rows).to_string(), expected);
+    }
 }

@@ -1,37 +1,43 @@
-//! Times of one kind.
+//! A sample of measured times.
 
 use std::time::Duration;
 
-/// Times of one kind, in the order in which they were taken.
+/// Times of the same operation.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Sample(Vec<Duration>);
+pub(crate) struct Sample(Vec<Duration>);
 
 impl Sample {
-    pub(super) fn push(&mut self, time: Duration) {
+    pub(crate) fn push(&mut self, time: Duration) {
         self.0.push(time);
     }
 
-    /// The time that so many percent are below of, or nothing where there are none.
-    pub(super) fn percentile(&self, percent: usize) -> Option<Duration> {
+    /// The percentile, or `None` of an empty sample.
+    pub(crate) fn percentile(&self, percent: usize) -> Option<Duration> {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
         sorted.get((sorted.len().saturating_sub(1)) * percent / 100).copied()
     }
 
-    /// What Lambda bills for one of them on the average: each in milliseconds, begun ones counted.
-    pub(super) fn billed_ms(&self) -> f64 {
+    pub(crate) fn median(&self) -> Option<Duration> {
+        self.percentile(50)
+    }
+
+    /// The average duration that Lambda bills: each is rounded up to a whole millisecond.
+    pub(crate) fn billed_ms(&self) -> f64 {
         let billed = |time: &Duration| (time.as_secs_f64() * 1e3).ceil();
         self.0.iter().map(billed).sum::<f64>() / u32::try_from(self.0.len().max(1)).map_or(1.0, f64::from)
     }
+}
 
-    pub(super) fn median(&self) -> Option<Duration> {
-        self.percentile(50)
+impl FromIterator<Duration> for Sample {
+    fn from_iter<T: IntoIterator<Item = Duration>>(times: T) -> Self {
+        Self(times.into_iter().collect())
     }
 }
 
-/// A time in milliseconds, for people.
-pub(super) fn milliseconds(time: Option<Duration>) -> String {
-    time.map_or("–".to_owned(), |time| format!("{:.2}", time.as_secs_f64() * 1_000.0))
+/// How many times longer `long` is than `short`.
+pub(crate) fn ratio(long: Option<Duration>, short: Option<Duration>) -> Option<f64> {
+    Some(long?.as_secs_f64() / short?.as_secs_f64())
 }
 
 #[cfg(test)]
@@ -39,23 +45,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_of_the_sorted_times() {
-        let mut sample = Sample::default();
-        assert_eq!(sample.median(), None);
-        for number in [5, 1, 4, 2, 3] {
-            sample.push(Duration::from_millis(number));
-        }
+    fn percentiles_are_taken_of_the_sorted_times() {
+        assert_eq!(Sample::default().median(), None);
+        let sample: Sample = [5, 1, 4, 2, 3].map(Duration::from_millis).into_iter().collect();
         assert_eq!(sample.median(), Some(Duration::from_millis(3)));
         assert_eq!(sample.percentile(99), Some(Duration::from_millis(4)));
-        assert_eq!(milliseconds(sample.percentile(100)), "5.00");
     }
 
     #[test]
-    fn a_millisecond_that_has_begun_is_billed() {
-        let mut sample = Sample::default();
-        for micros in [900, 1_100, 3_000] {
-            sample.push(Duration::from_micros(micros));
-        }
+    fn billed_time_is_rounded_up_to_milliseconds() {
+        let sample: Sample = [900, 1_100, 3_000].map(Duration::from_micros).into_iter().collect();
         assert!((sample.billed_ms() - 2.0).abs() < 1e-9);
     }
 }

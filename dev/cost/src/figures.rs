@@ -1,4 +1,4 @@
-//! What was measured of each request: `dev/bench/figures.json`, so that the bill can be worked out in a fresh clone.
+//! Measured figures of each request from `dev/bench/figures.json`, committed so that a fresh clone can estimate costs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,75 +7,66 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-/// What one request takes, on the average, warm, with a network as in a cloud and the memory of the template.
+use super::json_file;
+
+/// Averages of one warm request, measured with 2 ms of network delay each way and the memory of `template.yaml`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Figure {
-    /// The function that answers the request.
+pub struct RequestFigures {
+    /// The function that handles the request.
     pub function: String,
-    /// What the function has.
+    /// The memory of the function.
     pub memory_mb: u64,
-    /// Each time in whole milliseconds, begun ones counted.
+    /// Billed duration: each invocation is rounded up to a whole millisecond.
     pub billed_ms: f64,
-    /// On a processor.
+    /// CPU time.
     pub cpu_ms: f64,
-    /// From a process's start until it asks for something to do, with a whole processor.
-    pub ready_ms: f64,
-    /// The first request of a process, with the share of a processor that its memory brings.
-    pub first_ms: f64,
-    /// Statements of Postgres.
-    pub statements: f64,
-    /// Commands of Redis, those in scripts included.
+    /// Time from the start of the process until it polls for an invocation, with a whole CPU.
+    pub init_ms: f64,
+    /// Duration of the first request of a process, with the CPU quota of its memory.
+    pub first_request_ms: f64,
+    /// SQL statements.
+    pub sql_statements: f64,
+    /// Redis commands, including those inside scripts.
     pub redis_commands: f64,
-    /// What goes to Redis and comes from it.
+    /// Bytes to and from Redis.
     pub redis_bytes: f64,
-    /// Trips to AWS.
-    pub aws: f64,
-    /// What the function writes to its log.
+    /// Calls to AWS services.
+    pub aws_calls: f64,
+    /// Bytes that the function logs.
     pub log_bytes: f64,
-    /// The lines that the function writes to its log.
+    /// Lines that the function logs.
     pub log_lines: f64,
-    /// The answer, its headers included.
+    /// Bytes of the response, including its headers.
     pub response_bytes: f64,
 }
 
-/// All of them.
+/// The content of `figures.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Figures {
-    /// How the programs were built: `release` or `debug`.
+    /// The cargo profile of the measured binaries: `release` or `debug`.
     pub build: String,
-    /// By the name of the request.
-    pub requests: BTreeMap<String, Figure>,
+    /// The figures by the name of the request.
+    pub requests: BTreeMap<String, RequestFigures>,
 }
 
 impl Figures {
-    /// Reads what is committed.
-    ///
-    /// # Errors
-    /// When it is not there or not as it should be.
+    /// Reads `dev/bench/figures.json`.
     pub fn read(root: &Path) -> Result<Self> {
-        let path = path(root);
-        let text = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))
+        json_file::read(&path(root))
     }
 
-    /// Writes them where they are committed from, and answers where that is.
-    ///
-    /// # Errors
-    /// When that cannot be done.
+    /// Writes `dev/bench/figures.json` and returns its path.
     pub fn write(&self, root: &Path) -> Result<PathBuf> {
         let path = path(root);
-        let text = serde_json::to_string_pretty(self).context("writing the figures")? + "\n";
+        let text = serde_json::to_string_pretty(self).context("serializing the figures")? + "\n";
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
         Ok(path)
     }
 
-    /// What the request called `name` takes.
-    ///
-    /// # Errors
-    /// When it was not measured.
-    pub fn get(&self, name: &str) -> Result<&Figure> {
+    /// The figures of the request called `name`.
+    pub fn get(&self, name: &str) -> Result<&RequestFigures> {
         self.requests.get(name).with_context(|| format!("figures.json has no {name}"))
     }
 }

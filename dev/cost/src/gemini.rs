@@ -1,22 +1,19 @@
-//! What Gemini costs: apart, for it is the same whoever asks.
-
-use std::fmt::Write as _;
+//! The bill of Gemini, which is the same for both services.
 
 use anyhow::Result;
 
-use super::load::Load;
+use super::markdown::Table;
 use super::prices::Prices;
+use super::workload::{ANSWER_TOKENS, PROMPT_TOKENS, Workload};
 
-/// What all messages of `load` cost at the model of each plan, if all were of that plan.
-pub(super) fn table(load: &Load, prices: &Prices) -> Result<String> {
-    let mut text = "| all messages by | input | output | dollars a month |\n|---|---|---|---|\n".to_owned();
-    for (plan, input, output) in [
-        ("the model of the Basic plan", "gemini_basic_input", "gemini_basic_output"),
-        ("the model of the Pro plan", "gemini_pro_input", "gemini_pro_output"),
-    ] {
-        let input = prices.get(input)?.of(load.messages * load.prompt_tokens);
-        let output = prices.get(output)?.of(load.messages * load.answer_tokens);
-        let _ = writeln!(text, "| {plan} | {input:.0} | {output:.0} | {:.0} |", input + output);
+/// The bill of all messages with the model of each plan, in Markdown.
+pub(super) fn table(workload: &Workload, prices: &Prices) -> Result<Table> {
+    let mut table = Table::new(["model of all messages", "input", "output", "dollars per month"]);
+    for (plan, key) in [("Basic", "gemini_basic"), ("Pro", "gemini_pro")] {
+        let input = prices.get(&format!("{key}_input"))?.of(workload.messages * PROMPT_TOKENS);
+        let output = prices.get(&format!("{key}_output"))?.of(workload.messages * ANSWER_TOKENS);
+        let dollars = [input, output, input + output].map(|dollars| format!("{dollars:.0}"));
+        table.row([format!("the {plan} plan's model")].into_iter().chain(dollars));
     }
-    Ok(text)
+    Ok(table)
 }

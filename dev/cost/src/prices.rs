@@ -1,99 +1,92 @@
-//! What things cost: `dev/cost/prices.json`, in dollars, in us-east-1, before tax.
+//! Unit prices from `dev/cost/prices.json`: US dollars in us-east-1, before tax.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use super::table::amount;
+use super::json_file;
+use super::markdown::{Table, quantity};
 
-/// A price.
+/// The price of one item.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
-    /// What is paid for.
-    pub what: String,
-    /// By what it is counted.
+    /// The service and what it charges for.
+    pub item: String,
+    /// The unit in which the vendor counts.
     pub unit: String,
-    /// For `per` of the unit.
+    /// The price of `per` units.
     pub dollars: f64,
-    /// How many units that buys.
+    /// The number of units that `dollars` buys.
     pub per: f64,
-    /// So many units a month are given to every account, for ever.
+    /// The units that AWS's permanent free tier covers each month.
     #[serde(default)]
-    pub free: f64,
-    /// The vendor's page, which counts.
+    pub free_per_month: f64,
+    /// The vendor's own price page, which is authoritative.
     pub source: String,
-    /// Where it was read, where the vendor's own page could not be.
+    /// Where the price was read, if not on the vendor's page.
     #[serde(default)]
-    pub seen: Option<String>,
-    /// The month of what was read.
+    pub read_at: Option<String>,
+    /// The month in which the price was valid.
     pub as_of: String,
 }
 
 impl Price {
-    /// What `quantity` costs.
+    /// The dollars for `quantity` units.
     #[must_use]
     pub fn of(&self, quantity: f64) -> f64 {
         quantity * self.dollars / self.per
     }
 }
 
-/// All prices, by the names that the code has for them.
+/// All prices by their keys in `prices.json`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct Prices(BTreeMap<String, Price>);
 
 impl Prices {
-    /// Reads the list.
-    ///
-    /// # Errors
-    /// When it is not there or not as it should be.
+    /// Reads `dev/cost/prices.json`.
     pub fn read(root: &Path) -> Result<Self> {
-        let path = root.join("dev/cost/prices.json");
-        let text = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))
+        json_file::read(&root.join("dev/cost/prices.json"))
     }
 
-    /// The price called `name`.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn get(&self, name: &str) -> Result<&Price> {
-        self.0.get(name).with_context(|| format!("prices.json has no {name}"))
+    /// The price with this key.
+    pub fn get(&self, key: &str) -> Result<&Price> {
+        self.0.get(key).with_context(|| format!("prices.json has no {key}"))
     }
 
-    /// What a function's time costs: `seconds` of it, at `megabytes`.
-    ///
-    /// # Errors
-    /// When that has no price.
+    /// The dollars for `seconds` of Lambda duration at `megabytes` of memory.
     pub fn lambda(&self, seconds: f64, megabytes: f64) -> Result<f64> {
-        Ok(self.get("lambda_gb_second")?.of(seconds * megabytes / MEGABYTES_OF_A_GB))
+        Ok(self.get("lambda_gb_second")?.of(seconds * megabytes / LAMBDA_MB_PER_GB))
     }
 
-    /// All of them, in Markdown.
-    pub(super) fn table(&self) -> String {
-        let mut text =
-            "| what | dollars | for | free a month | whose page | read in | of |\n|---|---|---|---|---|---|---|\n"
-                .to_owned();
+    /// All prices in Markdown.
+    pub(super) fn table(&self) -> Table {
+        let headings = ["item", "dollars", "per", "free per month", "vendor's page", "read at", "as of"];
+        let mut table = Table::new(headings);
         for price in self.0.values() {
-            let many = if price.per > 1.0 { format!("{} × ", amount(price.per)) } else { String::new() };
-            let free = if price.free > 0.0 { amount(price.free) } else { "–".to_owned() };
-            let seen = price.seen.as_deref().map_or("not read anywhere: check it".to_owned(), |seen| {
-                if seen.starts_with("http") { format!("[here]({seen})") } else { seen.to_owned() }
-            });
-            let _ = writeln!(
-                text,
-                "| {} | {} | {many}{} | {free} | [page]({}) | {seen} | {} |",
-                price.what, price.dollars, price.unit, price.source, price.as_of
-            );
+            let per = if price.per > 1.0 { format!("{} × ", quantity(price.per)) } else { String::new() };
+            let free = price.free_per_month;
+            let read_at = match price.read_at.as_deref() {
+                None => "not verified".to_owned(),
+                Some(url) if url.starts_with("http") => format!("[source]({url})"),
+                Some(text) => text.to_owned(),
+            };
+            table.row([
+                price.item.clone(),
+                price.dollars.to_string(),
+                per + &price.unit,
+                if free > 0.0 { quantity(free) } else { "–".to_owned() },
+                format!("[page]({})", price.source),
+                read_at,
+                price.as_of.clone(),
+            ]);
         }
-        text
+        table
     }
 }
 
-/// Lambda counts memory so.
-const MEGABYTES_OF_A_GB: f64 = 1024.0;
+/// Lambda's gigabyte has 1,024 MB.
+pub(super) const LAMBDA_MB_PER_GB: f64 = 1024.0;

@@ -1,144 +1,134 @@
-//! What this service costs: `template.yaml`, Neon, Upstash.
+//! The bill of this service: AWS as `template.yaml` deploys it, Neon and Upstash.
 
 use anyhow::{Context as _, Result};
 use stack::template::Template;
 
-use super::bill::Bill;
-use super::figures::{Figure, Figures};
-use super::load::{GB, GIB, HOURS_A_MONTH, Load, STATUS, SWEEP, SWEEPS_A_MONTH, TOKEN_BYTES, Wait};
+use super::estimate::Estimate;
+use super::figures::Figures;
 use super::prices::Prices;
+use super::workload::{
+    COLD_START_RATE, GB, HOURS_PER_MONTH, SECONDS_PER_MONTH, STORED_BYTES, SWEEPS_PER_MONTH,
+};
+use super::workload::{Invocations, Trigger, WEBHOOK, Workload, count_of, http_total, total};
 
-/// The least that Neon runs, a quarter of a unit.
+/// The smallest compute size of Neon, in compute units.
 const NEON_UNITS: f64 = 0.25;
-/// For how much of the time Neon is awake while nobody asks for anything: it falls asleep after five minutes, and a sweep wakes it every
-/// 55 (`functions/sweeper/src/quiet.rs`), which takes some seconds more.
-const NEON_AWAKE_IDLE: f64 = 5.2 / 55.0;
+/// Share of the time that Neon runs without requests. It suspends after five minutes, and the sweeper wakes it every 55 minutes
+/// (`functions/sweeper/src/idle.rs`) for some seconds.
+const NEON_IDLE_SHARE: f64 = 5.2 / 55.0;
 
-/// How often Lambda asks the queue while there is nothing in it: five pollers that wait for twenty seconds each. AWS says that
-/// much of queues without an order, and of ours nothing.
-const EMPTY_RECEIVES_A_MONTH: f64 = HOURS_A_MONTH * 3_600.0 / 20.0 * 5.0;
+/// Receives of an empty queue: five pollers of Lambda that each wait 20 seconds. AWS documents that number for standard queues
+/// and none for FIFO queues.
+const EMPTY_RECEIVES_PER_MONTH: f64 = SECONDS_PER_MONTH / 20.0 * 5.0;
 
-/// Writes of an execution with an `Idempotency-Key`: its record is begun and completed.
-const WRITES_OF_A_KEY: f64 = 2.0;
-/// Writes of an answered message, its job record; and of a batch, the count of the hour.
-const WRITES_OF_AN_ANSWER: f64 = 1.0;
-const WRITES_OF_A_BATCH: f64 = 1.0;
-/// The ledger of Stripe's events is asked and written.
-const READS_OF_AN_EVENT: f64 = 1.0;
-const WRITES_OF_AN_EVENT: f64 = 1.0;
-/// What a record takes in DynamoDB, its overhead of 100 bytes included. Each is under the kilobyte of one write unit.
+/// DynamoDB writes of one idempotency key: begin and complete.
+const WRITES_PER_KEY: f64 = 2.0;
+/// DynamoDB writes of the worker: a job record per message, and the count of the hour per batch.
+const WRITES_PER_ANSWER: f64 = 1.0;
+const WRITES_PER_BATCH: f64 = 1.0;
+/// DynamoDB reads and writes of one Stripe event.
+const READS_PER_EVENT: f64 = 1.0;
+const WRITES_PER_EVENT: f64 = 1.0;
+/// Size of a DynamoDB item, including its overhead of 100 bytes. Each fits in one write unit of 1 KB.
 const RECORD_BYTES: f64 = 500.0;
-/// A record lives for a day, and DynamoDB deletes it within some days.
+/// An item expires after a day, and DynamoDB deletes it within a few days after that.
 const RECORD_DAYS: f64 = 3.0;
+const DAYS_PER_MONTH: f64 = 30.4;
 
-/// What Lambda itself writes to the log of each invocation, in the format of the template.
+/// What Lambda logs for each invocation, in the log format of the template.
 pub(super) const PLATFORM_LINES: [&str; 2] = [
     r#"{"time":"2026-11-25T12:00:00.000Z","type":"platform.start","record":{"requestId":"6d67e385-053d-4622-a56f-b25bcef23083","version":"$LATEST"}}"#,
     r#"{"time":"2026-11-25T12:00:00.000Z","type":"platform.report","record":{"requestId":"6d67e385-053d-4622-a56f-b25bcef23083","metrics":{"durationMs":12.345,"billedDurationMs":13,"memorySizeMB":256,"maxMemoryUsedMB":33},"status":"success"}}"#,
 ];
-/// What API Gateway writes for each request, in the format of the template.
+/// What API Gateway logs for each request, in the access log format of the template.
 pub(super) const ACCESS_LINE: &str = r#"{"requestId":"aBcDeFgHiJkLmNo=","time":"1795600000000","ip":"203.0.113.45", "method":"GET","path":"/api/chatroom/message/0199c0de-0000-7000-8000-000000000000/status","route":"ANY /api/chatroom/{proxy+}", "status":"200","bytes":"900","latencyMs":"25", "functionMs":"24","functionStatus":"200", "error":"-"}"#;
-/// What `CloudWatch` adds to each line.
+/// Bytes that `CloudWatch` adds to each line.
 const LINE_OVERHEAD: f64 = 26.0;
-/// What is left of logs when they are stored, as AWS reckons in its examples.
-const COMPRESSED: f64 = 0.15;
+/// Size of stored logs after compression, as in AWS's pricing examples.
+const LOG_COMPRESSION: f64 = 0.15;
 
-/// What a fixed plan at Upstash carries a month, beyond which it is none.
+/// Monthly traffic that a fixed plan of Upstash includes.
 const FIXED_PLAN_GB: f64 = 50.0;
-/// What the template says that is paid for whether it is used or not.
-pub(super) struct Deployed {
-    /// Metrics that alarms look at.
+
+/// The values in `template.yaml` that change the bill.
+pub(super) struct TemplateValues {
+    /// Metrics that `CloudWatch` alarms evaluate.
     alarm_metrics: f64,
-    /// How long logs are kept, in months.
+    /// Retention of logs, in months.
     log_months: f64,
 }
 
-impl Deployed {
-    pub(super) fn read(template: &Template) -> Result<Self> {
-        let days = template.parameter("LogRetentionDays").context("the template keeps logs for ever")?;
-        #[expect(clippy::cast_precision_loss, reason = "there are not that many")]
-        Ok(Self { alarm_metrics: template.alarm_metrics() as f64, log_months: days as f64 / 30.4 })
+impl TemplateValues {
+    pub(super) fn of(template: &Template) -> Result<Self> {
+        let days = template.parameter("LogRetentionDays").context("template.yaml has no LogRetentionDays")?;
+        #[expect(clippy::cast_precision_loss, reason = "small counts")]
+        Ok(Self { alarm_metrics: template.alarm_metrics() as f64, log_months: days as f64 / DAYS_PER_MONTH })
     }
 }
 
-/// The bill for `load`.
-pub(super) fn bill(load: &Load, figures: &Figures, prices: &Prices, deployed: &Deployed) -> Result<Bill> {
-    let mut bill = Bill::default();
-    let (status, worker) = (figures.get(STATUS)?, figures.get(load.worker())?);
-    let (messages, batches) = (load.messages, load.messages / f64::from(load.batch));
-    let mut requests = Vec::new();
-    for (name, count) in load.requests() {
-        requests.push((figures.get(name)?, count));
-    }
-    let wait = Wait::until(load.answered_after(figures)?);
-    let all: Vec<(&Figure, f64)> = requests
-        .iter()
-        .copied()
-        .chain([(status, load.waits()), (worker, batches), (figures.get(SWEEP)?, SWEEPS_A_MONTH)])
-        .collect();
-    let sum = |of: &dyn Fn(&Figure) -> f64| all.iter().map(|(figure, count)| of(figure) * count).sum::<f64>();
+/// The bill for `workload`.
+pub(super) fn estimate(
+    workload: &Workload,
+    figures: &Figures,
+    prices: &Prices,
+    template: &TemplateValues,
+) -> Result<Estimate> {
+    let invocations = workload.invocations(figures)?;
+    let (messages, batches) = (workload.messages, workload.batches());
+    let sum = |of_one: &dyn Fn(&Invocations) -> f64| total(&invocations, of_one);
+    let duration = |trigger| sum(&|one| if one.trigger == trigger { one.gb_seconds() } else { 0.0 });
+    // The sweeper runs every minute, so its environment stays warm.
+    let is_cold = |one: &Invocations| one.trigger != Trigger::Schedule;
+    let cold = sum(&|one| if is_cold(one) { one.cold_start_gb_seconds() } else { 0.0 });
 
-    let http = load.http_requests();
-    bill.add(prices, "api_request", "", http)?;
-    bill.add(prices, "lambda_request", "", sum(&|_| 1.0))?;
-    let time = |figure: &Figure, ms: f64| ms / 1e3 * gb_of(figure);
-    let answering = requests.iter().map(|(figure, count)| time(figure, figure.billed_ms) * count).sum();
-    bill.add(prices, "lambda_gb_second", "answering requests", answering)?;
-    let waiting = time(status, status.billed_ms + wait.seconds * 1e3) * load.waits();
-    bill.add(prices, "lambda_gb_second", "waiting for answers", waiting)?;
-    let asking = time(worker, worker.billed_ms + load.gemini_seconds * 1e3) * batches;
-    bill.add(prices, "lambda_gb_second", "asking Gemini", asking)?;
-    let sweep = figures.get(SWEEP)?;
-    bill.add(prices, "lambda_gb_second", "sweeping", time(sweep, sweep.billed_ms) * SWEEPS_A_MONTH)?;
-    let starting = |figure: &Figure| time(figure, figure.ready_ms + figure.first_ms - figure.billed_ms);
-    let warm = all.iter().filter(|(figure, _)| figure.function != sweep.function);
-    let cold = warm.map(|(figure, count)| starting(figure).max(0.0) * count).sum::<f64>() * load.cold;
-    bill.add(prices, "lambda_gb_second", "starting", cold)?;
+    let http = http_total(&invocations, |_| 1.0);
+    let events = count_of(&invocations, WEBHOOK);
+    let writes = messages * (WRITES_PER_KEY + WRITES_PER_ANSWER)
+        + batches * WRITES_PER_BATCH
+        + events * WRITES_PER_EVENT;
+    let records = messages * 2.0 / DAYS_PER_MONTH * RECORD_DAYS * RECORD_BYTES / GB;
+    // One send per message, one receive and one delete per batch. Each sweep receives from the dead-letter queue.
+    let queue = messages + 2.0 * batches + EMPTY_RECEIVES_PER_MONTH + SWEEPS_PER_MONTH;
 
-    // One to send, one to receive a batch, one to delete it; the dead-letter queue is asked by each sweep.
-    let queue = messages + 2.0 * batches + EMPTY_RECEIVES_A_MONTH + SWEEPS_A_MONTH;
-    bill.add(prices, "sqs_fifo_request", "", queue)?;
+    let lines = |lines: &[&str]| lines.iter().map(|line| bytes(line) + LINE_OVERHEAD).sum::<f64>();
+    let own = |one: &Invocations| one.figures.log_bytes + one.figures.log_lines * LINE_OVERHEAD;
+    let logs = (sum(&own) + sum(&|_| lines(&PLATFORM_LINES)) + http * lines(&[ACCESS_LINE])) / GB;
 
-    let events = messages * load.webhooks;
-    let writes = messages * (WRITES_OF_A_KEY + WRITES_OF_AN_ANSWER)
-        + batches * WRITES_OF_A_BATCH
-        + events * WRITES_OF_AN_EVENT;
-    bill.add(prices, "dynamodb_write", "", writes)?;
-    bill.add(prices, "dynamodb_read", "", events * READS_OF_AN_EVENT)?;
-    let records = messages * 2.0 / 30.4 * RECORD_DAYS * RECORD_BYTES / GB;
-    bill.add(prices, "dynamodb_gb_month", "", records)?;
-    bill.add(prices, "dynamodb_recovery_gb_month", "", records)?;
+    let neon_share = if messages > 0.0 { 1.0 } else { NEON_IDLE_SHARE };
+    let commands = sum(&|one| one.figures.redis_commands);
+    let redis_gb = sum(&|one| one.figures.redis_bytes) / GB;
+    let by_command = prices.get("redis_command")?.of(commands);
+    let is_fixed_plan = by_command > prices.get("redis_fixed")?.dollars && redis_gb < FIXED_PLAN_GB;
+    let (redis_commands, redis_plans) = if is_fixed_plan { (0.0, 1.0) } else { (commands, 0.0) };
 
-    let lines = |texts: &[&str]| texts.iter().map(|text| bytes_of(text) + LINE_OVERHEAD).sum::<f64>();
-    let own = sum(&|figure| figure.log_bytes + figure.log_lines * LINE_OVERHEAD);
-    let logs = (own + sum(&|_| lines(&PLATFORM_LINES)) + http * lines(&[ACCESS_LINE])) / GB;
-    bill.add(prices, "log_gb", "", logs)?;
-    bill.add(prices, "log_gb_month", "", logs * COMPRESSED * deployed.log_months)?;
-    bill.add(prices, "alarm_metric", "", deployed.alarm_metrics)?;
-    bill.add(prices, "schedule", "", SWEEPS_A_MONTH)?;
-    bill.add(prices, "secret", "", 1.0)?;
-    let answers = requests.iter().map(|(figure, count)| figure.response_bytes * count).sum::<f64>();
-    let out = answers + status.response_bytes * load.waits() + messages * load.prompt_tokens * TOKEN_BYTES;
-    bill.add(prices, "data_out_gb", "", out / GIB)?;
-
-    let awake = if messages > 0.0 { 1.0 } else { NEON_AWAKE_IDLE };
-    bill.add(prices, "neon_cu_hour", "", NEON_UNITS * HOURS_A_MONTH * awake)?;
-    bill.add(prices, "neon_gb_month", "one month's messages", messages * load.stored_bytes / GB)?;
-    let (commands, traffic) = (sum(&|figure| figure.redis_commands), sum(&|figure| figure.redis_bytes) / GB);
-    let fixed = prices.get("redis_command")?.of(commands) > prices.get("redis_fixed")?.dollars
-        && traffic < FIXED_PLAN_GB;
-    bill.add(prices, "redis_command", "", if fixed { 0.0 } else { commands })?;
-    bill.add(prices, "redis_fixed", "", f64::from(u8::from(fixed)))?;
-    Ok(bill)
+    let usage = [
+        ("api_request", "", http),
+        ("lambda_request", "", sum(&|_| 1.0)),
+        ("lambda_gb_second", "requests", duration(Trigger::Http)),
+        ("lambda_gb_second", "long polls", duration(Trigger::LongPoll)),
+        ("lambda_gb_second", "worker, waiting for Gemini", duration(Trigger::Queue)),
+        ("lambda_gb_second", "sweeper", duration(Trigger::Schedule)),
+        ("lambda_gb_second", "cold starts", cold * COLD_START_RATE),
+        ("sqs_fifo_request", "", queue),
+        ("dynamodb_write", "", writes),
+        ("dynamodb_read", "", events * READS_PER_EVENT),
+        ("dynamodb_gb_month", "", records),
+        ("dynamodb_recovery_gb_month", "", records),
+        ("log_gb", "", logs),
+        ("log_gb_month", "", logs * LOG_COMPRESSION * template.log_months),
+        ("alarm_metric", "", template.alarm_metrics),
+        ("schedule", "", SWEEPS_PER_MONTH),
+        ("secret", "", 1.0),
+        ("data_out_gb", "", workload.gib_out(&invocations)),
+        ("neon_cu_hour", "", NEON_UNITS * HOURS_PER_MONTH * neon_share),
+        ("neon_gb_month", "one month of messages", messages * STORED_BYTES / GB),
+        ("redis_command", "", redis_commands),
+        ("redis_fixed", "", redis_plans),
+    ];
+    Estimate::new(prices, &usage)
 }
 
-/// Memory of a function, in the gigabytes of Lambda.
-#[expect(clippy::cast_precision_loss, reason = "memory is not that large")]
-fn gb_of(figure: &Figure) -> f64 {
-    figure.memory_mb as f64 / 1024.0
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a line is not that long")]
-fn bytes_of(text: &str) -> f64 {
-    text.len() as f64
+#[expect(clippy::cast_precision_loss, reason = "log lines are short")]
+fn bytes(line: &str) -> f64 {
+    line.len() as f64
 }

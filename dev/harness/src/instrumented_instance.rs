@@ -190,29 +190,3 @@ impl Transport for InstrumentedInstance {
         environment::read_response(&self.invoke(environment::event(request)).await?)
     }
 }
-
-impl Counts {
-    /// The difference from `before`.
-    #[must_use]
-    pub fn since(self, before: &Self) -> Self {
-        self.zip(before, |now, before| now - before)
-    }
-
-    /// The average over `times`, rounded to hundredths.
-    #[must_use]
-    pub fn per(self, times: usize) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "the counts are small")]
-        self.zip(&self, |count, _| (count / times as f64 * 100.0).round() / 100.0)
-    }
-
-    fn zip(self, other: &Self, with: impl Fn(f64, f64) -> f64) -> Self {
-        Self {
-            statements: with(self.statements, other.statements),
-            postgres: with(self.postgres, other.postgres),
-            redis: with(self.redis, other.redis),
-            aws: with(self.aws, other.aws),
-            stripe: with(self.stripe, other.stripe),
-            gemini: with(self.gemini, other.gemini),
-        }
-    }
-}

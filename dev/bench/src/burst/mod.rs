@@ -1,116 +1,113 @@
-//! `cargo dev bench burst`: many messages at once, and how long each waits until Gemini is asked for it.
+//! `cargo dev bench burst`: how long messages wait for the call to Gemini when many arrive at once.
 //!
-//! The messages are sent while no worker is driven; then the pump is started, and the clock with it. Each message is alone in
-//! its room: within a room one is answered after the other, and what is to be seen is how fast the rest is, not that. It is
-//! compared with a schedule in which only Gemini takes time ([`ideal`]).
+//! The messages are sent while the event source mapping is stopped. The clock starts with it. Each message has its own chatroom,
+//! because messages of one chatroom are answered in order. The result is compared with an ideal schedule, in which only Gemini
+//! takes time.
 
-mod ideal;
+mod cpu_time;
+mod ideal_schedule;
 mod outcome;
-mod table;
-mod usage;
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use futures::future::try_join_all;
-use harness::Suite;
-use harness::TestEnvironment;
-use harness::{SentMessage, TestUser};
+use harness::{SentMessage, Suite, TestEnvironment, TestUser};
 use serde_json::json;
-use stack::functions;
+use stack::functions::WORKER;
 use stack::progress::say;
 use stack::services::pump;
 use stack::template::Template;
 
-use self::ideal::Ideal;
-use self::outcome::Outcome;
-use self::usage::Usage;
-use super::{Depth, WORLD, report};
+use self::ideal_schedule::IdealSchedule;
+use self::outcome::BurstOutcome;
+use crate::{Benchmark, Mode, report};
 
-/// How many invocations of the worker there are at once.
-const WORKERS: usize = 5;
+/// Concurrent invocations of the worker.
+const CONCURRENCY: usize = 5;
 
-/// How long a burst may take.
-const PATIENCE: Duration = Duration::from_mins(5);
+/// Timeout of a burst.
+const TIMEOUT: Duration = Duration::from_mins(5);
 
-/// The functions' variables: never is it Gemini's quota that is waited for.
-const OVERRIDES: [(&str, &str); 3] = [
+/// Variables of the functions. Rate limits and timeouts must not delay a message, even on a busy machine.
+const VARIABLES: [(&str, &str); 3] = [
     ("WORKER_CONCURRENCY", "5"),
     ("GEMINI_REQUESTS_PER_MINUTE", "100000000"),
-    // Long beyond what Gemini takes, however busy the machine is.
     ("GEMINI_TIMEOUT_MS", "20000"),
 ];
 
-/// Who sends how much.
-struct Crowd {
-    people: Vec<TestUser>,
-    /// In as many rooms.
-    messages_each: usize,
-}
-
-/// Measures bursts in batches of one and as deployed, and again where Gemini takes longer: what is lost for want of
-/// processors does not grow with that, what is lost by waiting in turn does. Answers whether each message was answered and
-/// asked for just once.
-pub(super) async fn run(suite: &Suite, depth: Depth) -> Result<bool> {
-    let world = TestEnvironment::start(suite, WORLD, &OVERRIDES).await?;
-    // Whatever a slow machine does, no item comes back while it is worked on.
-    world.set_visibility_timeout(600).await?;
-    let (people, messages_each) = depth.of((5, 20), (20, 50));
-    let people = try_join_all((0..people).map(|_| TestUser::sign_up(&world))).await?;
-    let crowd = Crowd { people, messages_each };
-    let deployed = Template::read(suite.home.root())?.event_source(functions::WORKER)?.batch_size;
-    let mut outcomes = Vec::new();
-    for (batch, gemini_ms) in [(1, 200), (deployed, 200), (deployed, 1_000)] {
+/// Measures batches of one and of the deployed size, and the latter with a slower Gemini too: a loss through CPU contention does
+/// not grow with Gemini's latency, a loss through waiting in line does. Returns whether each message was answered exactly once.
+pub(crate) async fn run(suite: &Suite, mode: Mode) -> Result<bool> {
+    let environment = crate::start(suite, Benchmark::Burst, &VARIABLES).await?;
+    // No message may become visible again while it is processed.
+    environment.set_visibility_timeout(600).await?;
+    let (users, messages_per_user) = mode.of((5, 20), (20, 50));
+    let users = try_join_all((0..users).map(|_| TestUser::sign_up(&environment))).await?;
+    let deployed = Template::read(suite.home.root())?.event_source(WORKER)?.batch_size;
+    let (mut are_complete, mut schedules, mut cpu_times) = (true, Vec::new(), Vec::new());
+    for (batch_size, gemini_ms) in [(1, 200), (deployed, 200), (deployed, 1_000)] {
+        let sent = send_messages(&environment, &users, messages_per_user).await?;
         say(format_args!(
-            "  {} messages in batches of {batch}, Gemini at {gemini_ms} ms\n",
-            crowd.messages()
+            "  {} messages in batches of {batch_size}, Gemini latency {gemini_ms} ms\n",
+            sent.len()
         ));
-        outcomes.push(burst(&world, &crowd, batch, Duration::from_millis(gemini_ms)).await?);
+        let outcome = burst(&environment, &sent, batch_size, gemini_ms).await?;
+        if let Some(error) = outcome.error() {
+            say(format_args!("  {error}\n"));
+            are_complete = false;
+        }
+        schedules.push(outcome.schedule_row());
+        cpu_times.push(outcome.cpu_row());
     }
-    say(table::markdown(&outcomes));
-    if depth == Depth::All {
-        report::keep(&suite.home, "burst.json", &format!("{:#}\n", table::json(&outcomes)))?;
+    say(report::markdown(&schedules) + &report::markdown(&cpu_times));
+    if mode == Mode::Full {
+        let json = json!({ "bursts": report::json(&schedules), "cpu_times": report::json(&cpu_times) });
+        report::write(&suite.home, "burst.json", &format!("{json:#}\n"))?;
     }
-    for line in outcomes.iter().filter_map(Outcome::wrong) {
-        say(format_args!("  not as it should be: {line}\n"));
-    }
-    Ok(outcomes.iter().all(|outcome| outcome.wrong().is_none()))
+    Ok(are_complete)
 }
 
-/// Has the crowd send, then the worker answer, in batches of up to `batch`, with a Gemini that takes `latency`.
-async fn burst(world: &TestEnvironment, crowd: &Crowd, batch: usize, latency: Duration) -> Result<Outcome> {
-    world.mocks.gemini("latency", &json!({ "ms": u64::try_from(latency.as_millis())? })).await?;
-    let sent = crowd.send(world).await?;
-    let ideal = Ideal { messages: sent.len(), workers: WORKERS, batch, latency };
-    drop(world.lambda.take_times(functions::WORKER));
-    let (calls, before) = (world.gemini.count(), Usage::now(world)?);
+/// Answers the `sent` messages in batches.
+async fn burst(
+    environment: &TestEnvironment,
+    sent: &[SentMessage],
+    batch_size: usize,
+    gemini_ms: u64,
+) -> Result<BurstOutcome> {
+    environment.mocks.gemini("latency", &json!({ "ms": gemini_ms })).await?;
+    let latency = Duration::from_millis(gemini_ms);
+    let ideal = IdealSchedule { messages: sent.len(), concurrency: CONCURRENCY, batch_size, latency };
+    drop(environment.lambda.take_times(WORKER));
+    let (calls, cpu) = (environment.gemini.count(), cpu_time::read(environment)?);
     let begun = now();
-    world.start_worker_with_batch_size(batch).await?;
-    world.wait_until_all_done(PATIENCE).await.context("a burst")?;
-    let usage = Usage::now(world)?.since(&before);
-    let invocations = world.lambda.take_times(functions::WORKER);
-    pump::stop(&world.home).await?;
-    let calls = world.gemini.count() - calls;
-    Outcome::read(world, &sent, ideal, begun, (calls, invocations, usage)).await
+    environment.start_worker_with_batch_size(batch_size).await?;
+    environment.wait_until_all_done(TIMEOUT).await.context("a burst")?;
+    let cpu = cpu_time::read(environment)?.since(&cpu);
+    let invocations = environment.lambda.take_times(WORKER);
+    pump::stop(&environment.home).await?;
+    let calls = environment.gemini.count() - calls;
+    BurstOutcome::read(environment, sent, ideal, begun, (calls, invocations, cpu)).await
 }
 
-impl Crowd {
-    fn messages(&self) -> usize {
-        self.people.len() * self.messages_each
-    }
-
-    /// Has each of them open new rooms and send a message to each, as one does.
-    async fn send(&self, world: &TestEnvironment) -> Result<Vec<SentMessage>> {
-        let each = self.people.iter().map(|person| async {
-            let rooms = person.create_chatrooms(world, self.messages_each).await?;
-            try_join_all(rooms.iter().map(|room| person.send_message(world, room))).await
-        });
-        Ok(try_join_all(each).await?.concat())
-    }
+/// Sends one message to each of `messages_per_user` new chatrooms of each user.
+async fn send_messages(
+    environment: &TestEnvironment,
+    users: &[TestUser],
+    messages_per_user: usize,
+) -> Result<Vec<SentMessage>> {
+    let of_user = users.iter().map(|user| async {
+        let rooms = user.create_chatrooms(environment, messages_per_user).await?;
+        try_join_all(rooms.iter().map(|room| user.send_message(environment, room))).await
+    });
+    Ok(try_join_all(of_user).await?.concat())
 }
 
-#[expect(clippy::disallowed_methods, reason = "compared with times that others took of the machine's clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "compared with times that Postgres and the mock Gemini read from the clock"
+)]
 fn now() -> DateTime<Utc> {
     Utc::now()
 }

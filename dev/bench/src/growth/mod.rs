@@ -1,89 +1,78 @@
-//! Whether anything gets slower as there are more people, rooms and messages.
+//! `cargo dev bench growth`: whether requests get slower as the database grows.
 //!
-//! Every statement that the functions send is collected, by living through what they are there for. The database is then filled
-//! as years of use would, and asked how it would execute each: none may walk a table that grows. Last, requests of somebody who
-//! has little are timed in turn with those of somebody who has much. Times are only shown.
+//! A workload makes the functions send each of their SQL statements, which a proxy collects. The database is then filled with
+//! years of data. No statement may scan a table that grows. Last, the same requests are timed for a user with little and a user
+//! with much data. Times are only printed.
 
-mod life;
+mod http;
+mod interrupted_request;
 mod operators;
-mod plans;
+mod query_plans;
+mod scaling;
 mod seed;
-mod times;
-mod written;
+mod unsent_statements;
+mod workload;
 
 use anyhow::Result;
-use harness::Suite;
-use harness::TestEnvironment;
-use harness::TestUser;
-use serde_json::{Value, json};
+use harness::{Suite, TestEnvironment, TestUser};
+use serde_json::{Map, json};
 use stack::progress::say;
 use uuid::Uuid;
 
-use self::plans::{Plans, Walk};
-use self::seed::{People, Size};
-use self::times::Times;
-use self::written::in_a_line;
-use super::{Depth, WORLD, report};
+use self::interrupted_request::InterruptedRequest;
+use self::query_plans::{QueryPlans, SeqScan};
+use self::scaling::Comparison;
+use self::seed::Accounts;
+use self::unsent_statements::in_one_line;
+use crate::{Benchmark, Mode, report};
 
-/// Looks at plans and times, prints what came of it, and answers whether every statement was looked at, none walks a table, and
-/// every request was answered.
-pub(super) async fn run(suite: &Suite, depth: Depth) -> Result<bool> {
-    let world = TestEnvironment::start(suite, WORLD, &[]).await?;
-    let (small, great) = (TestUser::sign_up(&world).await?, TestUser::sign_up(&world).await?);
-    let people = People { small: id_of(&world, &small).await?, great: id_of(&world, &great).await? };
-    let interrupted = life::interrupt(&world).await?;
-    life::live(&world).await?;
-    let size = Size::of(depth);
-    say(format_args!("  {} people, {} messages\n", size.users, size.messages));
-    seed::plant(&world.db, size, people).await?;
-    interrupted.ask_again(&world).await?;
-    let statements = world.postgres.prepared();
-    let unsent = written::unsent(&suite.home.root().join("shared/store/src"), &statements)?;
-    let plans = plans::check(&world.db, &statements, depth).await?;
-    tell(&plans, &unsent);
-    let answered = answered(suite, &world, [(&small, people.small), (&great, people.great)], depth).await?;
-    Ok(plans.walks.is_empty() && unsent.is_empty() && answered)
+/// Returns whether every statement was sent, none scans a table that grows, and every request succeeded.
+pub(crate) async fn run(suite: &Suite, mode: Mode) -> Result<bool> {
+    let environment = crate::start(suite, Benchmark::Growth, &[]).await?;
+    let (small, large) = (TestUser::sign_up(&environment).await?, TestUser::sign_up(&environment).await?);
+    let accounts =
+        Accounts { small: id_of(&environment, &small).await?, large: id_of(&environment, &large).await? };
+    let interrupted = InterruptedRequest::send(&environment).await?;
+    workload::run(&environment).await?;
+    interrupted.retry(&environment).await?;
+    seed::fill(&environment.db, mode, accounts).await?;
+    let statements = environment.postgres.prepared();
+    let unsent = unsent_statements::find(&suite.home.root().join("shared/store/src"), &statements)?;
+    let plans = query_plans::check(&environment.db, &statements, mode).await?;
+    print(&plans, &unsent);
+    let small = (&small, &seed::ids_of(&environment.db, accounts.small).await?);
+    let large = (&large, &seed::ids_of(&environment.db, accounts.large).await?);
+    let comparisons = scaling::compare(&environment, small, large, mode).await?;
+    if mode == Mode::Full {
+        let rows: Vec<_> = comparisons.iter().map(Comparison::row).collect();
+        say(report::markdown(&rows));
+        let size: Map<_, _> =
+            seed::rows(mode).map(|(name, rows)| (name.to_owned(), rows.into())).into_iter().collect();
+        let json = json!({ "rows": size, "requests": report::json(&rows) });
+        report::write(&suite.home, "growth.json", &format!("{json:#}\n"))?;
+    }
+    let failures: Vec<&String> = comparisons.iter().filter_map(|one| one.failure.as_ref()).collect();
+    for failure in &failures {
+        say(format_args!("  failed: {failure}\n"));
+    }
+    Ok(plans.scans.is_empty() && unsent.is_empty() && failures.is_empty())
 }
 
-/// Times requests, prints and writes down what came of it, and answers whether all were answered.
-async fn answered(
-    suite: &Suite,
-    world: &TestEnvironment,
-    [small, great]: [(&TestUser, Uuid); 2],
-    depth: Depth,
-) -> Result<bool> {
-    let (little, much) = (seed::places(&world.db, small.1).await?, seed::places(&world.db, great.1).await?);
-    let times = times::measure(world, (small.0, &little), (great.0, &much), depth.of(3, 300)).await?;
-    if depth == Depth::All {
-        say(times::table(&times));
-        let Size { users, messages, .. } = Size::of(depth);
-        let requests: Vec<Value> = times.iter().map(Times::json).collect();
-        let growth = json!({ "users": users, "messages": messages, "requests": requests });
-        report::keep(&suite.home, "growth.json", &format!("{growth:#}\n"))?;
-    }
-    let mut answered = true;
-    for failure in times.iter().filter_map(|one| one.failure.as_ref()) {
-        say(format_args!("  fails: {failure}\n"));
-        answered = false;
-    }
-    Ok(answered)
-}
-
-fn tell(plans: &Plans, unsent: &[String]) {
-    let Plans { looked_at, walks, spared } = plans;
-    say(format_args!("  {looked_at} statements, of which {} walk a table\n", walks.len()));
-    for (what, found) in [("walks", walks), ("would walk, were it planned for all values,", spared)] {
-        for Walk { statement, tables } in found {
+fn print(plans: &QueryPlans, unsent: &[String]) {
+    let QueryPlans { checked, scans, generic_scans } = plans;
+    say(format_args!("  {checked} statements, {} with a sequential scan\n", scans.len()));
+    for (what, found) in [("sequential scan of", scans), ("generic plan (not used) scans", generic_scans)] {
+        for SeqScan { statement, tables } in found {
             let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
-            say(format_args!("  {what} {}: {}\n", tables.join(", "), in_a_line(statement)));
+            say(format_args!("  {what} {}: {}\n", tables.join(", "), in_one_line(statement)));
         }
     }
     for statement in unsent {
-        say(format_args!("  never sent: {statement}\n"));
+        say(format_args!("  not sent by the workload: {statement}\n"));
     }
 }
 
-async fn id_of(world: &TestEnvironment, person: &TestUser) -> Result<Uuid> {
+async fn id_of(environment: &TestEnvironment, user: &TestUser) -> Result<Uuid> {
     const SQL: &str = "SELECT id FROM users WHERE mobile_number = $1";
-    Ok(world.db.query_one(SQL, &[&person.number]).await?.get(0))
+    Ok(environment.db.query_one(SQL, &[&user.number]).await?.get(0))
 }

@@ -1,71 +1,71 @@
-//! What operators do in their time, once each, and the sweeper for them.
+//! What operators do: inspect, retry, redrive and delete failed messages, and reconcile subscriptions.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::TestEnvironment;
-use harness::{TestUser, unique};
+use harness::{TestEnvironment, TestUser, unique};
 use serde_json::json;
 use stack::functions::MIGRATE;
 use stack::process::{Launch, run as process};
 use stack::settings::CONTRACT;
 use uuid::Uuid;
 
-use super::life::{ask, post};
+use super::http::{post, send};
 
-/// Sees to messages that failed, those of `person` among them.
-pub(super) async fn live(world: &TestEnvironment, person: &TestUser) -> Result<()> {
-    let operator = TestUser::sign_up(world).await?;
-    run(world, MIGRATE, &["role", &operator.number, "admin"]).await?;
-    let room = person.create_chatroom(world).await?;
+/// Handles a failed message of `user` as an operator, then runs the sweeper with a dead letter.
+pub(super) async fn run(environment: &TestEnvironment, user: &TestUser) -> Result<()> {
+    let operator = TestUser::sign_up(environment).await?;
+    execute(environment, MIGRATE, &["role", &operator.number, "admin"]).await?;
+    let room = user.create_chatroom(environment).await?;
     let text = unique("refused");
-    let refused = json!({ "match": text, "steps": [{ "kind": "error", "status": 400 }], "forever": true });
-    world.mocks.gemini("script", &refused).await?;
-    let id = person.send_text(world, &room, &text).await?.id;
-    let ended = async || world.wait_until_all_done(Duration::from_secs(30)).await;
+    let error = json!({ "match": text, "steps": [{ "kind": "error", "status": 400 }], "forever": true });
+    environment.mocks.gemini("script", &error).await?;
+    let id = user.send_text(environment, &room, &text).await?.id;
+    let ended = async || environment.wait_until_all_done(Duration::from_secs(30)).await;
     ended().await?;
     for path in [
         "/api/queue/failed".to_owned(),
         format!("/api/queue/failed?cursor=1.{id}"),
         format!("/api/queue/jobs/{id}"),
     ] {
-        ask(world, operator.request("GET", path), 200).await?;
+        send(environment, operator.request("GET", path), 200).await?;
     }
-    ask(world, operator.request("POST", format!("/api/queue/failed/{id}/retry")), 200).await?;
-    ended().await?;
-    ask(world, person.request("POST", format!("/api/chatroom/message/{id}/retry")), 200).await?;
-    ended().await?;
     let redrive = post("/api/queue/redrive", &json!({ "error_code": "invalid_request" }));
-    ask(world, redrive.token(&operator.token), 200).await?;
-    ended().await?;
-    ask(world, operator.request("DELETE", format!("/api/queue/failed/{id}")), 200).await?;
-    world.mocks.reset_gemini_scripts().await?;
-    sweep(world, id).await
+    for retry in [
+        operator.request("POST", format!("/api/queue/failed/{id}/retry")),
+        user.request("POST", format!("/api/chatroom/message/{id}/retry")),
+        redrive.token(&operator.token),
+    ] {
+        send(environment, retry, 200).await?;
+        ended().await?;
+    }
+    send(environment, operator.request("DELETE", format!("/api/queue/failed/{id}")), 200).await?;
+    environment.mocks.reset_gemini_scripts().await?;
+    sweep_dead_letter(environment, id).await
 }
 
-/// Sweeps, with a letter in the dead-letter queue.
-async fn sweep(world: &TestEnvironment, message: Uuid) -> Result<()> {
+async fn sweep_dead_letter(environment: &TestEnvironment, message: Uuid) -> Result<()> {
     let letter = json!({ "version": 1, "type": "answer_message", "message_id": message });
     let body = json!({
-        "QueueUrl": world.var("MESSAGE_DEAD_LETTER_QUEUE_URL")?, "MessageBody": letter.to_string(),
+        "QueueUrl": environment.var("MESSAGE_DEAD_LETTER_QUEUE_URL")?, "MessageBody": letter.to_string(),
         "MessageGroupId": message, "MessageDeduplicationId": message,
     });
-    world.aws.sqs("SendMessage", &body).await?;
-    world.sweep().await.map(drop)
+    environment.aws.sqs("SendMessage", &body).await?;
+    environment.sweep().await.map(drop)
 }
 
 /// Compares every subscription with Stripe.
-pub(super) async fn reconcile(world: &TestEnvironment) -> Result<()> {
-    run(world, "sweeper", &["reconcile"]).await
+pub(super) async fn reconcile(environment: &TestEnvironment) -> Result<()> {
+    execute(environment, "sweeper", &["reconcile"]).await
 }
 
-/// Runs the program of a function as the command that it is, too.
-async fn run(world: &TestEnvironment, program: &str, args: &[&str]) -> Result<()> {
-    let command = Launch::new(world.programs.join(program))
+/// Executes a function's binary as a command.
+async fn execute(environment: &TestEnvironment, program: &str, args: &[&str]) -> Result<()> {
+    let command = Launch::new(environment.programs.join(program))
         .args(args.iter().copied())
         .without(CONTRACT)
-        .env(world.env.clone())
-        .folder(world.home.root());
+        .env(environment.env.clone())
+        .folder(environment.home.root());
     let ended = process::try_output(&command).await.with_context(|| command.line())?;
     ensure!(ended.status.success(), "{}: {}", command.line(), String::from_utf8_lossy(&ended.stderr));
     Ok(())

@@ -1,4 +1,4 @@
-//! Filling the database as years of use would: by `seed.sql`, with indexes and constraints taken away meanwhile.
+//! Fills the database with years of data by `seed.sql`, while indexes and constraints are dropped.
 
 use anyhow::{Context as _, Result};
 use harness::DbObserver;
@@ -6,7 +6,7 @@ use stack::progress::say;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::Depth;
+use crate::Mode;
 
 const SQL: &str = include_str!("seed.sql");
 
@@ -14,100 +14,82 @@ const SQL: &str = include_str!("seed.sql");
 pub(super) const TABLES: [&str; 6] =
     ["users", "sessions", "chatrooms", "messages", "daily_usage", "subscriptions"];
 
-/// How many of everything there are.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Size {
-    pub(super) users: i64,
-    /// Those of them who have said something.
-    talkers: i64,
-    /// In all rooms. A tenth of them is in the great one.
-    pub(super) messages: i64,
-    /// Of the person who has many.
-    pub(super) rooms: i64,
-    unfinished: i64,
-    failed: i64,
+/// The number of rows in [`Mode::Full`] by the placeholders in `seed.sql`. `:talkers` are the users with messages, `:rooms` the
+/// chatrooms of the large account.
+const ROWS: [(&str, i64); 6] = [
+    (":users", 1_000_000),
+    (":talkers", 300_000),
+    (":messages", 10_000_000),
+    (":rooms", 10_000),
+    (":unfinished", 3_000),
+    (":failed", 2_000),
+];
+
+/// The number of rows in this mode.
+pub(super) fn rows(mode: Mode) -> [(&'static str, i64); ROWS.len()] {
+    ROWS.map(|(name, rows)| (name, rows / mode.of(100, 1)))
 }
 
-impl Size {
-    pub(super) fn of(depth: Depth) -> Self {
-        let less = depth.of(100, 1);
-        Self {
-            users: 1_000_000 / less,
-            talkers: 300_000 / less,
-            messages: 10_000_000 / less,
-            rooms: 10_000 / less,
-            unfinished: 3_000 / less,
-            failed: 2_000 / less,
-        }
-    }
-}
-
-/// Somebody of whom there is much, and somebody of whom there is little.
+/// The ids of an account with much data and of one with little.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct People {
-    pub(super) great: Uuid,
+pub(super) struct Accounts {
+    pub(super) large: Uuid,
     pub(super) small: Uuid,
 }
 
-/// What of the seed requests are about.
+/// Ids of an account's data.
 #[derive(Debug)]
-pub(super) struct Places {
-    /// All rooms of a person, the newest first.
+pub(super) struct Ids {
+    /// All chatrooms, the newest first.
     pub(super) rooms: Vec<Uuid>,
-    /// The room in which they say most.
+    /// The chatroom with the most messages.
     pub(super) room: Uuid,
-    /// How many messages that has.
+    /// The number of its messages.
     pub(super) messages: i64,
-    /// One of these.
+    /// One of them.
     pub(super) message: Uuid,
 }
 
-/// Fills the database, where both `people` have an account and nothing else.
-pub(super) async fn plant(db: &DbObserver, size: Size, people: People) -> Result<()> {
+/// Fills the database, in which both accounts exist without data.
+pub(super) async fn fill(db: &DbObserver, mode: Mode, accounts: Accounts) -> Result<()> {
     const NOW: &str = "SELECT (extract(epoch FROM now()) * 1000)::bigint";
     let begun = Instant::now();
     let now = db.query_one(NOW, &[]).await?.get(0);
-    let taken = take_away(db).await?;
-    for step in steps(size, people, now) {
+    let dropped = drop_indexes(db).await?;
+    for step in steps(mode, accounts, now) {
         timed(step.lines().next().unwrap_or_default(), db.batch(&format!("--{step}"))).await?;
     }
-    for (name, sql) in taken.iter().rev() {
+    for (name, sql) in dropped.iter().rev() {
         timed(name, db.batch(sql)).await?;
     }
     timed("statistics", db.batch("VACUUM (ANALYZE)")).await?;
-    say(format_args!("  {:<44}{:>8.1} s\n", "all of the seed", begun.elapsed().as_secs_f64()));
+    say(format_args!("  {:<44}{:>8.1} s\n", "seed in total", begun.elapsed().as_secs_f64()));
     Ok(())
 }
 
-/// The steps of `seed.sql`, each of which begins with its name; `now` is in milliseconds since 1970.
-fn steps(size: Size, people: People, now: i64) -> Vec<String> {
-    let Size { users, talkers, messages, rooms, unfinished, failed } = size;
-    // A step of three seconds for each message, the few that come after the many included.
-    let begin = now - (messages + 10 + unfinished + failed + 60) * 3000;
-    let mut sql = SQL.to_owned();
-    for (name, value) in [
-        (":begin_ms", begin.to_string()),
-        (":users", users.to_string()),
-        (":talkers", talkers.to_string()),
-        (":messages", messages.to_string()),
-        (":rooms", rooms.to_string()),
-        (":unfinished", unfinished.to_string()),
-        (":failed", failed.to_string()),
-        (":great_room", (rooms / 2).to_string()),
-        (":great", people.great.to_string()),
-        (":small", people.small.to_string()),
-    ] {
-        sql = sql.replace(name, &value);
+/// The steps of `seed.sql`, each of which begins with its name. `now` is in milliseconds since 1970.
+fn steps(mode: Mode, accounts: Accounts, now: i64) -> Vec<String> {
+    let rows = rows(mode);
+    // Messages are three seconds apart. A few more follow after those of the placeholders.
+    let is_message = |name: &str| [":messages", ":unfinished", ":failed"].contains(&name);
+    let messages: i64 = rows.iter().filter(|(name, _)| is_message(name)).map(|(_, rows)| rows).sum();
+    let begin = now - (messages + 70) * 3_000;
+    let mut sql = SQL.replace(":begin_ms", &begin.to_string());
+    for (name, rows) in rows {
+        sql = sql.replace(name, &rows.to_string());
+    }
+    for (name, id) in [(":large", accounts.large), (":small", accounts.small)] {
+        sql = sql.replace(name, &id.to_string());
     }
     sql.split("\n//").skip(1).map(str::to_owned).collect()
 }
 
-/// Takes away what makes writing slow, and answers by what statements it is made again, the last first.
-async fn take_away(db: &DbObserver) -> Result<Vec<(String, String)>> {
-    // Foreign keys first, for they lean on the others.
+/// Drops indexes and constraints. Returns their names and the statements that create them, in reverse order.
+async fn drop_indexes(db: &DbObserver) -> Result<Vec<(String, String)>> {
+    // Foreign keys first, because they depend on the others.
     const DROPS: &str = "
-        SELECT conname::text AS name, format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS away,
-            format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS again,
+        SELECT conname::text AS name, format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drop_sql,
+            format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS create_sql,
             contype <> 'f' AS later
         FROM pg_constraint WHERE contype IN ('f', 'p', 'u') AND conrelid = ANY($1::text[]::regclass[])
         UNION ALL
@@ -115,13 +97,13 @@ async fn take_away(db: &DbObserver) -> Result<Vec<(String, String)>> {
         FROM pg_index i WHERE i.indrelid = ANY($1::text[]::regclass[])
             AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u'))
         ORDER BY later, name";
-    let mut taken = Vec::new();
+    let mut dropped = Vec::new();
     for row in db.query(DROPS, &[&TABLES.as_slice()]).await? {
-        let (name, away, again): (String, String, String) = (row.get(0), row.get(1), row.get(2));
-        db.batch(&away).await?;
-        taken.push((name, again));
+        let (name, drop, create): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+        db.batch(&drop).await?;
+        dropped.push((name, create));
     }
-    Ok(taken)
+    Ok(dropped)
 }
 
 async fn timed(name: &str, step: impl Future<Output = Result<()>>) -> Result<()> {
@@ -131,14 +113,14 @@ async fn timed(name: &str, step: impl Future<Output = Result<()>>) -> Result<()>
     Ok(())
 }
 
-/// What requests of `person` are about.
-pub(super) async fn places(db: &DbObserver, person: Uuid) -> Result<Places> {
+pub(super) async fn ids_of(db: &DbObserver, user: Uuid) -> Result<Ids> {
     const ROOMS: &str = "SELECT id, message_count FROM chatrooms WHERE user_id = $1 ORDER BY id DESC";
     const MESSAGE: &str = "SELECT id FROM messages WHERE chatroom_id = $1 AND position = $2";
-    let rows = db.query(ROOMS, &[&person]).await?;
+    let rows = db.query(ROOMS, &[&user]).await?;
     let rooms: Vec<(Uuid, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let &(room, messages) = rooms.iter().max_by_key(|(_, messages)| messages).context("nobody has a room")?;
-    // Halfway, where a question stands.
+    let &(room, messages) =
+        rooms.iter().max_by_key(|(_, messages)| messages).context("the user has no chatroom")?;
+    // A question in the middle of the chatroom.
     let message = db.query_one(MESSAGE, &[&room, &(messages / 4 * 2 + 1)]).await?.get(0);
-    Ok(Places { rooms: rooms.into_iter().map(|(id, _)| id).collect(), room, messages, message })
+    Ok(Ids { rooms: rooms.into_iter().map(|(id, _)| id).collect(), room, messages, message })
 }

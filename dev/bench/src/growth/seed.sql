@@ -1,11 +1,11 @@
--- What `cargo dev bench growth` fills the database with. Each step begins with a line of two slashes and its name. In the place
--- of `:name` comes a number of the seed's size, or an id.
+-- The data of `cargo dev bench growth`. Each step begins with a line of two slashes and its name. `:name` is replaced with a
+-- number of rows or an id.
 --
--- Of messages there are pairs, a question and its answer. Every tenth pair is said in the great room, the others in the rooms of
--- those who talk, five at a stretch in each; so what is in a room lies as far apart in the table as it does in life.
+-- Messages are pairs of a question and its answer. Every tenth pair is in the largest chatroom, the others in the chatrooms of
+-- the talkers, five at a time in each. So the messages of a chatroom are scattered over the table, as in production.
 
 //names
--- The n-th id of a kind, and when it was made: three seconds after the one before, the last of them lately.
+-- The n-th id of a kind, and its creation time: three seconds after the previous one, the last one recently.
 CREATE FUNCTION pg_temp.id(kind integer, n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
     SELECT (lpad(to_hex(:begin_ms + n * 3000), 12, '0') || '7' || lpad(to_hex(kind), 3, '0') || '8' || lpad(to_hex(n), 15, '0'))::uuid
 $$;
@@ -28,11 +28,11 @@ SET jit = off;
 INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status, attempts, quota_day,
     reply_to, model, prompt_tokens, response_tokens, created_at, updated_at)
 SELECT pg_temp.id(2, n),
-    CASE WHEN is_great THEN pg_temp.id(5, :great_room) ELSE pg_temp.id(1, owner) END,
-    CASE WHEN is_great THEN ':great'::uuid ELSE pg_temp.id(3, owner) END,
+    CASE WHEN is_large THEN pg_temp.id(5, :rooms / 2) ELSE pg_temp.id(1, owner) END,
+    CASE WHEN is_large THEN ':large'::uuid ELSE pg_temp.id(3, owner) END,
     2 * turn + 2 - n % 2,
     CASE WHEN n % 2 = 1 THEN 'user' ELSE 'ai' END,
-    CASE WHEN is_great AND (2 * turn + 2 - n % 2) % (:messages / 100) = 0 THEN 'A needle. ' ELSE '' END || pg_temp.text(n),
+    CASE WHEN is_large AND (2 * turn + 2 - n % 2) % (:messages / 100) = 0 THEN 'A needle. ' ELSE '' END || pg_temp.text(n),
     'completed', n % 2,
     CASE WHEN n % 2 = 1 THEN (pg_temp.at(n) AT TIME ZONE 'utc')::date END,
     CASE WHEN n % 2 = 0 THEN pg_temp.id(2, n - 1) END,
@@ -41,9 +41,9 @@ SELECT pg_temp.id(2, n),
     pg_temp.at(n), pg_temp.at(n)
 FROM generate_series(1, :messages::bigint) AS messages (n)
 CROSS JOIN LATERAL (SELECT (n - 1) / 2 AS pair) AS pairs
-CROSS JOIN LATERAL (SELECT pair % 10 = 0 AS is_great, pair - pair / 10 - 1 AS other) AS places
+CROSS JOIN LATERAL (SELECT pair % 10 = 0 AS is_large, pair - pair / 10 - 1 AS other) AS places
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN is_great THEN pair / 10 ELSE other / (5 * :talkers) * 5 + other % 5 END AS turn,
+    SELECT CASE WHEN is_large THEN pair / 10 ELSE other / (5 * :talkers) * 5 + other % 5 END AS turn,
         (other / 5 % :talkers) * 3 + 1 AS owner
 ) AS turns;
 
@@ -84,7 +84,7 @@ SELECT r.id, r.user_id, 'Room ' || r.n, 'What is said of topic ' || r.n, coalesc
 FROM (
     SELECT n, pg_temp.id(1, n) AS id, pg_temp.id(3, n) AS user_id FROM generate_series(1, :users::bigint) AS users (n)
     UNION ALL
-    SELECT n, pg_temp.id(5, n), ':great'::uuid FROM generate_series(1, :rooms::bigint) AS rooms (n)
+    SELECT n, pg_temp.id(5, n), ':large'::uuid FROM generate_series(1, :rooms::bigint) AS rooms (n)
     UNION ALL
     SELECT n, pg_temp.id(6, n), ':small'::uuid FROM generate_series(1, 10::bigint) AS rooms (n)
 ) AS r
@@ -115,7 +115,7 @@ UPDATE users u SET chatroom_count = r.rooms, message_count = r.messages, ai_resp
 FROM (
     SELECT user_id, count(*) AS rooms, sum(message_count - ai_response_count)::bigint AS messages,
         sum(ai_response_count)::bigint AS answers
-    FROM chatrooms WHERE user_id IN (':great', ':small') GROUP BY user_id
+    FROM chatrooms WHERE user_id IN (':large', ':small') GROUP BY user_id
 ) AS r WHERE r.user_id = u.id;
 
 //sessions

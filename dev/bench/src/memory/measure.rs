@@ -1,174 +1,158 @@
-//! Measuring one request at each size.
+//! Measures one request at each memory size.
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use harness::InstrumentedInstance;
-use harness::TestEnvironment;
-use harness::instrumented_instance::Counts;
-use harness::processes;
-use tokio::time::{Instant, sleep};
+use anyhow::Result;
+use harness::{InstrumentedInstance, TestEnvironment, processes};
+use serde_json::Value;
+use stack::functions::WORKER;
+use tokio::time::sleep;
 
-use super::super::sample::Sample;
-use super::super::share::{PERIOD, Share, stretched};
-use super::super::traffic::Traffic;
-use super::super::{Depth, NETWORK};
-use super::asks::{Ask, size_of};
+use crate::bench_request::BenchRequest;
+use crate::counters::Counters;
+use crate::cpu_quota::{CpuQuota, PERIOD, estimate_duration};
+use crate::io_counters::IoCounters;
+use crate::sample::Sample;
+use crate::{Mode, NETWORK_DELAY};
 
-/// What a request takes at one size.
-pub(super) struct Point {
-    /// In MB.
-    pub(super) size: u64,
+/// Measurements at one memory size.
+#[derive(Default)]
+pub(super) struct SizeResult {
+    pub(super) megabytes: u64,
     pub(super) warm: Sample,
-    /// From a process's start until it asks for something to do: with a whole processor, and with its share.
-    pub(super) ready: Sample,
-    pub(super) ready_limited: Sample,
-    /// The first request of a process, with its share.
-    pub(super) first: Sample,
-    /// The most memory that was resident, in bytes.
+    /// From the start of a process until it polls for an invocation: with a whole vCPU, and under the quota.
+    pub(super) init: Sample,
+    pub(super) init_limited: Sample,
+    /// The first request of a process, under the quota.
+    pub(super) first_request: Sample,
+    /// Peak resident memory, in bytes.
     pub(super) peak: u64,
-}
-
-/// What a request takes at every size, and what does not depend on that.
-pub(super) struct Curve {
-    pub(super) name: &'static str,
-    pub(super) function: &'static str,
-    /// The size in the template.
-    pub(super) chosen: u64,
-    pub(super) points: Vec<Point>,
+    /// CPU time, counts and response size of one warm request.
     pub(super) cpu: Duration,
-    pub(super) counts: Counts,
-    pub(super) traffic: Traffic,
-    /// Of the answer, in bytes.
-    pub(super) answer: usize,
+    pub(super) counters: Counters,
+    pub(super) response_bytes: usize,
 }
 
-/// How long one ask took, how long of that it was on a processor, and how large the answer was.
-struct Asked {
+/// Measurements of one request.
+pub(super) struct RequestResult {
+    pub(super) name: &'static str,
+    pub(super) function: String,
+    /// The memory size in the template.
+    pub(super) deployed: u64,
+    pub(super) sizes: Vec<SizeResult>,
+}
+
+/// Measures `request` at each of `sizes`, in MB.
+pub(super) async fn measure(
+    environment: &TestEnvironment,
+    request: BenchRequest,
+    deployed: u64,
+    sizes: &[u64],
+    mode: Mode,
+) -> Result<RequestResult> {
+    let warm_requests = mode.of(5, if request.function == WORKER { 40 } else { 100 });
+    let mut results = Vec::new();
+    for &megabytes in sizes {
+        let quota = CpuQuota::create(megabytes);
+        let run = Run { environment, request: &request, megabytes, quota: quota.as_ref() };
+        let mut result = SizeResult { megabytes, ..SizeResult::default() };
+        run.measure_cold_starts(mode.of(1, 8), &mut result).await?;
+        run.measure_warm(mode.of(2, 5), warm_requests, &mut result).await?;
+        results.push(result);
+    }
+    let (name, function) = (request.name, request.function);
+    Ok(RequestResult { name, function, deployed, sizes: results })
+}
+
+/// A request at one memory size.
+struct Run<'a> {
+    environment: &'a TestEnvironment,
+    request: &'a BenchRequest,
+    megabytes: u64,
+    /// `None` if durations under the quota are estimated.
+    quota: Option<&'a CpuQuota>,
+}
+
+/// One response.
+struct Response {
     took: Duration,
     cpu: Duration,
-    answer: usize,
-    traffic: Traffic,
+    bytes: usize,
+    io: Counters,
 }
 
-/// Measures `ask` at each of `sizes`, in MB; what does not depend on the size, at that of the template.
-pub(super) async fn curve(
-    world: &TestEnvironment,
-    ask: &Ask,
-    chosen: u64,
-    sizes: &[u64],
-    depth: Depth,
-) -> Result<Curve> {
-    let mut curve = Curve {
-        name: ask.name,
-        function: ask.function,
-        chosen,
-        points: Vec::new(),
-        cpu: Duration::ZERO,
-        counts: Counts::default(),
-        traffic: Traffic::default(),
-        answer: 0,
-    };
-    let mut all = sizes.to_vec();
-    all.push(chosen);
-    all.sort_unstable();
-    all.dedup();
-    for size in all {
-        let share = Share::at(size);
-        let mut point = starts(world, ask, size, share.as_ref(), depth.of(1, 8)).await?;
-        warm(world, ask, share.as_ref(), depth, &mut point, &mut curve).await?;
-        curve.points.push(point);
-    }
-    Ok(curve)
-}
-
-/// Starts the function `times` with a whole processor and `times` with its share.
-async fn starts(
-    world: &TestEnvironment,
-    ask: &Ask,
-    size: u64,
-    share: Option<&Share>,
-    times: usize,
-) -> Result<Point> {
-    let [warm, mut ready, mut ready_limited, mut first] = std::array::from_fn(|_| Sample::default());
-    for _ in 0..times {
-        let guest = InstrumentedInstance::start(world, ask.function).await?;
-        let took = guest.ready().await?;
-        ready.push(took);
-        if share.is_none() {
-            ready_limited.push(stretched(took, processes::cpu(guest.pid())?, size));
+impl Run<'_> {
+    async fn measure_cold_starts(&self, times: usize, result: &mut SizeResult) -> Result<()> {
+        for _ in 0..times {
+            let instance = InstrumentedInstance::start(self.environment, &self.request.function).await?;
+            let init = instance.ready().await?;
+            result.init.push(init);
+            if self.quota.is_none() {
+                let cpu = processes::cpu(instance.pid())?;
+                result.init_limited.push(estimate_duration(init, cpu, self.megabytes));
+            }
+            result.first_request.push(self.send(&instance).await?.took);
+            instance.kill().await;
+            if let Some(quota) = self.quota {
+                let instance = InstrumentedInstance::start_under(
+                    self.environment,
+                    &self.request.function,
+                    &quota.command_prefix(),
+                )
+                .await?;
+                result.init_limited.push(instance.ready_after_stop().await?);
+                instance.kill().await;
+            }
         }
-        first.push(once(world, ask, &guest, size, share).await?.took);
-        guest.kill().await;
-        if let Some(share) = share {
-            let guest = InstrumentedInstance::start_under(world, ask.function, &share.words()).await?;
-            ready_limited.push(guest.ready_after_stop().await?);
-            guest.kill().await;
-        }
+        Ok(())
     }
-    Ok(Point { size, warm, ready, ready_limited, first, peak: 0 })
+
+    async fn measure_warm(&self, warm_up: usize, times: usize, result: &mut SizeResult) -> Result<()> {
+        let instance = InstrumentedInstance::start(self.environment, &self.request.function).await?;
+        instance.ready().await?;
+        for _ in 0..warm_up {
+            self.send(&instance).await?;
+        }
+        let before = Counters::of(instance.counts())?;
+        for _ in 0..times {
+            let response = self.send(&instance).await?;
+            result.warm.push(response.took);
+            result.cpu += response.cpu;
+            result.counters.add(&response.io);
+            result.response_bytes = response.bytes;
+        }
+        result.counters.add(&Counters::of(instance.counts())?.since(&before));
+        result.counters = std::mem::take(&mut result.counters).per(times);
+        result.cpu /= u32::try_from(times)?;
+        result.peak = processes::peak(instance.pid())?;
+        instance.kill().await;
+        Ok(())
+    }
+
+    /// Sends the request once to a process under the quota, with network delay.
+    async fn send(&self, instance: &InstrumentedInstance) -> Result<Response> {
+        instance.set_delay(NETWORK_DELAY);
+        if let Some(quota) = self.quota {
+            quota.apply(instance.pid())?;
+        }
+        let event = self.request.event()?;
+        // The request must find an unused quota, because requests in production rarely follow each other at once.
+        sleep(PERIOD).await;
+        let io = IoCounters::read(self.environment, &self.request.function).await?;
+        let cpu = processes::cpu(instance.pid())?;
+        let (took, response) = self.request.send_event(instance, event).await?;
+        let cpu = processes::cpu(instance.pid())?.saturating_sub(cpu);
+        let took = if self.quota.is_some() { took } else { estimate_duration(took, cpu, self.megabytes) };
+        // Functions write their log before they respond.
+        let io = IoCounters::read(self.environment, &self.request.function).await?.since(&io);
+        Ok(Response { took, cpu, bytes: response_bytes(&response), io })
+    }
 }
 
-/// Asks once in a process that is ready, with its share and a network as in a cloud.
-async fn once(
-    world: &TestEnvironment,
-    ask: &Ask,
-    guest: &InstrumentedInstance,
-    size: u64,
-    share: Option<&Share>,
-) -> Result<Asked> {
-    guest.set_delay(NETWORK);
-    if let Some(share) = share {
-        share.take(guest.pid())?;
-    }
-    let event = ask.event(world).await?;
-    // Whatever has been used of a period before is not to be missing from this one: requests do not come one upon the other.
-    sleep(PERIOD).await;
-    let traffic = Traffic::now(world, ask.function).await?;
-    let before = processes::cpu(guest.pid())?;
-    let begun = Instant::now();
-    let answer = guest.invoke(event).await.with_context(|| ask.name.to_owned())?;
-    let took = begun.elapsed();
-    let cpu = processes::cpu(guest.pid())?.saturating_sub(before);
-    ask.check(&answer)?;
-    let took = if share.is_some() { took } else { stretched(took, cpu, size) };
-    // What is logged is written before the answer is sent.
-    let traffic = Traffic::now(world, ask.function).await?.since(&traffic);
-    Ok(Asked { took, cpu, answer: size_of(&answer), traffic })
-}
-
-/// Asks time and again in one process.
-async fn warm(
-    world: &TestEnvironment,
-    ask: &Ask,
-    share: Option<&Share>,
-    depth: Depth,
-    point: &mut Point,
-    curve: &mut Curve,
-) -> Result<()> {
-    let guest = InstrumentedInstance::start(world, ask.function).await?;
-    guest.ready().await?;
-    for _ in 0..depth.of(2, 5) {
-        once(world, ask, &guest, point.size, share).await?;
-    }
-    let times = depth.of(5, if ask.function == "worker" { 40 } else { 100 });
-    let is_chosen = point.size == curve.chosen;
-    let (counts, mut traffic, mut cpu) = (guest.counts(), Traffic::default(), Duration::ZERO);
-    for _ in 0..times {
-        let asked = once(world, ask, &guest, point.size, share).await?;
-        if is_chosen {
-            traffic = traffic.and(&asked.traffic);
-        }
-        point.warm.push(asked.took);
-        cpu += asked.cpu;
-        curve.answer = asked.answer;
-    }
-    if is_chosen {
-        curve.counts = guest.counts().since(&counts).per(times);
-        curve.traffic = traffic.per(times);
-        curve.cpu = cpu / u32::try_from(times)?;
-    }
-    point.peak = processes::peak(guest.pid())?;
-    guest.kill().await;
-    Ok(())
+/// The size of an HTTP response, including its headers.
+fn response_bytes(response: &Value) -> usize {
+    const SEPARATORS: usize = ": \r\n".len();
+    let headers = response["headers"].as_object().into_iter().flatten();
+    let headers = headers.map(|(name, value)| name.len() + value.as_str().map_or(0, str::len) + SEPARATORS);
+    headers.sum::<usize>() + response["body"].as_str().map_or(0, str::len)
 }

@@ -1,48 +1,57 @@
-//! `cargo dev bench memory`: how long requests take at each size of Lambda's memory, and what they cost there.
+//! `cargo dev bench memory`: duration and cost of each request at each Lambda memory size.
 //!
-//! Lambda gives a function processor time in proportion to its memory, and bills time by memory: less memory is cheaper until it
-//! takes longer by more than it costs less. A function's process runs with that share ([`super::share`]), with a network as in a
-//! cloud between it and what it asks, for what is billed is waiting, mostly. A Lambda starts with a whole processor, whatever its
-//! memory; only then has it its share.
+//! Lambda grants CPU time in proportion to memory and bills duration times memory, so less memory is cheaper until the duration
+//! grows by more than the memory shrinks. Functions run under the CPU quota of their memory ([`crate::cpu_quota`]), with network
+//! delay to their dependencies, because they mostly wait. As in Lambda, the init phase has a whole vCPU at every size.
 
-mod asks;
 mod measure;
 mod report;
 
 use anyhow::Result;
 use harness::Suite;
-use harness::TestEnvironment;
 use stack::progress::{note, say};
 use stack::services::pump;
 use stack::template::Template;
 
-use self::report::Report;
-use super::{Depth, SETTINGS, WORLD, share};
+use self::report::MemoryReport;
+use crate::bench_request::{self, BenchRequest};
+use crate::{Benchmark, Mode, cpu_quota};
 
-/// What is tried, in MB.
+/// The measured sizes in MB.
 const SIZES: [u64; 5] = [128, 256, 512, 1024, 1769];
 
-/// Measures, prints a table, writes a file; with `figures` also what the bill is worked out from. No budget hangs on it.
-pub(super) async fn run(suite: &Suite, depth: Depth, figures: bool) -> Result<bool> {
-    share::clear();
-    let world = TestEnvironment::start(suite, WORLD, &SETTINGS).await?;
-    world.start_worker().await?;
-    let asks = asks::all(&world).await?;
-    // Messages are handed to the worker by us from here on.
-    pump::stop(&world.home).await?;
+/// Requests outside the workload of the cost model, which are not measured.
+const EXCLUDED: [&str; 3] =
+    ["GET /api/subscription/status", "GET /api/subscription/plans", "GET /api/queue/status"];
+
+/// Measures, prints a table, and writes `memory.json`; with `figures` also `dev/bench/figures.json`. Memory has no budget, so the
+/// result is always `true`.
+pub(crate) async fn run(suite: &Suite, mode: Mode, figures: bool) -> Result<bool> {
+    cpu_quota::clear();
+    let environment = crate::start(suite, Benchmark::Memory, &crate::requests::VARIABLES).await?;
+    environment.start_worker().await?;
+    let mut requests = bench_request::all(&environment, mode).await?;
+    requests.retain(|request| !EXCLUDED.contains(&request.name));
+    // From here on only the benchmark invokes the worker.
+    pump::stop(&environment.home).await?;
+    // The sweep is measured first, before the other requests leave work for it.
+    requests.insert(0, BenchRequest::sweep());
     let template = Template::read(suite.home.root())?;
-    let limited = share::Share::at(SIZES[0]).is_some();
-    if !limited {
-        note("no control group can be made here: how long it takes with less of a processor is computed");
+    let is_limited = cpu_quota::CpuQuota::create(SIZES[0]).is_some();
+    if !is_limited {
+        note("control groups cannot be created: durations under a CPU quota are estimated");
     }
-    let mut report = Report::new(suite, limited)?;
-    for ask in asks {
-        say(format_args!("  {}\n", ask.name));
-        let chosen = template.memory(ask.function).unwrap_or(128);
-        let sizes = if depth == Depth::All { SIZES.to_vec() } else { vec![SIZES[0], chosen] };
-        report.curves.push(measure::curve(&world, &ask, chosen, &sizes, depth).await?);
+    let mut report = MemoryReport::new(suite, is_limited)?;
+    for request in requests {
+        say(format_args!("  {}\n", request.name));
+        let deployed = template.memory(&request.function).unwrap_or(128);
+        let mut sizes = mode.of(vec![SIZES[0]], SIZES.to_vec());
+        sizes.push(deployed);
+        sizes.sort_unstable();
+        sizes.dedup();
+        report.add(measure::measure(&environment, request, deployed, &sizes, mode).await?);
     }
-    say(report.table());
+    say(report.markdown());
     report.write(&suite.home)?;
     if figures {
         let path = report.figures().write(suite.home.root())?;

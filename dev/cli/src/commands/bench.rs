@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
-use bench::{Depth, Plan, Subject};
+use bench::{Benchmark, Mode, Plan};
 use clap::Args;
 use stack::home::Home;
 
@@ -24,7 +24,7 @@ pub struct Options {
     programs: Option<PathBuf>,
     /// What is measured; all requests, if nothing is said.
     #[arg(value_enum)]
-    subjects: Vec<Subject>,
+    benchmarks: Vec<Benchmark>,
 }
 
 /// Measures and prints what came of it; whatever comes of it, nothing is left running. Fails when a budget is not kept.
@@ -32,10 +32,10 @@ pub struct Options {
 /// # Errors
 /// When it cannot be done.
 pub async fn run(options: Options) -> Result<ExitCode> {
-    let Options { counts, figures, programs, subjects } = options;
-    let depth = if counts { Depth::Counts } else { Depth::All };
-    let subjects = if subjects.is_empty() { vec![Subject::Requests] } else { subjects };
-    Ok(if all(&Plan { depth, subjects, programs, figures }).await? {
+    let Options { counts, figures, programs, benchmarks } = options;
+    let mode = if counts { Mode::Counts } else { Mode::Full };
+    let benchmarks = if benchmarks.is_empty() { vec![Benchmark::Requests] } else { benchmarks };
+    Ok(if all(&Plan { mode, benchmarks, programs, figures }).await? {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -90,7 +90,7 @@ pub async fn run(options: Options) -> Result<ExitCode> {
     let mut passed = outcome?;
     if options.is_all() {
         passed &= faults::all(&Home::of_faults(), Scale::Short, &[]).await?;
-        passed &= bench::all(&::bench::Plan::of_tests()).await?;
+        passed &= bench::all(&::bench::Plan::for_tests()).await?;
     }
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -100,7 +100,6 @@ async fn all(home: &Home, options: &Options) -> Result<bool> {
         Plan { port: api::choose(Port::Any)?, reload: Reload::Never, durability: Durability::ThrownAway };
     let mut stack = Stack::new(home, plan, settings());
     stack.start_storage().await?;
-    stack.start_stripe().await?;
     let workspace = options.e2e || workspace(home, &stack, options).await?;
     if options.unit {
         return Ok(workspace);

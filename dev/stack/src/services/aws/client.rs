@@ -78,6 +78,17 @@ impl Aws {
         answer(action, request).await
     }
 
+    /// Calls DynamoDB.
+    pub async fn dynamodb(&self, action: &str, body: &Value) -> Result<Value> {
+        let request = self
+            .request("dynamodb")
+            .header("x-amz-target", format!("DynamoDB_20120810.{action}"))
+            .header("content-type", "application/x-amz-json-1.0")
+            .body(body.to_string());
+        let text = answer(action, request).await?;
+        serde_json::from_str(&text).with_context(|| format!("reading DynamoDB's response to {action}"))
+    }
+
     fn request(&self, service: &str) -> RequestBuilder {
         let scope = format!("{}/20200101/{}/{service}/aws4_request", self.access_key_id, self.region);
         web::client().post(&self.endpoint).timeout(PATIENCE).header(

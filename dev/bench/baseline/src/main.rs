@@ -1,4 +1,4 @@
-//! The floor that functions are measured against: a Lambda on axum that answers a constant and has nothing else in it.
+//! The baseline of the benchmarks: a Lambda function on axum that returns a constant.
 
 use axum::Router;
 use axum::routing::get;

@@ -1,4 +1,4 @@
-//! The statements as they are written down in `shared/store`, to see which of them were never sent.
+//! Finds SQL statements in the source of `shared/store` that were never sent.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,19 +6,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::plans::has_plan;
+use super::query_plans::has_plan;
 use super::seed::TABLES;
 
-/// Those that are written below `folder` and not among the `sent`, each with its file.
-pub(super) fn unsent(folder: &Path, sent: &BTreeSet<String>) -> Result<Vec<String>> {
-    let sent: Vec<String> = sent.iter().map(|statement| in_a_line(statement)).collect();
+/// The statements in the source files below `folder` that are not among `sent`, each with its file.
+pub(super) fn find(folder: &Path, sent: &BTreeSet<String>) -> Result<Vec<String>> {
+    let sent: Vec<String> = sent.iter().map(|statement| in_one_line(statement)).collect();
     let mut unsent = Vec::new();
     for path in files(folder)? {
         let source = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
         let name = path.strip_prefix(folder).unwrap_or(&path).display();
-        let written = statements(&source);
-        let missing = written.iter().filter(|written| !sent.iter().any(|sent| is(sent, written)));
-        unsent.extend(missing.map(|written| format!("{name}: {written}")));
+        let statements = statements(&source);
+        let missing = statements.iter().filter(|source| !sent.iter().any(|sent| matches(sent, source)));
+        unsent.extend(missing.map(|statement| format!("{name}: {statement}")));
     }
     Ok(unsent)
 }
@@ -32,27 +32,29 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The literals of `source` that are statements about tables that grow. None has a quote in it, and comments, in which quotes may stand, are no code.
+/// The string literals of `source` that are statements about growing tables. No statement contains a quote. Comments may, so they
+/// are removed first.
 fn statements(source: &str) -> Vec<String> {
     let code: String =
         source.split_inclusive('\n').filter(|line| !line.trim_start().starts_with("//")).collect();
-    let counts = |literal: &&str| has_plan(literal) && TABLES.iter().any(|table| literal.contains(table));
-    code.split('"').skip(1).step_by(2).filter(counts).map(in_a_line).collect()
+    let is_statement =
+        |literal: &&str| has_plan(literal) && TABLES.iter().any(|table| literal.contains(table));
+    code.split('"').skip(1).step_by(2).filter(is_statement).map(in_one_line).collect()
 }
 
-/// Whether `sent` is what is `written`, where anything may stand in the place of what is in braces.
-fn is(sent: &str, written: &str) -> bool {
-    let mut parts = written.split('{').map(|part| part.split_once('}').map_or(part, |(_, after)| after));
+/// Whether `sent` matches a statement of the source, whose placeholders in braces match any text.
+fn matches(sent: &str, source: &str) -> bool {
+    let mut parts = source.split('{').map(|part| part.split_once('}').map_or(part, |(_, after)| after));
     let Some(mut rest) = parts.next().and_then(|begin| sent.strip_prefix(begin)) else { return false };
     for part in parts {
         let Some((_, after)) = rest.split_once(part) else { return false };
         rest = after;
     }
-    rest.is_empty() || written.ends_with('}')
+    rest.is_empty() || source.ends_with('}')
 }
 
-/// A statement without its line breaks.
-pub(super) fn in_a_line(statement: &str) -> String {
+/// The statement without line breaks.
+pub(super) fn in_one_line(statement: &str) -> String {
     statement.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -74,12 +76,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_is_known_by_what_is_written() {
-        let written = "SELECT {COLUMNS} FROM users WHERE id = $1";
-        assert!(is("SELECT id, name FROM users WHERE id = $1", written));
-        assert!(!is("SELECT id, name FROM users WHERE id = $1 AND deleted_at IS NULL", written));
-        assert!(!is("SELECT id FROM sessions WHERE id = $1", written));
-        assert!(is(
+    fn placeholders_match_any_text() {
+        let source = "SELECT {COLUMNS} FROM users WHERE id = $1";
+        assert!(matches("SELECT id, name FROM users WHERE id = $1", source));
+        assert!(!matches("SELECT id, name FROM users WHERE id = $1 AND deleted_at IS NULL", source));
+        assert!(!matches("SELECT id FROM sessions WHERE id = $1", source));
+        assert!(matches(
             "UPDATE users SET a = 1 RETURNING id, name",
             "UPDATE users SET a = 1 RETURNING {COLUMNS}"
         ));
