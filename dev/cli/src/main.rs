@@ -140,7 +140,7 @@ async fn run(options: Options) -> Result<ExitCode> {
             let _lock = folder.lock()?;
             event_source_mapping::start(&folder).await?;
         }
-        Command::Test(options) => return test::run(options).await,
+        Command::Test(options) => return Box::pin(test::run(options)).await,
         Command::Faults(options) => return faults::run(options).await,
         Command::Bench(options) => return bench::run(options).await,
         Command::Cost(options) => cost::run(&folder, &options)?,

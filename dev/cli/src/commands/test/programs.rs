@@ -68,7 +68,6 @@ fn test_program(message: &Value) -> Option<TestProgram> {
 
 impl TestProgram {
     /// The command that runs the program, with arguments of libtest.
-    #[must_use]
     pub fn launch(&self, args: &[String]) -> Launch {
         Launch::new(&self.path)
             .args(args)
