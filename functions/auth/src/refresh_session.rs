@@ -91,7 +91,7 @@ async fn rotate(
         }
         RotationOutcome::Reused { user } => {
             warn!(user.id = %user, session.id = %session, "refresh token reused; session ended");
-            services::sessions::invalidate(&app, &[session]).await;
+            services::sessions::invalidate(app, &[session]).await;
             Err(invalid_token())
         }
         RotationOutcome::NotFound => Err(invalid_token()),

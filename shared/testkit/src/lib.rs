@@ -20,10 +20,10 @@ mod stripe;
 mod test_app;
 mod user;
 
-pub use api_client::{PASSWORD, Response, Response as Answer};
+pub use api_client::{PASSWORD, Response};
 pub use fakes::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms};
 pub use request::{RequestBuilder, event};
 pub use schema::empty_schema;
 pub use stripe::{GOOD_CARD, GOOD_ONCE_CARD, StripeEvent};
 pub use test_app::{TestApp, TestAppBuilder, random_number};
-pub use user::{TestUser, TestUser as Person};
+pub use user::TestUser;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::MobileNumber;
 use futures::future::join_all;
 use serde_json::json;
-use testkit::{Answer, PASSWORD, TestApp, random_number};
+use testkit::{PASSWORD, Response, TestApp, random_number};
 
 use super::{login, signup_code, start, verify};
 
@@ -15,8 +15,8 @@ async fn request_code(app: &TestApp, number: &MobileNumber) -> Answer {
 }
 
 /// The seconds in `Retry-After`.
-fn retry_after(answer: &Answer) -> u64 {
-    answer.header("retry-after").unwrap().parse().unwrap()
+fn retry_after(response: &Response) -> u64 {
+    response.header("retry-after").unwrap().parse().unwrap()
 }
 
 #[tokio::test]
@@ -66,25 +66,25 @@ async fn all_spellings_of_a_number_are_one_account() {
     let _ = verify(&app, &otherwise, &code).await.expect(201);
     for text in [format!("+49 0{national}"), format!("49{national}"), format!("+49-{national}")] {
         let body = json!({ "mobile_number": text, "password": "first password" });
-        let answer = app.request("POST", "/api/auth/login").json(body).send().await.expect(200);
-        assert_eq!(answer.body["user"]["mobile_number"], number.as_str());
+        let response = app.request("POST", "/api/auth/login").json(body).send().await.expect(200);
+        assert_eq!(response.body["user"]["mobile_number"], number.as_str());
     }
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM users").await, 1);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM users").await, 1);
 }
 
 #[tokio::test]
 async fn concurrent_wrong_passwords_share_the_five_free_attempts() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let attempts = (0..100).map(|number| {
         let password = format!("guess number {number}");
         let app = &app;
         let number = &user.mobile_number;
         async move { login(app, number, &password).await }
     });
-    let answers = join_all(attempts).await;
-    assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 5);
-    assert_eq!(answers.iter().filter(|answer| answer.status == 429).count(), 95);
+    let responses = join_all(attempts).await;
+    assert_eq!(responses.iter().filter(|response| response.status == 401).count(), 5);
+    assert_eq!(responses.iter().filter(|response| response.status == 429).count(), 95);
     let refused = login(&app, &user.mobile_number, PASSWORD).await.expect_problem(429, "too_many_attempts");
     assert!((20..=30).contains(&retry_after(&refused)), "{}", retry_after(&refused));
 }
@@ -92,12 +92,12 @@ async fn concurrent_wrong_passwords_share_the_five_free_attempts() {
 #[tokio::test]
 async fn attempts_that_could_not_be_verified_do_not_count() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let _ = login(&app, &user.mobile_number, "guess number 1").await.expect(401);
     app.execute("ALTER TABLE users RENAME TO hidden").await;
     for _ in 0..7 {
-        let answer = login(&app, &user.mobile_number, PASSWORD).await;
-        assert!(answer.status.is_server_error(), "{}", answer.status);
+        let response = login(&app, &user.mobile_number, PASSWORD).await;
+        assert!(response.status.is_server_error(), "{}", response.status);
     }
     app.execute("ALTER TABLE hidden RENAME TO users").await;
     // The attempt before the outage still counts, so four more are free.
@@ -119,7 +119,7 @@ async fn unknown_number_has_the_same_limit_on_attempts() {
 #[tokio::test]
 async fn attempts_from_another_network_do_not_lock_out_the_owner() {
     let mut app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let home = app.address.clone();
     let _ = login(&app, &user.mobile_number, PASSWORD).await.expect(200);
     app.address = "203.0.113.9".to_owned();
@@ -134,13 +134,13 @@ async fn attempts_from_another_network_do_not_lock_out_the_owner() {
 #[tokio::test]
 async fn attempts_from_many_networks_share_a_limit() {
     let mut app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let mut verified = 0;
     for network in 0..20 {
         app.address = format!("203.0.113.{network}");
         for _ in 0..3 {
-            let answer = login(&app, &user.mobile_number, "guess number 1").await;
-            verified += usize::from(answer.status == 401);
+            let response = login(&app, &user.mobile_number, "guess number 1").await;
+            verified += usize::from(response.status == 401);
         }
     }
     assert_eq!(verified, 50);
@@ -149,7 +149,7 @@ async fn attempts_from_many_networks_share_a_limit() {
 #[tokio::test]
 async fn password_reset_lifts_the_limit_on_attempts() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     for _ in 0..6 {
         let _ = login(&app, &user.mobile_number, "guess number 1").await;
     }
@@ -163,7 +163,7 @@ async fn password_reset_lifts_the_limit_on_attempts() {
 #[tokio::test]
 async fn change_password_has_the_same_limit_on_attempts() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let body = json!({ "current_password": "guess number 1", "new_password": "a new one!" });
     let attempt = || app.request("POST", "/api/auth/change-password").by(&user).json(body.clone()).send();
     for _ in 0..5 {
@@ -175,10 +175,10 @@ async fn change_password_has_the_same_limit_on_attempts() {
 #[tokio::test]
 async fn without_redis_each_process_limits_attempts_itself() {
     let app = TestApp::serving(crate::routes()).var("REDIS_URL", "redis://127.0.0.1:1").start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     for _ in 0..5 {
-        let answer = login(&app, &user.mobile_number, "guess number 1").await;
-        let _ = answer.expect_problem(401, "invalid_credentials");
+        let response = login(&app, &user.mobile_number, "guess number 1").await;
+        let _ = response.expect_problem(401, "invalid_credentials");
     }
     let _ = login(&app, &user.mobile_number, "guess number 1").await.expect_problem(429, "too_many_attempts");
 }
@@ -186,18 +186,18 @@ async fn without_redis_each_process_limits_attempts_itself() {
 #[tokio::test]
 async fn bcrypt_hash_is_replaced_at_the_first_login() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     // bcrypt of "old password" with cost 4, in the format of the Node.js service.
     let old = "$2b$04$pJoaCe1GSVKVvbZjQshCeeT0tiw9QCSJMcXQe5cuoDvMNj7fKc5Ky";
     app.execute(&format!("UPDATE users SET password_hash = '{old}'")).await;
     let _ = login(&app, &user.mobile_number, "a wrong one").await.expect_problem(401, "invalid_credentials");
-    assert_eq!(app.stored::<String>("SELECT password_hash FROM users").await, old);
-    let answers = join_all((0..3).map(|_| login(&app, &user.mobile_number, "old password"))).await;
-    assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
-    let hash: String = app.stored("SELECT password_hash FROM users").await;
+    assert_eq!(app.query_value::<String>("SELECT password_hash FROM users").await, old);
+    let responses = join_all((0..3).map(|_| login(&app, &user.mobile_number, "old password"))).await;
+    assert!(responses.iter().all(|response| response.status == 200), "{responses:?}");
+    let hash: String = app.query_value("SELECT password_hash FROM users").await;
     assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
     let _ = login(&app, &user.mobile_number, "old password").await.expect(200);
-    assert_eq!(app.stored::<String>("SELECT password_hash FROM users").await, hash);
+    assert_eq!(app.query_value::<String>("SELECT password_hash FROM users").await, hash);
 }
 
 #[tokio::test]
@@ -207,19 +207,19 @@ async fn breached_passwords_and_the_own_number_are_refused_with_the_field_name()
     for password in
         ["12345678", "password1", "Iloveyou!", "qwertyuiop", number.as_str(), &number.as_str()[3..]]
     {
-        let answer = app.request("POST", "/api/auth/verify-signup-otp").json(signup(password)).send().await;
-        answer.expect_invalid(&["password"]);
+        let response = app.request("POST", "/api/auth/verify-signup-otp").json(signup(password)).send().await;
+        response.expect_invalid(&["password"]);
     }
-    let user = app.person().await;
+    let user = app.user().await;
     let body = json!({ "current_password": PASSWORD, "new_password": "sunshine1" });
-    let answer = app.request("POST", "/api/auth/change-password").by(&user).json(body).send().await;
-    answer.expect_invalid(&["new_password"]);
+    let response = app.request("POST", "/api/auth/change-password").by(&user).json(body).send().await;
+    response.expect_invalid(&["new_password"]);
 }
 
 #[tokio::test]
 async fn ended_session_is_refused_at_the_next_request_even_if_cached() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let list = |token: &str| app.request("GET", "/api/auth/sessions").token(token).send();
     let other = login(&app, &user.mobile_number, PASSWORD).await.expect(200).text("/token");
     for token in [&user.token, &other] {
@@ -238,7 +238,7 @@ async fn ended_session_is_refused_at_the_next_request_even_if_cached() {
 #[tokio::test]
 async fn cached_session_expires_on_time() {
     let app = TestApp::serving(crate::routes()).var("REFRESH_EXPIRES_IN", "60s").start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let _ = app.request("GET", "/api/auth/sessions").by(&user).send().await.expect(200);
     app.advance(Duration::from_secs(61));
     let _ = app

@@ -9,7 +9,7 @@ mod validation;
 
 use domain::MobileNumber;
 use serde_json::json;
-use testkit::{Answer, TestApp};
+use testkit::{Response, TestApp};
 
 async fn start() -> TestApp {
     TestApp::serving(crate::routes()).start().await
