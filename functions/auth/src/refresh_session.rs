@@ -1,4 +1,4 @@
-//! `POST /api/auth/refresh`: replaces the access token and the refresh token of a session.
+//! Replaces the access token and the refresh token of a session.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ struct RefreshedSessionView {
 /// Replaces both tokens of a session. A refresh token is valid once. If it is used again, someone
 /// has stolen it, so the session ends for both parties.
 #[utoipa::path(
-    post, path = "/api/auth/refresh", operation_id = "refresh_session", tag = "Auth",
+    post, path = "/api/auth/refresh", operation_id = "refresh_session",
     request_body = RefreshSession,
     responses(
         (status = 200, description = "The new tokens of the session.", body = RefreshedSessionView),

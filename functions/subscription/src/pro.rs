@@ -1,4 +1,4 @@
-//! `POST /api/subscription/pro`.
+//! Opens a checkout page for the Pro plan.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ struct CheckoutResponse {
 /// Opens a checkout page for the Pro plan. A repeated request returns the page that is open
 /// already.
 #[utoipa::path(
-    post, path = "/api/subscription/pro", operation_id = "go_pro", tag = "Subscription",
+    post, path = "/api/subscription/pro", operation_id = "go_pro",
     security(("token" = [])),
     request_body = OpenCheckout,
     responses(

@@ -1,4 +1,4 @@
-//! `DELETE /api/user/me`: deletes the caller's account, everything it owns and its subscription.
+//! Deletes the caller's account, everything it owns and its subscription.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(crate) struct DeleteAccount {
 /// the password. After the response the mobile number is free and every session has ended. The last
 /// messages of a very large account are deleted within minutes.
 #[utoipa::path(
-    delete, path = "/api/user/me", operation_id = "delete_account", tag = "User",
+    delete, path = "/api/user/me", operation_id = "delete_account",
     security(("token" = [])),
     request_body = DeleteAccount,
     responses(

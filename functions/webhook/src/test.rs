@@ -1,4 +1,4 @@
-//! `GET /api/webhook/test`.
+//! Reports which Stripe settings are present.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ struct ConfiguredView {
 
 /// Reports which Stripe settings are present, never their values. Public.
 #[utoipa::path(
-    get, path = "/api/webhook/test", operation_id = "webhook_test", tag = "Webhook",
+    get, path = "/api/webhook/test", operation_id = "webhook_test",
     responses(
         (status = 200, description = "The settings.", body = ConfigurationResponse),
     ),
