@@ -1,4 +1,5 @@
-//! Schedules the end of a subscription, and takes it back: shared by `cancel` and `reactivate`.
+//! Schedules or withdraws the cancellation of a subscription. Shared by `cancel_subscription` and
+//! `reactivate_subscription`.
 
 use app::AppState;
 use domain::UserId;

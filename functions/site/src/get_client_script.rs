@@ -2,7 +2,7 @@
 
 use axum::response::IntoResponse;
 
-use super::file;
+use crate::client_file::client_file;
 
 /// Returns the script of the bundled web client.
 #[utoipa::path(
@@ -10,5 +10,5 @@ use super::file;
     responses((status = 200, description = "The script.", body = String, content_type = "text/javascript")),
 )]
 pub(crate) async fn handle() -> impl IntoResponse {
-    file("text/javascript; charset=utf-8", include_str!("client.js"))
+    client_file("text/javascript; charset=utf-8", include_str!("client/client.js"))
 }
