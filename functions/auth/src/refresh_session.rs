@@ -86,7 +86,7 @@ async fn rotate(
     let session = rotation.session;
     match sessions::rotate_refresh_token(&app.db().await?, rotation).await? {
         RotationOutcome::Rotated { user, mobile_number } => {
-            passwords::remember_network(app, &client.origin(), &mobile_number).await;
+            passwords::add_known_network(app, &client.origin(), &mobile_number).await;
             Ok(user)
         }
         RotationOutcome::Reused { user } => {

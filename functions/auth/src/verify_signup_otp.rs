@@ -69,6 +69,6 @@ pub(crate) async fn handle(
         let is_taken = error.violates("users_mobile_number_key");
         if is_taken { one_time_codes::invalid_code() } else { error.into() }
     })?;
-    passwords::remember_network(&app, &draft.client().origin(), &user.mobile_number).await;
+    passwords::add_known_network(&app, &draft.client().origin(), &user.mobile_number).await;
     Ok((StatusCode::CREATED, success(draft.into_view(&app, user, "Account created")?)))
 }

@@ -9,8 +9,8 @@ use web::ApiError;
 
 use crate::errors::{no_subscription, payment_pending};
 
-/// Sets whether all subscriptions of `user` end with the current period. Returns the subscription
-/// that decides the plan, as it is afterwards.
+/// Sets whether all subscriptions of `user` end with the current period. Returns the
+/// changed subscription that decides the plan.
 pub(crate) async fn set_cancel_at_period_end(
     app: &AppState,
     user: UserId,

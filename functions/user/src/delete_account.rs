@@ -65,7 +65,7 @@ pub(crate) async fn handle(
     .await?
     .ok_or_else(wrong)?;
     let ended = account_deletion::start(&mut app.db().await?, user, &hash, app.clock.now()).await?;
-    // From here on nobody can sign in, and no request can read what is left.
+    // The account is locked: sign-in fails, and no request can read the remaining rows.
     services::sessions::invalidate(&app, &ended.ok_or_else(wrong)?).await;
     services::chatroom_list::invalidate(&app, user).await;
     passwords::delete_attempts(&app, &client.origin(), number).await;

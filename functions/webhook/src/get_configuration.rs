@@ -33,7 +33,7 @@ pub(crate) async fn handle(State(app): State<Arc<AppState>>) -> Result<impl Into
     let billing = &app.config.billing;
     let is_set = |secret: &SecretString| !secret.expose_secret().is_empty();
     Ok(success(ConfigurationResponse {
-        message: "Webhook endpoint is there",
+        message: "Webhook endpoint is reachable",
         configured: ConfiguredView {
             stripe_secret_key: is_set(&billing.secret_key),
             stripe_webhook_secret: billing.webhook_secrets.iter().any(is_set),

@@ -1,5 +1,5 @@
-//! What tests share: [`TestApp`] on real Postgres, Redis and DynamoDB, fakes of the other services, a
-//! mock Stripe in the test's process, and events.
+//! Test support: [`TestApp`] on real Postgres, Redis and DynamoDB, fakes of the other services, a
+//! mock Stripe in the test's process, and sample events.
 //!
 //! `cargo dev test` starts Postgres, Redis and the AWS emulator and sets `TEST_DATABASE_URL`,
 //! `TEST_REDIS_URL`, `TEST_AWS_ENDPOINT_URL` and `TEST_TABLE_NAME`. Each [`TestApp`] has its own

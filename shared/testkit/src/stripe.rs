@@ -1,4 +1,4 @@
-//! The test's account at its mock Stripe.
+//! Checkout, webhooks and subscriptions at the mock Stripe of a [`TestApp`].
 
 use http_body_util::BodyExt;
 use lambda_http::http::Request;
@@ -92,7 +92,8 @@ impl TestApp {
         request.send().await.expect(200).text("/session_id")
     }
 
-    /// Subscribes `user` to Pro with `card` and delivers all webhooks. Returns the subscription's id.
+    /// Subscribes `user` to Pro with `card` and delivers all webhooks. Returns the subscription's
+    /// id.
     pub async fn subscribe(&self, user: &TestUser, card: &str) -> String {
         let session = self.open_checkout(user).await;
         self.pay_checkout(&session, card).await;

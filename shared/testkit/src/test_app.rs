@@ -104,7 +104,8 @@ impl TestAppBuilder {
 }
 
 impl TestApp {
-    /// Builds an application that serves `routes`, with rate limits that no test reaches by accident.
+    /// Builds an application that serves `routes`, with rate limits too high to be reached by
+    /// accident.
     #[must_use]
     pub fn serving(routes: Routes) -> TestAppBuilder {
         // Rate limits and availability are per model, so each test has its own models.

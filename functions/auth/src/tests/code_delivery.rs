@@ -11,7 +11,7 @@ async fn start_with_sns() -> TestApp {
     TestApp::serving(crate::routes()).var("OTP_DELIVERY", "sns").start().await
 }
 
-async fn request_code(app: &TestApp, path: &str, number: &MobileNumber) -> Answer {
+async fn request_code(app: &TestApp, path: &str, number: &MobileNumber) -> Response {
     let body = json!({ "mobile_number": number.as_str() });
     app.request("POST", &format!("/api/auth/{path}")).json(body).send().await
 }

@@ -1,4 +1,4 @@
-//! Login and password change.
+//! Login, password change and their races with each other.
 
 use domain::SessionId;
 use serde_json::json;

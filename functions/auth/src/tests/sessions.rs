@@ -10,11 +10,11 @@ use testkit::{PASSWORD, Response, TestApp, TestUser};
 use super::{login, start};
 
 /// Starts another session of `user` and returns the response to the login.
-async fn start_session(app: &TestApp, user: &TestUser) -> Answer {
+async fn start_session(app: &TestApp, user: &TestUser) -> Response {
     login(app, &user.mobile_number, PASSWORD).await.expect(200)
 }
 
-async fn refresh(app: &TestApp, token: &str) -> Answer {
+async fn refresh(app: &TestApp, token: &str) -> Response {
     app.request("POST", "/api/auth/refresh").json(json!({ "refresh_token": token })).send().await
 }
 
@@ -23,7 +23,7 @@ async fn is_accepted(app: &TestApp, token: &str) -> bool {
     app.request("GET", "/api/auth/sessions").token(token).send().await.status == 200
 }
 
-async fn logout(app: &TestApp, token: &str, body: Value) -> Answer {
+async fn logout(app: &TestApp, token: &str, body: Value) -> Response {
     app.request("POST", "/api/auth/logout").token(token).json(body).send().await
 }
 
@@ -154,4 +154,37 @@ async fn only_the_owner_lists_and_ends_sessions() {
     let _ = end(&other).await.expect(200);
     assert!(!is_accepted(&app, &user.token).await);
     let _ = end(&other).await.expect_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn ended_session_is_refused_at_the_next_request_even_if_cached() {
+    let app = start().await;
+    let user = app.user().await;
+    let list = |token: &str| app.request("GET", "/api/auth/sessions").token(token).send();
+    let other = login(&app, &user.mobile_number, PASSWORD).await.expect(200).text("/token");
+    for token in [&user.token, &other] {
+        for _ in 0..2 {
+            let _ = list(token).await.expect(200);
+        }
+    }
+    let body = json!({ "current_password": PASSWORD, "new_password": "a new one!" });
+    let change = app.request("POST", "/api/auth/change-password").by(&user).json(body).send();
+    let _ = change.await.expect(200);
+    let _ = list(&other).await.expect_problem(401, "not_authenticated");
+    let _ = app.request("POST", "/api/auth/logout").by(&user).json(json!({})).send().await.expect(200);
+    let _ = list(&user.token).await.expect_problem(401, "not_authenticated");
+}
+
+#[tokio::test]
+async fn cached_session_expires_on_time() {
+    let app = TestApp::serving(crate::routes()).var("REFRESH_EXPIRES_IN", "60s").start().await;
+    let user = app.user().await;
+    let _ = app.request("GET", "/api/auth/sessions").by(&user).send().await.expect(200);
+    app.advance(Duration::from_secs(61));
+    let _ = app
+        .request("GET", "/api/auth/sessions")
+        .by(&user)
+        .send()
+        .await
+        .expect_problem(401, "not_authenticated");
 }

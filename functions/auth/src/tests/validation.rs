@@ -13,7 +13,7 @@ const ROUTES: [(&str, &[&str]); 5] = [
     ("reset-password", &["mobile_number", "otp", "new_password"]),
 ];
 
-async fn post(app: &TestApp, route: &str, body: &str) -> testkit::Answer {
+async fn post(app: &TestApp, route: &str, body: &str) -> testkit::Response {
     let path = format!("/api/auth/{route}");
     app.request("POST", &path).body(body).header("content-type", "application/json").send().await
 }

@@ -17,7 +17,7 @@ async fn user_with_chatroom(app: &TestApp) -> (TestUser, String) {
     (user, format!("/api/chatroom/{chatroom}/message"))
 }
 
-async fn post(app: &TestApp, user: &TestUser, path: &str, key: &str, body: Value) -> Answer {
+async fn post(app: &TestApp, user: &TestUser, path: &str, key: &str, body: Value) -> Response {
     app.request("POST", path).by(user).header("idempotency-key", key).json(body).send().await
 }
 

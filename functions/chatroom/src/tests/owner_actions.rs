@@ -13,7 +13,7 @@ async fn sent(app: &TestApp) -> (TestUser, String) {
     (user, id)
 }
 
-async fn act(app: &TestApp, user: &TestUser, id: &str, action: &str) -> Answer {
+async fn act(app: &TestApp, user: &TestUser, id: &str, action: &str) -> Response {
     app.request("POST", &format!("/api/chatroom/message/{id}/{action}")).by(user).send().await
 }
 

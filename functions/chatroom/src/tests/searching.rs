@@ -15,7 +15,7 @@ async fn insert_finished(app: &TestApp, user: &TestUser, chatroom: &str, content
     id
 }
 
-async fn search(app: &TestApp, user: &TestUser, query: &str) -> Answer {
+async fn search(app: &TestApp, user: &TestUser, query: &str) -> Response {
     app.request("GET", &format!("/api/chatroom/search?{query}")).by(user).send().await
 }
 

@@ -18,7 +18,7 @@ async fn start() -> TestApp {
     builder().start().await
 }
 
-async fn post(app: &TestApp, user: &TestUser, path: &str, body: Value) -> Answer {
+async fn post(app: &TestApp, user: &TestUser, path: &str, body: Value) -> Response {
     let request = app.request("POST", &format!("/api/subscription/{path}")).by(user);
     if body.is_null() { request.send().await } else { request.json(body).send().await }
 }

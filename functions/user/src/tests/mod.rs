@@ -1,6 +1,7 @@
 //! Calls the routes in-process, with real Postgres and Redis.
 
 mod account_deletion;
+mod export;
 
 use std::time::Duration;
 
@@ -10,6 +11,10 @@ use testkit::TestApp;
 
 async fn start() -> TestApp {
     TestApp::serving(crate::routes()).start().await
+}
+
+async fn start_with_chatrooms() -> TestApp {
+    TestApp::serving(crate::routes().merge(chatroom::routes())).start().await
 }
 
 #[tokio::test]

@@ -38,7 +38,9 @@ async fn redelivered_message_redelivers_the_rest_of_its_chatroom() {
     app.advance(Duration::from_secs(10));
     assert!(deliver(&app, &[&first, &second, &third]).await.is_empty());
     let replies: String = app
-        .stored("SELECT string_agg(content, '|' ORDER BY position) FROM messages WHERE message_type = 'ai'")
+        .query_value(
+            "SELECT string_agg(content, '|' ORDER BY position) FROM messages WHERE message_type = 'ai'",
+        )
         .await;
     assert_eq!(replies, "Echo: one|Echo: two|Echo: three");
 }
@@ -115,7 +117,9 @@ async fn message_whose_delivery_was_lost_is_answered_before_later_messages() {
     assert!(deliver(&app, &[&delivered]).await.is_empty());
     assert_eq!(status(&app, &user, &lost).await["processing_status"], "completed");
     let replies: String = app
-        .stored("SELECT string_agg(content, '|' ORDER BY position) FROM messages WHERE message_type = 'ai'")
+        .query_value(
+            "SELECT string_agg(content, '|' ORDER BY position) FROM messages WHERE message_type = 'ai'",
+        )
         .await;
     assert_eq!(replies, "Echo: one|Echo: two");
     assert!(deliver(&app, &[&lost]).await.is_empty());
@@ -171,7 +175,7 @@ async fn failing_database_delays_the_redelivery() {
     let app = start().await;
     let (user, _, id) = sent(&app, "hello").await;
     app.execute("ALTER TABLE messages RENAME TO gone").await;
-    // The event says that this is the first delivery.
+    // The event reports this as the first delivery.
     assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
     assert_eq!(app.queue.delays()[0].1, Duration::from_secs(2));
     app.execute("ALTER TABLE gone RENAME TO messages").await;

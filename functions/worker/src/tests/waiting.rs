@@ -84,8 +84,8 @@ async fn message_that_waited_too_long_fails() {
         (&failed["processing_status"], &failed["error_code"]),
         (&json!("failed"), &json!("gemini_quota"))
     );
-    let used = format!("SELECT messages FROM daily_usage WHERE user_id = '{}'", user.id);
-    assert_eq!(app.query_value::<i32>(&used).await, 0);
+    let units = format!("SELECT messages FROM daily_usage WHERE user_id = '{}'", user.id);
+    assert_eq!(app.query_value::<i32>(&units).await, 0);
     assert_eq!(app.model.prompts().len(), 1);
 }
 
