@@ -26,7 +26,7 @@ pub(crate) struct ChangePassword {
 
 /// Changes the password and ends every other session. Requires the current password.
 #[utoipa::path(
-    post, path = "/api/auth/change-password", operation_id = "change_password",
+    post, path = "/api/auth/change-password",
     security(("token" = [])),
     request_body = ChangePassword,
     responses(

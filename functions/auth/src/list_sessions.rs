@@ -29,7 +29,7 @@ struct SessionView {
 
 /// Lists the active sessions of the caller, the last seen first.
 #[utoipa::path(
-    get, path = "/api/auth/sessions", operation_id = "list_sessions",
+    get, path = "/api/auth/sessions",
     security(("token" = [])),
     responses(
         (status = 200, description = "The active sessions.", body = SessionListView),

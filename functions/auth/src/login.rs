@@ -30,7 +30,7 @@ pub(crate) struct Login {
 
 /// Signs in. An unknown number gets the same response as a wrong password, after the same time.
 #[utoipa::path(
-    post, path = "/api/auth/login", operation_id = "login",
+    post, path = "/api/auth/login",
     request_body = Login,
     responses(
         (status = 200, description = "A session has started.", body = SignedInView),

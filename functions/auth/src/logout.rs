@@ -28,7 +28,7 @@ struct LogoutView {
 
 /// Ends sessions. Their tokens are invalid from the next request on.
 #[utoipa::path(
-    post, path = "/api/auth/logout", operation_id = "logout",
+    post, path = "/api/auth/logout",
     security(("token" = [])),
     request_body = Logout,
     responses(

@@ -42,7 +42,7 @@ struct RefreshedSessionView {
 /// Replaces both tokens of a session. A refresh token is valid once. If it is used again, someone
 /// has stolen it, so the session ends for both parties.
 #[utoipa::path(
-    post, path = "/api/auth/refresh", operation_id = "refresh_session",
+    post, path = "/api/auth/refresh",
     request_body = RefreshSession,
     responses(
         (status = 200, description = "The new tokens of the session.", body = RefreshedSessionView),

@@ -41,7 +41,7 @@ pub(crate) struct CreateAccount {
 /// Creates an account with a one-time code and signs in. A number that already has an account gets
 /// the same response as a wrong code.
 #[utoipa::path(
-    post, path = "/api/auth/verify-signup-otp", operation_id = "verify_signup_otp",
+    post, path = "/api/auth/verify-signup-otp",
     request_body = CreateAccount,
     responses(
         (status = 201, description = "The account is created and a session has started.", body = SignedInView),

@@ -6,7 +6,7 @@ use crate::client_file::client_file;
 
 /// Returns the script of the bundled web client.
 #[utoipa::path(
-    get, path = "/client.js", operation_id = "get_client_script",
+    get, path = "/client.js",
     responses((status = 200, description = "The script.", body = String, content_type = "text/javascript")),
 )]
 pub(crate) async fn handle() -> impl IntoResponse {

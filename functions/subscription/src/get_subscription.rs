@@ -30,7 +30,7 @@ struct EntitlementView {
 
 /// The caller's plan and the subscription behind it.
 #[utoipa::path(
-    get, path = "/api/subscription/status", operation_id = "get_subscription",
+    get, path = "/api/subscription/status",
     security(("token" = [])),
     responses(
         (status = 200, description = "The plan.", body = EntitlementResponse),

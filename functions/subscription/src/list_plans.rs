@@ -38,7 +38,7 @@ struct LimitsView {
 
 /// The plans and their prices. Public.
 #[utoipa::path(
-    get, path = "/api/subscription/plans", operation_id = "list_plans",
+    get, path = "/api/subscription/plans",
     responses(
         (status = 200, description = "The plans, the cheapest first.", body = PlansResponse),
     ),

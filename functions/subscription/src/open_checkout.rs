@@ -42,7 +42,7 @@ struct CheckoutResponse {
 /// Opens a checkout page for the Pro plan. A repeated request returns the page that is open
 /// already.
 #[utoipa::path(
-    post, path = "/api/subscription/pro", operation_id = "open_checkout",
+    post, path = "/api/subscription/pro",
     security(("token" = [])),
     request_body = OpenCheckout,
     responses(

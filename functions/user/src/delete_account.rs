@@ -35,7 +35,7 @@ pub(crate) struct DeleteAccount {
 /// the password. After the response the mobile number is free and every session has ended. The last
 /// messages of a very large account are deleted within minutes.
 #[utoipa::path(
-    delete, path = "/api/user/me", operation_id = "delete_account",
+    delete, path = "/api/user/me",
     security(("token" = [])),
     request_body = DeleteAccount,
     responses(

@@ -26,7 +26,7 @@ struct AccountView {
 
 /// Returns the account and today's usage.
 #[utoipa::path(
-    get, path = "/api/user/me", operation_id = "get_account",
+    get, path = "/api/user/me",
     security(("token" = [])),
     responses(
         (status = 200, description = "The account and today's usage.", body = AccountWithUsageView),

@@ -25,7 +25,7 @@ struct StatsView {
 
 /// Returns the numbers of chatrooms, messages and tokens of the account.
 #[utoipa::path(
-    get, path = "/api/user/stats", operation_id = "get_stats",
+    get, path = "/api/user/stats",
     security(("token" = [])),
     responses(
         (status = 200, description = "The counters of the account.", body = AccountStatsView),

@@ -27,7 +27,7 @@ struct UpdatedProfileView {
 
 /// Changes the name of the account.
 #[utoipa::path(
-    put, path = "/api/user/me", operation_id = "update_profile",
+    put, path = "/api/user/me",
     security(("token" = [])),
     request_body = UpdateProfile,
     responses(

@@ -24,7 +24,7 @@ struct ConfiguredView {
 
 /// Reports which Stripe settings are present, never their values. Public.
 #[utoipa::path(
-    get, path = "/api/webhook/test", operation_id = "get_configuration",
+    get, path = "/api/webhook/test",
     responses(
         (status = 200, description = "The settings.", body = ConfigurationResponse),
     ),

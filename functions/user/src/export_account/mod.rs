@@ -38,7 +38,7 @@ pub(crate) struct ExportAccount {
 /// the export failed; send the `cursor` to continue. A response without one of these lines was cut
 /// off.
 #[utoipa::path(
-    get, path = "/api/user/export", operation_id = "export_account",
+    get, path = "/api/user/export",
     security(("token" = [])),
     params(ExportAccount),
     responses(
