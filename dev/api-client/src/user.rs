@@ -59,7 +59,7 @@ impl TestUser {
 
     /// Creates a chatroom and returns its id.
     pub async fn create_chatroom(&self, api: &impl Transport) -> Result<String> {
-        let request = self.request("POST", "/api/chatroom").json(&json!({ "name": "A room" }));
+        let request = self.request("POST", "/api/chatroom").json(&json!({ "name": "A chatroom" }));
         request.send(api).await?.ensure(201)?.string_at("/chatroom/id")
     }
 

@@ -87,7 +87,7 @@ async fn call(app: &TestApp, method: &str, path: &str, token: Option<&str>) -> R
 #[tokio::test]
 async fn every_response_has_the_headers_and_every_error_is_a_problem_document() {
     let app = start().await;
-    let (user, admin) = (app.person().await, app.person().await);
+    let (user, admin) = (app.user().await, app.user().await);
     app.make_admin(&admin).await;
     for token in [None, Some("not a token"), Some(user.token.as_str()), Some(admin.token.as_str())] {
         for route in table() {
@@ -96,7 +96,7 @@ async fn every_response_has_the_headers_and_every_error_is_a_problem_document() 
             check(&format!("{} {}", route.method, route.path), &response);
             // Some routes end the session or the account.
             if token.is_some_and(|token| token == user.token) && response.status == 200 {
-                app.revive(&user).await;
+                app.restore_account(&user).await;
             }
         }
     }

@@ -26,7 +26,7 @@ const ROWS: &str = "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM 
     + (SELECT count(*) FROM chatrooms) + (SELECT count(*) FROM messages) + (SELECT count(*) FROM daily_usage)";
 
 async fn operator(app: &TestApp) -> TestUser {
-    let user = app.person().await;
+    let user = app.user().await;
     app.make_admin(&user).await;
     user
 }
@@ -35,7 +35,7 @@ async fn operator(app: &TestApp) -> TestUser {
 async fn bodies_other_than_a_json_object_are_refused() {
     let app = start().await;
     let user = operator(&app).await;
-    let rows: i64 = app.stored(ROWS).await;
+    let rows: i64 = app.query_value(ROWS).await;
     let deep = |open: &str| format!("{{\"x\":{}", open.repeat(60_000 / open.len()));
     let bodies = [
         String::new(),
@@ -63,7 +63,7 @@ async fn bodies_other_than_a_json_object_are_refused() {
             assert!(!response.text("/detail").is_empty());
         }
     }
-    assert_eq!(app.stored::<i64>(ROWS).await, rows);
+    assert_eq!(app.query_value::<i64>(ROWS).await, rows);
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn wrong_content_types_and_sizes_have_their_own_status() {
 async fn every_route_names_an_invalid_field() {
     let app = start().await;
     let user = operator(&app).await;
-    let rows: i64 = app.stored(ROWS).await;
+    let rows: i64 = app.query_value(ROWS).await;
     for (route, body) in with_body() {
         for field in body.as_object().unwrap().keys() {
             let mut values = vec![json!({}), json!([]), json!(true), json!([["x"]]), json!(-1.5)];
@@ -135,14 +135,14 @@ async fn every_route_names_an_invalid_field() {
             );
         }
     }
-    assert_eq!(app.stored::<i64>(ROWS).await, rows);
+    assert_eq!(app.query_value::<i64>(ROWS).await, rows);
 }
 
 #[tokio::test]
 async fn protected_fields_cannot_be_set() {
     let app = start().await;
-    let (user, other) = (app.person().await, app.person().await);
-    let room = app.room(&user).await;
+    let (user, other) = (app.user().await, app.user().await);
+    let chatroom = app.create_chatroom(&user).await;
     let extra = json!({
         "id": UNKNOWN_ID, "user_id": other.id, "owner": other.id, "role": "admin", "is_admin": true,
         "subscription_tier": "pro", "tier": "pro", "daily_message_limit": 9999, "password_hash": "x",
@@ -155,7 +155,7 @@ async fn protected_fields_cannot_be_set() {
     };
     for (route, mut body) in with_body().into_iter().filter(|(route, _)| harmless(route)) {
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        let path = path_of(&route, &room);
+        let path = path_of(&route, &chatroom);
         let response = app.request(route.method.as_str(), &path).by(&user).json(body).send().await;
         assert!(response.status.as_u16() < 500, "{path}: {}", response.body);
     }
@@ -168,7 +168,7 @@ async fn protected_fields_cannot_be_set() {
                 OR processing_status <> 'pending')",
         user.id
     );
-    assert_eq!(app.stored::<i64>(&applied).await, 0);
+    assert_eq!(app.query_value::<i64>(&applied).await, 0);
 }
 
 #[tokio::test]
