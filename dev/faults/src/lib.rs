@@ -19,28 +19,21 @@ use stack::functions;
 use stack::home::Home;
 use stack::progress::{be_quiet, say};
 
-pub(crate) use self::scenario_result::ScenarioResult;
+pub use self::scenario_result::ScenarioResult;
 use self::scenarios::{CLEAN_LOGS, SCENARIOS};
 
-/// The number of scenarios that run concurrently, of those that may.
 const CONCURRENCY: usize = 8;
 
-/// A promise, and the scenario that tests it.
-pub(crate) struct Scenario {
-    /// The name on the command line.
-    pub(crate) name: &'static str,
-    /// The promise.
-    pub(crate) promise: &'static str,
+pub struct Scenario {
+    pub name: &'static str,
+    pub promise: &'static str,
     /// The typical duration at the short scale, by which scenarios are started: the longest first.
-    pub(crate) seconds: u32,
+    pub seconds: u32,
     /// Whether others may run beside it at full scale, too: it mostly waits.
-    pub(crate) is_concurrent: bool,
-    /// Runs the scenario.
-    pub(crate) run: for<'a> fn(&'a Suite) -> LocalBoxFuture<'a, Result<ScenarioResult>>,
+    pub is_concurrent: bool,
+    pub run: for<'a> fn(&'a Suite) -> LocalBoxFuture<'a, Result<ScenarioResult>>,
 }
 
-/// The names of all scenarios.
-#[must_use]
 pub fn scenario_names() -> Vec<&'static str> {
     SCENARIOS.iter().map(|scenario| scenario.name).collect()
 }

@@ -3,70 +3,62 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// What a scenario counted and observed.
 #[derive(Debug, Default)]
-pub(crate) struct ScenarioResult {
+pub struct ScenarioResult {
     promise: &'static str,
     /// What the scenario did, with its counts.
-    pub(crate) actions: String,
+    pub actions: String,
     /// Messages that were accepted and are not completed.
-    pub(crate) lost: usize,
+    pub lost: usize,
     /// Answers beyond one per message.
-    pub(crate) duplicated: usize,
+    pub duplicated: usize,
     /// Calls to Gemini beyond one per message.
-    pub(crate) extra_calls: usize,
+    pub extra_calls: usize,
     /// Time from the end of the fault until everything worked again.
-    pub(crate) recovery: Option<Duration>,
-    /// Further observations, for the table.
-    pub(crate) observations: Vec<String>,
+    pub recovery: Option<Duration>,
+    pub observations: Vec<String>,
     failures: Vec<String>,
 }
 
 impl ScenarioResult {
-    /// A result without failures so far.
-    pub(crate) fn new(actions: impl Into<String>) -> Self {
+    pub fn new(actions: impl Into<String>) -> Self {
         Self { actions: actions.into(), ..Self::default() }
     }
 
-    /// The result of a scenario that ended with an error.
-    pub(crate) fn aborted(error: &anyhow::Error) -> Self {
+    pub fn aborted(error: &anyhow::Error) -> Self {
         Self { failures: vec![format!("aborted: {error:#}")], ..Self::new("aborted") }
     }
 
-    pub(crate) fn of(mut self, promise: &'static str) -> Self {
+    pub fn of(mut self, promise: &'static str) -> Self {
         self.promise = promise;
         self
     }
 
-    /// Records a failure, which `describe` words, unless `is_met`.
-    pub(crate) fn check(&mut self, is_met: bool, describe: impl FnOnce() -> String) {
+    pub fn check(&mut self, is_met: bool, describe: impl FnOnce() -> String) {
         if !is_met {
             self.failures.push(describe());
         }
     }
 
-    /// Adds an observation to the table.
-    pub(crate) fn observe(&mut self, observation: impl Into<String>) {
+    pub fn observe(&mut self, observation: impl Into<String>) {
         self.observations.push(observation.into());
     }
 
-    /// Adds lost messages and duplicate answers; any breaks the promise.
-    pub(crate) fn count(&mut self, lost: usize, duplicated: usize) {
+    pub fn count(&mut self, lost: usize, duplicated: usize) {
         self.lost += lost;
         self.duplicated += duplicated;
     }
 
-    pub(crate) fn is_held(&self) -> bool {
+    pub fn is_held(&self) -> bool {
         self.failures.is_empty() && self.lost == 0 && self.duplicated == 0
     }
 
-    pub(crate) fn failures(&self) -> &[String] {
+    pub fn failures(&self) -> &[String] {
         &self.failures
     }
 }
 
-/// All results as a table in Markdown.
-pub(crate) fn table(results: &[(&str, ScenarioResult)]) -> String {
+pub fn table(results: &[(&str, ScenarioResult)]) -> String {
     let mut table =
         "\n| promise | actions and observations | lost | duplicated | extra calls | recovery | held |\n\
         |---|---|---|---|---|---|---|\n"

@@ -8,7 +8,7 @@ use super::ScenarioResult;
 
 /// Counts in `result` the accepted messages without an answer, the duplicate answers, and the calls
 /// to Gemini beyond one per message.
-pub(crate) async fn check_answers(
+pub async fn check_answers(
     env: &TestEnvironment,
     sent: &[SentMessage],
     result: &mut ScenarioResult,
@@ -37,7 +37,7 @@ pub(crate) async fn check_answers(
 }
 
 /// Checks that no answer is stored before the answer to an earlier question of its chatroom.
-pub(crate) async fn check_order(env: &TestEnvironment, result: &mut ScenarioResult) -> Result<()> {
+pub async fn check_order(env: &TestEnvironment, result: &mut ScenarioResult) -> Result<()> {
     const SQL: &str = "SELECT count(*) FROM (
             SELECT q.position < lag(q.position) OVER (PARTITION BY a.chatroom_id ORDER BY a.position) AS inverted
             FROM messages a JOIN messages q ON q.id = a.reply_to
@@ -49,7 +49,7 @@ pub(crate) async fn check_order(env: &TestEnvironment, result: &mut ScenarioResu
 }
 
 /// A message's status, error code and number of attempts, as `failed timeout 3`.
-pub(crate) async fn outcome(env: &TestEnvironment, message: Uuid) -> Result<String> {
+pub async fn outcome(env: &TestEnvironment, message: Uuid) -> Result<String> {
     const SQL: &str =
         "SELECT concat_ws(' ', processing_status, error_code, attempts) FROM messages WHERE id = $1";
     env.db.value(SQL, &[&message]).await

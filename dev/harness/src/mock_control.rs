@@ -4,16 +4,11 @@ use anyhow::{Context as _, Result, ensure};
 use reqwest::Client;
 use serde_json::Value;
 
-/// A client of both control interfaces.
 #[derive(Debug, Clone)]
 pub struct MockControl {
-    /// The HTTP client.
     pub client: Client,
-    /// The address of mock Gemini.
     pub gemini_url: String,
-    /// The address of mock Stripe.
     pub stripe_url: String,
-    /// The secret key of the account at mock Stripe.
     pub stripe_key: String,
 }
 
@@ -27,7 +22,6 @@ impl MockControl {
         Ok(())
     }
 
-    /// Removes all scripts, so that mock Gemini answers normally.
     pub async fn reset_gemini_scripts(&self) -> Result<()> {
         let url = format!("{}/_control/script", self.gemini_url);
         self.client.delete(url).send().await.context("calling mock Gemini")?.error_for_status()?;

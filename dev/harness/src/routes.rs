@@ -8,22 +8,16 @@ use serde_json::Value;
 
 use super::Request;
 
-/// A route of the API.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// The HTTP method.
     pub method: &'static str,
     /// The path, with its parameters in braces.
     pub path: String,
-    /// Whether only operators may call it.
     pub for_operators: bool,
-    /// A sample body, if the route takes one.
     pub body: Option<Value>,
 }
 
 impl Route {
-    /// A request to the route with the sample body, and with `id` as its parameter.
-    #[must_use]
     pub fn request(&self, id: &str) -> Request {
         let request = Request::new(self.method, self.path.replace("{id}", id));
         match &self.body {
@@ -33,7 +27,6 @@ impl Route {
     }
 }
 
-/// Reads all routes from the checkout in `root`.
 pub fn read(root: &Path) -> Result<Vec<Route>> {
     let document: Value = read_json(&root.join("docs/openapi.json"))?;
     let events = fs::read_dir(root.join("events")).context("reading events/")?;

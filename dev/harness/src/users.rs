@@ -8,7 +8,6 @@ use serde_json::json;
 use super::{TestEnvironment, TestUser, wait_until};
 
 impl TestEnvironment {
-    /// Makes `user` an operator.
     pub async fn make_admin(&self, user: &TestUser) -> Result<()> {
         const SQL: &str = "UPDATE users SET role = 'admin' WHERE mobile_number = $1";
         ensure!(self.db.execute(SQL, &[&user.number]).await? == 1, "{} has no account", user.number);
@@ -24,7 +23,6 @@ impl TestEnvironment {
         Ok(paid["subscription"].as_str().context("the checkout has no subscription")?.to_owned())
     }
 
-    /// Waits until `user` is on Pro.
     pub async fn wait_until_pro(&self, user: &TestUser) -> Result<()> {
         const SQL: &str = "SELECT subscription_tier = 'pro' FROM users WHERE mobile_number = $1";
         let is_pro = async || self.db.value(SQL, &[&user.number]).await;

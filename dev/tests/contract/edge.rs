@@ -9,7 +9,6 @@ use super::{UNKNOWN_ID, path_of, sample, start, table};
 
 const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
 
-/// The headers of every response.
 const SECURITY: [(&str, &str); 8] = [
     ("content-security-policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
     ("strict-transport-security", "max-age=31536000; includeSubDomains"),
@@ -21,10 +20,8 @@ const SECURITY: [(&str, &str); 8] = [
     ("cache-control", "no-store"),
 ];
 
-/// The web client's page and its files.
 const PAGES: [&str; 3] = ["GET /", "GET /client.js", "GET /client.css"];
 
-/// The rate limit headers, in both families.
 const LIMITS: [&str; 5] =
     ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit-policy", "ratelimit"];
 

@@ -21,7 +21,6 @@ async fn send(app: &TestApp, user: &TestUser, route: &Route, body: &str) -> Resp
     request.body(body).header("content-type", "application/json").send().await
 }
 
-/// The number of stored rows.
 const ROWS: &str = "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM sessions)
     + (SELECT count(*) FROM chatrooms) + (SELECT count(*) FROM messages) + (SELECT count(*) FROM daily_usage)";
 

@@ -67,7 +67,6 @@ fn events() -> BTreeMap<(String, &'static str), String> {
     found
 }
 
-/// The sample body in the event of `route`.
 fn sample(route: &Route) -> Option<Value> {
     let events = events();
     let name = events.get(&(route.method.to_string(), route.path))?;
@@ -75,11 +74,9 @@ fn sample(route: &Route) -> Option<Value> {
     serde_json::from_str(&body).ok()
 }
 
-/// The path of `route` with `id` as its parameter.
 fn path_of(route: &Route, id: &str) -> String {
     let parts = route.path.split('/').map(|part| if part.starts_with('{') { id } else { part });
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// An id that no object has.
 const UNKNOWN_ID: &str = "018f0000-0000-7000-8000-000000000001";

@@ -15,10 +15,8 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-/// Maximum wait for a change of the page.
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
-/// Interval between two looks at the page.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 pub struct Browser {
@@ -80,7 +78,6 @@ impl Browser {
         Some(Self { client, driver, profile })
     }
 
-    /// Replaces the text of the field `css`.
     pub async fn fill(&self, css: &str, text: &str) {
         let field = self.client.wait().for_element(Locator::Css(css)).await.unwrap();
         field.clear().await.unwrap();
@@ -93,12 +90,10 @@ impl Browser {
         self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
     }
 
-    /// Waits until the field `css` has a value.
     pub async fn until_filled(&self, css: &str) {
         self.until(css, |seen| seen.is_some_and(|seen| !seen.is_empty())).await;
     }
 
-    /// Waits until the text of the element `css` contains `text`.
     pub async fn sees(&self, css: &str, text: &str) {
         self.until(css, |seen| seen.is_some_and(|seen| seen.contains(text))).await;
     }

@@ -6,10 +6,8 @@ use harness::TestUser;
 
 use super::stack::{Stack, stack};
 
-/// The daily limit.
 const DAILY: usize = 5;
 
-/// A user who has sent so many messages, and a chatroom.
 async fn user_with_messages(stack: &Stack, messages: usize) -> (TestUser, String) {
     let user = stack.sign_up().await;
     let chatroom = user.create_chatroom(stack).await.unwrap();

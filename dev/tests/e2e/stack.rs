@@ -14,7 +14,6 @@ use stack::names;
 use stack::state::State;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// The addresses of the stack, and the program that controls it.
 pub struct Stack {
     pub base_url: String,
     gemini_url: String,
@@ -24,7 +23,6 @@ pub struct Stack {
     home: String,
 }
 
-/// The stack under test.
 pub fn stack() -> &'static Stack {
     static STACK: OnceLock<Stack> = OnceLock::new();
     let variable =
@@ -76,13 +74,11 @@ impl Stack {
         Worker { stack: self, _guard: WORKER.write().await }
     }
 
-    /// Runs `cargo dev` with `args` on this stack.
     pub fn dev(&self, args: &[&str]) {
         let output = Command::new(&self.program).args(["--home", &self.home]).args(args).output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// The control interfaces of the mock servers.
     pub fn mocks(&self) -> MockControl {
         MockControl {
             client: CLIENT.with(Client::clone),
@@ -102,7 +98,6 @@ impl Stack {
         self.mocks().gemini_calls(text).await.unwrap()
     }
 
-    /// A connection to the database.
     pub async fn db(&self) -> DbObserver {
         DbObserver::connect(&self.state().env["DATABASE_URL"]).await.unwrap()
     }
@@ -111,17 +106,14 @@ impl Stack {
         State::load(&Home::in_folder(Path::new(&self.home))).unwrap().unwrap()
     }
 
-    /// Signs up a new user.
     pub async fn sign_up(&self) -> TestUser {
         TestUser::sign_up(self).await.unwrap()
     }
 
-    /// The body of a GET by `user`, which must succeed.
     pub async fn get(&self, user: &TestUser, path: &str) -> Value {
         user.request("GET", path).send(self).await.unwrap().expect(200).body
     }
 
-    /// Waits until `message` is in a final state, and returns its status document.
     pub async fn outcome(&self, user: &TestUser, message: impl ToString) -> Value {
         user.wait_until_done(self, message).await.unwrap()
     }

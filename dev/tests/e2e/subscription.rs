@@ -17,7 +17,6 @@ async fn subscription(stack: &Stack, user: &str) -> Value {
     found.unwrap().clone()
 }
 
-/// Triggers `event` for a subscription at mock Stripe.
 async fn trigger(stack: &Stack, subscription: &Value, event: &str) {
     let id = subscription["id"].as_str().unwrap();
     stack
@@ -27,13 +26,11 @@ async fn trigger(stack: &Stack, subscription: &Value, event: &str) {
         .unwrap();
 }
 
-/// Waits until the API reports `value` in a field of the user's subscription.
 async fn wait_for_subscription(stack: &Stack, user: &TestUser, field: &str, value: &str) {
     let is_reported = |body: &Value| body["subscription"][field] == value;
     user.wait_for(stack, "/api/subscription/status", is_reported).await.unwrap();
 }
 
-/// Sends a message on the page.
 async fn send(browser: &Browser, text: &str) {
     browser.fill("#content", text).await;
     browser.click("#send button").await;

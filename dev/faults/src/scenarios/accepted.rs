@@ -8,7 +8,7 @@ use harness::{SentMessage, Suite, TestEnvironment, TestUser};
 
 use crate::{ScenarioResult, stored_state};
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let (senders, chatrooms, messages) = suite.scale.of((20, 10, 20), (4, 2, 10));
     let env = TestEnvironment::start(suite, "accepted", &[]).await?;
     env.start_worker().await?;

@@ -10,11 +10,10 @@ use crate::ScenarioResult;
 
 const UNKNOWN_ID: &str = "018f0000-0000-7000-8000-000000000001";
 
-/// The number of stored rows.
 const ROWS: &str = "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM sessions)
     + (SELECT count(*) FROM chatrooms) + (SELECT count(*) FROM messages) + (SELECT count(*) FROM daily_usage)";
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let env = TestEnvironment::start(suite, "bad-input", &[]).await?;
     let operator = TestUser::sign_up(&env).await?;
     env.make_admin(&operator).await?;
@@ -45,7 +44,6 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     Ok(result)
 }
 
-/// Requests with an invalid method or id.
 fn invalid_paths(route: &Route) -> Vec<(&'static str, Request)> {
     let mut requests = vec![("unknown method", Request::new("PUTT", route.path.replace("{id}", UNKNOWN_ID)))];
     if route.path.contains("{id}") {
@@ -56,7 +54,6 @@ fn invalid_paths(route: &Route) -> Vec<(&'static str, Request)> {
     requests
 }
 
-/// Requests with an invalid body.
 fn invalid_bodies(route: &Route, chatroom: &str) -> Vec<(&'static str, Request)> {
     let path = route.path.replace("{id}", chatroom);
     let raw = |body: &[u8]| {

@@ -7,10 +7,9 @@ use serde_json::{Value, json};
 
 use crate::ScenarioResult;
 
-/// The number of concurrent requests.
 const REQUESTS: usize = 50;
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(20, 2);
     let env = TestEnvironment::start(suite, "checkouts", &[]).await?;
     let mut result = ScenarioResult::new(format!(

@@ -18,7 +18,7 @@ use crate::{ScenarioResult, scenario_names};
 /// Texts that no log may contain, and what each is.
 type Secrets = BTreeMap<String, &'static str>;
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let overrides = [("RUST_LOG", "trace"), ("OTP_MAX_PER_DAY", "1000000")];
     let env = TestEnvironment::start(suite, "clean-logs", &overrides).await?;
     env.start_worker().await?;

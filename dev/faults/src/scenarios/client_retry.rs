@@ -13,12 +13,11 @@ use uuid::Uuid;
 
 use crate::ScenarioResult;
 
-/// The number of concurrent requests.
 const REQUESTS: usize = 50;
 /// Maximum time for which a client has to repeat the request after its function was killed.
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(20, 2);
     let env = TestEnvironment::start(suite, "client-retry", &[]).await?;
     let user = TestUser::sign_up(&env).await?;

@@ -16,7 +16,7 @@ const ALWAYS_UNAUTHORISED: [&str; 4] = [
     "POST /api/auth/refresh",
 ];
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let examples: usize = suite.scale.of(100, 8);
     python::install(&suite.home, Packages::Contract).await?;
     let env = TestEnvironment::start(suite, "contract", &[("OTP_MAX_PER_DAY", "1000000")]).await?;
@@ -35,7 +35,6 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     Ok(result)
 }
 
-/// Runs schemathesis, signed in if there is a password.
 async fn run_schemathesis(
     suite: &Suite,
     env: &TestEnvironment,
@@ -77,7 +76,6 @@ fn always_refused(log: &str) -> Vec<&str> {
     lines.filter_map(|line| line.strip_prefix("- ")).collect()
 }
 
-/// The findings that schemathesis reports.
 fn findings(log: &str) -> String {
     let lines = log.lines().map(str::trim).skip_while(|line| !line.contains("SUMMARY"));
     let found: Vec<&str> = lines.filter(|line| line.starts_with('❌')).collect();

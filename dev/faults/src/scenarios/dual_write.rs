@@ -9,10 +9,9 @@ use harness::{InstrumentedInstance, SentMessage, Suite, TestEnvironment, TestUse
 
 use crate::{ScenarioResult, stored_state};
 
-/// The number of functions that are killed concurrently.
 const CONCURRENCY: usize = 4;
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let kills: usize = suite.scale.of(100, 4);
     let env = TestEnvironment::start(suite, "dual-write", &[]).await?;
     let user = TestUser::sign_up(&env).await?;

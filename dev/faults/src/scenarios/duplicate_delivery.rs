@@ -8,10 +8,9 @@ use harness::{SentMessage, Suite, TestEnvironment, TestUser};
 
 use crate::{ScenarioResult, stored_state};
 
-/// The number of concurrent deliveries of each message.
 const DELIVERIES: usize = 10;
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(200, 10);
     let env = TestEnvironment::start(suite, "duplicate-delivery", &[]).await?;
     let user = TestUser::sign_up(&env).await?;

@@ -23,7 +23,7 @@ const ROUTES: [(&str, &str); 5] = [
     ("reset-password", "a wrong code to reset"),
 ];
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let count: usize = suite.scale.of(500, 20);
     let env = TestEnvironment::start(suite, "enumeration", &[("OTP_DELIVERY", "sns")]).await?;
     sign_up_by_text_message(&env).await?;

@@ -23,7 +23,7 @@ const FORGERIES: [&str; 13] = [
     "reserialised",
 ];
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let env = TestEnvironment::start(suite, "forgeries", &[]).await?;
     env.mocks.stripe("POST", "/_control/delivery", &json!({ "hold": true })).await?;
     let user = TestUser::sign_up(&env).await?;
@@ -51,7 +51,6 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     Ok(result)
 }
 
-/// The calls that mock Stripe received.
 async fn calls(env: &TestEnvironment) -> Result<Value> {
     env.mocks.stripe("GET", "/_control/calls", &Value::Null).await
 }

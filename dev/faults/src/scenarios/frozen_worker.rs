@@ -12,10 +12,9 @@ use tokio::time::timeout;
 
 use crate::{ScenarioResult, stored_state};
 
-/// Maximum wait for each step.
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let workers: usize = suite.scale.of(20, 3);
     // A long lease, so that the second worker also completes on a busy machine.
     let env = TestEnvironment::start(suite, "frozen-worker", &[("GEMINI_TIMEOUT_MS", "10000")]).await?;

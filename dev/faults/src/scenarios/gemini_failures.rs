@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use crate::{ScenarioResult, stored_state};
 
-/// A kind of failure and its expected consequences.
 struct Case {
     name: &'static str,
     step: Value,
@@ -16,7 +15,6 @@ struct Case {
     is_permanent: bool,
     /// The message's final status, error code and number of attempts.
     outcome: &'static str,
-    /// The number of calls to Gemini.
     calls: usize,
 }
 
@@ -40,7 +38,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     // The cases run concurrently: the circuit breaker would open after some of their failures.
     let overrides = [
         ("GEMINI_MODEL_FALLBACK", "none"),

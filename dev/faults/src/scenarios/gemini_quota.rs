@@ -16,7 +16,7 @@ const TOKENS: usize = 2_000;
 /// The pause between two messages, which makes them come at more than three times the quota's rate.
 const PAUSE: Duration = Duration::from_millis(100);
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let messages: usize = suite.scale.of(REQUESTS * 3, REQUESTS + 6);
     let (requests, tokens) = (REQUESTS.to_string(), TOKENS.to_string());
     let overrides =

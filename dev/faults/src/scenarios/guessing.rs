@@ -11,7 +11,7 @@ const ATTEMPTS: usize = 100;
 /// The number of attempts that may be evaluated.
 const LIMIT: usize = 5;
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(20, 3);
     let env = TestEnvironment::start(suite, "guessing", &[]).await?;
     let mut result = ScenarioResult::new(format!(

@@ -7,7 +7,7 @@ use crate::ScenarioResult;
 
 const UNKNOWN_ID: &str = "018f0000-0000-7000-8000-000000000001";
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let env = TestEnvironment::start(suite, "isolation", &[]).await?;
     let (owner, other) = (TestUser::sign_up(&env).await?, TestUser::sign_up(&env).await?);
     let chatroom = owner.create_chatroom(&env).await?;

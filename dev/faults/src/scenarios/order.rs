@@ -11,10 +11,9 @@ use tokio::time::sleep;
 
 use crate::{ScenarioResult, stored_state};
 
-/// The interval between two kills of a worker.
 const KILL_INTERVAL: Duration = Duration::from_millis(700);
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let (chatrooms, messages, kills, lost) = suite.scale.of((50, 20, 20, 10), (6, 5, 3, 2));
     // No message may fail for repeated faults: that would hide a wrong order.
     let overrides = [("MESSAGE_MAX_ATTEMPTS", "10"), ("GEMINI_BREAKER_FAILURES", "1000")];

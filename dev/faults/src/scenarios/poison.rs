@@ -10,7 +10,7 @@ use crate::{ScenarioResult, stored_state};
 
 const MESSAGES: usize = 10;
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let env = TestEnvironment::start(suite, "poison", &[]).await?;
     let user = TestUser::sign_up(&env).await?;
     let chatrooms = user.create_chatrooms(&env, MESSAGES).await?;

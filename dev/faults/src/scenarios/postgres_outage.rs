@@ -12,14 +12,12 @@ use tokio::time::sleep;
 use crate::{ScenarioResult, stored_state};
 
 const SENDERS: usize = 4;
-/// A sender's pause between two messages.
 const PAUSE: Duration = Duration::from_millis(50);
-/// The time for which a server is down.
 const OUTAGE: Duration = Duration::from_secs(3);
 /// The number of messages that must be accepted before and after each outage.
 const MESSAGES_BETWEEN: usize = 10 * SENDERS;
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(5, 1);
     let env = TestEnvironment::start(suite, "postgres-outage", &[]).await?;
     env.make_durable().await?;
@@ -67,7 +65,6 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     Ok(result)
 }
 
-/// The responses that one sender got.
 #[derive(Default)]
 struct Outcome {
     sent: Vec<SentMessage>,

@@ -7,12 +7,10 @@ use harness::{Suite, TestEnvironment, TestUser, unique};
 
 use crate::ScenarioResult;
 
-/// The number of concurrent requests.
 const REQUESTS: usize = 50;
-/// The daily limit.
 const LIMIT: i32 = 5;
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(20, 2);
     let limit = LIMIT.to_string();
     let env = TestEnvironment::start(suite, "quota", &[("BASIC_DAILY_MESSAGE_LIMIT", &limit)]).await?;

@@ -17,7 +17,7 @@ const GOAL: Duration = Duration::from_secs(1);
 /// not use Redis for a second after a failure.
 const PAUSE: Duration = Duration::from_millis(60);
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(60, 12);
     let goal = suite.time_limit(GOAL);
     let env = TestEnvironment::start(suite, "redis-outage", &[]).await?;
@@ -60,7 +60,6 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     Ok(result)
 }
 
-/// Waits until the function that serves `path` uses Redis.
 async fn wait_until_redis_is_used(env: &TestEnvironment, user: &TestUser, path: &str) -> Result<()> {
     let is_used = async || {
         let before = env.redis.round_trips();

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use crate::ScenarioResult;
 
-/// The ways to end a session.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     Logout,
@@ -26,7 +25,7 @@ const WAYS: [Way; 5] = [Way::Logout, Way::End, Way::Reset, Way::Change, Way::Del
 /// The ways that work without Redis: a reset needs a code.
 const WITHOUT_REDIS: [Way; 3] = [Way::Logout, Way::Change, Way::Deletion];
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(10, 1);
     let env = TestEnvironment::start(suite, "revocation", &[("OTP_MAX_PER_DAY", "1000000")]).await?;
     let mut result = ScenarioResult::new(format!("{rounds} sessions ended in each of {} ways", WAYS.len()));
@@ -118,7 +117,6 @@ async fn check_all_refused(
     Ok(())
 }
 
-/// Checks that several functions refuse the token.
 async fn check_refused(
     env: &TestEnvironment,
     token: &str,

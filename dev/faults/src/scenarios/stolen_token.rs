@@ -7,10 +7,9 @@ use serde_json::json;
 
 use crate::ScenarioResult;
 
-/// The number of concurrent requests.
 const REQUESTS: usize = 20;
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(20, 3);
     let env = TestEnvironment::start(suite, "stolen-token", &[]).await?;
     let mut result = ScenarioResult::new(format!("{rounds} replays, {rounds} races of {REQUESTS}"));

@@ -15,7 +15,7 @@ const FREEZE: Duration = Duration::from_millis(1_100);
 /// Maximum time of the next request.
 const GOAL: Duration = Duration::from_millis(1_500);
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(10, 2);
     let goal = suite.time_limit(GOAL);
     let env = TestEnvironment::start(suite, "thaw", &[]).await?;
@@ -56,7 +56,6 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     Ok(result)
 }
 
-/// Sends a request, which must succeed, and returns the time it took.
 async fn send(instance: &InstrumentedInstance, request: &Request) -> Result<Duration> {
     let start = Instant::now();
     let response = request.send(instance).await?;

@@ -13,19 +13,16 @@ use tokio::time::sleep;
 
 use crate::ScenarioResult;
 
-/// The number of orders of five events.
 const ORDERS: usize = 120;
-/// The number of deliveries of each event.
 const DELIVERIES: usize = 3;
 /// Maximum time of a response to Stripe.
 const GOAL: Duration = Duration::from_secs(1);
-/// Maximum wait until delivered events have taken effect.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// A user's plan and the status of the subscription.
 type Plan = (String, String);
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let orders = suite.scale.of(ORDERS, 4);
     let env = TestEnvironment::start(suite, "webhooks", &[]).await?;
     let mut result = ScenarioResult::new(format!(
@@ -54,7 +51,6 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     Ok(result)
 }
 
-/// The `number`th order of five things.
 fn permutation(mut number: usize) -> Vec<usize> {
     let mut left: Vec<usize> = (0..5).collect();
     let mut order = Vec::new();
@@ -66,7 +62,6 @@ fn permutation(mut number: usize) -> Vec<usize> {
     order
 }
 
-/// A user who has paid for Pro, and the subscription's id.
 async fn subscriber(env: &TestEnvironment) -> Result<(TestUser, String)> {
     let user = TestUser::sign_up(env).await?;
     let subscription = env.pay_for_pro(&user).await?;

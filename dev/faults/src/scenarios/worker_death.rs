@@ -11,14 +11,11 @@ use serde_json::{Value, json};
 
 use crate::{ScenarioResult, stored_state};
 
-/// The number of workers that are killed concurrently.
 const CONCURRENCY: usize = 4;
-/// The size of a batch whose worker is killed midway.
 const BATCH: usize = 10;
 /// The number of messages of the batch that are answered by then. The calls for the others are
 /// repeated once.
 const ANSWERED: i64 = 8;
-/// Maximum wait until a worker reaches the point where it is killed.
 const MAX_WAIT: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +34,7 @@ struct Undone {
     sent: Vec<SentMessage>,
 }
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let each = suite.scale.of(20, 2);
     let env = TestEnvironment::start(suite, "worker-death", &[]).await?;
     // The messages stay invisible until all workers are dead.
@@ -70,7 +67,6 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     Ok(result)
 }
 
-/// Kills a worker at `point` of its work on one message.
 async fn kill_at(env: &TestEnvironment, user: &TestUser, point: Point) -> Result<Undone> {
     let (chatroom, text) = (user.create_chatroom(env).await?, unique("message"));
     if matches!(point, Point::DuringCall) {

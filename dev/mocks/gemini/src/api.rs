@@ -22,24 +22,21 @@ use super::error::GeminiError;
 use super::request::{self, Method, ModelRequest};
 use super::script::ScriptStep;
 
-/// The pause between the chunks of a stream.
 const CHUNK_INTERVAL: Duration = Duration::from_millis(15);
 
 /// The time between sending half an answer and closing the connection, so that the half arrives.
 const CUT_DELAY: Duration = Duration::from_millis(30);
 
-/// The format of a response's body.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
     Object,
     /// A JSON array, sent element by element: `streamGenerateContent` without `alt=sse`.
     Array,
-    /// Server-sent events.
     Events,
 }
 
 /// `POST /v1beta/models/{model}:{method}`
-pub(super) async fn call(
+pub async fn call(
     State(mock): State<MockGemini>,
     Path(call): Path<String>,
     RawQuery(query): RawQuery,
@@ -98,7 +95,7 @@ fn admit(
 }
 
 /// `GET /v1beta/models/{model}`. Scripts do not apply, and the call is not logged.
-pub(super) async fn get_model(Path(model): Path<String>, headers: HeaderMap) -> Response {
+pub async fn get_model(Path(model): Path<String>, headers: HeaderMap) -> Response {
     if model.contains(':') {
         return not_found().await.into_response();
     }
@@ -114,7 +111,7 @@ pub(super) async fn get_model(Path(model): Path<String>, headers: HeaderMap) -> 
 }
 
 /// Google's 404 for an unknown path: an HTML page, not JSON.
-pub(super) async fn not_found() -> impl IntoResponse {
+pub async fn not_found() -> impl IntoResponse {
     let page = "<!DOCTYPE html>\n<html lang=en>\n<title>Error 404 (Not Found)!!1</title>\n\
                 <p><b>404.</b> <ins>That’s an error.</ins>\n";
     (StatusCode::NOT_FOUND, Html(page))

@@ -69,9 +69,6 @@ struct State {
 }
 
 /// Serves a mock Gemini on `port` until the process ends.
-///
-/// # Errors
-/// When the port is taken.
 pub async fn serve(port: u16) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
     let listener = listener.with_context(|| format!("listening on port {port} for the mock Gemini"))?;
@@ -80,9 +77,6 @@ pub async fn serve(port: u16) -> Result<()> {
 
 impl MockGemini {
     /// Starts a mock Gemini on a free port. Returns it, its base URL and the server's task.
-    ///
-    /// # Errors
-    /// When no port is free.
     pub async fn start() -> Result<(Self, String, JoinHandle<Result<()>>)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
@@ -92,33 +86,23 @@ impl MockGemini {
     }
 
     /// Serves on `listener` until the future is dropped.
-    ///
-    /// # Errors
-    /// When the listener fails.
     pub async fn serve(self, listener: TcpListener) -> Result<()> {
         Ok(axum::serve(listener, self.router()).await?)
     }
 
     /// The number of calls whose last user text is exactly `text`, since the log was cleared.
-    #[must_use]
     pub fn calls(&self, text: &str) -> usize {
         self.state().calls.times_of(text).len()
     }
 
-    /// The time of the first call whose last user text is exactly `text`.
-    #[must_use]
     pub fn first_call_at(&self, text: &str) -> Option<DateTime<Utc>> {
         self.state().calls.times_of(text).first().copied()
     }
 
-    /// The number of all calls since the log was cleared.
-    #[must_use]
     pub fn count(&self) -> u64 {
         self.state().calls.count()
     }
 
-    /// The number of calls that the quota rejected.
-    #[must_use]
     pub fn calls_over_quota(&self) -> u64 {
         self.state().quota.rejected()
     }

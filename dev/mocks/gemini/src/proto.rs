@@ -3,27 +3,25 @@
 //! Source: the reference of `models.generateContent` and the `.proto` files of
 //! `google/ai/generativelanguage/v1beta`.
 
-pub(super) struct Message {
-    pub(super) name: &'static str,
-    pub(super) fields: &'static [Field],
+pub struct Message {
+    pub name: &'static str,
+    pub fields: &'static [Field],
 }
 
-pub(super) struct Field {
+pub struct Field {
     /// In snake case.
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) repeated: bool,
+    pub name: &'static str,
+    pub kind: Kind,
+    pub repeated: bool,
 }
 
-/// The type of a field.
-pub(super) enum Kind {
+pub enum Kind {
     String,
     Int32,
     Float,
     Bool,
     Enum,
     Message(&'static Message),
-    /// Any value.
     Any,
 }
 
@@ -35,7 +33,7 @@ const fn repeated(name: &'static str, kind: Kind) -> Field {
     Field { name, kind, repeated: true }
 }
 
-pub(super) static GENERATE_CONTENT: Message = Message {
+pub static GENERATE_CONTENT: Message = Message {
     name: "GenerateContentRequest",
     fields: &[
         field("model", Kind::String),
@@ -51,7 +49,7 @@ pub(super) static GENERATE_CONTENT: Message = Message {
     ],
 };
 
-pub(super) static COUNT_TOKENS: Message = Message {
+pub static COUNT_TOKENS: Message = Message {
     name: "CountTokensRequest",
     fields: &[
         field("model", Kind::String),

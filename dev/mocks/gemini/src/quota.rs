@@ -5,34 +5,31 @@ use std::time::{Duration, Instant};
 
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// The limits of each model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limit {
-    pub(super) requests: usize,
-    pub(super) tokens: usize,
+pub struct Limit {
+    pub requests: usize,
+    pub tokens: usize,
 }
 
 /// A sliding window of accepted calls per model, and the number of rejected ones.
 #[derive(Debug, Default)]
-pub(super) struct Quota {
+pub struct Quota {
     limit: Option<Limit>,
     calls: HashMap<String, VecDeque<(Instant, usize)>>,
     rejected: u64,
 }
 
 impl Quota {
-    /// Sets or removes the limit and resets the counts.
-    pub(super) fn set(&mut self, limit: Option<Limit>) {
+    pub fn set(&mut self, limit: Option<Limit>) {
         *self = Self { limit, ..Self::default() };
     }
 
-    /// The number of calls rejected since the limit was set.
-    pub(super) fn rejected(&self) -> u64 {
+    pub fn rejected(&self) -> u64 {
         self.rejected
     }
 
     /// Counts a call to `model`. A call over the limit is not counted; the error is its retry delay.
-    pub(super) fn admit(&mut self, model: &str, tokens: usize, now: Instant) -> Result<(), Duration> {
+    pub fn admit(&mut self, model: &str, tokens: usize, now: Instant) -> Result<(), Duration> {
         let Some(limit) = self.limit else { return Ok(()) };
         let calls = self.calls.entry(model.to_owned()).or_default();
         while calls.front().is_some_and(|(at, _)| now.duration_since(*at) >= WINDOW) {

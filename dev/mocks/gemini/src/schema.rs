@@ -10,9 +10,9 @@ use super::proto::{Kind, Message};
 
 /// A violation of the message's definition. `field` is `None` at the root.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Violation {
-    pub(super) field: Option<String>,
-    pub(super) description: String,
+pub struct Violation {
+    pub field: Option<String>,
+    pub description: String,
 }
 
 /// The alternatives of the oneof `data` of a part, which must have one of them.
@@ -26,8 +26,7 @@ const PART_DATA: [&str; 7] = [
     "code_execution_result",
 ];
 
-/// All violations in `body`.
-pub(super) fn violations(message: &'static Message, body: &Value) -> Vec<Violation> {
+pub fn violations(message: &'static Message, body: &Value) -> Vec<Violation> {
     let mut found = Vec::new();
     if body.is_object() {
         check_message(message, body, "", &mut found);
@@ -100,13 +99,12 @@ fn invalid_value(path: &str, kind: &str, value: &Value) -> Violation {
 }
 
 /// The field with this snake-case name; `None` if it is absent or `null`.
-pub(super) fn field<'a>(message: &'a Value, name: &str) -> Option<&'a Value> {
+pub fn field<'a>(message: &'a Value, name: &str) -> Option<&'a Value> {
     let (_, value) = message.as_object()?.iter().find(|(key, _)| is_named(key, name))?;
     (!value.is_null()).then_some(value)
 }
 
-/// The elements of a repeated field.
-pub(super) fn elements<'a>(message: &'a Value, name: &str) -> &'a [Value] {
+pub fn elements<'a>(message: &'a Value, name: &str) -> &'a [Value] {
     match field(message, name) {
         Some(Value::Array(elements)) => elements,
         Some(single) => std::slice::from_ref(single),
@@ -114,12 +112,10 @@ pub(super) fn elements<'a>(message: &'a Value, name: &str) -> &'a [Value] {
     }
 }
 
-/// Whether a part has data.
-pub(super) fn has_data(part: &Value) -> bool {
+pub fn has_data(part: &Value) -> bool {
     PART_DATA.iter().any(|name| field(part, name).is_some())
 }
 
-/// Whether `key` is the snake-case `name` or its camel case.
 fn is_named(key: &str, name: &str) -> bool {
     let separator = |letter: char| letter.is_ascii_uppercase().then_some('_');
     let snake =

@@ -28,13 +28,11 @@ use serde_json::{Value, json};
 
 use super::control::{FieldError, millis, read};
 
-/// The statuses that an `error` step can have.
 const ERROR_STATUSES: [u16; 6] = [400, 403, 404, 500, 503, 504];
 
-/// The response to one call.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum ScriptStep {
+pub enum ScriptStep {
     Answer {
         text: Option<String>,
         #[serde(rename = "delay_ms", default, deserialize_with = "millis")]
@@ -90,11 +88,9 @@ fn protobuf_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
 }
 
 impl ScriptStep {
-    /// The step of a call without a script.
-    pub(super) const PLAIN: Self = Self::Answer { text: None, delay: Duration::ZERO, finish_reason: None };
+    pub const PLAIN: Self = Self::Answer { text: None, delay: Duration::ZERO, finish_reason: None };
 
-    /// The name of the kind, as in a script.
-    pub(super) fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Answer { .. } => "answer",
             Self::Error { .. } => "error",
@@ -130,9 +126,8 @@ struct ScriptBody {
     forever: bool,
 }
 
-/// A sequence of steps for the calls that it matches.
 #[derive(Debug)]
-pub(super) struct Script {
+pub struct Script {
     matching: Option<String>,
     steps: Vec<ScriptStep>,
     next: usize,
@@ -141,7 +136,7 @@ pub(super) struct Script {
 }
 
 impl Script {
-    pub(super) fn read(value: Value) -> Result<Self, FieldError> {
+    pub fn read(value: Value) -> Result<Self, FieldError> {
         let ScriptBody { matching, steps, repeat, forever } = read(value, "")?;
         if steps.is_empty() {
             return Err(FieldError::new("steps", "must have at least one step"));
@@ -174,23 +169,22 @@ impl Script {
 
 /// The unfinished scripts, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Scripts(Vec<Script>);
+pub struct Scripts(Vec<Script>);
 
 impl Scripts {
-    pub(super) fn add(&mut self, script: Script) {
+    pub fn add(&mut self, script: Script) {
         self.0.push(script);
     }
 
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.0.clear();
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Takes the next step for a call with this last user text.
-    pub(super) fn next_step(&mut self, text: &str) -> Option<ScriptStep> {
+    pub fn next_step(&mut self, text: &str) -> Option<ScriptStep> {
         let step = self.0.iter_mut().find(|script| script.matches(text))?.advance();
         self.0.retain(|script| script.rounds_left != Some(0));
         step

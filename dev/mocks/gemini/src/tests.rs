@@ -34,7 +34,6 @@ async fn control(mock: &MockGemini, method: &str, uri: &str, body: &Value) -> (S
     (status, serde_json::from_str(&body).unwrap_or_default())
 }
 
-/// The message of the 400 that a call with `body` gets.
 async fn message_of_400(body: &Value) -> String {
     let (status, answer) = call(&MockGemini::default(), GENERATE, body).await;
     assert_eq!((status, &answer["error"]["status"]), (StatusCode::BAD_REQUEST, &json!("INVALID_ARGUMENT")));

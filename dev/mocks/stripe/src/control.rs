@@ -21,7 +21,7 @@ use super::{MockStripe, sign};
 type JsonResult = Result<Json<Value>, StripeError>;
 
 /// The account whose key the request carries.
-pub(super) struct Caller {
+pub struct Caller {
     mock: MockStripe,
     key: String,
 }
@@ -42,16 +42,11 @@ impl Caller {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Payment {
+pub struct Payment {
     card: String,
 }
 
-/// `POST /_control/checkout/{session}`
-pub(super) async fn pay(
-    caller: Caller,
-    Path(session): Path<String>,
-    Json(payment): Json<Payment>,
-) -> JsonResult {
+pub async fn pay(caller: Caller, Path(session): Path<String>, Json(payment): Json<Payment>) -> JsonResult {
     let card = Card::from_number(&payment.card);
     let card = card.ok_or_else(|| StripeError::invalid("card", "is not a card of the mock"))?;
     caller.run(|account| account.pay(&session, card))
@@ -59,17 +54,15 @@ pub(super) async fn pay(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewSubscription {
+pub struct NewSubscription {
     customer: String,
 }
 
-/// `POST /_control/subscriptions`
-pub(super) async fn create_subscription(caller: Caller, Json(new): Json<NewSubscription>) -> JsonResult {
+pub async fn create_subscription(caller: Caller, Json(new): Json<NewSubscription>) -> JsonResult {
     caller.run(|account| Ok(account.create_subscription(&new.customer)))
 }
 
-/// `POST /_control/subscriptions/{id}`
-pub(super) async fn set_subscription(
+pub async fn set_subscription(
     caller: Caller,
     Path(id): Path<String>,
     Json(fields): Json<Value>,
@@ -77,23 +70,19 @@ pub(super) async fn set_subscription(
     caller.run(|account| account.set_subscription(&id, &fields))
 }
 
-/// `POST /_control/subscriptions/{id}/renew`
-pub(super) async fn renew(caller: Caller, Path(id): Path<String>) -> JsonResult {
+pub async fn renew(caller: Caller, Path(id): Path<String>) -> JsonResult {
     caller.run(|account| account.renew(&id))
 }
 
-/// `POST /_control/subscriptions/{id}/give_up`
-pub(super) async fn give_up(caller: Caller, Path(id): Path<String>) -> JsonResult {
+pub async fn give_up(caller: Caller, Path(id): Path<String>) -> JsonResult {
     caller.run(|account| account.cancel(&id))
 }
 
-/// `DELETE /_control/customers/{id}`
-pub(super) async fn delete_customer(caller: Caller, Path(id): Path<String>) -> JsonResult {
+pub async fn delete_customer(caller: Caller, Path(id): Path<String>) -> JsonResult {
     caller.run(|account| account.delete_customer(&id))
 }
 
-/// `GET /_control/events`
-pub(super) async fn list_events(caller: Caller) -> JsonResult {
+pub async fn list_events(caller: Caller) -> JsonResult {
     let secret = caller.mock.webhook_secret(&caller.key);
     caller.run(|account| {
         let signed = |event: &Value| {
@@ -107,12 +96,11 @@ pub(super) async fn list_events(caller: Caller) -> JsonResult {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct DeliveryMode {
+pub struct DeliveryMode {
     hold: bool,
 }
 
-/// `POST /_control/delivery`
-pub(super) async fn set_delivery(caller: Caller, Json(mode): Json<DeliveryMode>) -> JsonResult {
+pub async fn set_delivery(caller: Caller, Json(mode): Json<DeliveryMode>) -> JsonResult {
     caller.run(|account| {
         account.hold = mode.hold;
         Ok(json!({ "hold": mode.hold }))
@@ -121,7 +109,7 @@ pub(super) async fn set_delivery(caller: Caller, Json(mode): Json<DeliveryMode>)
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewDelivery {
+pub struct NewDelivery {
     event: String,
     #[serde(default = "once")]
     times: u32,
@@ -134,8 +122,7 @@ fn once() -> u32 {
     1
 }
 
-/// `POST /_control/deliveries`
-pub(super) async fn deliver(caller: Caller, Json(new): Json<Vec<NewDelivery>>) -> JsonResult {
+pub async fn deliver(caller: Caller, Json(new): Json<Vec<NewDelivery>>) -> JsonResult {
     let Caller { mock, key } = caller;
     let endpoint = mock.state().endpoints.get(&key).cloned();
     let endpoint = endpoint.ok_or_else(|| StripeError::invalid("", "this account has no endpoint"))?;
@@ -158,13 +145,11 @@ pub(super) async fn deliver(caller: Caller, Json(new): Json<Vec<NewDelivery>>) -
     Ok(Json(deliveries.into()))
 }
 
-/// `POST /_control/faults`
-pub(super) async fn set_faults(caller: Caller, Json(faults): Json<Vec<Fault>>) -> StatusCode {
+pub async fn set_faults(caller: Caller, Json(faults): Json<Vec<Fault>>) -> StatusCode {
     caller.mock.with_account(&caller.key, |account| account.faults = faults.into());
     StatusCode::NO_CONTENT
 }
 
-/// `GET /_control/calls`
-pub(super) async fn calls(caller: Caller) -> JsonResult {
+pub async fn calls(caller: Caller) -> JsonResult {
     caller.run(|account| Ok(json!(account.calls)))
 }

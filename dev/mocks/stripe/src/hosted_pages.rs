@@ -13,27 +13,25 @@ use super::error::StripeError;
 use super::objects::AMOUNT;
 
 #[derive(Deserialize)]
-pub(super) struct Payment {
+pub struct Payment {
     card: String,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Action {
+pub struct Action {
     action: String,
     #[serde(default)]
     card: String,
 }
 
-/// `GET /c/pay/{session}`
-pub(super) async fn checkout(State(mock): State<MockStripe>, Path(id): Path<String>) -> Response {
+pub async fn checkout(State(mock): State<MockStripe>, Path(id): Path<String>) -> Response {
     match find(&mock, SESSIONS, &id) {
         Some((_, session)) if session["status"] == "open" => checkout_page(&session, None),
         _ => not_open(),
     }
 }
 
-/// `POST /c/pay/{session}`
-pub(super) async fn pay(
+pub async fn pay(
     State(mock): State<MockStripe>,
     Path(id): Path<String>,
     Form(payment): Form<Payment>,
@@ -51,16 +49,14 @@ pub(super) async fn pay(
     }
 }
 
-/// `GET /p/session/{session}`
-pub(super) async fn portal(State(mock): State<MockStripe>, Path(id): Path<String>) -> Response {
+pub async fn portal(State(mock): State<MockStripe>, Path(id): Path<String>) -> Response {
     match find(&mock, PORTAL_SESSIONS, &id) {
         Some((key, portal)) => portal_page(&mock, &key, &portal, None),
         None => not_open(),
     }
 }
 
-/// `POST /p/session/{session}`
-pub(super) async fn portal_action(
+pub async fn portal_action(
     State(mock): State<MockStripe>,
     Path(id): Path<String>,
     Form(action): Form<Action>,
@@ -81,12 +77,10 @@ pub(super) async fn portal_action(
     portal_page(&mock, &key, &portal, outcome.err().as_ref().map(StripeError::message))
 }
 
-/// The objects of one type in an account.
 type Table = fn(&Account) -> &[Value];
 const SESSIONS: Table = |account| &account.sessions;
 const PORTAL_SESSIONS: Table = |account| &account.portal_sessions;
 
-/// The object `id` and the key of its account.
 fn find(mock: &MockStripe, table: Table, id: &str) -> Option<(String, Value)> {
     let key = mock.find_account(|account| by_id(table(account), id).is_some())?;
     let object = mock.with_account(&key, |account| by_id(table(account), id).cloned())?;

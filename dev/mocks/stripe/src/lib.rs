@@ -77,7 +77,6 @@ pub struct MockStripe {
 struct State {
     accounts: HashMap<String, Account>,
     endpoints: HashMap<String, Endpoint>,
-    /// The file that the accounts are saved in.
     file: Option<PathBuf>,
 }
 
@@ -91,9 +90,6 @@ impl State {
 
 /// Serves a mock Stripe on `port` until the process ends. Its state is saved in the file `state`, if
 /// given; the events of the account `key` are sent to `endpoint`.
-///
-/// # Errors
-/// When the port is taken, or the saved state cannot be read.
 pub async fn serve(port: u16, state: Option<PathBuf>, key: &str, endpoint: Endpoint) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
     let listener = listener.with_context(|| format!("listening on port {port} for the mock Stripe"))?;
@@ -107,16 +103,12 @@ pub async fn serve(port: u16, state: Option<PathBuf>, key: &str, endpoint: Endpo
 
 impl MockStripe {
     /// A mock Stripe whose hosted pages are at `base_url`, such as `http://127.0.0.1:4000`.
-    #[must_use]
     pub fn new(base_url: &str) -> Self {
         let http = Arc::new(LazyLock::new(webhooks::client as fn() -> Client));
         Self { state: Arc::default(), base_url: base_url.into(), http }
     }
 
     /// Starts a mock Stripe on a free port. Returns it, its base URL and the server's task.
-    ///
-    /// # Errors
-    /// When no port is free.
     pub async fn start() -> Result<(Self, String, JoinHandle<Result<()>>)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
@@ -126,9 +118,6 @@ impl MockStripe {
     }
 
     /// Loads the state from `file`, if it exists, and saves it there after each change.
-    ///
-    /// # Errors
-    /// When the file exists and cannot be read.
     pub fn saved_in(self, file: PathBuf) -> Result<Self> {
         let reading = || format!("reading {}", file.display());
         let mut accounts: HashMap<String, Account> = match fs::read(&file) {
@@ -144,15 +133,11 @@ impl MockStripe {
         Ok(self)
     }
 
-    /// Sets the webhook endpoint of the account `key`.
     pub fn set_endpoint(&self, key: &str, endpoint: Endpoint) {
         self.state().endpoints.insert(key.to_owned(), endpoint);
     }
 
     /// Serves on `listener` until the future is dropped.
-    ///
-    /// # Errors
-    /// When the listener fails.
     pub async fn serve(self, listener: TcpListener) -> Result<()> {
         Ok(axum::serve(listener, self.router()).await?)
     }
@@ -177,7 +162,6 @@ impl MockStripe {
             .with_state(self)
     }
 
-    /// The secret that signs the events of the account `key`.
     fn webhook_secret(&self, key: &str) -> String {
         let endpoint = self.state().endpoints.get(key).map(|endpoint| endpoint.secret.clone());
         endpoint.unwrap_or_else(|| format!("whsec_of_{key}"))
@@ -212,8 +196,6 @@ impl MockStripe {
     }
 }
 
-/// The header `Stripe-Signature` for `payload`, signed now with `secret`.
-#[must_use]
 pub fn sign(payload: &str, secret: &str) -> String {
     webhooks::sign(payload, secret, now().timestamp())
 }

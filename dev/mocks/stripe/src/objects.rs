@@ -6,8 +6,7 @@ use uuid::Uuid;
 
 use super::params::{CreateCheckout, CreateCustomer, Metadata};
 
-/// The version of Stripe's API.
-pub(super) const VERSION: &str = "2026-09-30.endive";
+pub const VERSION: &str = "2026-09-30.endive";
 
 /// The id of the price that every account has.
 pub const PRICE: &str = "price_pro_monthly";
@@ -15,14 +14,13 @@ pub const PRICE: &str = "price_pro_monthly";
 const PRODUCT: &str = "prod_pro";
 
 /// The price in cents.
-pub(super) const AMOUNT: i64 = 1_499;
+pub const AMOUNT: i64 = 1_499;
 
-/// A random id in Stripe's format.
-pub(super) fn id(prefix: &str) -> String {
+pub fn id(prefix: &str) -> String {
     format!("{prefix}_{}", &Uuid::new_v4().simple().to_string()[..24])
 }
 
-pub(super) fn product(now: DateTime<Utc>) -> Value {
+pub fn product(now: DateTime<Utc>) -> Value {
     json!({
         "id": PRODUCT, "object": "product", "active": true, "created": now.timestamp(), "default_price": PRICE,
         "description": null, "images": [], "livemode": false, "marketing_features": [], "metadata": {}, "name": "Pro",
@@ -31,7 +29,7 @@ pub(super) fn product(now: DateTime<Utc>) -> Value {
     })
 }
 
-pub(super) fn price(now: DateTime<Utc>) -> Value {
+pub fn price(now: DateTime<Utc>) -> Value {
     json!({
         "id": PRICE, "object": "price", "active": true, "billing_scheme": "per_unit", "created": now.timestamp(),
         "currency": "usd", "custom_unit_amount": null, "livemode": false, "lookup_key": null, "metadata": {},
@@ -51,7 +49,7 @@ fn plan(now: DateTime<Utc>) -> Value {
     })
 }
 
-pub(super) fn customer(new: &CreateCustomer, now: DateTime<Utc>) -> Value {
+pub fn customer(new: &CreateCustomer, now: DateTime<Utc>) -> Value {
     json!({
         "id": id("cus"), "object": "customer", "address": null, "balance": 0, "created": now.timestamp(), "currency": null,
         "default_source": null, "delinquent": false, "description": null, "discount": null, "email": new.email,
@@ -64,7 +62,7 @@ pub(super) fn customer(new: &CreateCustomer, now: DateTime<Utc>) -> Value {
     })
 }
 
-pub(super) fn checkout(new: &CreateCheckout, base_url: &str, now: DateTime<Utc>) -> Value {
+pub fn checkout(new: &CreateCheckout, base_url: &str, now: DateTime<Utc>) -> Value {
     let id = format!("cs_test_{}", Uuid::new_v4().simple());
     json!({
         "id": id, "object": "checkout.session", "adaptive_pricing": null, "after_expiration": null,
@@ -94,7 +92,7 @@ pub(super) fn checkout(new: &CreateCheckout, base_url: &str, now: DateTime<Utc>)
     })
 }
 
-pub(super) fn subscription(customer: &str, metadata: &Metadata, now: DateTime<Utc>) -> Value {
+pub fn subscription(customer: &str, metadata: &Metadata, now: DateTime<Utc>) -> Value {
     let (id, start) = (id("sub"), now.timestamp());
     let item = json!({
         "id": self::id("si"), "object": "subscription_item", "billing_thresholds": null, "created": start,
@@ -127,7 +125,7 @@ pub(super) fn subscription(customer: &str, metadata: &Metadata, now: DateTime<Ut
     })
 }
 
-pub(super) fn invoice(subscription: &Value, reason: &str, is_paid: bool, now: DateTime<Utc>) -> Value {
+pub fn invoice(subscription: &Value, reason: &str, is_paid: bool, now: DateTime<Utc>) -> Value {
     let item = &subscription["items"]["data"][0];
     let (due, paid) = if is_paid { (0, AMOUNT) } else { (AMOUNT, 0) };
     let id = id("in");
@@ -168,12 +166,7 @@ pub(super) fn invoice(subscription: &Value, reason: &str, is_paid: bool, now: Da
     })
 }
 
-pub(super) fn portal_session(
-    customer: &str,
-    return_url: Option<&str>,
-    base_url: &str,
-    now: DateTime<Utc>,
-) -> Value {
+pub fn portal_session(customer: &str, return_url: Option<&str>, base_url: &str, now: DateTime<Utc>) -> Value {
     let id = id("bps");
     json!({
         "id": id, "object": "billing_portal.session", "configuration": "bpc_mock", "created": now.timestamp(),
@@ -182,7 +175,7 @@ pub(super) fn portal_session(
     })
 }
 
-pub(super) fn event(kind: &str, object: &Value, now: DateTime<Utc>) -> Value {
+pub fn event(kind: &str, object: &Value, now: DateTime<Utc>) -> Value {
     json!({
         "id": id("evt"), "object": "event", "api_version": VERSION, "created": now.timestamp(),
         "data": { "object": object }, "livemode": false, "pending_webhooks": 1,
@@ -190,6 +183,6 @@ pub(super) fn event(kind: &str, object: &Value, now: DateTime<Utc>) -> Value {
     })
 }
 
-pub(super) fn month_after(start: DateTime<Utc>) -> DateTime<Utc> {
+pub fn month_after(start: DateTime<Utc>) -> DateTime<Utc> {
     start.checked_add_months(Months::new(1)).unwrap_or(start)
 }
