@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::{Response, Transport};
 
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct Request {
     pub method: String,
     /// The path, query included.

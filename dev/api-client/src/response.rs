@@ -2,6 +2,7 @@
 //! errors.
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Display, Formatter};
 
 use anyhow::{Context as _, Result};
 use http::{HeaderMap, StatusCode};
@@ -13,6 +14,12 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The body: parsed where it is JSON, `null` where it is empty, a string otherwise.
     pub body: Value,
+}
+
+impl Display for Response {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.status, self.body)
+    }
 }
 
 impl Response {
@@ -33,7 +40,7 @@ impl Response {
     }
 
     pub fn ensure(self, expected: u16) -> Result<Self> {
-        anyhow::ensure!(self.status == expected, "{} instead of {expected}: {}", self.status, self.body);
+        anyhow::ensure!(self.status == expected, "not {expected}: {self}");
         Ok(self)
     }
 

@@ -4,9 +4,10 @@
 //! SIGKILL, connections are silenced by proxies. The results are read from the database and from
 //! the calls that the mock servers received.
 
+mod prelude;
+mod run;
 mod scenario_result;
 mod scenarios;
-mod stored_state;
 
 use std::cmp::Reverse;
 use std::time::Instant;
@@ -19,7 +20,7 @@ use stack::functions;
 use stack::home::Home;
 use stack::progress::{be_quiet, say};
 
-pub use self::scenario_result::ScenarioResult;
+use self::scenario_result::ScenarioResult;
 use self::scenarios::{CLEAN_LOGS, SCENARIOS};
 
 const CONCURRENCY: usize = 8;
@@ -66,14 +67,14 @@ pub async fn run(home: &Home, scale: Scale, names: &[String]) -> Result<bool> {
 async fn run_scenario(suite: &Suite, scenario: &'static Scenario) -> (&'static str, ScenarioResult) {
     let start = Instant::now();
     let result = (scenario.run)(suite).await.unwrap_or_else(|error| ScenarioResult::aborted(&error));
-    let result = result.of(scenario.promise);
+    let result = ScenarioResult { promise: scenario.promise, ..result };
     // Stops the processes of the environment and keeps its files for inspection.
     if let Err(error) = stack::clear(&suite.home_of(scenario.name)).await {
         say(format_args!("  {} cannot be stopped: {error:#}\n", scenario.name));
     }
     let outcome = if result.is_held() { "held" } else { "BROKEN" };
     say(format_args!("  {:<22} {outcome:<8} {:>6.1} s\n", scenario.name, start.elapsed().as_secs_f64()));
-    for failure in result.failures() {
+    for failure in &result.failures {
         say(format_args!("      {failure}\n"));
     }
     (scenario.name, result)

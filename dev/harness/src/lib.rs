@@ -2,6 +2,12 @@
 //! scenario, function processes behind proxies that count and fail, control of the mock servers,
 //! and observers of the database and of processes.
 
+#![expect(
+    missing_docs,
+    clippy::must_use_candidate,
+    reason = "a tool of this repository: names suffice, and comments are for what they cannot say"
+)]
+
 pub mod db_observer;
 pub mod environment;
 pub mod instrumented_instance;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[derive(Debug, Clone)]
 pub struct MockControl {
@@ -22,6 +22,11 @@ impl MockControl {
         Ok(())
     }
 
+    /// Makes mock Gemini take these steps when a question contains `text`.
+    pub async fn script(&self, text: &str, steps: Value) -> Result<()> {
+        self.gemini("script", &json!({ "match": text, "steps": steps })).await
+    }
+
     pub async fn reset_gemini_scripts(&self) -> Result<()> {
         let url = format!("{}/_control/script", self.gemini_url);
         self.client.delete(url).send().await.context("calling mock Gemini")?.error_for_status()?;
@@ -37,7 +42,8 @@ impl MockControl {
         Ok(questions.filter(|question| question.contains(text)).count())
     }
 
-    /// Calls mock Stripe: its API below `/v1`, its control interface below `/_control`. Without a body if that is null.
+    /// Calls mock Stripe: its API below `/v1`, its control interface below `/_control`. Sends no body
+    /// if `body` is null.
     pub async fn stripe(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
         let url = format!("{}{path}", self.stripe_url);
         let request = self.client.request(method.parse()?, url).bearer_auth(&self.stripe_key);

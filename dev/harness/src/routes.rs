@@ -1,5 +1,6 @@
 //! The routes of the OpenAPI document, with the sample bodies in `events/`.
 
+use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::path::Path;
 
@@ -7,6 +8,9 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::Request;
+
+/// An id that no object has; also the id in the paths of `events/`.
+pub const UNKNOWN_ID: &str = "018f0000-0000-7000-8000-000000000001";
 
 #[derive(Debug, Clone)]
 pub struct Route {
@@ -17,13 +21,16 @@ pub struct Route {
     pub body: Option<Value>,
 }
 
+impl Display for Route {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.method, self.path)
+    }
+}
+
 impl Route {
     pub fn request(&self, id: &str) -> Request {
         let request = Request::new(self.method, self.path.replace("{id}", id));
-        match &self.body {
-            Some(body) => request.json(body),
-            None => request,
-        }
+        self.body.iter().fold(request, Request::json)
     }
 }
 
@@ -52,7 +59,7 @@ pub fn read(root: &Path) -> Result<Vec<Route>> {
 }
 
 fn fits(event: &Value, method: &str, path: &str) -> bool {
-    let wanted = path.replace("{id}", "018f0000-0000-7000-8000-000000000001");
+    let wanted = path.replace("{id}", UNKNOWN_ID);
     event["requestContext"]["http"]["method"] == method && event["rawPath"] == wanted.as_str()
 }
 

@@ -29,6 +29,11 @@
 //! Events are signed and sent to the endpoint of the account, if it has one, and sent again with
 //! exponential backoff until the response is 2xx.
 
+#![expect(
+    missing_docs,
+    clippy::must_use_candidate,
+    reason = "a tool of this repository: names suffice, and comments are for what they cannot say"
+)]
 // `json!` recurses once per field, and Stripe's objects have about a hundred.
 #![recursion_limit = "512"]
 
