@@ -1,20 +1,17 @@
 //! A user with an account, and what users commonly do.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result};
 use futures::future::try_join_all;
 use serde_json::{Value, json};
-use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::{Request, Response, Transport};
+use super::{Request, Response, Transport, wait_until};
 
 pub const PASSWORD: &str = "correct horse battery";
 
 const MAX_WAIT: Duration = Duration::from_secs(90);
-
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Clone)]
 pub struct TestUser {
@@ -64,6 +61,19 @@ impl TestUser {
         self.send_text(api, chatroom, &unique("message")).await
     }
 
+    pub async fn send_messages(
+        &self,
+        api: &impl Transport,
+        chatroom: &str,
+        count: usize,
+    ) -> Result<Vec<SentMessage>> {
+        let mut sent = Vec::with_capacity(count);
+        for _ in 0..count {
+            sent.push(self.send_message(api, chatroom).await?);
+        }
+        Ok(sent)
+    }
+
     pub async fn send_text(&self, api: &impl Transport, chatroom: &str, text: &str) -> Result<SentMessage> {
         let response = self.message(chatroom, text).send(api).await?.ensure(201)?;
         SentMessage::read(&response, text)
@@ -84,15 +94,14 @@ impl TestUser {
         path: &str,
         condition: impl Fn(&Value) -> bool,
     ) -> Result<Value> {
-        let start = Instant::now();
-        loop {
-            let body = self.request("GET", path).send(api).await?.ensure(200)?.body;
-            if condition(&body) {
-                return Ok(body);
-            }
-            ensure!(start.elapsed() < MAX_WAIT, "GET {path} after {MAX_WAIT:?}: {body}");
-            sleep(POLL_INTERVAL).await;
-        }
+        let mut body = Value::Null;
+        let is_met = async || {
+            body = self.request("GET", path).send(api).await?.ensure(200)?.body;
+            Ok(condition(&body))
+        };
+        let waited = wait_until(path, MAX_WAIT, is_met).await;
+        waited.with_context(|| format!("the last answer was {body}"))?;
+        Ok(body)
     }
 
     /// Opens a checkout page for Pro and returns the Stripe session's id.

@@ -4,6 +4,12 @@
 //! SIGKILL, connections are silenced by proxies. The results are read from the database and from
 //! the calls that the mock servers received.
 
+#![expect(
+    missing_docs,
+    clippy::must_use_candidate,
+    reason = "a tool of this repository: names suffice, and comments are for what they cannot say"
+)]
+
 mod prelude;
 mod run;
 mod scenario_result;
@@ -80,7 +86,6 @@ async fn run_scenario(suite: &Suite, scenario: &'static Scenario) -> (&'static s
     (scenario.name, result)
 }
 
-/// Stops everything that a run left running.
 pub async fn clear(home: &Home) -> Result<()> {
     for name in scenario_names() {
         stack::clear(&Home::in_folder(&home.dir().join(name))).await?;

@@ -36,7 +36,6 @@ impl Run {
         }
     }
 
-    /// Adds an observation to the table.
     pub fn observe(&self, observation: impl Into<String>) {
         self.result.borrow_mut().observations.push(observation.into());
     }
@@ -56,6 +55,7 @@ impl Run {
     }
 
     /// Ends the run. `actions` say what the scenario did, with its counts.
+    #[expect(clippy::unnecessary_wraps, reason = "the last expression of each scenario")]
     pub fn done(self, actions: impl Into<String>) -> Result<ScenarioResult> {
         Ok(ScenarioResult { actions: actions.into(), ..self.result.into_inner() })
     }

@@ -1,6 +1,7 @@
 //! The result of a scenario, and the table of all results.
 
 use std::fmt::Write as _;
+use std::slice;
 use std::time::Duration;
 
 #[derive(Debug, Default)]
@@ -31,7 +32,6 @@ impl ScenarioResult {
     }
 }
 
-/// All results as a table in Markdown.
 pub fn table(results: &[(&str, ScenarioResult)]) -> String {
     let mut table =
         "\n| promise | actions and observations | lost | duplicated | extra calls | recovery | held |\n\
@@ -42,7 +42,7 @@ pub fn table(results: &[(&str, ScenarioResult)]) -> String {
         let recovery =
             result.recovery.map_or("–".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()));
         let held = if result.is_held() { "yes" } else { "**no**" };
-        let details = [&[result.actions.clone()], result.observations.as_slice()].concat().join("; ");
+        let details = [slice::from_ref(&result.actions), &result.observations].concat().join("; ");
         let _ = writeln!(
             table,
             "| {promise} (`{name}`) | {details} | {lost} | {duplicated} | {extra_calls} | {recovery} | {held} |"

@@ -7,6 +7,15 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::types::{FromSqlOwned, ToSql};
 use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
 
+/// The number of rows that users' requests can store.
+pub const ROWS: &str = "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM sessions)
+    + (SELECT count(*) FROM chatrooms) + (SELECT count(*) FROM messages) + (SELECT count(*) FROM daily_usage)";
+
+/// A digest of everything that users own.
+pub const OWNED_DIGEST: &str = "SELECT coalesce(md5(string_agg(line, ';' ORDER BY line)), '') FROM (
+    SELECT m::text AS line FROM messages m UNION ALL SELECT c::text FROM chatrooms c
+    UNION ALL SELECT d::text FROM daily_usage d UNION ALL SELECT s::text FROM sessions s) lines";
+
 pub struct DbObserver {
     url: String,
     client: Mutex<Client>,
@@ -40,7 +49,6 @@ impl DbObserver {
         self.client().await?.batch_execute(sql).await.with_context(|| sql.to_owned())
     }
 
-    /// The plan that `sql`, an `EXPLAIN (FORMAT JSON)`, returns.
     pub async fn plan(&self, sql: &str) -> Result<Value> {
         let answer = self.client().await?.simple_query(sql).await.with_context(|| sql.to_owned())?;
         let text = answer.iter().find_map(|message| match message {

@@ -1,14 +1,15 @@
 //! [`InstrumentedInstance`]: one process of a function behind proxies of its own, which count its
 //! round trips, delay them, or stop it at an exact point.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use lambda::Instance;
 use serde::Serialize;
 use serde_json::Value;
-use stack::process::{Handle, StopSignal};
-use tokio::time::{Instant, timeout};
+use stack::process::StopSignal;
+use tokio::time::timeout;
 
 use super::proxy::{Proxy, Side, address_of};
 use super::{Request, Response, TestEnvironment, Transport, environment, processes, wait_until};
@@ -75,22 +76,8 @@ impl InstrumentedInstance {
         Ok(Self { instance, postgres, redis, aws, stripe, gemini })
     }
 
-    pub fn handle(&self) -> &Handle {
-        self.instance.handle()
-    }
-
     pub fn pid(&self) -> u32 {
         self.handle().pid
-    }
-
-    pub fn started(&self) -> Instant {
-        self.instance.started()
-    }
-
-    /// Waits for the process's first request for an invocation, and returns the time from its start
-    /// to that.
-    pub async fn ready(&self) -> Result<Duration> {
-        self.instance.ready().await
     }
 
     /// Waits until the launcher has stopped the process (SIGSTOP), resumes it, and returns the time
@@ -102,17 +89,8 @@ impl InstrumentedInstance {
         Ok(self.ready().await?.saturating_sub(before))
     }
 
-    pub async fn kill(self) {
-        self.instance.kill().await;
-    }
-
-    /// Terminates the process, and returns whether it ended by itself within `max_wait`.
     pub async fn terminate(self, max_wait: Duration) -> bool {
         self.handle().stop(StopSignal::Terminate, max_wait).await
-    }
-
-    pub async fn invoke(&self, payload: Value) -> Result<Value> {
-        self.instance.invoke(payload).await
     }
 
     pub fn silence(&self, postgres: bool, redis: bool) {
@@ -130,16 +108,15 @@ impl InstrumentedInstance {
         self.aws.pause_at(&[point])
     }
 
-    /// Invokes the function with `event` and kills the process when `point` completes.
     pub async fn kill_at(&self, event: Value, point: impl Future<Output = Result<()>>) -> Result<()> {
         let kill = async {
             let reached =
                 timeout(MAX_WAIT, point).await.context("the process did not reach the point to kill it");
-            self.instance.kill().await;
+            self.kill().await;
             reached?
         };
         // The invocation fails, since its process is killed.
-        let (_, killed) = tokio::join!(self.instance.invoke(event), kill);
+        let (_, killed) = tokio::join!(self.invoke(event), kill);
         killed
     }
 
@@ -161,6 +138,14 @@ impl InstrumentedInstance {
             stripe: count(self.stripe.round_trips()),
             gemini: count(self.gemini.round_trips()),
         }
+    }
+}
+
+impl Deref for InstrumentedInstance {
+    type Target = Instance;
+
+    fn deref(&self) -> &Instance {
+        &self.instance
     }
 }
 

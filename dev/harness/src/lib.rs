@@ -19,13 +19,13 @@ mod queue;
 pub mod routes;
 mod suite;
 mod users;
-mod wait;
 
-pub use api_client::{PASSWORD, Request, Response, SentMessage, TestUser, Transport, random_number, unique};
+pub use api_client::{
+    PASSWORD, Request, Response, SentMessage, TestUser, Transport, random_number, unique, wait_until,
+};
 
 pub use self::db_observer::DbObserver;
 pub use self::environment::{TestEnvironment, event, function};
 pub use self::instrumented_instance::InstrumentedInstance;
 pub use self::mock_control::MockControl;
 pub use self::suite::{Scale, Suite};
-pub use self::wait::wait_until;

@@ -13,7 +13,6 @@ pub struct MockControl {
 }
 
 impl MockControl {
-    /// Posts `body` to `/_control/{path}` of mock Gemini.
     pub async fn gemini(&self, path: &str, body: &Value) -> Result<()> {
         let url = format!("{}/_control/{path}", self.gemini_url);
         let response = self.client.post(url).json(body).send().await.context("calling mock Gemini")?;
@@ -53,6 +52,12 @@ impl MockControl {
         let text = response.text().await.context("reading the answer of mock Stripe")?;
         ensure!(status.is_success(), "{method} {path}: mock Stripe: {status} {text}");
         Ok(serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// Pays on a checkout page, and returns the Stripe session.
+    pub async fn pay(&self, session: &str) -> Result<Value> {
+        let card = json!({ "card": "4242424242424242" });
+        self.stripe("POST", &format!("/_control/checkout/{session}"), &card).await
     }
 
     /// All events of the account at mock Stripe, oldest first.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
 
 use super::{TestEnvironment, TestUser, wait_until};
 
@@ -17,9 +16,7 @@ impl TestEnvironment {
     /// Pays for Pro on a checkout page and returns the subscription's id at Stripe. Webhooks report
     /// it to the API.
     pub async fn pay_for_pro(&self, user: &TestUser) -> Result<String> {
-        let session = user.open_checkout(self).await?;
-        let card = json!({ "card": "4242424242424242" });
-        let paid = self.mocks.stripe("POST", &format!("/_control/checkout/{session}"), &card).await?;
+        let paid = self.mocks.pay(&user.open_checkout(self).await?).await?;
         Ok(paid["subscription"].as_str().context("the checkout has no subscription")?.to_owned())
     }
 

@@ -10,9 +10,10 @@ mod isolation;
 use std::collections::BTreeMap;
 use std::fs;
 
+use harness::routes::UNKNOWN_ID;
 use serde_json::Value;
 use stack::home::checkout;
-use testkit::TestApp;
+use testkit::{RequestBuilder, TestApp};
 use web::openapi::DocumentedRoutes;
 use web::{Route, Routes};
 
@@ -79,4 +80,15 @@ fn path_of(route: &Route, id: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-const UNKNOWN_ID: &str = "018f0000-0000-7000-8000-000000000001";
+/// A request to `route` with its sample body, and with `id` as its parameter.
+fn request<'a>(app: &'a TestApp, route: &Route, id: &str) -> RequestBuilder<'a> {
+    let request = app.request(route.method.as_str(), &path_of(route, id));
+    match sample(route) {
+        Some(body) => request.json(body),
+        None => request,
+    }
+}
+
+fn line(route: &Route) -> String {
+    format!("{} {}", route.method, route.path)
+}

@@ -55,19 +55,9 @@ impl Browser {
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
 
         let profile = env::temp_dir().join(format!("browser-{}", Uuid::new_v4()));
-        let args = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--window-size=1100,760",
-        ];
-        let mut args: Vec<String> = args.map(str::to_owned).into();
+        let args = "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run \
+                    --disable-background-networking --disable-component-update --disable-sync --window-size=1100,760";
+        let mut args: Vec<String> = args.split(' ').map(str::to_owned).collect();
         args.push(format!("--user-data-dir={}", profile.display()));
         let capabilities = json!({ "goog:chromeOptions": { "args": args } }).as_object().unwrap().clone();
         let client = ClientBuilder::new(HttpConnector::new())
@@ -84,7 +74,6 @@ impl Browser {
         field.send_keys(text).await.unwrap();
     }
 
-    /// Clicks the element `css` once it is visible.
     pub async fn click(&self, css: &str) {
         self.until(css, |element| element.is_some()).await;
         self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
@@ -127,7 +116,6 @@ impl Browser {
         }
     }
 
-    /// Saves a screenshot in the folder `E2E_SCREENSHOTS`, if that is set.
     pub async fn shoot(&self, name: &str) {
         let Ok(folder) = env::var("E2E_SCREENSHOTS") else { return };
         let picture = self.client.screenshot().await.unwrap();

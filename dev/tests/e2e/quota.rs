@@ -9,11 +9,8 @@ use super::stack::{Stack, stack};
 const DAILY: usize = 5;
 
 async fn user_with_messages(stack: &Stack, messages: usize) -> (TestUser, String) {
-    let user = stack.sign_up().await;
-    let chatroom = user.create_chatroom(stack).await.unwrap();
-    for _ in 0..messages {
-        user.send_message(stack, &chatroom).await.unwrap();
-    }
+    let (user, chatroom) = stack.user_with_chatroom().await;
+    user.send_messages(stack, &chatroom, messages).await.unwrap();
     (user, chatroom)
 }
 

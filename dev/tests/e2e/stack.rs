@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use anyhow::Result;
 use harness::{DbObserver, MockControl, Request, Response, TestUser, Transport};
 use reqwest::Client;
-use serde_json::{Value, json};
+use serde_json::Value;
 use stack::home::Home;
 use stack::names;
 use stack::state::State;
@@ -18,7 +18,6 @@ pub struct Stack {
     pub base_url: String,
     gemini_url: String,
     stripe_url: String,
-    /// The program `cargo dev`.
     program: String,
     home: String,
 }
@@ -88,12 +87,10 @@ impl Stack {
         }
     }
 
-    /// Makes mock Gemini take these steps when a question contains `text`.
     pub async fn script(&self, text: &str, steps: Value) {
-        self.mocks().gemini("script", &json!({ "match": text, "steps": steps })).await.unwrap();
+        self.mocks().script(text, steps).await.unwrap();
     }
 
-    /// How often mock Gemini was called with a question that contains `text`.
     pub async fn calls(&self, text: &str) -> usize {
         self.mocks().gemini_calls(text).await.unwrap()
     }
@@ -106,6 +103,12 @@ impl Stack {
         State::load(&Home::in_folder(Path::new(&self.home))).unwrap().unwrap()
     }
 
+    pub async fn user_with_chatroom(&self) -> (TestUser, String) {
+        let user = self.sign_up().await;
+        let chatroom = user.create_chatroom(self).await.unwrap();
+        (user, chatroom)
+    }
+
     pub async fn sign_up(&self) -> TestUser {
         TestUser::sign_up(self).await.unwrap()
     }
@@ -116,6 +119,14 @@ impl Stack {
 
     pub async fn outcome(&self, user: &TestUser, message: impl ToString) -> Value {
         user.wait_until_done(self, message).await.unwrap()
+    }
+}
+
+/// Fails the test unless `actual` has all fields of `expected`, with the same values.
+#[track_caller]
+pub fn assert_fields(actual: &Value, expected: &Value) {
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(&actual[name], value, "{name} in {actual}");
     }
 }
 

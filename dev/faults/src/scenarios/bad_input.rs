@@ -1,10 +1,9 @@
 //! Invalid input on every route: malformed, oversized, deeply nested or wrongly typed bodies, and
 //! invalid ids.
 
-use crate::prelude::*;
+use harness::db_observer::ROWS;
 
-const ROWS: &str = "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM sessions)
-    + (SELECT count(*) FROM chatrooms) + (SELECT count(*) FROM messages) + (SELECT count(*) FROM daily_usage)";
+use crate::prelude::*;
 
 pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let run = Run::start(suite, "bad-input", &[]).await?;

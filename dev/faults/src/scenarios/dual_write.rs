@@ -29,7 +29,6 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     run.done(format!("{kills} SIGKILLs between COMMIT and SendMessage, 2 sweeps"))
 }
 
-/// Moves the messages a minute into the past, after which the sweeper resends them.
 async fn make_due(run: &Run, messages: usize) -> Result<()> {
     const SQL: &str = "UPDATE messages SET created_at = created_at - interval '1 minute',
             updated_at = updated_at - interval '1 minute', sweep_at = sweep_at - interval '1 minute'
@@ -39,7 +38,6 @@ async fn make_due(run: &Run, messages: usize) -> Result<()> {
     Ok(())
 }
 
-/// Sends a message whose function is killed before it can put it on the queue.
 async fn send_and_kill(run: &Run, user: &TestUser) -> Result<SentMessage> {
     let (chatroom, text) = (user.create_chatroom(run).await?, unique("message"));
     let instance = InstrumentedInstance::start(run, "chatroom").await?;

@@ -27,7 +27,6 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     run.done(format!("{rounds} messages, each delivered {DELIVERIES} times concurrently"))
 }
 
-/// Whether the schema alone refuses a second answer to a message.
 async fn is_second_answer_refused(run: &Run) -> Result<bool> {
     const SQL: &str = "INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status,
             reply_to, created_at, updated_at)

@@ -10,7 +10,6 @@ use crate::prelude::*;
 const MARGIN: Duration = Duration::from_millis(10);
 const FRACTION: f64 = 0.05;
 
-/// The routes that take a number, and what is sent to them.
 const ROUTES: [(&str, &str); 5] = [
     ("login", "a wrong password"),
     ("send-signup-otp", "a code to sign up"),
@@ -60,7 +59,6 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     run.done(format!("{count} registered and {count} unknown numbers, in turn"))
 }
 
-/// Signs up with a code from a text message.
 async fn sign_up_by_text_message(run: &Run) -> Result<()> {
     let number = random_number();
     let response = request("send-signup-otp", &number).send(run).await?.ensure(200)?;

@@ -3,21 +3,8 @@
 use crate::prelude::*;
 
 /// Twelve forged headers and one changed body.
-const FORGERIES: [&str; 13] = [
-    "unsigned",
-    "empty",
-    "nonsense",
-    "other_secret",
-    "no_secret",
-    "other_body",
-    "cut_short",
-    "other_scheme",
-    "timeless",
-    "other_time",
-    "stale",
-    "future",
-    "reserialised",
-];
+const FORGERIES: &str = "unsigned empty nonsense other_secret no_secret other_body cut_short other_scheme timeless \
+                         other_time stale future reserialised";
 
 pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let run = Run::start(suite, "forgeries", &[]).await?;
@@ -28,7 +15,7 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let event = run.mocks.stripe_events().await?.pop().context("no events")?["id"].take();
     let (before, calls_before) = (stored(&run).await?, calls(&run).await?);
 
-    for forgery in FORGERIES {
+    for forgery in FORGERIES.split(' ') {
         let delivery = json!([{ "event": event, "forge": forgery }]);
         let delivered = run.mocks.stripe("POST", "/_control/deliveries", &delivery).await?;
         check!(run, delivered[0]["status"] == 400, "{forgery}: {}", delivered[0]["status"]);
@@ -40,14 +27,13 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let delivered = run.mocks.stripe("POST", "/_control/deliveries", &json!([{ "event": event }])).await?;
     let is_accepted = delivered[0]["status"] == 200 && stored(&run).await? != before;
     check!(run, is_accepted, "the genuine event: {}", delivered[0]["status"]);
-    run.done(format!("{} forged headers, and the same JSON serialised differently", FORGERIES.len() - 1))
+    run.done("12 forged headers, and the same JSON serialised differently")
 }
 
 async fn calls(run: &Run) -> Result<Value> {
     run.mocks.stripe("GET", "/_control/calls", &Value::Null).await
 }
 
-/// A digest of users and subscriptions.
 async fn stored(run: &Run) -> Result<String> {
     const SQL: &str = "SELECT md5(string_agg(line, ';' ORDER BY line)) FROM
         (SELECT u::text AS line FROM users u UNION ALL SELECT s::text FROM subscriptions s) lines";

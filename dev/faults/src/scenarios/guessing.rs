@@ -28,7 +28,6 @@ fn verify(number: &str, otp: u32) -> Request {
     Request::post("/api/auth/verify-signup-otp", &body)
 }
 
-/// Sends a hundred codes, the right one among them, and returns how often it was accepted.
 async fn attempt_code(run: &Run) -> Result<usize> {
     let number = random_number();
     let sent = Request::post("/api/auth/send-signup-otp", &json!({ "mobile_number": number }));
@@ -46,7 +45,6 @@ async fn attempt_code(run: &Run) -> Result<usize> {
     Ok(hits)
 }
 
-/// Sends a hundred wrong passwords, and returns how many were evaluated.
 async fn attempt_password(run: &Run) -> Result<usize> {
     let user = TestUser::sign_up(run).await?;
     let login = |password: &str| {

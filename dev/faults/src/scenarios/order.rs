@@ -27,7 +27,7 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     run.start_worker().await?;
 
     let chats = async {
-        let chats = ids.iter().map(|chatroom| chat(&run, &user, chatroom, messages));
+        let chats = ids.iter().map(|chatroom| user.send_messages(&run, chatroom, messages));
         let sent = try_join_all(chats).await?.concat();
         let recovery = run.wait_until_all_done(Duration::from_mins(8)).await?;
         anyhow::Ok((sent, recovery))
@@ -60,13 +60,5 @@ async fn send_and_lose(run: &Run, user: &TestUser, chatroom: &str) -> Result<Sen
     let sent = user.send_message(run, chatroom).await?;
     let item = run.receive_message(&sent).await?;
     run.delete(&item).await?;
-    Ok(sent)
-}
-
-async fn chat(run: &Run, user: &TestUser, chatroom: &str, messages: usize) -> Result<Vec<SentMessage>> {
-    let mut sent = Vec::with_capacity(messages);
-    for _ in 0..messages {
-        sent.push(user.send_message(run, chatroom).await?);
-    }
     Ok(sent)
 }

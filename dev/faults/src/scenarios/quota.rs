@@ -13,9 +13,7 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     for _ in 0..rounds {
         let user = TestUser::sign_up(&run).await?;
         let chatrooms = user.create_chatrooms(&run, 2).await?;
-        for _ in 1..LIMIT {
-            user.send_message(&run, &chatrooms[0]).await?;
-        }
+        user.send_messages(&run, &chatrooms[0], usize::try_from(LIMIT)? - 1).await?;
         let messages = (0..REQUESTS).map(|number| user.message(&chatrooms[number % 2], &unique("message")));
         let messages: Vec<_> = messages.collect();
         let responses = try_join_all(messages.iter().map(|message| message.send(&run))).await?;

@@ -2,7 +2,6 @@
 
 use crate::prelude::*;
 
-/// Maximum time of 99 of 100 requests.
 const GOAL: Duration = Duration::from_secs(1);
 
 /// The pause between two rounds: the outage must outlast several pauses of the functions, which do
@@ -59,7 +58,6 @@ async fn wait_until_redis_is_used(run: &Run, user: &TestUser, path: &str) -> Res
     wait_until("Redis is used again", Duration::from_mins(1), is_used).await.map(drop)
 }
 
-/// Reads and sends, which must succeed, and records the time of each request.
 async fn read_and_send(
     run: &Run,
     user: &TestUser,
@@ -80,7 +78,6 @@ async fn read_and_send(
     SentMessage::read(&send(user.message(chatroom, &text)).await?, &text)
 }
 
-/// Checks that no code is sent, and that a session that has ended stays refused.
 async fn check_refusals(run: &Run, signed_out: &TestUser, what: &str) -> Result<()> {
     for (path, number) in [("send-signup-otp", "+4915199999999"), ("forgot-password", &signed_out.number)] {
         let request = Request::post(format!("/api/auth/{path}"), &json!({ "mobile_number": number }));

@@ -52,7 +52,6 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     run.done(format!("{rounds} sessions ended in each of {} ways", WAYS.len()))
 }
 
-/// A user, and the token of a second session, which every cache holds as valid.
 async fn sign_in_twice(run: &Run) -> Result<(TestUser, String)> {
     let user = TestUser::sign_up(run).await?;
     let login = json!({ "mobile_number": user.number, "password": PASSWORD });

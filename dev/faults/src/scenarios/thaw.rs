@@ -5,7 +5,6 @@ use crate::prelude::*;
 /// The time of the freeze: functions check only connections that were idle for more than a second.
 const FREEZE: Duration = Duration::from_millis(1_100);
 
-/// Maximum time of the next request.
 const GOAL: Duration = Duration::from_millis(1_500);
 
 pub async fn run(suite: &Suite) -> Result<ScenarioResult> {

@@ -8,7 +8,6 @@ use crate::prelude::*;
 
 const ORDERS: usize = 120;
 const DELIVERIES: usize = 3;
-/// Maximum time of a response to Stripe.
 const GOAL: Duration = Duration::from_secs(1);
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
@@ -52,12 +51,6 @@ fn permutation(mut number: usize) -> Vec<usize> {
     order
 }
 
-async fn subscriber(run: &Run) -> Result<(TestUser, String)> {
-    let user = TestUser::sign_up(run).await?;
-    let subscription = run.pay_for_pro(&user).await?;
-    Ok((user, subscription))
-}
-
 /// Ends a subscription at once or, for odd numbers, with its period; returns the expected plan.
 async fn end(run: &Run, number: usize, subscription: &str) -> Result<Plan> {
     let path = format!("/_control/subscriptions/{subscription}");
@@ -72,7 +65,8 @@ async fn end(run: &Run, number: usize, subscription: &str) -> Result<Plan> {
 /// Delivers the events of one subscription in this order, once all have happened.
 async fn deliver_in_order(run: &Run, number: usize, order: &[usize]) -> Result<Vec<Duration>> {
     run.mocks.stripe("POST", "/_control/delivery", &json!({ "hold": true })).await?;
-    let (user, subscription) = subscriber(run).await?;
+    let user = TestUser::sign_up(run).await?;
+    let subscription = run.pay_for_pro(&user).await?;
     let expected = end(run, number, &subscription).await?;
     let is_of_subscription =
         |event: &Value| event["payload"].as_str().is_some_and(|payload| payload.contains(&subscription));
@@ -113,7 +107,8 @@ async fn deliver_at_once(run: &Run, subscriptions: usize) -> Result<()> {
         (0..subscriptions * 60).map(|number| json!({ "fault": "slow", "ms": number * 97 % 250 })).collect();
     run.mocks.stripe("POST", "/_control/faults", &json!(slow)).await?;
     let subscribe_and_end = async |number: usize| -> Result<_> {
-        let (user, subscription) = subscriber(run).await?;
+        let user = TestUser::sign_up(run).await?;
+        let subscription = run.pay_for_pro(&user).await?;
         for status in ["past_due", "active", "unpaid", "active"] {
             let path = format!("/_control/subscriptions/{subscription}");
             run.mocks.stripe("POST", &path, &json!({ "status": status })).await?;

@@ -2,6 +2,7 @@
 
 use futures::future::try_join;
 use harness::instrumented_instance::{CLAIM, COMPLETE, DONE};
+use harness::proxy::Side;
 
 use crate::prelude::*;
 
@@ -12,15 +13,14 @@ const BATCH: usize = 10;
 const ANSWERED: i64 = 8;
 const MAX_WAIT: Duration = Duration::from_secs(20);
 
-#[derive(Debug, Clone, Copy)]
-enum Point {
-    BeforeClaim,
-    DuringCall,
-    BeforeCommit,
-    AfterCommit,
-}
-
-const POINTS: [Point; 4] = [Point::BeforeClaim, Point::DuringCall, Point::BeforeCommit, Point::AfterCommit];
+/// Where a worker is killed: when its connection to Postgres has passed these points, or, without
+/// points, when it has called Gemini.
+const POINTS: [(&str, &[(Side, &str)]); 4] = [
+    ("before the claim", &[CLAIM]),
+    ("during the call to Gemini", &[]),
+    ("before the commit", &[COMPLETE]),
+    ("after the commit", &[COMPLETE, DONE]),
+];
 
 /// The messages that a killed worker had received.
 struct Undone {
@@ -34,10 +34,10 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     // The messages stay invisible until all workers are dead.
     run.set_visibility_timeout(600).await?;
     let user = TestUser::sign_up(&run).await?;
-    let kills: Vec<Point> = POINTS.into_iter().flat_map(|point| vec![point; each]).collect();
+    let kills: Vec<_> = POINTS.into_iter().flat_map(|point| vec![point; each]).collect();
     let count = kills.len() + each;
 
-    let single = stream::iter(kills).map(|point| kill_at(&run, &user, point));
+    let single = stream::iter(kills).map(|(name, points)| kill_at(&run, &user, name, points));
     let mut undone: Vec<Undone> = single.buffer_unordered(CONCURRENCY).try_collect().await?;
     for _ in 0..each {
         undone.push(kill_in_batch(&run, &user).await?);
@@ -60,35 +60,30 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     ))
 }
 
-async fn kill_at(run: &Run, user: &TestUser, point: Point) -> Result<Undone> {
+async fn kill_at(run: &Run, user: &TestUser, name: &str, points: &[(Side, &'static str)]) -> Result<Undone> {
     let (chatroom, text) = (user.create_chatroom(run).await?, unique("message"));
-    if matches!(point, Point::DuringCall) {
+    if points.is_empty() {
         run.mocks.script(&text, json!([{"kind": "answer", "delay_ms": 1_500}])).await?;
     }
     let sent = user.send_text(run, &chatroom, &text).await?;
     let items = vec![run.receive_message(&sent).await?];
     let worker = InstrumentedInstance::start(run, "worker").await?;
     let delivery = run.delivery(&items)?;
-    match point {
-        Point::BeforeClaim => worker.kill_at(delivery, worker.pause_postgres_at(&[CLAIM])).await,
-        Point::DuringCall => {
-            let is_called = async || Ok(run.gemini.calls(&sent.text) > 0);
-            let called = async { wait_until("Gemini is called", MAX_WAIT, is_called).await.map(drop) };
-            worker.kill_at(delivery, called).await
-        }
-        Point::BeforeCommit => worker.kill_at(delivery, worker.pause_postgres_at(&[COMPLETE])).await,
-        Point::AfterCommit => {
-            worker.kill_at(delivery, worker.pause_postgres_at(&[COMPLETE, DONE])).await?;
-            let outcome = run.outcome(sent.id).await?;
-            ensure!(outcome.starts_with("completed"), "the message is {outcome} after the commit");
-            Ok(())
-        }
+    if points.is_empty() {
+        let is_called = async || Ok(run.gemini.calls(&sent.text) > 0);
+        let called = async { wait_until("Gemini is called", MAX_WAIT, is_called).await.map(drop) };
+        worker.kill_at(delivery, called).await
+    } else {
+        worker.kill_at(delivery, worker.pause_postgres_at(points)).await
     }
-    .with_context(|| format!("killing a worker at {point:?}"))?;
+    .with_context(|| format!("killing a worker {name}"))?;
+    if points.contains(&DONE) {
+        let outcome = run.outcome(sent.id).await?;
+        ensure!(outcome.starts_with("completed"), "the message is {outcome} after the commit");
+    }
     Ok(Undone { items, sent: vec![sent] })
 }
 
-/// Kills a worker when some messages of its batch are answered and others are not.
 async fn kill_in_batch(run: &Run, user: &TestUser) -> Result<Undone> {
     let chatrooms = user.create_chatrooms(run, BATCH).await?;
     let mut sent = Vec::new();

@@ -20,7 +20,7 @@ use super::MockGemini;
 use super::answer::{self, Answer, Envelope};
 use super::error::GeminiError;
 use super::request::{self, Method, ModelRequest};
-use super::script::ScriptStep;
+use super::script::{self, ScriptStep};
 
 const CHUNK_INTERVAL: Duration = Duration::from_millis(15);
 
@@ -35,7 +35,6 @@ enum Format {
     Events,
 }
 
-/// `POST /v1beta/models/{model}:{method}`
 pub async fn call(
     State(mock): State<MockGemini>,
     Path(call): Path<String>,
@@ -83,14 +82,17 @@ fn admit(
         })
     });
     let step = match &request {
-        Ok(request) if method != Method::CountTokens => state.scripts.next_step(request.last_user_text()),
+        Ok(request) if method != Method::CountTokens => {
+            script::next_step(&mut state.scripts, request.last_user_text())
+        }
         _ => None,
     };
     #[expect(clippy::disallowed_methods, reason = "the mock is a separate service with a real clock")]
     let now = Utc::now();
     let empty = ModelRequest::default();
     let logged = request.as_ref().unwrap_or(&empty);
-    let id = state.calls.begin(now, method, model, logged, step.as_ref().map(ScriptStep::kind));
+    let (kind, step) = step.unzip();
+    let id = state.calls.begin(now, method, model, logged, kind);
     (request, id, step, state.latency)
 }
 
@@ -141,7 +143,7 @@ async fn perform(
             let mut error = if details.unwrap_or(true) {
                 GeminiError::quota(model, per_day, retry_delay.as_deref())
             } else {
-                GeminiError::quota_without_details()
+                GeminiError::of_status(StatusCode::TOO_MANY_REQUESTS, model, method.name())
             };
             error.in_array = array;
             error_response(error, format)

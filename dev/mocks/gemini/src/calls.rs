@@ -18,21 +18,20 @@ struct Call {
     id: u64,
     /// Counts from 1 since the log was cleared.
     number: u64,
-    /// The time of the call, RFC 3339 in UTC.
     at: String,
     method: &'static str,
     model: String,
     turns: usize,
     last_user_text: String,
     system_instruction: Option<String>,
-    step: Option<&'static str>,
+    step: Option<String>,
     /// The status of the response; `None` before it, and if the caller disconnected before it.
     status: Option<u16>,
 }
 
 #[derive(Debug, Default, Serialize)]
 pub struct CallLog {
-    count: u64,
+    pub count: u64,
     calls: VecDeque<Call>,
     #[serde(skip)]
     times: HashMap<String, Vec<DateTime<Utc>>>,
@@ -48,7 +47,7 @@ impl CallLog {
         method: Method,
         model: &str,
         request: &ModelRequest,
-        step: Option<&'static str>,
+        step: Option<String>,
     ) -> u64 {
         self.count += 1;
         self.last_id += 1;
@@ -79,10 +78,6 @@ impl CallLog {
 
     pub fn times_of(&self, text: &str) -> &[DateTime<Utc>] {
         self.times.get(text).map_or(&[], Vec::as_slice)
-    }
-
-    pub fn count(&self) -> u64 {
-        self.count
     }
 
     pub fn clear(&mut self) {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use serde_path_to_error::Segment;
 
 use super::MockGemini;
-use super::quota::Limit;
+use super::quota::{Limit, Quota};
 use super::script::Script;
 
 /// The longest delay that a control call can set, in milliseconds: ten minutes.
@@ -79,7 +79,7 @@ pub fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D:
 pub async fn add_script(State(mock): State<MockGemini>, body: Bytes) -> Result<Json<Value>, FieldError> {
     let script = Script::read(parse(&body)?)?;
     let mut state = mock.state();
-    state.scripts.add(script);
+    state.scripts.push(script);
     Ok(Json(json!({"scripts": state.scripts.len()})))
 }
 
@@ -91,7 +91,7 @@ pub async fn clear_scripts(State(mock): State<MockGemini>) -> StatusCode {
 pub async fn list_calls(State(mock): State<MockGemini>) -> Json<Value> {
     let state = mock.state();
     let mut log = json!(&state.calls);
-    log["over_quota"] = state.quota.rejected().into();
+    log["over_quota"] = state.quota.rejected.into();
     Json(log)
 }
 
@@ -126,7 +126,7 @@ pub async fn set_quota(State(mock): State<MockGemini>, body: Bytes) -> Result<St
     let limit = requests
         .or(tokens)
         .map(|_| Limit { requests: requests.unwrap_or(usize::MAX), tokens: tokens.unwrap_or(usize::MAX) });
-    mock.state().quota.set(limit);
+    mock.state().quota = Quota::new(limit);
     Ok(StatusCode::NO_CONTENT)
 }
 

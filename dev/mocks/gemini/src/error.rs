@@ -80,22 +80,11 @@ impl GeminiError {
     }
 
     pub fn of_status(status: StatusCode, model: &str, method: &str) -> Self {
-        let message = match status.as_u16() {
-            404 => return Self::model_not_found(model, method),
-            400 => "Request contains an invalid argument.",
-            403 => "The caller does not have permission",
-            503 => "The model is overloaded. Please try again later.",
-            504 => "Deadline expired before operation could complete.",
-            _ => {
-                "An internal error has occurred. Please retry or report in \
-                 https://developers.generativeai.google/guide/troubleshooting"
-            }
-        };
+        if status == StatusCode::NOT_FOUND {
+            return Self::model_not_found(model, method);
+        }
+        let (_, message) = status_texts(status);
         Self::new(status, message)
-    }
-
-    pub fn quota_without_details() -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "Resource has been exhausted (e.g. check quota).")
     }
 
     /// A 429 that names the quota. Google sends `RetryInfo` with a daily quota too.
@@ -135,7 +124,7 @@ impl GeminiError {
         let mut error = json!({
             "code": self.status.as_u16(),
             "message": self.message,
-            "status": canonical_name(self.status),
+            "status": status_texts(self.status).0,
         });
         if !self.details.is_empty() {
             error["details"] = self.details.clone().into();
@@ -145,14 +134,19 @@ impl GeminiError {
     }
 }
 
-fn canonical_name(status: StatusCode) -> &'static str {
+/// Google's name of a status and its usual message.
+fn status_texts(status: StatusCode) -> (&'static str, &'static str) {
     match status.as_u16() {
-        400 => "INVALID_ARGUMENT",
-        403 => "PERMISSION_DENIED",
-        404 => "NOT_FOUND",
-        429 => "RESOURCE_EXHAUSTED",
-        503 => "UNAVAILABLE",
-        504 => "DEADLINE_EXCEEDED",
-        _ => "INTERNAL",
+        400 => ("INVALID_ARGUMENT", "Request contains an invalid argument."),
+        403 => ("PERMISSION_DENIED", "The caller does not have permission"),
+        404 => ("NOT_FOUND", ""),
+        429 => ("RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota)."),
+        503 => ("UNAVAILABLE", "The model is overloaded. Please try again later."),
+        504 => ("DEADLINE_EXCEEDED", "Deadline expired before operation could complete."),
+        _ => (
+            "INTERNAL",
+            "An internal error has occurred. Please retry or report in \
+             https://developers.generativeai.google/guide/troubleshooting",
+        ),
     }
 }

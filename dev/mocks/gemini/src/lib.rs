@@ -53,7 +53,7 @@ use tokio::task::JoinHandle;
 
 use self::calls::CallLog;
 use self::quota::Quota;
-use self::script::Scripts;
+use self::script::Script;
 
 /// The models that exist: the stable ones of November 2026.
 pub const MODELS: [&str; 4] =
@@ -68,13 +68,13 @@ pub struct MockGemini(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    scripts: Scripts,
+    /// The unfinished scripts, oldest first.
+    scripts: Vec<Script>,
     calls: CallLog,
     latency: Duration,
     quota: Quota,
 }
 
-/// Serves a mock Gemini on `port` until the process ends.
 pub async fn serve(port: u16) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
     let listener = listener.with_context(|| format!("listening on port {port} for the mock Gemini"))?;
@@ -91,7 +91,6 @@ impl MockGemini {
         Ok((mock, base_url, server))
     }
 
-    /// Serves on `listener` until the future is dropped.
     pub async fn serve(self, listener: TcpListener) -> Result<()> {
         Ok(axum::serve(listener, self.router()).await?)
     }
@@ -106,11 +105,11 @@ impl MockGemini {
     }
 
     pub fn count(&self) -> u64 {
-        self.state().calls.count()
+        self.state().calls.count
     }
 
     pub fn calls_over_quota(&self) -> u64 {
-        self.state().quota.rejected()
+        self.state().quota.rejected
     }
 
     fn router(self) -> Router {

@@ -16,16 +16,12 @@ pub struct Limit {
 pub struct Quota {
     limit: Option<Limit>,
     calls: HashMap<String, VecDeque<(Instant, usize)>>,
-    rejected: u64,
+    pub rejected: u64,
 }
 
 impl Quota {
-    pub fn set(&mut self, limit: Option<Limit>) {
-        *self = Self { limit, ..Self::default() };
-    }
-
-    pub fn rejected(&self) -> u64 {
-        self.rejected
+    pub fn new(limit: Option<Limit>) -> Self {
+        Self { limit, ..Self::default() }
     }
 
     /// Counts a call to `model`. A call over the limit is not counted; the error is its retry delay.
@@ -56,13 +52,13 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(quota.admit("a", 1_000_000, start), Ok(()), "without a limit");
-        quota.set(Some(Limit { requests: 2, tokens: 100 }));
+        let mut quota = Quota::new(Some(Limit { requests: 2, tokens: 100 }));
         assert_eq!(quota.admit("a", 50, at(0)), Ok(()));
         assert_eq!(quota.admit("a", 51, at(1)), Err(Duration::from_secs(59)), "too many tokens");
         assert_eq!(quota.admit("a", 50, at(30)), Ok(()));
         assert_eq!(quota.admit("a", 0, at(59)), Err(Duration::from_secs(1)), "too many requests");
         assert_eq!(quota.admit("b", 50, at(59)), Ok(()), "another model");
         assert_eq!(quota.admit("a", 50, at(60)), Ok(()));
-        assert_eq!(quota.rejected(), 2);
+        assert_eq!(quota.rejected, 2);
     }
 }

@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::MODELS;
 use super::error::GeminiError;
-use super::proto::{self, Message};
 use super::schema::{self, elements, field};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +27,10 @@ impl Method {
         }
     }
 
-    fn message(self) -> &'static Message {
+    fn message(self) -> &'static str {
         match self {
-            Self::Generate | Self::Stream => &proto::GENERATE_CONTENT,
-            Self::CountTokens => &proto::COUNT_TOKENS,
+            Self::Generate | Self::Stream => "GenerateContentRequest",
+            Self::CountTokens => "CountTokensRequest",
         }
     }
 }
@@ -60,7 +59,6 @@ impl ModelRequest {
     }
 }
 
-/// Refuses a call without a key by 403, one with an invalid key by 400.
 pub fn check_key(headers: &HeaderMap) -> Result<(), GeminiError> {
     match headers.get("x-goog-api-key").map(|key| key.as_bytes().trim_ascii()) {
         None | Some(b"") => Err(GeminiError::key_missing()),
@@ -86,7 +84,7 @@ pub fn read(method: Method, model: &str, body: &[u8]) -> Result<ModelRequest, Ge
         Method::CountTokens => field(&json, "generate_content_request").unwrap_or(&json),
         Method::Generate | Method::Stream => &json,
     };
-    check_contents(method.message().name, request)?;
+    check_contents(method.message(), request)?;
     Ok(ModelRequest {
         turns: elements(request, "contents").iter().map(turn).collect(),
         system_instruction: field(request, "system_instruction").map(text_of).filter(|text| !text.is_empty()),

@@ -35,7 +35,6 @@ pub struct StoredResponse {
     pub response: Result<Value, StripeError>,
 }
 
-/// Objects of one type, newest last.
 type Objects = Vec<Value>;
 
 #[derive(Default, Serialize, Deserialize)]
@@ -49,9 +48,7 @@ pub struct Account {
     pub invoices: Objects,
     pub portal_sessions: Objects,
     pub events: Objects,
-    /// The card of each customer.
     pub cards: HashMap<String, Card>,
-    /// The metadata for the subscription of each checkout session.
     pub subscription_metadata: HashMap<String, Metadata>,
     #[serde(skip)]
     pub stored_responses: HashMap<String, StoredResponse>,
@@ -145,8 +142,7 @@ impl Account {
         if line.quantity != 1 {
             return Err(StripeError::invalid("line_items[0][quantity]", "the mock supports quantity 1"));
         }
-        let collects_tax_id = new.tax_id_collection.as_ref().is_some_and(|collection| collection.enabled);
-        if collects_tax_id && new.customer_update.get("name").is_none_or(|update| update != "auto") {
+        if new.collects_tax_id() && new.customer_update.get("name").is_none_or(|update| update != "auto") {
             let message = "Tax ID collection requires updating business name on the customer. To enable tax ID collection \
                            for an existing customer, please set `customer_update[name]` to `auto`.";
             return Err(StripeError::invalid("tax_id_collection", message));

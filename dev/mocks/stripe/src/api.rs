@@ -35,7 +35,6 @@ impl Call {
         format!("{} {} {}", self.method, self.path, self.params)
     }
 
-    /// The method and the path without ids.
     fn route(&self) -> String {
         let part = |part: &str| {
             if part.contains('_') && part != "billing_portal" { "{id}" } else { part }.to_owned()
@@ -81,7 +80,6 @@ pub async fn call(State(mock): State<MockStripe>, request: Request) -> Response 
     }
 }
 
-/// The API key of the request, which names the account.
 pub fn authenticate(headers: &HeaderMap) -> Result<String, StripeError> {
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let key = value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();

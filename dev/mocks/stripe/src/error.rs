@@ -3,15 +3,20 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StripeError {
-    pub status: u16,
+    #[serde(skip)]
+    status: u16,
+    #[serde(rename = "type")]
     kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     param: Option<String>,
-    message: String,
+    pub message: String,
 }
 
 impl StripeError {
@@ -51,26 +56,11 @@ impl StripeError {
         let kind = if status == 429 { "invalid_request_error" } else { "api_error" };
         Self::new(status, kind, "An unknown error occurred")
     }
-
-    pub fn message(&self) -> &str {
-        &self.message
-    }
-
-    pub fn body(&self) -> Value {
-        let mut error = json!({ "type": self.kind, "message": self.message });
-        if let Some(code) = self.code {
-            error["code"] = code.into();
-        }
-        if let Some(param) = &self.param {
-            error["param"] = param.as_str().into();
-        }
-        json!({ "error": error })
-    }
 }
 
 impl IntoResponse for StripeError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(self.body())).into_response()
+        (status, Json(json!({ "error": self }))).into_response()
     }
 }

@@ -9,7 +9,6 @@ use super::objects::{self, month_after};
 use super::params::{Metadata, UpdateSubscription};
 
 impl Account {
-    /// Creates a subscription with a paid invoice, as an operator does in the dashboard.
     pub fn create_subscription(&mut self, customer: &str) -> Value {
         let subscription = objects::subscription(customer, &Metadata::new(), now());
         self.subscriptions.push(subscription.clone());
@@ -17,7 +16,6 @@ impl Account {
         subscription
     }
 
-    /// Pays on the checkout page, which creates the subscription unless the card is declined.
     pub fn pay(&mut self, session: &str, card: Card) -> Result<Value, StripeError> {
         let open = self.find("sessions", session)?;
         if open["status"] != "open" {
@@ -128,7 +126,6 @@ impl Account {
         Ok(subscription)
     }
 
-    /// Changes a customer's card and retries the payments that are due.
     pub fn change_card(&mut self, customer: &str, card: Card) -> Result<(), StripeError> {
         if card == Card::Declined {
             return Err(StripeError::declined());
@@ -179,7 +176,6 @@ impl Account {
         wanted.map(|one| text(one, "id")).collect()
     }
 
-    /// Changes a subscription and emits `customer.subscription.{event}`.
     fn change_subscription(
         &mut self,
         id: &str,

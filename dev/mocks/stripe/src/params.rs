@@ -39,6 +39,12 @@ pub struct CreateCheckout {
     pub customer_update: BTreeMap<String, String>,
 }
 
+impl CreateCheckout {
+    pub fn collects_tax_id(&self) -> bool {
+        self.tax_id_collection.as_ref().is_some_and(|collection| collection.enabled)
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LineItem {
