@@ -24,10 +24,10 @@ use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use futures::future::try_join_all;
 use harness::{Scale, Suite, TestEnvironment};
-use stack::functions::{self, Reload};
-use stack::home::Home;
-use stack::process::{Launch, run as process};
-use stack::progress::be_quiet;
+use stack::StackFolder;
+use stack::functions;
+use stack::process::Launch;
+use stack::progress::hide_steps;
 use tokio::sync::Mutex;
 
 /// Network delay in each direction, where a measurement simulates the network of a cloud.
@@ -94,8 +94,8 @@ impl Plan {
 }
 
 /// Runs the benchmarks, prints their results, and returns whether all budgets are met. Call [`clear`] afterwards.
-pub async fn run(home: &Home, plan: &Plan) -> Result<bool> {
-    be_quiet();
+pub async fn run(home: &StackFolder, plan: &Plan) -> Result<bool> {
+    hide_steps();
     let &Plan { mode, figures, .. } = plan;
     let programs = match &plan.programs {
         Some(programs) => programs.clone(),
@@ -121,9 +121,9 @@ pub async fn run(home: &Home, plan: &Plan) -> Result<bool> {
 }
 
 /// Stops everything that a run has left behind.
-pub async fn clear(home: &Home) -> Result<()> {
+pub async fn clear(home: &StackFolder) -> Result<()> {
     for benchmark in Benchmark::value_variants() {
-        stack::clear(&Home::in_folder(&home.dir().join(benchmark.name()))).await?;
+        stack::stop(&StackFolder::at(&home.dir().join(benchmark.name()))).await?;
     }
     Ok(())
 }
@@ -137,16 +137,16 @@ async fn start(suite: &Suite, benchmark: Benchmark, variables: &[(&str, &str)]) 
 }
 
 /// Builds the functions and returns the folder of their binaries.
-async fn build(home: &Home, mode: Mode) -> Result<PathBuf> {
+async fn build(home: &StackFolder, mode: Mode) -> Result<PathBuf> {
     let debug = functions::programs(home).await?;
     if mode == Mode::Counts {
-        functions::build(home, Reload::Never).await?;
+        functions::build(home).await?;
         return Ok(debug);
     }
     let cargo = Launch::new("cargo")
         .args(["build", "--release", "--bins", "--workspace", "--exclude", "dev"])
         .folder(home.root());
-    let is_built = process::shown(&cargo).await?;
+    let is_built = cargo.run_in_terminal().await?;
     ensure!(is_built, "the functions do not compile: see the errors of `{}` above", cargo.line());
     Ok(debug.with_file_name("release"))
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use cost::markdown::Table;
 use serde_json::{Map, Value};
-use stack::home::Home;
-use stack::progress::say;
+use stack::StackFolder;
+use stack::progress::print;
 
 use crate::counters::Counters;
 
@@ -64,10 +64,10 @@ pub(crate) fn json(rows: &[Row]) -> Value {
 }
 
 /// Writes a file to the folder of the benchmarks and prints its path.
-pub(crate) fn write(home: &Home, name: &str, content: &str) -> Result<()> {
-    let path = home.folder("")?.join(name);
+pub(crate) fn write(home: &StackFolder, name: &str, content: &str) -> Result<()> {
+    let path = home.subfolder("")?.join(name);
     fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
-    say(format_args!("  {}\n", path.display()));
+    print(format_args!("  {}\n", path.display()));
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! `cargo dev`: the local stack and the test runner.
+//! `cargo dev`: the local stack, the tests, the measurements and the cost model.
 
 mod commands;
 
@@ -7,21 +7,18 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
-use lambda::fleet;
-use stack::functions::Reload;
-use stack::home::Home;
-use stack::progress;
-use stack::services::pump;
+use stack::services::event_source_mapping;
+use stack::{StackFolder, progress};
 
 use self::commands::{admin, bench, cost, down, env, faults, logs, openapi, status, stripe, test, up};
 
-/// The local stack and the test runner.
+/// The local stack, the tests, the measurements and the cost model.
 #[derive(Debug, Parser)]
 #[command(name = "cargo dev", bin_name = "cargo dev")]
 struct Options {
-    /// The folder of another stack than that of `up`.
+    /// The folder of a stack other than that of `up`.
     #[arg(long, hide = true)]
-    home: Option<PathBuf>,
+    stack_folder: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -30,27 +27,26 @@ struct Options {
 enum Command {
     /// Start everything and serve the API.
     Up {
-        /// Return once it serves, and leave it running.
+        /// Return when the API answers, and leave everything running.
         #[arg(long)]
         detach: bool,
         /// The port of the API [default: 9000, or another if that is taken].
         #[arg(long)]
         port: Option<u16>,
     },
-    /// End everything that `up` has started.
+    /// Stop everything that `up` has started.
     Down,
-    /// Say what runs where.
+    /// Show the services and their state.
     Status,
-    /// Show the log of a function or a service, or of all functions.
+    /// Print the log of a function or service, or of all functions.
     Logs {
-        /// auth, user, chatroom, subscription, webhook, queue, site, worker, sweeper; functions, pump, postgres, redis, aws,
-        /// gemini, stripe, migrate.
+        /// The name of a function, or of a service as `cargo dev status` shows it.
         name: Option<String>,
-        /// Go on until Ctrl-C.
+        /// Continue until Ctrl-C.
         #[arg(short, long)]
         follow: bool,
     },
-    /// Print the variables that the functions run with, for `eval`.
+    /// Print the functions' variables, for `eval`.
     Env,
     /// Make an account an operator, who may use /api/queue.
     Admin {
@@ -60,12 +56,12 @@ enum Command {
         #[arg(long)]
         revoke: bool,
     },
-    /// See to what concerns payments.
+    /// Administer payments.
     Stripe {
         #[command(subcommand)]
         command: stripe::Command,
     },
-    /// Stop the worker: what it has begun is finished, messages stay in the queue.
+    /// Stop the worker: invocations in progress finish, messages stay in the queue.
     Stop {
         /// What to stop.
         #[arg(value_enum)]
@@ -77,35 +73,37 @@ enum Command {
         #[arg(value_enum)]
         part: Part,
     },
-    /// Run all tests: those of the workspace, the end-to-end suite on a stack of its own, a little of `faults`, and the counts
-    /// of `bench`.
+    /// Run all tests: unit tests, end-to-end tests, a short run of `faults`, and the counts of
+    /// `bench`.
     Test(test::Options),
-    /// Break a running service on purpose and print what came of it.
+    /// Run chaos and attack scenarios against a running service and print the results.
     Faults(faults::Options),
-    /// Measure how fast the functions start and answer, and what that takes.
+    /// Measure cold starts, response times, and the statements and round trips of each request.
     Bench(bench::Options),
-    /// Print what a million messages a month cost, by line of the bill.
+    /// Print the cost of a million messages per month, by line of the bill.
     Cost(cost::Options),
-    /// Write docs/openapi.json anew out of the code.
+    /// Generate docs/openapi.json from the code.
     Openapi,
-    /// Serve the stand-in for Gemini.
+    /// Serve mock Gemini.
     #[command(hide = true)]
     Gemini {
         #[arg(long)]
         port: u16,
     },
-    /// Run the functions.
+    /// Serve the API and run the functions.
     #[command(hide = true)]
-    Fleet {
+    Lambda {
+        #[arg(long)]
+        port: u16,
         #[arg(long)]
         reload: bool,
     },
-    /// Drive the worker from its queue.
+    /// Invoke the worker with the queue's messages.
     #[command(hide = true)]
-    Pump,
+    EventSourceMapping,
 }
 
-/// What can be stopped and started alone.
+/// A part of the stack that can be stopped and started alone.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Part {
     /// The function that answers messages.
@@ -124,34 +122,32 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<ExitCode> {
-    let home = options.home.as_deref().map_or_else(Home::of_developer, Home::in_folder);
+    let folder = options.stack_folder.as_deref().map_or_else(StackFolder::of_up, StackFolder::at);
     match options.command {
-        Command::Up { detach, port } => up::run(&home, port, detach).await?,
-        Command::Down => down::run(&home).await?,
-        Command::Status => return status::run(&home).await,
-        Command::Logs { name, follow } => logs::run(&home, name.as_deref(), follow).await?,
-        Command::Env => env::run(&home)?,
-        Command::Admin { number, revoke } => admin::run(&home, &number, revoke).await?,
-        Command::Stripe { command } => stripe::run(&home, command).await?,
+        Command::Up { detach, port } => up::run(&folder, port, detach).await?,
+        Command::Down => down::run(&folder).await?,
+        Command::Status => return status::run(&folder).await,
+        Command::Logs { name, follow } => logs::run(&folder, name.as_deref(), follow).await?,
+        Command::Env => env::run(&folder)?,
+        Command::Admin { number, revoke } => admin::run(&folder, &number, revoke).await?,
+        Command::Stripe { command } => stripe::run(&folder, command).await?,
         Command::Stop { part: Part::Worker } => {
-            let _lock = home.lock()?;
-            pump::stop(&home).await?;
-            progress::note("the worker is stopped; messages wait for `cargo dev start worker`");
+            let _lock = folder.lock()?;
+            event_source_mapping::stop(&folder).await?;
+            progress::info("the worker is stopped; messages wait until `cargo dev start worker`");
         }
         Command::Start { part: Part::Worker } => {
-            let _lock = home.lock()?;
-            pump::start(&home).await?;
+            let _lock = folder.lock()?;
+            event_source_mapping::start(&folder).await?;
         }
-        Command::Test(options) => return test::run(options).await,
+        Command::Test(options) => return Box::pin(test::run(options)).await,
         Command::Faults(options) => return faults::run(options).await,
         Command::Bench(options) => return bench::run(options).await,
-        Command::Cost(options) => cost::run(&home, &options)?,
-        Command::Openapi => return openapi::run(&home).await,
+        Command::Cost(options) => cost::run(&folder, &options)?,
+        Command::Openapi => return openapi::run(&folder).await,
         Command::Gemini { port } => mock_gemini::serve(port).await?,
-        Command::Fleet { reload } => {
-            fleet::run(&home, if reload { Reload::OnChange } else { Reload::Never }).await?;
-        }
-        Command::Pump => lambda::pump::run(&home).await?,
+        Command::Lambda { port, reload } => lambda::server::serve(&folder, port, reload).await?,
+        Command::EventSourceMapping => lambda::event_source_mapping::run(&folder).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

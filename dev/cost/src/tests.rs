@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use stack::home::checkout;
+use stack::checkout;
 use stack::template::Template;
 
 use super::estimate::Estimate;

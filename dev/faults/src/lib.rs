@@ -22,9 +22,9 @@ use anyhow::Result;
 use futures::future::LocalBoxFuture;
 use futures::{StreamExt as _, stream};
 use harness::{Scale, Suite};
+use stack::StackFolder;
 use stack::functions;
-use stack::home::Home;
-use stack::progress::{be_quiet, say};
+use stack::progress::{hide_steps, print};
 
 use self::scenario_result::ScenarioResult;
 use self::scenarios::{CLEAN_LOGS, SCENARIOS};
@@ -47,8 +47,8 @@ pub fn scenario_names() -> Vec<&'static str> {
 
 /// Runs the scenarios with these `names` (without names: all) on functions that are already built,
 /// prints the table of results, and returns whether every promise held. [`clear`] must follow.
-pub async fn run(home: &Home, scale: Scale, names: &[String]) -> Result<bool> {
-    be_quiet();
+pub async fn run(home: &StackFolder, scale: Scale, names: &[String]) -> Result<bool> {
+    hide_steps();
     let suite = Suite { home: home.clone(), scale, programs: functions::programs(home).await? };
     let is_chosen = |name: &str| names.is_empty() || names.iter().any(|chosen| chosen == name);
     let chosen = SCENARIOS.iter().filter(|scenario| is_chosen(scenario.name));
@@ -65,7 +65,7 @@ pub async fn run(home: &Home, scale: Scale, names: &[String]) -> Result<bool> {
         results.extend(runs.buffer_unordered(concurrency).collect::<Vec<_>>().await);
     }
     results.sort_by_key(|(name, _)| SCENARIOS.iter().position(|scenario| scenario.name == *name));
-    say(scenario_result::table(&results));
+    print(scenario_result::table(&results));
     Ok(results.iter().all(|(_, result)| result.is_held()))
 }
 
@@ -75,20 +75,20 @@ async fn run_scenario(suite: &Suite, scenario: &'static Scenario) -> (&'static s
     let result = (scenario.run)(suite).await.unwrap_or_else(|error| ScenarioResult::aborted(&error));
     let result = ScenarioResult { promise: scenario.promise, ..result };
     // Stops the processes of the environment and keeps its files for inspection.
-    if let Err(error) = stack::clear(&suite.home_of(scenario.name)).await {
-        say(format_args!("  {} cannot be stopped: {error:#}\n", scenario.name));
+    if let Err(error) = stack::stop(&suite.home_of(scenario.name)).await {
+        print(format_args!("  {} cannot be stopped: {error:#}\n", scenario.name));
     }
     let outcome = if result.is_held() { "held" } else { "BROKEN" };
-    say(format_args!("  {:<22} {outcome:<8} {:>6.1} s\n", scenario.name, start.elapsed().as_secs_f64()));
+    print(format_args!("  {:<22} {outcome:<8} {:>6.1} s\n", scenario.name, start.elapsed().as_secs_f64()));
     for failure in &result.failures {
-        say(format_args!("      {failure}\n"));
+        print(format_args!("      {failure}\n"));
     }
     (scenario.name, result)
 }
 
-pub async fn clear(home: &Home) -> Result<()> {
+pub async fn clear(home: &StackFolder) -> Result<()> {
     for name in scenario_names() {
-        stack::clear(&Home::in_folder(&home.dir().join(name))).await?;
+        stack::stop(&StackFolder::at(&home.dir().join(name))).await?;
     }
     Ok(())
 }

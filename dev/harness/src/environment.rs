@@ -12,13 +12,12 @@ use lambda::{Lambda, Setup, gateway};
 use mock_gemini::MockGemini;
 use mock_stripe::{Endpoint, MockStripe};
 use serde_json::{Value, json};
-use stack::functions::{self, Reload};
-use stack::home::Home;
-use stack::process::{Launch, run};
+use stack::StackFolder;
+use stack::functions;
+use stack::process::Launch;
 use stack::services::Aws;
-use stack::services::postgres::Durability;
-use stack::settings::{CONTRACT, MANY, Settings, secret};
-use stack::{Plan, Stack, web};
+use stack::settings::{LIMITS_RAISED_IN_TESTS, Settings, secret};
+use stack::{Durability, Stack, web};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -32,7 +31,7 @@ const VISIBILITY_TIMEOUT: u32 = 4;
 const CONCURRENCY: usize = 12;
 
 pub struct TestEnvironment {
-    pub home: Home,
+    pub home: StackFolder,
     pub programs: PathBuf,
     pub env: BTreeMap<String, String>,
     pub lambda: Lambda,
@@ -56,17 +55,16 @@ impl TestEnvironment {
         static STARTING: Semaphore = Semaphore::const_new(2);
         let _starting = STARTING.acquire().await?;
         let home = suite.home_of(name);
-        stack::clear(&home).await?;
-        stack::fresh_logs(&home)?;
-        let plan = Plan { port: 0, reload: Reload::Never, durability: Durability::ThrownAway };
-        let mut stack = Stack::new(&home, plan, Settings::none());
+        stack::stop(&home).await?;
+        stack::remove_logs(&home)?;
+        let mut stack = Stack::new(&home, Durability::Ephemeral, Settings::none());
         stack.start_storage().await?;
         let (gemini, gemini_url, gemini_server) =
             MockGemini::start().await.context("starting the mock Gemini")?;
         let (stripe, stripe_url, stripe_server) =
             MockStripe::start().await.context("starting the mock Stripe")?;
         let mut env = stack.settings().variables().clone();
-        let jwt_secret = secret(&home.folder("")?.join("jwt.secret"))?;
+        let jwt_secret = secret(&home.subfolder("")?.join("jwt.secret"))?;
         let mut set = |name: &str, value: &str| drop(env.insert(name.to_owned(), value.to_owned()));
         for (name, value) in VARIABLES {
             set(name, value);
@@ -74,13 +72,16 @@ impl TestEnvironment {
         set("GEMINI_BASE_URL", &gemini_url);
         set("STRIPE_BASE_URL", &stripe_url);
         set("JWT_SECRET", &jwt_secret);
-        for (name, value) in
-            MANY.iter().map(|name| (name, &"1000000")).chain(overrides.iter().map(|(n, v)| (n, v)))
+        for (name, value) in LIMITS_RAISED_IN_TESTS
+            .iter()
+            .map(|name| (name, &"1000000"))
+            .chain(overrides.iter().map(|(n, v)| (n, v)))
         {
             set(name, value);
         }
-        let migrate = Launch::new(suite.programs.join(functions::MIGRATE)).without(CONTRACT).env(env.clone());
-        run::logged(&migrate, &home.log(functions::MIGRATE)).await.context("running the migrations")?;
+        let migrate =
+            Launch::new(suite.programs.join(functions::MIGRATE)).without_settings().env(env.clone());
+        migrate.run_logged(&home.log(functions::MIGRATE)).await.context("running the migrations")?;
         let (database_url, postgres) = insert_proxy(&mut env, "DATABASE_URL").await?;
         let (redis_url, redis) = insert_proxy(&mut env, "REDIS_URL").await?;
         let lambda = Lambda::start(Setup {
@@ -100,7 +101,7 @@ impl TestEnvironment {
         let environment = Self {
             home,
             programs: suite.programs.clone(),
-            aws: stack::aws_of(&Settings::from(env.clone()))?,
+            aws: Aws::from_settings(&Settings::from(env.clone()))?,
             env,
             lambda,
             gemini,

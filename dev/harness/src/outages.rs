@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use stack::names;
-use stack::services::postgres::{self, Durability};
+use stack::Durability;
+use stack::services::names;
+use stack::services::postgres;
 use stack::services::redis;
 use stack::state::State;
 use tokio::time::sleep;
@@ -22,7 +23,7 @@ impl TestEnvironment {
 
     /// Kills PostgreSQL or Redis with all its processes, and starts it again after `outage`.
     pub async fn kill_and_restart(&self, name: &str, outage: Duration) -> Result<()> {
-        self.state()?.service(name).with_context(|| format!("{name} is not running"))?.handle.kill_family();
+        self.state()?.service(name).with_context(|| format!("{name} is not running"))?.handle.kill_tree();
         sleep(outage).await;
         self.start_again(name).await
     }
@@ -31,7 +32,7 @@ impl TestEnvironment {
         let mut state = self.state()?;
         let before = state.service(name).with_context(|| format!("{name} is not running"))?.address.clone();
         let service = match name {
-            names::POSTGRES => postgres::start(&self.home, Durability::Kept, &[]).await?.service,
+            names::POSTGRES => postgres::start(&self.home, Durability::Persistent, &[]).await?.service,
             _ => redis::start(&self.home).await?,
         };
         ensure!(service.address == before, "{name} restarted at {}, not {before}", service.address);

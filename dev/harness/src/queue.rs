@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use lambda::pump::{self, event};
+use lambda::event_source_mapping::{self, event};
 use serde_json::{Value, json};
 use stack::services;
 use uuid::Uuid;
@@ -82,13 +82,13 @@ impl TestEnvironment {
 
     /// Starts the event source mapping, which passes messages from the queue to workers.
     pub async fn start_worker(&self) -> Result<()> {
-        let service = services::pump::launch(&self.home).await?;
+        let service = services::event_source_mapping::launch(&self.home).await?;
         self.state()?.add(&self.home, service)
     }
 
     pub async fn start_worker_with_batch_size(&self, batch_size: usize) -> Result<()> {
         let mut state = self.state()?;
-        state.env.insert(pump::BATCH_SIZE.to_owned(), batch_size.to_string());
+        state.env.insert(event_source_mapping::BATCH_SIZE.to_owned(), batch_size.to_string());
         state.save(&self.home)?;
         self.start_worker().await
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stack::home::Home;
+use stack::StackFolder;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
@@ -25,7 +25,7 @@ impl Scale {
 #[derive(Debug, Clone)]
 pub struct Suite {
     /// The folder that holds the folders of the scenarios.
-    pub home: Home,
+    pub home: StackFolder,
     pub scale: Scale,
     pub programs: PathBuf,
 }
@@ -37,7 +37,7 @@ impl Suite {
         self.scale.of(goal, goal * 5)
     }
 
-    pub fn home_of(&self, name: &str) -> Home {
-        Home::in_folder(&self.home.dir().join(name))
+    pub fn home_of(&self, name: &str) -> StackFolder {
+        StackFolder::at(&self.home.dir().join(name))
     }
 }

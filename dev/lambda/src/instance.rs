@@ -1,7 +1,6 @@
-//! A process of a function.
+//! One process of a function, an execution environment in Lambda's terms.
 
 use std::collections::HashMap;
-use std::fs::OpenOptions;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,38 +8,37 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
 use stack::process::{Handle, Launch};
-use stack::settings::CONTRACT;
 use tokio::process::Command;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::{self, Instant};
 
-use super::{Desks, Setup, lock, variables};
+use super::{Setup, Slots, lock};
 
-/// Where a process fetches its invocations and brings its answers.
-pub(super) struct Desk {
-    pub(super) waiting: Mutex<mpsc::UnboundedReceiver<Invocation>>,
-    pub(super) open: std::sync::Mutex<HashMap<String, oneshot::Sender<Answer>>>,
-    /// When its process first asked for something to do.
+/// The Runtime API's side of one process: its next invocations, and those that it has not answered.
+pub(super) struct RuntimeApiSlot {
+    pub(super) next: Mutex<mpsc::UnboundedReceiver<Invocation>>,
+    pub(super) unanswered: std::sync::Mutex<HashMap<String, oneshot::Sender<Outcome>>>,
+    /// When the process first requested an invocation.
     pub(super) ready: watch::Sender<Option<Instant>>,
 }
 
-/// What a function answered, or its own words on why it failed.
-pub(super) type Answer = std::result::Result<String, String>;
+/// A function's response, or its error.
+pub(super) type Outcome = std::result::Result<String, String>;
 
-/// A call to a function.
+/// An invocation of a function.
 pub(super) struct Invocation {
     pub(super) id: String,
     pub(super) payload: String,
-    /// When it is over, in milliseconds since 1970.
+    /// When it times out, in milliseconds since 1970.
     pub(super) deadline: u128,
-    pub(super) answer: oneshot::Sender<Answer>,
+    pub(super) outcome: oneshot::Sender<Outcome>,
 }
 
-/// A process of a function. It is killed when this is dropped.
+/// A process of a function. Dropping it kills the process.
 pub struct Instance {
     function: String,
     name: String,
-    desks: Arc<Desks>,
+    slots: Arc<Slots>,
     invocations: mpsc::UnboundedSender<Invocation>,
     handle: Handle,
     kill: mpsc::UnboundedSender<()>,
@@ -54,32 +52,26 @@ impl Instance {
     pub(super) fn start(
         setup: &Setup,
         port: u16,
-        desks: &Arc<Desks>,
-        function: &str,
+        slots: &Arc<Slots>,
+        (function, timeout): (&str, Duration),
         env: &[(&str, &str)],
-        under: &[String],
+        wrapper: &[String],
     ) -> Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let name = format!("{function}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let log = setup.logs.join(format!("{function}.log"));
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&log)
-            .with_context(|| format!("opening {}", log.display()))?;
         let launch = Launch::new(setup.programs.join(function))
-            .under(under)
-            .without(CONTRACT)
+            .under(wrapper)
+            .without_settings()
             .env(setup.env.clone())
             .env(env.iter().copied())
             .env(variables(function, &format!("http://127.0.0.1:{port}/{name}")));
-        let mut command = launch.command();
-        command.stdout(log.try_clone().context("sharing a log")?).stderr(log);
+        let command = launch.command_with_log(&setup.logs.join(format!("{function}.log")))?;
 
-        let (invocations, waiting) = mpsc::unbounded_channel();
+        let (invocations, next) = mpsc::unbounded_channel();
         let (is_ready, ready) = watch::channel(None);
-        let desk = Desk { waiting: Mutex::new(waiting), open: std::sync::Mutex::default(), ready: is_ready };
-        lock(desks).insert(name.clone(), Arc::new(desk));
+        let unanswered = std::sync::Mutex::default();
+        let slot = RuntimeApiSlot { next: Mutex::new(next), unanswered, ready: is_ready };
+        lock(slots).insert(name.clone(), Arc::new(slot));
         let started = Instant::now();
         let mut child = Command::from(command)
             .kill_on_drop(true)
@@ -91,7 +83,7 @@ impl Instance {
         tokio::spawn(async move {
             tokio::select! {
                 _ = child.wait() => {}
-                // Also when whoever could kill it is gone.
+                // Also when the instance was dropped, and the sender with it.
                 _ = killed.recv() => drop(child.kill().await),
             }
             let _ = died.send(true);
@@ -100,94 +92,106 @@ impl Instance {
         Ok(Self {
             function: function.to_owned(),
             name,
-            desks: desks.clone(),
+            slots: slots.clone(),
             invocations,
             handle,
             kill,
             dead,
             started,
             ready,
-            timeout: setup.timeout,
+            timeout,
         })
     }
 
-    /// Which process it is.
+    /// The process.
     #[must_use]
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// How long it took from its start until it first asked for something to do.
+    /// Waits for the end of the cold start, and returns the time from the start of the process
+    /// until its first request for an invocation.
     ///
     /// # Errors
-    /// When it ends before that.
+    /// When the process ends before that.
     pub async fn ready(&self) -> Result<Duration> {
         let (mut ready, mut dead) = (self.ready.clone(), self.dead.clone());
         tokio::select! {
             at = ready.wait_for(Option::is_some) => {
-                let at = at.map_err(|_| anyhow!("{} has no desk", self.name))?;
+                let at = at.map_err(|_| anyhow!("{} has no slot", self.name))?;
                 Ok(at.map_or(Duration::ZERO, |at| at - self.started))
             }
             _ = dead.wait_for(|dead| *dead) => bail!("{} died", self.name),
         }
     }
 
-    /// When its process was started.
+    /// When the process was started.
     #[must_use]
     pub fn started(&self) -> Instant {
         self.started
     }
 
-    /// Whether it still runs.
+    /// Whether the process still runs.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         !*self.dead.borrow()
     }
 
-    /// Kills it, by SIGKILL, and waits for its end.
+    /// Kills the process with SIGKILL and waits for its end.
     pub async fn kill(&self) {
         let _ = self.kill.send(());
-        // An error means that whoever waits for its end is gone, and the process with it.
+        // Fails only if the task that waits for the end is gone, and the process with it.
         let _ = self.dead.clone().wait_for(|dead| *dead).await;
     }
 
-    /// Has it do `payload`.
+    /// Invokes the function in this process.
     ///
     /// # Errors
-    /// When it fails, dies or takes too long; then it is killed.
+    /// When the function fails, or the process dies or exceeds its timeout. Then it is killed.
     pub async fn invoke(&self, payload: Value) -> Result<Value> {
-        let (answer, answered) = oneshot::channel();
+        let (outcome, answered) = oneshot::channel();
         let id = uuid::Uuid::new_v4().to_string();
         let deadline = milliseconds_since_1970() + self.timeout.as_millis();
-        let sent = self.invocations.send(Invocation { id, payload: payload.to_string(), deadline, answer });
-        sent.map_err(|_| anyhow!("{} takes no invocations any more", self.name))?;
+        let sent = self.invocations.send(Invocation { id, payload: payload.to_string(), deadline, outcome });
+        sent.map_err(|_| anyhow!("{} accepts no invocations", self.name))?;
         let mut dead = self.dead.clone();
-        let outcome = timeout(self.timeout, async {
+        let outcome = time::timeout(self.timeout, async {
             tokio::select! {
                 biased;
-                answer = answered => answer.map_err(|_| anyhow!("{} gave no answer", self.name)),
+                outcome = answered => outcome.map_err(|_| anyhow!("{} did not answer", self.name)),
                 _ = dead.wait_for(|dead| *dead) => bail!("{} died", self.name),
             }
         });
         let Ok(outcome) = outcome.await else {
             self.kill().await;
-            bail!("{} took longer than {:?} and was killed", self.name, self.timeout);
+            bail!("{} exceeded its timeout of {:?} and was killed", self.name, self.timeout);
         };
         let text = outcome?.map_err(|error| anyhow!("{} failed: {error}", self.function))?;
         if text.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_str(&text).with_context(|| format!("reading the answer of {}", self.function))
+        serde_json::from_str(&text).with_context(|| format!("reading the response of {}", self.function))
     }
 }
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        lock(&self.desks).remove(&self.name);
+        lock(&self.slots).remove(&self.name);
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the clock of Lambda, which nobody moves")]
+/// The variables by which a process finds the Runtime API and knows its function.
+fn variables(function: &str, runtime_api: &str) -> [(String, String); 4] {
+    [
+        ("AWS_LAMBDA_FUNCTION_NAME", function),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+        ("AWS_LAMBDA_RUNTIME_API", runtime_api),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "Lambda's own clock, which no test moves")]
 fn milliseconds_since_1970() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
 }

@@ -1,10 +1,10 @@
-//! The local stack: starts PostgreSQL, Redis, the AWS emulator and the mock servers, runs the migrations and starts the
-//! functions. What runs as another process of `cargo dev` (the mock servers, the functions, the event source mapping) is
-//! started through its hidden subcommands, so that this crate imports none of them.
+//! The local stack: starts PostgreSQL, Redis, the AWS emulator and the mock servers, runs the
+//! migrations and starts the functions. Other parts of `cargo dev` (the mock servers, the local
+//! Lambda, the event source mapping) run as processes of its hidden subcommands, so that this crate
+//! imports none of them.
 
+pub mod folder;
 pub mod functions;
-pub mod home;
-pub mod names;
 pub mod ports;
 pub mod process;
 pub mod progress;
@@ -16,4 +16,5 @@ pub mod state;
 pub mod template;
 pub mod web;
 
-pub use self::stack::{DATABASE, Plan, Stack, TEST_DATABASE, aws_of, clear, fresh_logs};
+pub use self::folder::{StackFolder, checkout};
+pub use self::stack::{DATABASE, Durability, Stack, TEST_DATABASE, remove_logs, stop};

@@ -1,36 +1,52 @@
-//! Ports on the loopback address.
+//! Free ports on the loopback address.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
-use crate::home::Home;
+use crate::folder::StackFolder;
+use crate::progress;
 
-/// Whether nobody listens on `port`.
+/// The API's default port.
+pub const API: u16 = 9000;
+
+/// Whether no program listens on `port`.
 #[must_use]
 pub fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
 /// Any free port.
-///
-/// # Errors
-/// When the machine has none left.
-pub fn any() -> Result<u16> {
+pub fn free() -> Result<u16> {
     let listener =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("asking for a free port on 127.0.0.1")?;
-    Ok(listener.local_addr().context("reading the free port's number")?.port())
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("requesting a free port on 127.0.0.1")?;
+    Ok(listener.local_addr().context("reading the number of the free port")?.port())
 }
 
-/// A free port for the service called `name`: if possible that which it had last time, so that addresses written down
-/// elsewhere go on working.
+/// The port of the API: the one that the developer chose, else [`API`], else any free one.
 ///
 /// # Errors
-/// When there is none, or it cannot be noted down.
-pub fn remembered(home: &Home, name: &str) -> Result<u16> {
-    let path = home.folder("")?.join("ports.json");
+/// When the chosen port is taken.
+pub fn for_api(chosen: Option<u16>) -> Result<u16> {
+    let port = chosen.unwrap_or(API);
+    if is_free(port) {
+        return Ok(port);
+    }
+    let listener = listener_on(port);
+    if chosen.is_some() {
+        bail!("port {port} is taken by {listener}");
+    }
+    let other = free()?;
+    progress::info(format!("port {port} is taken by {listener}: using {other}"));
+    Ok(other)
+}
+
+/// A free port for a service: the one that it had last time, if possible, so that addresses that a
+/// developer has noted elsewhere stay valid.
+pub fn for_service(folder: &StackFolder, name: &str) -> Result<u16> {
+    let path = folder.subfolder("")?.join("ports.json");
     let mut ports: BTreeMap<String, u16> =
         fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     if let Some(&port) = ports.get(name)
@@ -38,21 +54,20 @@ pub fn remembered(home: &Home, name: &str) -> Result<u16> {
     {
         return Ok(port);
     }
-    let port = any()?;
+    let port = free()?;
     ports.insert(name.to_owned(), port);
     fs::write(&path, serde_json::to_vec_pretty(&ports)?)
         .with_context(|| format!("writing {}", path.display()))?;
     Ok(port)
 }
 
-/// Who listens on `port`, in words, if that can be found out.
-#[must_use]
-pub fn holder(port: u16) -> String {
-    linux_holder(port).unwrap_or_else(|| "another program".to_owned())
+/// Describes the program that listens on `port`, as far as the system shows it.
+fn listener_on(port: u16) -> String {
+    linux_listener_on(port).unwrap_or_else(|| "another program".to_owned())
 }
 
 /// Finds the listening socket's inode in `/proc/net`, then the process that has it open.
-fn linux_holder(port: u16) -> Option<String> {
+fn linux_listener_on(port: u16) -> Option<String> {
     let inode = ["/proc/net/tcp", "/proc/net/tcp6"].iter().find_map(|table| {
         let table = fs::read_to_string(table).ok()?;
         table.lines().skip(1).find_map(|line| listening_inode(line, port))
@@ -63,10 +78,10 @@ fn linux_holder(port: u16) -> Option<String> {
             continue;
         }
         let Ok(files) = fs::read_dir(process.path().join("fd")) else { continue };
-        let has_it = |file: fs::DirEntry| {
+        let is_target = |file: fs::DirEntry| {
             fs::read_link(file.path()).is_ok_and(|link| link.as_os_str() == target.as_str())
         };
-        if files.flatten().any(has_it) {
+        if files.flatten().any(is_target) {
             let command = fs::read(process.path().join("cmdline")).unwrap_or_default();
             let command = String::from_utf8_lossy(&command).replace('\0', " ");
             return Some(format!("process {} ({})", process.file_name().display(), command.trim()));
@@ -75,13 +90,13 @@ fn linux_holder(port: u16) -> Option<String> {
     None
 }
 
-/// The inode in a line of `/proc/net/tcp`, if that line is of a socket listening on `port`.
+/// The inode in a line of `/proc/net/tcp`, if it is a socket that listens on `port`.
 fn listening_inode(line: &str, port: u16) -> Option<u64> {
     const LISTENING: &str = "0A";
     let fields: Vec<&str> = line.split_whitespace().collect();
     let (_, local_port) = fields.get(1)?.rsplit_once(':')?;
-    let is_it = u16::from_str_radix(local_port, 16) == Ok(port) && *fields.get(3)? == LISTENING;
-    if is_it { fields.get(9)?.parse().ok() } else { None }
+    let matches = u16::from_str_radix(local_port, 16) == Ok(port) && *fields.get(3)? == LISTENING;
+    if matches { fields.get(9)?.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -89,12 +104,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_taken_port_is_noticed_and_its_holder_named() {
+    fn taken_port_is_refused_and_its_listener_named() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        assert!(!is_free(port));
+        let refused = for_api(Some(port)).unwrap_err().to_string();
         if cfg!(target_os = "linux") {
-            assert!(holder(port).contains(&std::process::id().to_string()), "{}", holder(port));
+            assert!(refused.contains(&std::process::id().to_string()), "{refused}");
         }
     }
 

@@ -1,4 +1,5 @@
-//! What the developer has set: the environment, then `.env`; the environment wins.
+//! The functions' variables that the developer has set: in the environment, which takes precedence,
+//! or in `.env`.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -6,75 +7,19 @@ use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use anyhow::{Context as _, Result, bail};
 use uuid::Uuid;
 
-/// Every variable that the functions read.
-pub const CONTRACT: [&str; 59] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_ENDPOINT_URL",
-    "AWS_REGION",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "BASIC_DAILY_MESSAGE_LIMIT",
-    "CACHE_TTL",
-    "CORS_ALLOWED_ORIGINS",
-    "DATABASE_POOL_SIZE",
-    "DATABASE_URL",
-    "ENVIRONMENT",
-    "GEMINI_API_KEY",
-    "GEMINI_BASE_URL",
-    "GEMINI_BREAKER_FAILURES",
-    "GEMINI_BREAKER_PAUSE_MS",
-    "GEMINI_HISTORY_TOKENS",
-    "GEMINI_MAX_OUTPUT_TOKENS",
-    "GEMINI_MAX_WAIT_MS",
-    "GEMINI_MODEL_BASIC",
-    "GEMINI_MODEL_FALLBACK",
-    "GEMINI_MODEL_PRO",
-    "GEMINI_REQUESTS_PER_MINUTE",
-    "GEMINI_SYSTEM_INSTRUCTION",
-    "GEMINI_TIMEOUT_MS",
-    "GEMINI_TOKENS_PER_MINUTE",
-    "JWT_EXPIRES_IN",
-    "JWT_SECRET",
-    "MESSAGE_DEAD_LETTER_QUEUE_URL",
-    "MESSAGE_MAX_ATTEMPTS",
-    "MESSAGE_QUEUE_URL",
-    "MIGRATION_DATABASE_URL",
-    "OTP_COUNTRIES",
-    "OTP_DELIVERY",
-    "OTP_MAX_PER_ADDRESS",
-    "OTP_MAX_PER_BLOCK",
-    "OTP_MAX_PER_DAY",
-    "OTP_MAX_TOTAL_PER_DAY",
-    "OTP_SENDER_ID",
-    "OTP_TEST_NUMBERS",
-    "PRO_DAILY_MESSAGE_LIMIT",
-    "RATE_LIMIT_GLOBAL_PER_SECOND",
-    "RATE_LIMIT_MAX_REQUESTS",
-    "RATE_LIMIT_PRO_MAX_REQUESTS",
-    "RATE_LIMIT_USER_MAX_REQUESTS",
-    "RATE_LIMIT_WINDOW_MS",
-    "REDIRECT_HOSTS",
-    "REDIS_URL",
-    "REFRESH_EXPIRES_IN",
-    "RESPONSE_CACHE_TTL",
-    "RETRY_BASE_DELAY_MS",
-    "STRIPE_BASE_URL",
-    "STRIPE_BILLING_ADDRESS",
-    "STRIPE_PAST_DUE_GRACE",
-    "STRIPE_PRICE_ID",
-    "STRIPE_SECRET_KEY",
-    "STRIPE_TAX_ID_COLLECTION",
-    "STRIPE_WEBHOOK_SECRET",
-    "TABLE_NAME",
-    "WORKER_CONCURRENCY",
-];
+/// The names of all variables that the functions read, from the tables of `docs/configuration.md`.
+pub static VARIABLES: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let lines = include_str!("../../../docs/configuration.md").lines();
+    lines.filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0)).collect()
+});
 
-/// The variables of which a suite, that is many people at one address, is to have enough.
-pub const MANY: [&str; 7] = [
+/// Limits that a test suite, which is many users at one client address, must not reach.
+pub const LIMITS_RAISED_IN_TESTS: [&str; 7] = [
     "OTP_MAX_PER_ADDRESS",
     "OTP_MAX_PER_BLOCK",
     "OTP_MAX_TOTAL_PER_DAY",
@@ -84,18 +29,18 @@ pub const MANY: [&str; 7] = [
     "RATE_LIMIT_USER_MAX_REQUESTS",
 ];
 
-/// What is set, and on top of it what the stack adds.
+/// The developer's settings and the defaults that the stack adds.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     variables: BTreeMap<String, String>,
 }
 
 impl Settings {
-    /// The environment's variables of the [`CONTRACT`], and all of `.env` in the checkout's top folder. An empty value
-    /// counts as none.
+    /// The [`VARIABLES`] of the environment, and all of `.env` in the checkout's top folder. An
+    /// empty value counts as unset.
     ///
     /// # Errors
-    /// When `.env` cannot be read, or a line of it makes no sense.
+    /// When `.env` has an invalid line.
     pub fn of_developer(root: &Path) -> Result<Self> {
         let path = root.join(".env");
         let mut variables = match fs::read_to_string(&path) {
@@ -103,7 +48,7 @@ impl Settings {
             Err(error) if error.kind() == ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
         };
-        let wanted = |name: &String| CONTRACT.contains(&name.as_str()) || variables.contains_key(name);
+        let wanted = |name: &String| VARIABLES.contains(&name.as_str()) || variables.contains_key(name);
         let environment: Vec<_> =
             env::vars().filter(|(name, value)| !value.is_empty() && wanted(name)).collect();
         variables.extend(environment);
@@ -111,7 +56,7 @@ impl Settings {
         Ok(Self { variables })
     }
 
-    /// Nothing at all: tests see neither the developer's environment nor `.env`.
+    /// No settings: tests use neither the developer's environment nor `.env`.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
@@ -123,12 +68,12 @@ impl Settings {
         self.variables.get(name).map(String::as_str)
     }
 
-    /// Sets a variable, unless it is set.
+    /// Sets a variable unless it is set.
     pub fn set_default(&mut self, name: &str, value: impl Into<String>) {
         self.variables.entry(name.to_owned()).or_insert_with(|| value.into());
     }
 
-    /// All of them.
+    /// All variables.
     #[must_use]
     pub fn variables(&self) -> &BTreeMap<String, String> {
         &self.variables
@@ -141,7 +86,8 @@ impl From<BTreeMap<String, String>> for Settings {
     }
 }
 
-/// Reads lines of `NAME=value`; with `export` before it or without, the value in quotes or not, `#` begins a comment.
+/// Reads lines of `NAME=value`. They may begin with `export`, values may be quoted, and `#` begins
+/// a comment.
 fn parse(text: &str) -> Result<BTreeMap<String, String>> {
     let mut variables = BTreeMap::new();
     for (number, line) in text.lines().enumerate() {
@@ -168,27 +114,20 @@ fn unquote(value: &str) -> String {
     value[..end].trim_end().to_owned()
 }
 
-/// A secret of 64 characters that stays the same for this checkout: made at the first asking, kept in `path`, which only
-/// its owner can read.
-///
-/// # Errors
-/// When it cannot be read or kept.
+/// The secret of 64 characters in `path`. The first call generates it.
 pub fn secret(path: &Path) -> Result<String> {
     match fs::read_to_string(path) {
-        Ok(kept) if kept.len() >= 64 => return Ok(kept),
+        Ok(secret) if secret.len() >= 64 => return Ok(secret),
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
     }
-    let fresh = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-    write_private(path, fresh.as_bytes())?;
-    Ok(fresh)
+    let secret = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+    write_private(path, secret.as_bytes())?;
+    Ok(secret)
 }
 
 /// Writes a file that only its owner can read.
-///
-/// # Errors
-/// When it cannot be written.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
@@ -199,10 +138,9 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::home::checkout;
 
     #[test]
-    fn dotenv_is_read_as_people_write_it() {
+    fn dotenv_accepts_exports_quotes_and_comments() {
         let text = "# comment\n\nA=1\nexport B = two words # why\nC=\"x # y\"\nD='a=b'\nE=\nF=a#b\n";
         let read = parse(text).unwrap();
         let expected =
@@ -212,22 +150,8 @@ mod tests {
     }
 
     #[test]
-    fn the_contract_names_every_variable_that_the_configuration_reads() {
-        let folder = checkout().join("shared/app/src/config");
-        let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-        let files = files.filter(|path| path.file_name().is_some_and(|name| name != "tests"));
-        let code: String = files.map(|path| fs::read_to_string(path).unwrap()).collect();
-        assert!(code.contains("DATABASE_URL"), "the configuration is read elsewhere");
-        let is_name = |word: &&str| {
-            word.len() > 4 && word.contains('_') && word.chars().all(|c| c.is_ascii_uppercase() || c == '_')
-        };
-        let missing: Vec<&str> = code
-            .split('"')
-            .skip(1)
-            .step_by(2)
-            .filter(is_name)
-            .filter(|name| !CONTRACT.contains(name))
-            .collect();
-        assert!(missing.is_empty(), "{missing:?} must be in CONTRACT, in dev/stack/src/settings.rs");
+    fn variables_are_read_from_the_document() {
+        assert!(VARIABLES.len() > 50, "{VARIABLES:?}");
+        assert!(["DATABASE_URL", "WORKER_CONCURRENCY"].iter().all(|name| VARIABLES.contains(name)));
     }
 }

@@ -1,6 +1,8 @@
-//! What runs: written down in `state.json` as it starts, so that a later command finds and ends exactly that.
+//! `state.json`: the processes of a stack, saved as they start, so that a later command finds and
+//! stops exactly these.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -9,47 +11,47 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::home::Home;
-use crate::names;
+use crate::folder::StackFolder;
 use crate::process::{Handle, StopSignal};
-use crate::progress::{Shown, note};
+use crate::progress;
+use crate::services::names;
 use crate::settings::write_private;
 
-/// What is waited for a service to end by itself.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a service may take to end, by default.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What runs of one stack.
+/// The state of one stack.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
-    /// Where the API is.
+    /// The URL of the API.
     pub base_url: String,
-    /// The variables that the functions run with. Secrets are among them, so the file is its owner's alone.
+    /// The functions' variables. Some are secret, so only the owner can read the file.
     pub env: BTreeMap<String, String>,
-    /// What was started, in that order.
+    /// The services, in the order in which they were started.
     pub services: Vec<Service>,
-    /// Whether the worker was stopped on purpose.
+    /// Whether `cargo dev stop worker` stopped the event source mapping.
     pub worker_stopped: bool,
 }
 
 /// A process of the stack.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Service {
-    /// What it is called.
+    /// One of [`names`].
     pub name: String,
-    /// Which process it is.
+    /// The process.
     pub handle: Handle,
-    /// Where it listens.
+    /// Its address, or a note if it does not listen.
     pub address: String,
-    /// How it is asked to end.
+    /// The signal that stops it.
     pub stop_signal: StopSignal,
     /// How long it may take to end.
-    pub patience: Duration,
-    /// Where it logs.
+    pub stop_timeout: Duration,
+    /// Its log.
     pub log: PathBuf,
 }
 
 impl Service {
-    /// A process that ends soon when asked to.
+    /// A process that SIGTERM ends within seconds.
     #[must_use]
     pub fn new(name: &str, handle: Handle, address: impl Into<String>, log: PathBuf) -> Self {
         Self {
@@ -57,30 +59,27 @@ impl Service {
             handle,
             address: address.into(),
             stop_signal: StopSignal::Terminate,
-            patience: PATIENCE,
+            stop_timeout: STOP_TIMEOUT,
             log,
         }
     }
 
-    /// Ends it. Answers whether it ended by itself.
+    /// Stops the process. Returns false if it had to be killed.
     pub async fn stop(&self) -> bool {
-        self.handle.stop(self.stop_signal, self.patience).await
+        self.handle.stop(self.stop_signal, self.stop_timeout).await
     }
 }
 
-impl Shown for Service {
-    fn shown(&self) -> String {
-        self.address.clone()
+impl Display for Service {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.address)
     }
 }
 
 impl State {
-    /// What was written down last, if anything.
-    ///
-    /// # Errors
-    /// When the file is there but cannot be read.
-    pub fn load(home: &Home) -> Result<Option<Self>> {
-        let path = home.dir().join("state.json");
+    /// The saved state, if a stack runs.
+    pub fn load(folder: &StackFolder) -> Result<Option<Self>> {
+        let path = folder.dir().join("state.json");
         match fs::read(&path) {
             Ok(bytes) => Ok(Some(
                 serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))?,
@@ -90,13 +89,18 @@ impl State {
         }
     }
 
-    /// Writes it down, replacing the file as a whole.
+    /// The saved state.
     ///
     /// # Errors
-    /// When that fails.
-    pub fn save(&self, home: &Home) -> Result<()> {
-        let path = home.folder("")?.join("state.json");
-        let draft = home.dir().join("state.json.new");
+    /// When no stack runs.
+    pub fn load_running(folder: &StackFolder) -> Result<Self> {
+        Self::load(folder)?.context("no stack runs: start it with `cargo dev up`")
+    }
+
+    /// Saves the state atomically.
+    pub fn save(&self, folder: &StackFolder) -> Result<()> {
+        let path = folder.subfolder("")?.join("state.json");
+        let draft = folder.dir().join("state.json.new");
         write_private(&draft, &serde_json::to_vec_pretty(self)?)?;
         fs::rename(&draft, &path).with_context(|| format!("writing {}", path.display()))
     }
@@ -107,34 +111,33 @@ impl State {
         self.services.iter().find(|service| service.name == name)
     }
 
-    /// Writes down that `service` runs, in the place of its predecessor.
-    ///
-    /// # Errors
-    /// When that fails.
-    pub fn add(&mut self, home: &Home, service: Service) -> Result<()> {
+    /// Adds a service, or replaces the one with its name, and saves the state.
+    pub fn add(&mut self, folder: &StackFolder, service: Service) -> Result<()> {
         self.services.retain(|other| other.name != service.name);
         self.services.push(service);
-        self.save(home)
+        self.save(folder)
     }
 
-    /// Services that should run and do not.
+    /// Services that have ended, except a worker that was stopped on purpose.
     #[must_use]
-    pub fn dead(&self) -> Vec<&Service> {
-        let expected = |service: &&Service| !(self.worker_stopped && service.name == names::PUMP);
-        self.services.iter().filter(expected).filter(|service| !service.handle.is_alive()).collect()
+    pub fn ended(&self) -> Vec<&Service> {
+        let is_expected =
+            |service: &&Service| !(self.worker_stopped && service.name == names::EVENT_SOURCE_MAPPING);
+        self.services.iter().filter(is_expected).filter(|service| !service.handle.is_alive()).collect()
     }
 
-    /// Ends everything, the last one started first, and forgets it.
-    ///
-    /// # Errors
-    /// When the file cannot be removed.
-    pub async fn stop(self, home: &Home) -> Result<()> {
+    /// Stops all services, the last one started first, and removes the file.
+    pub async fn stop(self, folder: &StackFolder) -> Result<()> {
         for service in self.services.iter().rev() {
             if !service.stop().await {
-                note(format!("{} did not end when asked to and was killed", service.name));
+                progress::info(format!(
+                    "{} did not end within {} s and was killed",
+                    service.name,
+                    service.stop_timeout.as_secs()
+                ));
             }
         }
-        let path = home.dir().join("state.json");
+        let path = folder.dir().join("state.json");
         match fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(error).with_context(|| format!("removing {}", path.display()))

@@ -1,24 +1,24 @@
-//! Calls over HTTP to the services of this machine.
+//! HTTP calls to the services of this machine.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::Client;
 
-/// The client for all calls; a call has no time limit but what its caller sets.
+/// The shared client. It sets no timeout for a call.
 pub fn client() -> Client {
     static CLIENT: OnceLock<Client> = OnceLock::new();
-    let make = || {
-        // Nothing here speaks TLS, but the client wants to know how it would. An error means that it knows already.
+    let build = || {
+        // No call uses TLS, but the client requires a provider. Fails only if there is one already.
         drop(rustls::crypto::ring::default_provider().install_default());
-        // A proxy set for the world outside has no business between us and ourselves.
+        // The proxy in the environment is for hosts outside this machine.
         Client::builder().no_proxy().connect_timeout(Duration::from_secs(2)).build().unwrap_or_default()
     };
-    CLIENT.get_or_init(make).clone()
+    CLIENT.get_or_init(build).clone()
 }
 
-/// The status of a GET, or none when there is no answer within five seconds.
+/// The status of a GET, or `None` without a response within five seconds.
 pub async fn status(url: &str) -> Option<u16> {
-    let answer = client().get(url).timeout(Duration::from_secs(5)).send().await.ok()?;
-    Some(answer.status().as_u16())
+    let response = client().get(url).timeout(Duration::from_secs(5)).send().await.ok()?;
+    Some(response.status().as_u16())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::{env, fs};
 
-use stack::home::checkout;
+use stack::checkout;
 use stack::template::Template;
 use utoipa::openapi::OpenApi;
 use web::RoutePolicy;

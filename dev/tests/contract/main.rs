@@ -12,7 +12,7 @@ use std::fs;
 
 use harness::routes::UNKNOWN_ID;
 use serde_json::Value;
-use stack::home::checkout;
+use stack::checkout;
 use testkit::{RequestBuilder, TestApp};
 use web::openapi::DocumentedRoutes;
 use web::{Route, Routes};

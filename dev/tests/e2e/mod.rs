@@ -4,6 +4,7 @@
 
 mod answering;
 mod browser;
+mod cargo_lambda_watch;
 mod deletion;
 mod operator;
 mod quota;

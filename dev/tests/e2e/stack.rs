@@ -9,8 +9,8 @@ use anyhow::Result;
 use harness::{DbObserver, MockControl, Request, Response, TestUser, Transport};
 use reqwest::Client;
 use serde_json::Value;
-use stack::home::Home;
-use stack::names;
+use stack::StackFolder;
+use stack::services::names;
 use stack::state::State;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -74,7 +74,8 @@ impl Stack {
     }
 
     pub fn dev(&self, args: &[&str]) {
-        let output = Command::new(&self.program).args(["--home", &self.home]).args(args).output().unwrap();
+        let output =
+            Command::new(&self.program).args(["--stack-folder", &self.home]).args(args).output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
@@ -100,7 +101,7 @@ impl Stack {
     }
 
     fn state(&self) -> State {
-        State::load(&Home::in_folder(Path::new(&self.home))).unwrap().unwrap()
+        State::load(&StackFolder::at(Path::new(&self.home))).unwrap().unwrap()
     }
 
     pub async fn user_with_chatroom(&self) -> (TestUser, String) {
@@ -141,7 +142,7 @@ impl Worker {
     /// afterwards.
     pub fn stop(&self) {
         self.stack.dev(&["stop", "worker"]);
-        let mapping = self.stack.state().service(names::PUMP).unwrap().handle.clone();
+        let mapping = self.stack.state().service(names::EVENT_SOURCE_MAPPING).unwrap().handle.clone();
         assert!(!mapping.is_alive(), "the event source mapping still runs");
     }
 
@@ -153,7 +154,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         // Also after a failed test: the next test needs the worker.
-        let args = ["--home", &self.stack.home, "start", "worker"];
+        let args = ["--stack-folder", &self.stack.home, "start", "worker"];
         drop(Command::new(&self.stack.program).args(args).output());
     }
 }

@@ -84,14 +84,16 @@ async fn rotate(
     rotation: TokenRotation<'_>,
 ) -> Result<UserId, ApiError> {
     let session = rotation.session;
-    match sessions::rotate_refresh_token(&app.db().await?, rotation).await? {
+    // Not inside the match: it would hold the connection while Redis is called.
+    let outcome = sessions::rotate_refresh_token(&app.db().await?, rotation).await?;
+    match outcome {
         RotationOutcome::Rotated { user, mobile_number } => {
             passwords::remember_network(app, &client.origin(), &mobile_number).await;
             Ok(user)
         }
         RotationOutcome::Reused { user } => {
             warn!(user.id = %user, session.id = %session, "refresh token reused; session ended");
-            services::sessions::invalidate(&app, &[session]).await;
+            services::sessions::invalidate(app, &[session]).await;
             Err(invalid_token())
         }
         RotationOutcome::NotFound => Err(invalid_token()),

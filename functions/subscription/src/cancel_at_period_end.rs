@@ -16,9 +16,8 @@ pub(crate) async fn set_cancel_at_period_end(
     cancel: bool,
 ) -> Result<Subscription, ApiError> {
     let mut db = app.db().await?;
-    let account = LockedAccount::open(app, &mut db, user).await?;
-    let account = account.filter(|account| account.customer_id().is_some()).ok_or_else(no_subscription)?;
-    let mut found = account.subscriptions().await?;
+    let account = LockedAccount::open(app, &mut db, user).await?.ok_or_else(no_subscription)?;
+    let mut found = account.subscriptions().await?.ok_or_else(no_subscription)?;
     account.set_cancel_at_period_end(&mut found, cancel, is_changeable).await?;
     match account.commit(found).await?.subscription {
         Some(one) if one.status == SubscriptionStatus::Incomplete => Err(payment_pending()),

@@ -39,32 +39,33 @@ pub(crate) async fn open(
 ) -> Result<CheckoutPage, ApiError> {
     let mut db = app.db().await?;
     let customer = customer::find_or_create(app, &mut db, user, None).await?;
-    if let Some(page) = open_as(app, &mut db, user, &customer, redirects).await? {
+    if let Some(page) = open_page(app, &mut db, user, redirects).await? {
         return Ok(page);
     }
     warn!(user.id = %user, stripe.customer = customer, "a customer is missing at Stripe; creating a new one");
-    let customer = customer::find_or_create(app, &mut db, user, Some(&customer)).await?;
-    let page = open_as(app, &mut db, user, &customer, redirects).await?;
+    customer::find_or_create(app, &mut db, user, Some(&customer)).await?;
+    let page = open_page(app, &mut db, user, redirects).await?;
     page.ok_or_else(|| ApiError::internal("Stripe does not know a customer that it has just created"))
 }
 
-/// Opens a checkout page for `user` as `customer`. `None` when `customer` is missing at Stripe and
-/// the user has no live subscription that a new customer would lose.
-async fn open_as(
+/// Opens a checkout page for the customer of `user`. `None` when the customer is missing at Stripe
+/// and the user has no live subscription that a new customer would lose.
+async fn open_page(
     app: &AppState,
     db: &mut Client,
     user: UserId,
-    customer: &str,
     redirects: &RedirectUrls,
 ) -> Result<Option<CheckoutPage>, ApiError> {
     let account = LockedAccount::open(app, db, user).await?.ok_or_else(|| ApiError::not_found("account"))?;
+    let without_customer = || ApiError::internal("the account has no customer at Stripe");
+    let customer = account.customer_id().ok_or_else(without_customer)?;
     // Pages before subscriptions: a payment on one of these pages that completes in between shows
     // among the subscriptions.
     let pages = match app.stripe()?.list_open_checkouts(customer).await {
         Err(error) if error.is_missing_customer() && !account.has_live_subscription() => return Ok(None),
         pages => pages?,
     };
-    let found = account.subscriptions().await?;
+    let found = account.subscriptions().await?.ok_or_else(without_customer)?;
     let refusal = found.iter().find_map(find_refusal);
     if let Some(refusal) = refusal {
         account.commit(found).await?;

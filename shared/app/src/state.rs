@@ -31,8 +31,8 @@ pub struct NotConfigured(DependencyKind);
 #[error("the configuration is not usable: {0}")]
 pub struct SetupError(String);
 
-/// The connections that handlers share, as an `Arc<AppState>`. A function has only those that its
-/// list of dependencies names.
+/// The connections that handlers share, as an `Arc<AppState>`. Postgres, Redis and the limits that
+/// count in Redis are always there; the others only if the function's dependencies name them.
 pub struct AppState {
     /// The configuration.
     pub config: Config,

@@ -21,7 +21,7 @@ const MAX_WAIT: Duration = Duration::from_secs(2);
 pub enum QueueStatus {
     /// The job is on the queue.
     Queued,
-    /// The queue did not answer in time. The message is stored, and the sweeper sends it.
+    /// The job could not be queued yet. The message is stored, and the sweeper queues it.
     Delayed,
 }
 

@@ -1,5 +1,6 @@
 //! Operations that more than one function performs, as functions over
-//! [`&AppState`](app::AppState). They know nothing of HTTP: each returns its own error type.
+//! [`&AppState`](app::AppState). Each returns its own error type, which `web` turns into a problem
+//! document.
 
 pub mod billing;
 pub mod chatroom_list;

@@ -66,7 +66,7 @@ pub async fn hash(password: NewPassword) -> Result<String, PasswordError> {
     Ok(spawn_blocking(move || password.hash()).await??)
 }
 
-/// Rejects `password`, sent as `field`, when it is `number` itself.
+/// Rejects `password`, sent as `field`, when it is `number` or a part of it.
 pub fn reject_mobile_number(
     field: &'static str,
     password: &NewPassword,

@@ -6,7 +6,7 @@ mod client_info;
 mod endpoints;
 mod error;
 mod extract;
-pub mod middleware;
+mod middleware;
 pub mod openapi;
 mod operation;
 pub mod page;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use harness::{TestEnvironment, processes};
 use stack::state::State;
-use stack::{functions, names};
+use stack::{functions, services::names};
 
 use crate::counters::Counters;
 
@@ -17,7 +17,7 @@ pub(super) const IDLE: &str = "idle, CPU s";
 pub(super) fn read(environment: &TestEnvironment) -> Result<Counters> {
     let state = State::load(&environment.home)?.context("the environment has no saved state")?;
     let service = |name: &str| {
-        let family = state.service(name).map(|service| service.handle.family()).unwrap_or_default();
+        let family = state.service(name).map(|service| service.handle.tree()).unwrap_or_default();
         family.iter().map(|member| processes::total_cpu(member.pid)).sum::<Duration>()
     };
     let workers = environment.lambda.processes(functions::WORKER).into_iter().map(processes::total_cpu);
@@ -26,7 +26,7 @@ pub(super) fn read(environment: &TestEnvironment) -> Result<Counters> {
         ("Postgres, CPU s", service(names::POSTGRES)),
         ("Redis, CPU s", service(names::REDIS)),
         ("AWS emulator, CPU s", service(names::AWS)),
-        ("event source mapping, CPU s", service(names::PUMP)),
+        ("event source mapping, CPU s", service(names::EVENT_SOURCE_MAPPING)),
         // The benchmark's own process contains the local Lambda, the mock Gemini and the proxies.
         ("local Lambda and mock Gemini, CPU s", processes::total_cpu(std::process::id())),
     ];

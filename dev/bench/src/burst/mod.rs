@@ -16,8 +16,8 @@ use futures::future::try_join_all;
 use harness::{SentMessage, Suite, TestEnvironment, TestUser};
 use serde_json::json;
 use stack::functions::WORKER;
-use stack::progress::say;
-use stack::services::pump;
+use stack::progress::print;
+use stack::services::event_source_mapping;
 use stack::template::Template;
 
 use self::ideal_schedule::IdealSchedule;
@@ -49,19 +49,19 @@ pub(crate) async fn run(suite: &Suite, mode: Mode) -> Result<bool> {
     let (mut are_complete, mut schedules, mut cpu_times) = (true, Vec::new(), Vec::new());
     for (batch_size, gemini_ms) in [(1, 200), (deployed, 200), (deployed, 1_000)] {
         let sent = send_messages(&environment, &users, messages_per_user).await?;
-        say(format_args!(
+        print(format_args!(
             "  {} messages in batches of {batch_size}, Gemini latency {gemini_ms} ms\n",
             sent.len()
         ));
         let outcome = burst(&environment, &sent, batch_size, gemini_ms).await?;
         if let Some(error) = outcome.error() {
-            say(format_args!("  {error}\n"));
+            print(format_args!("  {error}\n"));
             are_complete = false;
         }
         schedules.push(outcome.schedule_row());
         cpu_times.push(outcome.cpu_row());
     }
-    say(report::markdown(&schedules) + &report::markdown(&cpu_times));
+    print(report::markdown(&schedules) + &report::markdown(&cpu_times));
     if mode == Mode::Full {
         let json = json!({ "bursts": report::json(&schedules), "cpu_times": report::json(&cpu_times) });
         report::write(&suite.home, "burst.json", &format!("{json:#}\n"))?;
@@ -86,7 +86,7 @@ async fn burst(
     environment.wait_until_all_done(TIMEOUT).await.context("a burst")?;
     let cpu = cpu_time::read(environment)?.since(&cpu);
     let invocations = environment.lambda.take_times(WORKER);
-    pump::stop(&environment.home).await?;
+    event_source_mapping::stop(&environment.home).await?;
     let calls = environment.gemini.count() - calls;
     BurstOutcome::read(environment, sent, ideal, begun, (calls, invocations, cpu)).await
 }

@@ -16,7 +16,7 @@ mod workload;
 use anyhow::Result;
 use harness::{Suite, TestEnvironment, TestUser};
 use serde_json::{Map, json};
-use stack::progress::say;
+use stack::progress::print;
 use uuid::Uuid;
 
 use self::interrupted_request::InterruptedRequest;
@@ -39,13 +39,13 @@ pub(crate) async fn run(suite: &Suite, mode: Mode) -> Result<bool> {
     let statements = environment.postgres.prepared();
     let unsent = unsent_statements::find(&suite.home.root().join("shared/store/src"), &statements)?;
     let plans = query_plans::check(&environment.db, &statements, mode).await?;
-    print(&plans, &unsent);
+    print_query_plans(&plans, &unsent);
     let small = (&small, &seed::ids_of(&environment.db, accounts.small).await?);
     let large = (&large, &seed::ids_of(&environment.db, accounts.large).await?);
     let comparisons = scaling::compare(&environment, small, large, mode).await?;
     if mode == Mode::Full {
         let rows: Vec<_> = comparisons.iter().map(Comparison::row).collect();
-        say(report::markdown(&rows));
+        print(report::markdown(&rows));
         let size: Map<_, _> =
             seed::rows(mode).map(|(name, rows)| (name.to_owned(), rows.into())).into_iter().collect();
         let json = json!({ "rows": size, "requests": report::json(&rows) });
@@ -53,22 +53,22 @@ pub(crate) async fn run(suite: &Suite, mode: Mode) -> Result<bool> {
     }
     let failures: Vec<&String> = comparisons.iter().filter_map(|one| one.failure.as_ref()).collect();
     for failure in &failures {
-        say(format_args!("  failed: {failure}\n"));
+        print(format_args!("  failed: {failure}\n"));
     }
     Ok(plans.scans.is_empty() && unsent.is_empty() && failures.is_empty())
 }
 
-fn print(plans: &QueryPlans, unsent: &[String]) {
+fn print_query_plans(plans: &QueryPlans, unsent: &[String]) {
     let QueryPlans { checked, scans, generic_scans } = plans;
-    say(format_args!("  {checked} statements, {} with a sequential scan\n", scans.len()));
+    print(format_args!("  {checked} statements, {} with a sequential scan\n", scans.len()));
     for (what, found) in [("sequential scan of", scans), ("generic plan (not used) scans", generic_scans)] {
         for SeqScan { statement, tables } in found {
             let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
-            say(format_args!("  {what} {}: {}\n", tables.join(", "), in_one_line(statement)));
+            print(format_args!("  {what} {}: {}\n", tables.join(", "), in_one_line(statement)));
         }
     }
     for statement in unsent {
-        say(format_args!("  not sent by the workload: {statement}\n"));
+        print(format_args!("  not sent by the workload: {statement}\n"));
     }
 }
 

@@ -6,8 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use harness::{TestEnvironment, TestUser, unique};
 use serde_json::json;
 use stack::functions::MIGRATE;
-use stack::process::{Launch, run as process};
-use stack::settings::CONTRACT;
+use stack::process::Launch;
 use uuid::Uuid;
 
 use super::http::{post, send};
@@ -63,10 +62,10 @@ pub(super) async fn reconcile(environment: &TestEnvironment) -> Result<()> {
 async fn execute(environment: &TestEnvironment, program: &str, args: &[&str]) -> Result<()> {
     let command = Launch::new(environment.programs.join(program))
         .args(args.iter().copied())
-        .without(CONTRACT)
+        .without_settings()
         .env(environment.env.clone())
         .folder(environment.home.root());
-    let ended = process::try_output(&command).await.with_context(|| command.line())?;
+    let ended = command.try_output().await.with_context(|| command.line())?;
     ensure!(ended.status.success(), "{}: {}", command.line(), String::from_utf8_lossy(&ended.stderr));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use harness::DbObserver;
-use stack::progress::say;
+use stack::progress::print;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -63,7 +63,7 @@ pub(super) async fn fill(db: &DbObserver, mode: Mode, accounts: Accounts) -> Res
         timed(name, db.batch(sql)).await?;
     }
     timed("statistics", db.batch("VACUUM (ANALYZE)")).await?;
-    say(format_args!("  {:<44}{:>8.1} s\n", "seed in total", begun.elapsed().as_secs_f64()));
+    print(format_args!("  {:<44}{:>8.1} s\n", "seed in total", begun.elapsed().as_secs_f64()));
     Ok(())
 }
 
@@ -109,7 +109,7 @@ async fn drop_indexes(db: &DbObserver) -> Result<Vec<(String, String)>> {
 async fn timed(name: &str, step: impl Future<Output = Result<()>>) -> Result<()> {
     let begun = Instant::now();
     step.await.with_context(|| format!("seeding: {name}"))?;
-    say(format_args!("  {name:<44}{:>8.1} s\n", begun.elapsed().as_secs_f64()));
+    print(format_args!("  {name:<44}{:>8.1} s\n", begun.elapsed().as_secs_f64()));
     Ok(())
 }
 

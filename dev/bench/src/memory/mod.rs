@@ -9,8 +9,8 @@ mod report;
 
 use anyhow::Result;
 use harness::Suite;
-use stack::progress::{note, say};
-use stack::services::pump;
+use stack::progress::{info, print};
+use stack::services::event_source_mapping;
 use stack::template::Template;
 
 use self::report::MemoryReport;
@@ -33,17 +33,17 @@ pub(crate) async fn run(suite: &Suite, mode: Mode, figures: bool) -> Result<bool
     let mut requests = bench_request::all(&environment, mode).await?;
     requests.retain(|request| !EXCLUDED.contains(&request.name));
     // From here on only the benchmark invokes the worker.
-    pump::stop(&environment.home).await?;
+    event_source_mapping::stop(&environment.home).await?;
     // The sweep is measured first, before the other requests leave work for it.
     requests.insert(0, BenchRequest::sweep());
     let template = Template::read(suite.home.root())?;
     let is_limited = cpu_quota::CpuQuota::create(SIZES[0]).is_some();
     if !is_limited {
-        note("control groups cannot be created: durations under a CPU quota are estimated");
+        info("control groups cannot be created: durations under a CPU quota are estimated");
     }
     let mut report = MemoryReport::new(suite, is_limited)?;
     for request in requests {
-        say(format_args!("  {}\n", request.name));
+        print(format_args!("  {}\n", request.name));
         let deployed = template.memory(&request.function).unwrap_or(128);
         let mut sizes = mode.of(vec![SIZES[0]], SIZES.to_vec());
         sizes.push(deployed);
@@ -51,11 +51,11 @@ pub(crate) async fn run(suite: &Suite, mode: Mode, figures: bool) -> Result<bool
         sizes.dedup();
         report.add(measure::measure(&environment, request, deployed, &sizes, mode).await?);
     }
-    say(report.markdown());
+    print(report.markdown());
     report.write(&suite.home)?;
     if figures {
         let path = report.figures().write(suite.home.root())?;
-        note(path.display());
+        info(path.display());
     }
     Ok(true)
 }

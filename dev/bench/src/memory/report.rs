@@ -5,7 +5,7 @@ use cost::figures::{Figures, RequestFigures};
 use cost::prices::Prices;
 use harness::Suite;
 use serde_json::json;
-use stack::home::Home;
+use stack::StackFolder;
 
 use super::measure::{RequestResult, SizeResult};
 use crate::report::{self, Row, rounded};
@@ -74,7 +74,7 @@ impl MemoryReport {
         self.prices.lambda(seconds, megabytes).unwrap_or(f64::NAN)
     }
 
-    pub(super) fn write(&self, home: &Home) -> Result<()> {
+    pub(super) fn write(&self, home: &StackFolder) -> Result<()> {
         let json = json!({
             "build": self.build, "is_limited": self.is_limited, "sizes": report::json(&self.rows()),
             "deployed": self.figures().requests,

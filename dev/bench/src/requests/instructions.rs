@@ -33,7 +33,7 @@ pub(super) struct InstructionCounter {
 impl InstructionCounter {
     /// `None` if valgrind is not installed.
     pub(super) fn find(environment: &TestEnvironment) -> Result<Option<Self>> {
-        let output = environment.home.folder("logs")?.join("instructions.out");
+        let output = environment.home.subfolder("logs")?.join("instructions.out");
         Ok(python::on_path("valgrind").map(|valgrind| Self { valgrind, output }))
     }
 

@@ -9,7 +9,7 @@ mod results;
 use anyhow::{Context as _, Result};
 use harness::{InstrumentedInstance, Suite, TestEnvironment, processes};
 use serde_json::json;
-use stack::progress::{note, say};
+use stack::progress::{info, print};
 
 use self::baselines::Baselines;
 use self::budgets::{Budgets, SEQUENTIAL_ROUND_TRIPS, THOUSAND_INSTRUCTIONS};
@@ -34,20 +34,20 @@ pub(crate) async fn run(suite: &Suite, mode: Mode) -> Result<bool> {
     if mode == Mode::Full {
         counter = InstructionCounter::find(&environment)?;
         if counter.is_none() {
-            note("valgrind is not installed: instructions are not counted");
+            info("valgrind is not installed: instructions are not counted");
         }
         cold_starts = measure_cold_starts(&environment, &names, counter.as_ref()).await?;
         baselines = baselines::measure(&environment).await?;
     }
     let mut results = Vec::new();
     for request in bench_request::all(&environment, mode).await? {
-        say(format_args!("  {}\n", request.name));
+        print(format_args!("  {}\n", request.name));
         results.push(measure(&environment, &request, mode, counter.as_ref(), &baselines).await?);
     }
     let cold_starts = results::cold_start_rows(&cold_starts, &sizes);
     let requests: Vec<_> = results.iter().map(RequestResult::row).collect();
     for rows in [&cold_starts, &baselines.rows(), &requests] {
-        say(report::markdown(rows));
+        print(report::markdown(rows));
     }
     if mode == Mode::Full {
         let json = json!({
@@ -66,7 +66,7 @@ pub(crate) async fn run(suite: &Suite, mode: Mode) -> Result<bool> {
         exceeded.extend(budgets.check_sizes(&sizes)?);
     }
     for line in &exceeded {
-        say(format_args!("  over budget: {line}\n"));
+        print(format_args!("  over budget: {line}\n"));
     }
     Ok(exceeded.is_empty())
 }

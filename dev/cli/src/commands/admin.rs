@@ -3,40 +3,38 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use stack::functions;
-use stack::home::Home;
-use stack::process::{Launch, run as process};
-use stack::progress::note;
-use stack::settings::{CONTRACT, Settings};
+use stack::StackFolder;
+use stack::functions::{self, MIGRATE};
+use stack::process::Launch;
+use stack::progress;
+use stack::settings::Settings;
 use stack::state::State;
 
-/// Makes the account of `number` an operator, or one no more: in the database of the stack that runs, or in that of
-/// `DATABASE_URL`.
-///
-/// # Errors
-/// When nothing runs and no database is given, or there is no such account.
-pub async fn run(home: &Home, number: &str, revoke: bool) -> Result<()> {
-    let env = environment(home)?;
-    functions::build_one(home, functions::MIGRATE).await?;
+/// Makes the account with the mobile number `number` an operator, or an ordinary account again.
+pub async fn run(folder: &StackFolder, number: &str, revoke: bool) -> Result<()> {
     let role = if revoke { "user" } else { "admin" };
-    let command = Launch::new(functions::programs(home).await?.join(functions::MIGRATE))
-        .args(["role", number, role])
-        .without(CONTRACT)
-        .env(env)
-        .folder(home.root());
-    process::output(&command).await.with_context(|| format!("giving {number} the role {role}"))?;
-    note(format!("{number} has the role {role} from the next request on"));
+    let command = function(folder, MIGRATE).await?.args(["role", number, role]);
+    command.output().await.with_context(|| format!("giving {number} the role {role}"))?;
+    progress::info(format!("{number} has the role {role} from the next request on"));
     Ok(())
 }
 
-/// What the stack that runs has its functions run with, or what is set here if that has a database.
-///
-/// # Errors
-/// When there is neither.
-pub(super) fn environment(home: &Home) -> Result<BTreeMap<String, String>> {
-    let given = Settings::of_developer(home.root())?;
-    if given.get("DATABASE_URL").is_some() {
-        return Ok(given.variables().clone());
+/// The program of a function, for the running stack or the developer's own database. Builds it
+/// unless a stack runs, which has built it.
+pub(super) async fn function(folder: &StackFolder, name: &str) -> Result<Launch> {
+    let env = environment(folder)?;
+    if State::load(folder)?.is_none() {
+        functions::cargo_build(folder).args(["--quiet"]).output().await?;
     }
-    Ok(State::load(home)?.context("nothing runs: `cargo dev up` first, or set DATABASE_URL")?.env)
+    let program = functions::programs(folder).await?.join(name);
+    Ok(Launch::new(program).without_settings().env(env).folder(folder.root()))
+}
+
+/// The developer's settings if they name a database, else the variables of the running stack.
+fn environment(folder: &StackFolder) -> Result<BTreeMap<String, String>> {
+    let settings = Settings::of_developer(folder.root())?;
+    if settings.get("DATABASE_URL").is_some() {
+        return Ok(settings.variables().clone());
+    }
+    Ok(State::load_running(folder).context("or set DATABASE_URL")?.env)
 }

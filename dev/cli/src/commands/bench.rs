@@ -3,54 +3,39 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use bench::{Benchmark, Mode, Plan};
 use clap::Args;
-use stack::home::Home;
+use stack::StackFolder;
 
-use super::interrupted;
+use super::{exit_code, run_suite};
 
 /// What to measure.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Only what can be counted, on functions as tests build them.
+    /// Measure only counts, with the functions as tests build them.
     #[arg(long)]
     counts: bool,
-    /// Write what the bill is worked out from (`memory` measures it) into dev/bench/figures.json too.
+    /// Also write the measurements of `memory` that the cost model uses to dev/bench/figures.json.
     #[arg(long)]
     figures: bool,
-    /// The folder of programs that are built already.
+    /// The folder of programs that are already built.
     #[arg(long, hide = true)]
     programs: Option<PathBuf>,
-    /// What is measured; all requests, if nothing is said.
+    /// The subjects to measure [default: requests].
     #[arg(value_enum)]
     benchmarks: Vec<Benchmark>,
 }
 
-/// Measures and prints what came of it; whatever comes of it, nothing is left running. Fails when a budget is not kept.
-///
-/// # Errors
-/// When it cannot be done.
+/// Measures and prints the results. Fails when a budget is exceeded.
 pub async fn run(options: Options) -> Result<ExitCode> {
     let Options { counts, figures, programs, benchmarks } = options;
     let mode = if counts { Mode::Counts } else { Mode::Full };
     let benchmarks = if benchmarks.is_empty() { vec![Benchmark::Requests] } else { benchmarks };
-    Ok(if all(&Plan { mode, benchmarks, programs, figures }).await? {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    measure(&Plan { mode, benchmarks, programs, figures }).await.map(exit_code)
 }
 
-/// Measures, and ends all that it started.
-pub(super) async fn all(plan: &Plan) -> Result<bool> {
-    let home = Home::of_bench();
-    let _lock = home.lock_for_tests()?;
-    bench::clear(&home).await?;
-    let outcome = tokio::select! {
-        outcome = bench::run(&home, plan) => outcome,
-        signal = interrupted() => Err(anyhow!("ended by {}", signal?)),
-    };
-    bench::clear(&home).await?;
-    outcome
+/// Measures, and returns whether every budget is met.
+pub(super) async fn measure(plan: &Plan) -> Result<bool> {
+    run_suite(&StackFolder::of_bench(), bench::clear, async |folder| bench::run(folder, plan).await).await
 }

@@ -2,25 +2,21 @@
 
 use anyhow::Result;
 use clap::Args;
-use stack::home::Home;
-use stack::progress::say;
+use stack::{StackFolder, progress};
 
-/// What to do with it.
+/// Where to write the costs.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Write it into docs/cost.md too.
+    /// Also write them to docs/cost.md.
     #[arg(long)]
     write: bool,
 }
 
-/// Prints what a million messages a month cost.
-///
-/// # Errors
-/// When what goes into that cannot be read.
-pub fn run(home: &Home, options: &Options) -> Result<()> {
+/// Prints the cost of a million messages per month.
+pub fn run(folder: &StackFolder, options: &Options) -> Result<()> {
     if options.write {
-        cost::write(home.root())?;
+        cost::write(folder.root())?;
     }
-    say(cost::report(home.root())?);
+    progress::print(cost::report(folder.root())?);
     Ok(())
 }

@@ -1,20 +1,17 @@
 //! `cargo dev down`
 
 use anyhow::Result;
-use stack::home::Home;
+use stack::StackFolder;
 use stack::state::State;
 
-/// Ends what `up` has started.
-///
-/// # Errors
-/// When another command is at it.
-pub async fn run(home: &Home) -> Result<()> {
-    let _lock = home.lock()?;
-    let Some(state) = State::load(home)? else {
-        println!("Nothing runs.");
+/// Stops the stack of `cargo dev up`.
+pub async fn run(folder: &StackFolder) -> Result<()> {
+    let _lock = folder.lock()?;
+    let Some(state) = State::load(folder)? else {
+        println!("No stack runs.");
         return Ok(());
     };
-    state.stop(home).await?;
-    println!("Ended.");
+    state.stop(folder).await?;
+    println!("Stopped.");
     Ok(())
 }

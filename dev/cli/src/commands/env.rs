@@ -1,22 +1,18 @@
 //! `cargo dev env`
 
-use anyhow::{Context as _, Result};
-use stack::home::Home;
+use anyhow::Result;
+use stack::StackFolder;
 use stack::state::State;
 
-/// Prints the variables that the functions run with, for a shell to evaluate.
-///
-/// # Errors
-/// When nothing runs.
-pub fn run(home: &Home) -> Result<()> {
-    let state = State::load(home)?.context("nothing runs: `cargo dev up` first")?;
-    for (name, value) in &state.env {
+/// Prints the functions' variables as shell commands.
+pub fn run(folder: &StackFolder) -> Result<()> {
+    for (name, value) in &State::load_running(folder)?.env {
         println!("export {name}={}", quoted(value));
     }
     Ok(())
 }
 
-/// A value as a shell takes it literally.
+/// Quotes a value for a shell.
 fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
@@ -26,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shell_reads_back_what_was_set() {
+    fn shell_reads_a_quoted_value_unchanged() {
         let value = "it's $HOME `and` \"more\"";
         let script = format!("printf %s {}", quoted(value));
         let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();

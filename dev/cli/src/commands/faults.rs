@@ -2,48 +2,36 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use harness::Scale;
-use stack::functions::{self, Reload};
-use stack::home::Home;
+use stack::{StackFolder, functions};
 
-use super::interrupted;
+use super::{exit_code, run_suite};
 
-/// What to break.
+/// Which scenarios to run.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// A little of each, as in `cargo dev test`.
+    /// Run each scenario at a small scale, as `cargo dev test` does.
     #[arg(long)]
     short: bool,
-    /// Only these promises, by the names in the table.
+    /// Run only these scenarios, by their names in the table.
     names: Vec<String>,
 }
 
-/// Breaks things and prints what came of it; whatever comes of it, nothing is left running. Fails when a promise was not
-/// kept.
-///
-/// # Errors
-/// When it cannot be done.
+/// Runs the scenarios and prints the results. Fails when a promise is broken.
 pub async fn run(options: Options) -> Result<ExitCode> {
     let known = faults::scenario_names();
     if let Some(unknown) = options.names.iter().find(|name| !known.contains(&name.as_str())) {
-        bail!("there is no promise called {unknown}; there are {}", known.join(", "));
+        bail!("there is no scenario called {unknown}; choose from {}", known.join(", "));
     }
-    let home = Home::of_faults();
-    functions::build(&home, Reload::OnChange).await?;
+    functions::build(&StackFolder::of_faults()).await?;
     let scale = if options.short { Scale::Short } else { Scale::Full };
-    Ok(if all(&home, scale, &options.names).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    run_scenarios(scale, &options.names).await.map(exit_code)
 }
 
-/// Runs the suite on functions that are built, and ends all that it started.
-pub(super) async fn all(home: &Home, scale: Scale, names: &[String]) -> Result<bool> {
-    let _lock = home.lock_for_tests()?;
-    faults::clear(home).await?;
-    let outcome = tokio::select! {
-        outcome = faults::run(home, scale, names) => outcome,
-        signal = interrupted() => Err(anyhow!("ended by {}", signal?)),
-    };
-    faults::clear(home).await?;
-    outcome
+/// Runs scenarios on functions that are built, and returns whether every promise held.
+pub(super) async fn run_scenarios(scale: Scale, names: &[String]) -> Result<bool> {
+    let suite = async |folder: &StackFolder| faults::run(folder, scale, names).await;
+    run_suite(&StackFolder::of_faults(), faults::clear, suite).await
 }

@@ -1,4 +1,4 @@
-//! What `cargo dev` can be told.
+//! The subcommands of `cargo dev`, one module each.
 
 pub mod admin;
 pub mod bench;
@@ -13,13 +13,13 @@ pub mod stripe;
 pub mod test;
 pub mod up;
 
-use anyhow::{Context as _, Result};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use stack::StackFolder;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Ends when a person or the system wants us to end, and says by which signal.
-///
-/// # Errors
-/// When signals cannot be listened for.
+/// Waits for a signal that ends the command, and describes it.
 async fn interrupted() -> Result<&'static str> {
     let listen = |kind| signal(kind).context("listening for signals");
     let mut interrupt = listen(SignalKind::interrupt())?;
@@ -27,7 +27,29 @@ async fn interrupted() -> Result<&'static str> {
     let mut hang_up = listen(SignalKind::hangup())?;
     Ok(tokio::select! {
         _ = interrupt.recv() => "Ctrl-C",
-        _ = terminate.recv() => "the signal to end",
-        _ = hang_up.recv() => "the terminal's end",
+        _ = terminate.recv() => "SIGTERM",
+        _ = hang_up.recv() => "the end of the terminal",
     })
+}
+
+/// Runs tests or measurements in `folder`, unless a signal ends them. `stop` runs before and after,
+/// whatever the outcome, so that no process is left running.
+async fn run_suite(
+    folder: &StackFolder,
+    stop: impl AsyncFn(&StackFolder) -> Result<()>,
+    suite: impl AsyncFnOnce(&StackFolder) -> Result<bool>,
+) -> Result<bool> {
+    let _lock = folder.lock_for_tests()?;
+    stop(folder).await?;
+    let outcome = tokio::select! {
+        outcome = suite(folder) => outcome,
+        signal = interrupted() => signal.and_then(|signal| bail!("ended by {signal}")),
+    };
+    stop(folder).await?;
+    outcome
+}
+
+/// The exit code of a suite.
+fn exit_code(passed: bool) -> ExitCode {
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

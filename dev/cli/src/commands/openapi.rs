@@ -2,21 +2,20 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
-use stack::home::Home;
-use stack::process::{Launch, run as process};
+use anyhow::{Context as _, Result};
+use stack::StackFolder;
 
-/// The test that compares the document with the code, or, told so, writes it.
+use super::exit_code;
+use super::test::programs;
+
+/// The test that compares the document with the code, and writes it if `OPENAPI_WRITE` is set.
 const TEST: &str = "document::the_served_document_matches_the_code";
 
-/// Writes `docs/openapi.json` anew out of the code.
-///
-/// # Errors
-/// When it cannot be done.
-pub async fn run(home: &Home) -> Result<ExitCode> {
-    let launch = Launch::new("cargo")
-        .args(["test", "--quiet", "-p", "dev-tests", "--test", "contract", "--", "--exact", TEST])
-        .env([("OPENAPI_WRITE", "1")])
-        .folder(home.root());
-    Ok(if process::shown(&launch).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+/// Generates `docs/openapi.json` from the code.
+pub async fn run(folder: &StackFolder) -> Result<ExitCode> {
+    let Some(programs) = programs::build(folder).await? else { return Ok(ExitCode::FAILURE) };
+    let contract = programs.iter().find(|program| program.target == "contract");
+    let contract = contract.context("dev/tests has no test target `contract`")?;
+    let launch = contract.launch(&["--exact".to_owned(), TEST.to_owned()]).env([("OPENAPI_WRITE", "1")]);
+    launch.run_in_terminal().await.map(exit_code)
 }

@@ -3,51 +3,51 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use stack::home::Home;
-use stack::services::{aws, redis};
+use stack::services::{aws, names, redis};
 use stack::state::{Service, State};
-use stack::{names, web};
+use stack::{StackFolder, web};
 use tokio::net::TcpStream;
 
-/// Says what runs where. Succeeds only when all of it runs and answers.
-///
-/// # Errors
-/// When what was written down cannot be read.
-pub async fn run(home: &Home) -> Result<ExitCode> {
-    let Some(state) = State::load(home)? else {
-        println!("Nothing runs. `cargo dev up` starts it.");
+use super::exit_code;
+
+/// Prints the state of each service. Succeeds only if all of them run and answer.
+pub async fn run(folder: &StackFolder) -> Result<ExitCode> {
+    let Some(state) = State::load(folder)? else {
+        println!("No stack runs. Start it with `cargo dev up`.");
         return Ok(ExitCode::FAILURE);
     };
-    let mut code = ExitCode::SUCCESS;
-    println!("SERVICE    PID      ADDRESS                            STATE");
+    let mut all_healthy = true;
+    println!("SERVICE              PID      ADDRESS                            STATE");
     for service in &state.services {
-        let (condition, good) = condition(&state, service).await;
-        println!("{:<10} {:<8} {:<34} {condition}", service.name, service.handle.pid, service.address);
-        if !good {
-            code = ExitCode::FAILURE;
-        }
+        let (condition, is_healthy) = condition(&state, service).await;
+        println!("{:<20} {:<8} {:<34} {condition}", service.name, service.handle.pid, service.address);
+        all_healthy &= is_healthy;
     }
-    Ok(code)
+    Ok(exit_code(all_healthy))
 }
 
 async fn condition(state: &State, service: &Service) -> (String, bool) {
     if !service.handle.is_alive() {
-        if service.name == names::PUMP && state.worker_stopped {
+        if service.name == names::EVENT_SOURCE_MAPPING && state.worker_stopped {
             return ("stopped (cargo dev start worker)".to_owned(), true);
         }
-        return (format!("ended; its log is {}", service.log.display()), false);
+        return (format!("ended; see its log {}", service.log.display()), false);
     }
-    let answers = match service.name.as_str() {
+    if answers(service).await { ("healthy".to_owned(), true) } else { ("does not answer".to_owned(), false) }
+}
+
+async fn answers(service: &Service) -> bool {
+    let get = async |path: &str| web::status(&format!("{}{path}", service.address)).await;
+    match service.name.as_str() {
         names::POSTGRES => TcpStream::connect(&service.address).await.is_ok(),
         names::REDIS => {
             let port = service.address.rsplit(':').next().and_then(|port| port.parse().ok());
             redis::answers(port.unwrap_or_default()).await
         }
         names::AWS => aws::answers(&service.address).await,
-        names::STRIPE => web::status(&format!("{}/c/pay/none", service.address)).await == Some(404),
-        names::GEMINI => web::status(&format!("{}/_control/calls", service.address)).await == Some(200),
-        names::API => web::status(&format!("{}/health", service.address)).await == Some(200),
+        names::STRIPE => get("/c/pay/none").await == Some(404),
+        names::GEMINI => get("/_control/calls").await == Some(200),
+        names::LAMBDA => get("/health").await == Some(200),
         _ => true,
-    };
-    if answers { ("healthy".to_owned(), true) } else { ("runs, but does not answer".to_owned(), false) }
+    }
 }

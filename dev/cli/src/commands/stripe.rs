@@ -6,66 +6,54 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use mock_stripe::Endpoint;
-use stack::functions;
-use stack::home::Home;
-use stack::process::{Launch, run as process};
+use stack::StackFolder;
 use stack::services::stripe;
-use stack::settings::CONTRACT;
 
-use super::admin::environment;
+use super::admin::function;
 
-/// What can be done about Stripe.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Compare every subscription with Stripe and put right what is not as it says.
+    /// Compare every subscription with Stripe and correct the differences.
     Reconcile,
-    /// Serve the stand-in.
+    /// Serve mock Stripe.
     #[command(hide = true)]
     Serve(Serve),
 }
 
-/// How the stand-in is served.
+/// The options of mock Stripe.
 #[derive(Debug, Args)]
 pub struct Serve {
     #[arg(long)]
     port: u16,
-    /// Where the events of the stack's account are sent.
+    /// The URL that receives the account's events.
     #[arg(long)]
     webhook_url: String,
-    /// The file with what they are signed with.
+    /// The file with the signing secret of the events.
     #[arg(long)]
     webhook_secret: PathBuf,
-    /// The file in which everything is kept.
+    /// The file that keeps the objects.
     #[arg(long)]
     state: Option<PathBuf>,
 }
 
-/// Does it.
-///
-/// # Errors
-/// When nothing runs and nothing is set, or something could not be compared.
-pub async fn run(home: &Home, command: Command) -> Result<()> {
+/// Runs a subcommand.
+pub async fn run(folder: &StackFolder, command: Command) -> Result<()> {
     match command {
-        Command::Reconcile => reconcile(home).await,
-        Command::Serve(options) => serve(options).await,
+        Command::Reconcile => {
+            let sweeper = function(folder, "sweeper").await?.args(["reconcile"]);
+            anyhow::ensure!(
+                sweeper.run_in_terminal().await?,
+                "some subscriptions could not be compared with Stripe; see above"
+            );
+            Ok(())
+        }
+        Command::Serve(Serve { port, webhook_url: url, webhook_secret, state }) => {
+            let secret = fs::read_to_string(&webhook_secret)
+                .with_context(|| format!("reading {}", webhook_secret.display()))?;
+            mock_stripe::serve(port, state, stripe::KEY, Endpoint { url, secret }).await
+        }
     }
-}
-
-async fn reconcile(home: &Home) -> Result<()> {
-    const SWEEPER: &str = "sweeper";
-    let env = environment(home)?;
-    functions::build_one(home, SWEEPER).await?;
-    let program = functions::programs(home).await?.join(SWEEPER);
-    let command = Launch::new(program).args(["reconcile"]).without(CONTRACT).env(env);
-    anyhow::ensure!(process::shown(&command).await?, "not every subscription could be compared; see above");
-    Ok(())
-}
-
-async fn serve(options: Serve) -> Result<()> {
-    let Serve { port, webhook_url: url, webhook_secret, state } = options;
-    let secret = fs::read_to_string(&webhook_secret)
-        .with_context(|| format!("reading {}", webhook_secret.display()))?;
-    mock_stripe::serve(port, state, stripe::KEY, Endpoint { url, secret }).await
 }
 
 #[cfg(test)]
@@ -73,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn functions_are_configured_with_the_price_that_the_mock_has() {
+    fn functions_use_the_price_of_mock_stripe() {
         assert_eq!(stripe::PRICE, mock_stripe::PRICE);
     }
 }

@@ -5,79 +5,69 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use stack::functions::Reload;
-use stack::home::Home;
 use stack::process::tail;
-use stack::progress::{note, say};
-use stack::services::api::{self, Port};
-use stack::services::postgres::Durability;
+use stack::progress::{info, print};
+use stack::services::names;
 use stack::settings::Settings;
 use stack::state::State;
-use stack::{Plan, Stack};
-use stack::{names, web};
+use stack::{Durability, Stack, StackFolder, functions, ports, web};
 use tokio::time::sleep;
 
 use super::interrupted;
 
-/// How often the running stack is looked at.
-const GLANCE: Duration = Duration::from_millis(500);
+/// Interval between checks of the running stack.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Starts the stack; attached, stays until Ctrl-C and then ends it.
-///
-/// # Errors
-/// When it cannot be started, or a part of it ends by itself.
-pub async fn run(home: &Home, port: Option<u16>, detach: bool) -> Result<()> {
-    let lock = home.lock()?;
-    if let Some(state) = healthy(home).await? {
+/// Starts the stack. Unless it is detached, waits for Ctrl-C and then stops it.
+pub async fn run(folder: &StackFolder, port: Option<u16>, detach: bool) -> Result<()> {
+    let lock = folder.lock()?;
+    if let Some(state) = healthy_state(folder).await? {
         println!(
-            "It is up already, at {}. `cargo dev status` says more, `cargo dev down` ends it.",
+            "The stack already runs at {}. `cargo dev status` shows its services, `cargo dev down` stops it.",
             state.base_url
         );
         return Ok(());
     }
-    stack::clear(home).await?;
-    stack::fresh_logs(home)?;
+    stack::stop(folder).await?;
+    stack::remove_logs(folder)?;
     let begun = Instant::now();
-    let plan = Plan {
-        port: api::choose(port.map_or(Port::Usual, Port::Fixed))?,
-        reload: Reload::OnChange,
-        durability: Durability::Kept,
-    };
     let started = tokio::select! {
-        started = start(home, plan) => started,
-        signal = interrupted() => Err(anyhow::anyhow!("ended by {} while starting", signal?)),
+        started = start(folder, ports::for_api(port)?) => started,
+        signal = interrupted() => signal.and_then(|signal| bail!("ended by {signal} during the start")),
     };
     let state = match started {
         Ok(state) => state,
         Err(error) => {
-            stack::clear(home).await?;
+            stack::stop(folder).await?;
             return Err(error);
         }
     };
-    say(format_args!("\nReady after {:.1} s.\n\n", begun.elapsed().as_secs_f64()));
-    welcome(home, &state, detach);
+    print(format_args!("\nReady after {:.1} s.\n\n", begun.elapsed().as_secs_f64()));
+    print_instructions(folder, &state, detach);
     drop(lock);
-    if detach { Ok(()) } else { stay(home).await }
+    if detach { Ok(()) } else { wait_and_stop(folder).await }
 }
 
-async fn start(home: &Home, plan: Plan) -> Result<State> {
-    let mut stack = Stack::new(home, plan, Settings::of_developer(home.root())?);
+async fn start(folder: &StackFolder, port: u16) -> Result<State> {
+    let settings = Settings::of_developer(folder.root())?;
+    let mut stack = Stack::new(folder, Durability::Persistent, settings);
     stack.start_storage().await?;
-    stack.start_functions().await
+    functions::build(folder).await?;
+    stack.start_functions(port, true).await
 }
 
-/// What runs, if all of it does and answers.
-async fn healthy(home: &Home) -> Result<Option<State>> {
-    let Some(state) = State::load(home)? else { return Ok(None) };
-    let serves = web::status(&format!("{}/health", state.base_url)).await == Some(200);
-    if serves && state.dead().is_empty() {
+/// The state of the stack, if all of it runs and answers.
+async fn healthy_state(folder: &StackFolder) -> Result<Option<State>> {
+    let Some(state) = State::load(folder)? else { return Ok(None) };
+    let answers = web::status(&format!("{}/health", state.base_url)).await == Some(200);
+    if answers && state.ended().is_empty() {
         return Ok(Some(state));
     }
-    note("what was left of an earlier start is ended first");
+    info("stopping what is left of an earlier start");
     Ok(None)
 }
 
-fn welcome(home: &Home, state: &State, detach: bool) {
+fn print_instructions(folder: &StackFolder, state: &State, detach: bool) {
     let url = &state.base_url;
     let number = r#"{"mobile_number": "+491701234567"}"#;
     let mut lines = vec![
@@ -87,68 +77,70 @@ fn welcome(home: &Home, state: &State, detach: bool) {
         format!("          curl {url}/api/auth/send-signup-otp --json '{number}'"),
     ];
     if state.service(names::GEMINI).is_some() {
-        lines.push("Gemini    a stand-in: set GEMINI_API_KEY, here or in .env, for the real one".to_owned());
+        lines.push(
+            "Gemini    a mock server; set GEMINI_API_KEY, here or in .env, for the real one".to_owned(),
+        );
     }
     if let Some(stripe) = state.service(names::STRIPE) {
         let page = &stripe.address;
         lines.push(format!(
-            "Stripe    a stand-in at {page}: set STRIPE_SECRET_KEY, here or in .env, for the real one"
+            "Stripe    a mock server at {page}; set STRIPE_SECRET_KEY, here or in .env, for the real one"
         ));
     }
-    let stop = if detach { "cargo dev down" } else { "Ctrl-C, or cargo dev down elsewhere" };
+    let stop = if detach { "cargo dev down" } else { "Ctrl-C here, or cargo dev down elsewhere" };
     lines.extend([
-        format!("logs      cargo dev logs [name] [-f], or {}/*.log", home.logs().display()),
+        format!("logs      cargo dev logs [name] [-f], or {}/*.log", folder.logs().display()),
         "worker    cargo dev stop worker, cargo dev start worker".to_owned(),
         format!("stop      {stop}\n"),
     ]);
-    lines.into_iter().for_each(note);
+    lines.into_iter().for_each(info);
 }
 
-/// Stays until told to end, or something has ended by itself.
-async fn stay(home: &Home) -> Result<()> {
+/// Waits until a signal arrives or a service ends by itself, then stops the stack.
+async fn wait_and_stop(folder: &StackFolder) -> Result<()> {
     let outcome = tokio::select! {
-        signal = interrupted() => signal.map(|signal| say(format_args!("\n{signal}: ending the stack\n"))),
-        outcome = watch(home) => outcome,
+        signal = interrupted() => signal.map(|signal| print(format_args!("\n{signal}: stopping the stack\n"))),
+        outcome = watch(folder) => outcome,
     };
-    // Waits for a `cargo dev stop` or `start` that is just at it; whatever has the lock longer than that ends the stack.
-    let _lock = home.lock();
-    stack::clear(home).await?;
+    // If another command has the lock, it is stopping the stack too.
+    let _lock = folder.lock();
+    stack::stop(folder).await?;
     outcome
 }
 
-/// What the functions' keeper has to say while the stack runs: reloads, builds that failed, processes that ended.
-struct News {
-    log: PathBuf,
-    shown: usize,
+/// The log of the local Lambda, printed while the stack runs: reloads, failed builds, crashes.
+struct LambdaLog {
+    path: PathBuf,
+    printed: usize,
 }
 
-impl News {
-    fn new(log: &Path) -> Self {
-        Self { log: log.to_owned(), shown: fs::read(log).map_or(0, |bytes| bytes.len()) }
+impl LambdaLog {
+    fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), printed: fs::read(path).map_or(0, |bytes| bytes.len()) }
     }
 
-    fn show(&mut self) {
-        let bytes = fs::read(&self.log).unwrap_or_default();
-        say(String::from_utf8_lossy(bytes.get(self.shown..).unwrap_or_default()));
-        self.shown = bytes.len();
+    fn print_new(&mut self) {
+        let bytes = fs::read(&self.path).unwrap_or_default();
+        print(String::from_utf8_lossy(bytes.get(self.printed..).unwrap_or_default()));
+        self.printed = bytes.len();
     }
 }
 
-/// Looks at the stack until it is no longer whole.
-async fn watch(home: &Home) -> Result<()> {
-    let mut news = News::new(&home.log(names::FUNCTIONS));
+/// Checks the stack until it is incomplete.
+async fn watch(folder: &StackFolder) -> Result<()> {
+    let mut log = LambdaLog::new(&folder.log(names::LAMBDA));
     loop {
-        sleep(GLANCE).await;
-        news.show();
-        let Some(state) = State::load(home)? else {
-            say("The stack was ended from elsewhere.\n");
+        sleep(POLL_INTERVAL).await;
+        log.print_new();
+        let Some(state) = State::load(folder)? else {
+            print("Another command has stopped the stack.\n");
             return Ok(());
         };
-        let dead = state.dead();
-        if let Some(service) = dead.first() {
-            // `down` from elsewhere ends services one by one; a crash is what is still written down a moment later.
-            sleep(GLANCE).await;
-            if home.lock().is_ok() && State::load(home)?.is_some_and(|state| !state.dead().is_empty()) {
+        if let Some(service) = state.ended().first() {
+            // `cargo dev down` stops services one by one under the lock. Without it, this is a
+            // crash.
+            sleep(POLL_INTERVAL).await;
+            if folder.lock().is_ok() && State::load(folder)?.is_some_and(|state| !state.ended().is_empty()) {
                 bail!("{} has ended by itself; {}", service.name, tail(&service.log));
             }
         }

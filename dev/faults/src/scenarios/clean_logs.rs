@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use stack::home::Home;
-use stack::names;
+use stack::StackFolder;
+use stack::services::names;
 use stack::template::Template;
 
 use crate::prelude::*;
@@ -139,7 +139,9 @@ fn logs(folder: &Path, functions: &[String]) -> Result<Vec<(String, String)>> {
     let mut logs = Vec::new();
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(names::PUMP) || functions.iter().any(|function| name.starts_with(function)) {
+        if name.starts_with(names::EVENT_SOURCE_MAPPING)
+            || functions.iter().any(|function| name.starts_with(function))
+        {
             let bytes =
                 fs::read(entry.path()).with_context(|| format!("reading {}", entry.path().display()))?;
             logs.push((name, String::from_utf8_lossy(&bytes).into_owned()));
@@ -153,7 +155,7 @@ fn logs(folder: &Path, functions: &[String]) -> Result<Vec<(String, String)>> {
 fn search_other_logs(suite: &Suite, functions: &[String]) -> Result<(usize, Vec<String>)> {
     let (mut lines, mut found) = (0, Vec::new());
     let scenarios = scenario_names().into_iter().map(|name| (name, suite.home_of(name).logs()));
-    for (name, folder) in scenarios.chain([("end-to-end", Home::of_tests().logs())]) {
+    for (name, folder) in scenarios.chain([("end-to-end", StackFolder::of_tests().logs())]) {
         if !folder.is_dir() {
             continue;
         }

@@ -1,7 +1,7 @@
 //! The API against its OpenAPI document: schemathesis sends valid and invalid requests, with a
 //! token and without, and applies all of its checks to each response.
 
-use stack::process::{Launch, run};
+use stack::process::Launch;
 use stack::python::{self, Packages};
 
 use crate::prelude::*;
@@ -38,7 +38,7 @@ async fn run_schemathesis(
     numbers: &str,
     examples: usize,
 ) -> Result<()> {
-    let log = run.home.folder("logs")?.join(format!("schemathesis {access}.log"));
+    let log = run.home.subfolder("logs")?.join(format!("schemathesis {access}.log"));
     let url = run.lambda.base_url();
     let launch = Launch::new(suite.home.python().join("bin/schemathesis"))
         .args(["--config-file", "dev/faults/schemathesis/schemathesis.toml", "run"])
@@ -47,9 +47,9 @@ async fn run_schemathesis(
         .env([("CONTRACT_BASE_URL", url.as_str()), ("CONTRACT_PASSWORD", password)])
         .env([("CONTRACT_NUMBERS", numbers)])
         .env([("PYTHONDONTWRITEBYTECODE", "1"), ("NO_PROXY", "127.0.0.1")])
-        .env([("HYPOTHESIS_STORAGE_DIRECTORY", run.home.folder("hypothesis")?.display().to_string())])
+        .env([("HYPOTHESIS_STORAGE_DIRECTORY", run.home.subfolder("hypothesis")?.display().to_string())])
         .folder(suite.home.root());
-    let outcome = run::logged(&launch, &log).await;
+    let outcome = launch.run_logged(&log).await;
     let text = std::fs::read_to_string(&log).with_context(|| format!("reading {}", log.display()))?;
     check!(run, outcome.is_ok(), "{access}: {}", findings(&text));
     let refused = always_refused(&text);

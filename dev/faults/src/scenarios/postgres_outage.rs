@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use stack::names;
+use stack::services::names;
 
 use crate::prelude::*;
 

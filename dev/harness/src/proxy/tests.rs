@@ -25,7 +25,7 @@ async fn connect(proxy: &Proxy) -> TcpStream {
 }
 
 /// The echo of `text`: `None` if nothing arrives, empty if the connection is closed.
-async fn say(stream: &mut TcpStream, text: &str) -> Option<String> {
+async fn print(stream: &mut TcpStream, text: &str) -> Option<String> {
     let _ = stream.write_all(text.as_bytes()).await;
     let mut buffer = [0; 100];
     let read = timeout(Duration::from_millis(200), stream.read(&mut buffer)).await.ok()?;
@@ -36,25 +36,25 @@ async fn say(stream: &mut TcpStream, text: &str) -> Option<String> {
 async fn each_mode_applies_to_open_and_new_connections() {
     let proxy = echo().await;
     let mut open = connect(&proxy).await;
-    assert_eq!(say(&mut open, "a").await.as_deref(), Some("a"));
+    assert_eq!(print(&mut open, "a").await.as_deref(), Some("a"));
     proxy.set(Mode::BlackHole);
-    assert_eq!(say(&mut open, "b").await, None);
-    assert_eq!(say(&mut connect(&proxy).await, "c").await, None);
+    assert_eq!(print(&mut open, "b").await, None);
+    assert_eq!(print(&mut connect(&proxy).await, "c").await, None);
     proxy.set(Mode::Refuse);
-    assert_eq!(say(&mut open, "d").await.as_deref(), Some(""));
-    assert_eq!(say(&mut connect(&proxy).await, "e").await.as_deref(), Some(""));
+    assert_eq!(print(&mut open, "d").await.as_deref(), Some(""));
+    assert_eq!(print(&mut connect(&proxy).await, "e").await.as_deref(), Some(""));
     proxy.set(Mode::Pass);
-    assert_eq!(say(&mut connect(&proxy).await, "f").await.as_deref(), Some("f"));
+    assert_eq!(print(&mut connect(&proxy).await, "f").await.as_deref(), Some("f"));
 }
 
 #[tokio::test]
 async fn silence_open_silences_open_connections_only() {
     let proxy = echo().await;
     let mut open = connect(&proxy).await;
-    assert_eq!(say(&mut open, "a").await.as_deref(), Some("a"));
+    assert_eq!(print(&mut open, "a").await.as_deref(), Some("a"));
     proxy.silence_open();
-    assert_eq!(say(&mut open, "b").await, None);
-    assert_eq!(say(&mut connect(&proxy).await, "c").await.as_deref(), Some("c"));
+    assert_eq!(print(&mut open, "b").await, None);
+    assert_eq!(print(&mut connect(&proxy).await, "c").await.as_deref(), Some("c"));
 }
 
 #[tokio::test]
@@ -62,9 +62,9 @@ async fn a_connection_pauses_at_the_last_point() {
     let proxy = echo().await;
     let mut open = connect(&proxy).await;
     let paused = proxy.pause_at(&[(Side::Client, "COMMIT"), (Side::Server, "done")]);
-    assert_eq!(say(&mut open, "done").await.as_deref(), Some("done"), "COMMIT was not sent yet");
-    assert_eq!(say(&mut open, "COMMIT").await.as_deref(), Some("COMMIT"));
-    assert_eq!(say(&mut open, "it is done").await, None);
+    assert_eq!(print(&mut open, "done").await.as_deref(), Some("done"), "COMMIT was not sent yet");
+    assert_eq!(print(&mut open, "COMMIT").await.as_deref(), Some("COMMIT"));
+    assert_eq!(print(&mut open, "it is done").await, None);
     paused.await.unwrap();
 }
 
@@ -73,12 +73,12 @@ async fn round_trips_are_counted_and_delayed() {
     let proxy = echo().await;
     let mut open = connect(&proxy).await;
     for _ in 0..3 {
-        assert_eq!(say(&mut open, "a").await.as_deref(), Some("a"));
+        assert_eq!(print(&mut open, "a").await.as_deref(), Some("a"));
     }
     assert_eq!(proxy.round_trips(), 3);
     proxy.set_delay(Duration::from_millis(20));
     let start = Instant::now();
-    assert_eq!(say(&mut open, "b").await.as_deref(), Some("b"));
+    assert_eq!(print(&mut open, "b").await.as_deref(), Some("b"));
     assert!(start.elapsed() >= Duration::from_millis(40));
 }
 

@@ -1,4 +1,4 @@
-//! A process, named so that another with the same number is never mistaken for it.
+//! A process, identified so that a later process with the same number is never taken for it.
 
 use std::time::{Duration, Instant};
 
@@ -9,23 +9,23 @@ use tokio::time::sleep;
 
 use super::table;
 
-/// How often an ending process is looked at.
-const GLANCE: Duration = Duration::from_millis(30);
+/// Interval between checks of an ending process.
+const POLL_INTERVAL: Duration = Duration::from_millis(30);
 
-/// How a process is asked to end.
+/// The signal that ends a process in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopSignal {
-    /// As most programs understand it.
+    /// SIGTERM.
     Terminate,
-    /// For Postgres, which on the other waits for its clients to leave.
+    /// SIGINT: Postgres ends at once on it, and on SIGTERM waits until its clients disconnect.
     Interrupt,
 }
 
-/// A process: its number and when it began.
+/// A process: its number and its start time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handle {
-    /// Its number.
+    /// The process number.
     pub pid: u32,
     started: String,
 }
@@ -37,60 +37,60 @@ impl Handle {
         Some(Self { pid, started: table::entry(pid)?.started })
     }
 
-    /// Whether it still runs.
+    /// Whether the process still runs.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         table::entry(self.pid).is_some_and(|entry| entry.started == self.started)
     }
 
-    /// It and all its descendants, parents first.
+    /// The process and all its descendants, parents first.
     #[must_use]
-    pub fn family(&self) -> Vec<Self> {
+    pub fn tree(&self) -> Vec<Self> {
         let all = table::all();
-        let mut family: Vec<Self> = if self.is_alive() { vec![self.clone()] } else { Vec::new() };
+        let mut tree: Vec<Self> = if self.is_alive() { vec![self.clone()] } else { Vec::new() };
         let mut next = 0;
-        while let Some(parent) = family.get(next).map(|member| member.pid) {
+        while let Some(parent) = tree.get(next).map(|member| member.pid) {
             let children = all.iter().filter(|(_, entry)| entry.parent == parent);
-            family.extend(children.map(|(&pid, entry)| Self { pid, started: entry.started.clone() }));
+            tree.extend(children.map(|(&pid, entry)| Self { pid, started: entry.started.clone() }));
             next += 1;
         }
-        family
+        tree
     }
 
-    /// Asks the process to end, waits up to `patience`, then ends what is left of it and its descendants. Answers
-    /// whether it ended by itself.
-    pub async fn stop(&self, signal: StopSignal, patience: Duration) -> bool {
-        let family = self.family();
+    /// Sends the process `signal` and waits until it and its descendants have ended. After
+    /// `timeout` kills them and returns false.
+    pub async fn stop(&self, signal: StopSignal, timeout: Duration) -> bool {
+        let tree = self.tree();
         self.signal(match signal {
             StopSignal::Terminate => Signal::SIGTERM,
             StopSignal::Interrupt => Signal::SIGINT,
         });
-        let deadline = Instant::now() + patience;
-        while family.iter().any(Self::is_alive) {
+        let deadline = Instant::now() + timeout;
+        while tree.iter().any(Self::is_alive) {
             if Instant::now() > deadline {
-                for member in &family {
+                for member in &tree {
                     member.signal(Signal::SIGKILL);
                 }
                 return false;
             }
-            sleep(GLANCE).await;
+            sleep(POLL_INTERVAL).await;
         }
         true
     }
 
-    /// Ends the process and its descendants at once.
-    pub fn kill_family(&self) {
-        for member in self.family() {
+    /// Kills the process and its descendants.
+    pub fn kill_tree(&self) {
+        for member in self.tree() {
             member.signal(Signal::SIGKILL);
         }
     }
 
-    /// Has the process stand still, whatever it is doing, until [`Self::resume`].
+    /// Suspends the process until [`Self::resume`].
     pub fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
     }
 
-    /// Has a frozen process go on where it stood.
+    /// Continues a frozen process.
     pub fn resume(&self) {
         self.signal(Signal::SIGCONT);
     }
@@ -98,7 +98,7 @@ impl Handle {
     fn signal(&self, signal: Signal) {
         let Ok(pid) = i32::try_from(self.pid) else { return };
         if self.is_alive() {
-            // An error means that it has just ended.
+            // Fails only if the process has just ended.
             let _ = kill(Pid::from_raw(pid), signal);
         }
     }
@@ -111,23 +111,23 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_process_that_will_not_end_is_ended_with_its_children() {
+    async fn process_that_ignores_sigterm_is_killed_with_its_children() {
         let script = "trap '' TERM; sleep 61 & sleep 62 & wait; wait";
         let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
         let handle = Handle::of(child.id().unwrap()).unwrap();
-        while handle.family().len() < 3 {
-            sleep(GLANCE).await;
+        while handle.tree().len() < 3 {
+            sleep(POLL_INTERVAL).await;
         }
-        let family = handle.family();
+        let tree = handle.tree();
         assert!(!handle.stop(StopSignal::Terminate, Duration::from_millis(100)).await);
         child.wait().await.unwrap();
-        while family.iter().any(Handle::is_alive) {
-            sleep(GLANCE).await;
+        while tree.iter().any(Handle::is_alive) {
+            sleep(POLL_INTERVAL).await;
         }
     }
 
     #[tokio::test]
-    async fn another_process_with_the_number_is_left_alone() {
+    async fn later_process_with_the_same_number_is_not_stopped() {
         let mut child = Command::new("sleep").arg("63").spawn().unwrap();
         let stale = Handle { pid: child.id().unwrap(), started: "before".to_owned() };
         assert!(!stale.is_alive());

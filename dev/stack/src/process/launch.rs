@@ -1,4 +1,4 @@
-//! Starting a process.
+//! Describes a program to start, and starts it detached.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -11,17 +11,19 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result};
 
 use super::Handle;
+use crate::settings;
 
-/// Somebody to run a program as, where we are root and the program would not have that.
+/// The user to run a program as when this process is root and the program refuses root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unprivileged {
-    /// The user's number.
+    /// The user id.
     pub uid: u32,
-    /// The group's number.
+    /// The group id.
     pub gid: u32,
 }
 
-/// A program to be started.
+/// A program to start, with its arguments and environment.
+#[must_use]
 #[derive(Debug)]
 pub struct Launch {
     program: PathBuf,
@@ -34,7 +36,6 @@ pub struct Launch {
 
 impl Launch {
     /// The program at `program`.
-    #[must_use]
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
@@ -46,25 +47,23 @@ impl Launch {
         }
     }
 
-    /// With these further arguments.
-    #[must_use]
+    /// Adds arguments.
     pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
     }
 
-    /// By another program, which is given `words` after its name, then this program and what that is given. None: as it is.
-    #[must_use]
-    pub fn under(mut self, words: &[String]) -> Self {
-        let Some((program, words)) = words.split_first() else { return self };
+    /// Wraps the program: runs `wrapper`, a program with arguments, and passes it this program with
+    /// its arguments. An empty `wrapper` changes nothing.
+    pub fn under(mut self, wrapper: &[String]) -> Self {
+        let Some((program, words)) = wrapper.split_first() else { return self };
         let this = std::mem::replace(&mut self.program, program.into());
         let args = words.iter().map(OsString::from).chain([this.into_os_string()]);
         self.args = args.chain(std::mem::take(&mut self.args)).collect();
         self
     }
 
-    /// With these variables, over those of this process.
-    #[must_use]
+    /// Sets variables, in addition to those of this process.
     pub fn env<K: Into<String>, V: Into<String>>(
         mut self,
         variables: impl IntoIterator<Item = (K, V)>,
@@ -73,41 +72,44 @@ impl Launch {
         self
     }
 
-    /// Without these variables, whatever this process has.
-    #[must_use]
+    /// Removes the functions' variables, which a developer may have set: see
+    /// [`settings::VARIABLES`].
+    pub fn without_settings(self) -> Self {
+        self.without(settings::VARIABLES.iter().copied())
+    }
+
+    /// Removes variables that this process has.
     pub fn without<K: Into<String>>(mut self, names: impl IntoIterator<Item = K>) -> Self {
         self.without.extend(names.into_iter().map(Into::into));
         self
     }
 
-    /// In this folder.
-    #[must_use]
+    /// Sets the working directory.
     pub fn folder(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.to_owned());
         self
     }
 
-    /// As this user.
-    #[must_use]
+    /// Sets the user.
     pub fn user(mut self, user: Option<Unprivileged>) -> Self {
         self.user = user;
         self
     }
 
-    /// The command line, for an error. Variables, which may be secret, are not in it.
+    /// The command line, for error messages. Leaves out the variables, which may be secret.
     #[must_use]
     pub fn line(&self) -> String {
         let words = self.args.iter().map(|arg| arg.to_string_lossy());
         std::iter::once(self.program.to_string_lossy()).chain(words).collect::<Vec<_>>().join(" ")
     }
 
-    /// The command, for those who wait for its end.
+    /// The command as the standard library starts it.
     #[must_use]
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.args).stdin(Stdio::null());
         for (name, _) in env::vars_os() {
-            if is_of_cargo_run(&name.to_string_lossy()) {
+            if is_set_by_cargo_run(&name.to_string_lossy()) {
                 command.env_remove(name);
             }
         }
@@ -124,33 +126,33 @@ impl Launch {
         command
     }
 
-    /// Starts it with all its output in `log`, in a process group of its own: Ctrl-C in our terminal does not reach it,
-    /// and it goes on when we end.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub fn detach(&self, log: &Path) -> Result<Handle> {
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(log)
-            .with_context(|| format!("opening the log {}", log.display()))?;
-        let both = file.try_clone().with_context(|| format!("sharing the log {}", log.display()))?;
+    /// The command, with its output appended to `log`.
+    pub fn command_with_log(&self, log: &Path) -> Result<Command> {
+        let file = OpenOptions::new().create(true).append(true).open(log);
+        let file = file.with_context(|| format!("opening the log {}", log.display()))?;
         let mut command = self.command();
-        command.stdout(file).stderr(both).process_group(0);
+        command.stderr(file.try_clone().context("sharing a log")?).stdout(file);
+        Ok(command)
+    }
+
+    /// Starts the program in its own process group, with its output in `log`. Ctrl-C in this
+    /// terminal does not reach it, and it outlives this process.
+    pub fn detach(&self, log: &Path) -> Result<Handle> {
+        let mut command = self.command_with_log(log)?;
+        command.process_group(0);
         let child = tokio::process::Command::from(command)
             .spawn()
             .with_context(|| format!("starting `{}`", self.line()))?;
-        // Dropping the child leaves it running; the runtime collects it should it end before us.
+        // Dropping the child leaves it running; the runtime reaps it if it ends first.
         let handle = child.id().and_then(Handle::of);
         handle.with_context(|| format!("`{}` ended at once; {}", self.line(), super::tail(log)))
     }
 }
 
-/// Whether a variable is one that `cargo run` set for us. Passed on to another cargo they would make it build again
-/// whatever looks at them.
-fn is_of_cargo_run(name: &str) -> bool {
-    const OURS: [&str; 5] =
+/// Whether `cargo run` set the variable. If another cargo inherited it, that cargo would rebuild
+/// each crate that reads it.
+fn is_set_by_cargo_run(name: &str) -> bool {
+    const EXACT: [&str; 5] =
         ["CARGO", "CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PRIMARY_PACKAGE", "CARGO_CRATE_NAME"];
-    OURS.contains(&name) || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_BIN_")
+    EXACT.contains(&name) || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_BIN_")
 }

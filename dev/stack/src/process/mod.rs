@@ -1,24 +1,25 @@
-//! Processes that outlive the command that started them: begun in a group of their own, logged to a file, and ended by
-//! number only when that number still means the same process.
+//! Process control: starts programs, runs them to their end, and stops exactly the processes that
+//! were started, even from another command.
 
-pub mod handle;
-pub mod launch;
+mod handle;
+mod launch;
 mod ready;
-pub mod run;
+mod run;
 mod table;
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use anyhow::{Context as _, Result};
-pub use handle::{Handle, StopSignal};
-pub use launch::{Launch, Unprivileged};
-pub use ready::{eventually, start_until};
 
-/// So many lines of a log go into an error.
+pub use self::handle::{Handle, StopSignal};
+pub use self::launch::{Launch, Unprivileged};
+pub use self::ready::wait_until_ready;
+
+/// How many lines of a log an error message quotes.
 const TAIL: usize = 20;
 
-/// The last lines of a log, for an error.
+/// The last lines of a log, for an error message.
 #[must_use]
 pub fn tail(log: &Path) -> String {
     let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
@@ -30,13 +31,10 @@ pub fn tail(log: &Path) -> String {
     format!("the end of its log, {}:\n    {}", log.display(), last.join("\n    "))
 }
 
-/// This program, to be started again as another part of the stack.
-///
-/// # Errors
-/// When the system does not say where it is.
+/// The path of this program, which starts other parts of the stack by its subcommands.
 pub fn this_program() -> Result<PathBuf> {
-    let path = env::current_exe().context("finding out where this program is")?;
-    // A build has put a new file in the place of the one that we were started from.
+    let path = env::current_exe().context("finding the path of this program")?;
+    // Linux appends this after a build has replaced the file.
     let replaced = path.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map(PathBuf::from);
     Ok(replaced.unwrap_or(path))
 }

@@ -1,88 +1,92 @@
-//! Running a program to its end.
+//! Runs a program to its end. Dropping the future ends the program and its descendants.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 
 use anyhow::{Context as _, Result, bail};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use super::{Handle, Launch, tail};
 
-/// Ends a process and its descendants when dropped: whoever waited for it does not wait any more.
-struct EndWithUs(Option<Handle>);
+/// Kills a process and its descendants when dropped.
+struct KillOnDrop(Option<Handle>);
 
-impl EndWithUs {
-    fn new(child: &Child) -> Self {
-        Self(child.id().and_then(Handle::of))
-    }
-}
-
-impl Drop for EndWithUs {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         if let Some(handle) = &self.0 {
-            handle.kill_family();
+            handle.kill_tree();
         }
     }
 }
 
-/// Runs a program to its end with its output in `log`; it is ended when the future is dropped.
-///
-/// # Errors
-/// When it cannot be started or fails, with the end of its log.
-pub async fn logged(launch: &Launch, log: &Path) -> Result<()> {
-    if let Some(folder) = log.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("making the folder {}", folder.display()))?;
+impl Launch {
+    /// Runs the program with its output in `log`, which it replaces.
+    ///
+    /// # Errors
+    /// When the program fails, with the end of its log.
+    pub async fn run_logged(&self, log: &Path) -> Result<()> {
+        if let Some(folder) = log.parent() {
+            fs::create_dir_all(folder)
+                .with_context(|| format!("creating the folder {}", folder.display()))?;
+        }
+        fs::write(log, "").with_context(|| format!("emptying the log {}", log.display()))?;
+        let status = self.wait(self.command_with_log(log)?).await?;
+        if !status.success() {
+            bail!("`{}` failed ({status}); {}", self.line(), tail(log));
+        }
+        Ok(())
     }
-    let file = File::create(log).with_context(|| format!("opening the log {}", log.display()))?;
-    let both = file.try_clone().with_context(|| format!("sharing the log {}", log.display()))?;
-    let mut command = launch.command();
-    command.stdout(file).stderr(both);
-    let mut child =
-        Command::from(command).spawn().with_context(|| format!("starting `{}`", launch.line()))?;
-    let _guard = EndWithUs::new(&child);
-    let status = child.wait().await.with_context(|| format!("waiting for `{}`", launch.line()))?;
-    if !status.success() {
-        bail!("`{}` failed ({status}); {}", launch.line(), tail(log));
+
+    /// Runs the program in this terminal and returns whether it succeeded.
+    pub async fn run_in_terminal(&self) -> Result<bool> {
+        let mut command = self.command();
+        command.stdin(Stdio::inherit());
+        Ok(self.wait(command).await?.success())
     }
-    Ok(())
-}
 
-/// Runs a program to its end with its output in our terminal; it is ended when the future is dropped. Answers whether
-/// it succeeded.
-///
-/// # Errors
-/// When it cannot be started.
-pub async fn shown(launch: &Launch) -> Result<bool> {
-    let mut command = launch.command();
-    command.stdin(Stdio::inherit());
-    let mut child =
-        Command::from(command).spawn().with_context(|| format!("starting `{}`", launch.line()))?;
-    let _guard = EndWithUs::new(&child);
-    Ok(child.wait().await.with_context(|| format!("waiting for `{}`", launch.line()))?.success())
-}
-
-/// Runs a program to its end and answers what it wrote to standard output.
-///
-/// # Errors
-/// When it cannot be started or fails, with what it wrote to standard error.
-pub async fn output(launch: &Launch) -> Result<String> {
-    let output = try_output(launch).await?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("`{}` failed ({}): {}", launch.line(), output.status, said.trim());
+    /// Runs the program and returns its standard output.
+    ///
+    /// # Errors
+    /// When the program fails, with its standard error.
+    pub async fn output(&self) -> Result<String> {
+        let output = self.try_output().await?;
+        if !output.status.success() {
+            let errors = String::from_utf8_lossy(&output.stderr);
+            bail!("`{}` failed ({}): {}", self.line(), output.status, errors.trim());
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
 
-/// Runs a program to its end and answers how it ended.
-///
-/// # Errors
-/// When it cannot be started.
-pub async fn try_output(launch: &Launch) -> Result<Output> {
-    let mut command = launch.command();
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = Command::from(command).spawn().with_context(|| format!("starting `{}`", launch.line()))?;
-    let _guard = EndWithUs::new(&child);
-    child.wait_with_output().await.with_context(|| format!("waiting for `{}`", launch.line()))
+    /// Runs the program and returns its status and output.
+    pub async fn try_output(&self) -> Result<Output> {
+        let mut command = self.command();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (child, _guard) = self.spawn(command)?;
+        child.wait_with_output().await.with_context(|| format!("waiting for `{}`", self.line()))
+    }
+
+    /// Runs the program with its errors in this terminal and returns its standard output, or `None`
+    /// if it fails.
+    pub async fn output_with_errors_shown(&self) -> Result<Option<String>> {
+        let mut command = self.command();
+        command.stdout(Stdio::piped());
+        let (child, _guard) = self.spawn(command)?;
+        let output =
+            child.wait_with_output().await.with_context(|| format!("waiting for `{}`", self.line()))?;
+        Ok(output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
+    }
+
+    async fn wait(&self, command: Command) -> Result<ExitStatus> {
+        let (mut child, _guard) = self.spawn(command)?;
+        child.wait().await.with_context(|| format!("waiting for `{}`", self.line()))
+    }
+
+    fn spawn(&self, command: Command) -> Result<(Child, KillOnDrop)> {
+        let child = tokio::process::Command::from(command)
+            .spawn()
+            .with_context(|| format!("starting `{}`", self.line()))?;
+        let guard = KillOnDrop(child.id().and_then(Handle::of));
+        Ok((child, guard))
+    }
 }

@@ -1,18 +1,18 @@
-//! What the system knows about processes: from `/proc` on Linux, from `ps` elsewhere.
+//! The system's process table: from `/proc` on Linux, from `ps` elsewhere.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-/// One living process.
+/// A running process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) parent: u32,
-    /// When it began, in the system's own words: with the number, it names a process for good.
+    /// The start time in the system's own format. With the process number it identifies a process.
     pub(super) started: String,
 }
 
-/// The process `pid`, unless it has ended (one that only waits for its parent to notice has).
+/// The process `pid`, unless it has ended (a zombie has).
 pub(super) fn entry(pid: u32) -> Option<Entry> {
     if cfg!(target_os = "linux") {
         return parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?);
@@ -20,7 +20,7 @@ pub(super) fn entry(pid: u32) -> Option<Entry> {
     ps(&["-p", &pid.to_string()]).remove(&pid)
 }
 
-/// Every living process.
+/// Every running process.
 pub(super) fn all() -> BTreeMap<u32, Entry> {
     if !cfg!(target_os = "linux") {
         return ps(&["-ax"]);
@@ -30,7 +30,8 @@ pub(super) fn all() -> BTreeMap<u32, Entry> {
     numbers.filter_map(|pid| Some((pid, entry(pid)?))).collect()
 }
 
-/// Reads `/proc/PID/stat`: `pid (name) state parent ... start ...`; the name may hold anything, brackets included.
+/// Reads `/proc/PID/stat`: `pid (name) state parent ... start ...`; the name may contain anything,
+/// brackets too.
 fn parse_stat(stat: &str) -> Option<Entry> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let &[state, parent, ..] = fields.as_slice() else { return None };
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_is_found() {
+    fn own_process_is_found() {
         let me = std::process::id();
         let found = entry(me).unwrap();
         assert_eq!(all().get(&me), Some(&found));
@@ -64,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_with_brackets_does_not_confuse() {
+    fn name_with_brackets_is_skipped() {
         let stat = format!("7 (a) b) S 3 {} 4242 0", vec!["0"; 17].join(" "));
         assert_eq!(parse_stat(&stat), Some(Entry { parent: 3, started: "4242".to_owned() }));
         assert_eq!(parse_stat(&stat.replace(" S ", " Z ")), None);

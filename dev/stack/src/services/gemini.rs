@@ -1,31 +1,21 @@
-//! The stand-in for Gemini, as a process of its own.
-
-use std::net::Ipv4Addr;
+//! Mock Gemini, as a process of `cargo dev`.
 
 use anyhow::{Context as _, Result};
-use tokio::net::TcpStream;
 
-use crate::home::Home;
-use crate::process::{Launch, start_until, this_program};
+use super::names::GEMINI;
+use crate::folder::StackFolder;
+use crate::process::{Launch, this_program};
 use crate::state::Service;
-use crate::{names, ports, progress};
+use crate::{ports, progress};
 
-/// Starts the stand-in.
-///
-/// # Errors
-/// When it cannot be started.
-pub async fn start(home: &Home) -> Result<Service> {
+/// Starts mock Gemini.
+pub async fn start(folder: &StackFolder) -> Result<Service> {
     progress::step("Gemini", async {
-        let port = ports::remembered(home, names::GEMINI)?;
-        let log = home.folder("logs")?.join("gemini.log");
-        let program = this_program()?;
-        let launch = Launch::new(program).args(["gemini", "--port", &port.to_string()]);
-        let handle = start_until(&launch, &log, async || {
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_ok()
-        })
-        .await
-        .context("starting the stand-in for Gemini")?;
-        Ok(Service::new(names::GEMINI, handle, format!("http://127.0.0.1:{port}"), log))
+        let port = ports::for_service(folder, GEMINI)?;
+        let log = folder.subfolder("logs")?.join("gemini.log");
+        let launch = Launch::new(this_program()?).args(["gemini", "--port", &port.to_string()]);
+        let handle = launch.start_service_on_port(&log, port).await.context("starting mock Gemini")?;
+        Ok(Service::new(GEMINI, handle, format!("http://127.0.0.1:{port}"), log))
     })
     .await
 }

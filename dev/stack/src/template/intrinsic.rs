@@ -1,10 +1,10 @@
-//! CloudFormation's tags in their long form.
+//! Converts CloudFormation's tags to their long form.
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
 use serde_yaml_ng::Value as Yaml;
 
-/// YAML as JSON, `!Sub x` as `{"Fn::Sub": "x"}`.
+/// Converts YAML to JSON, and `!Sub x` to `{"Fn::Sub": "x"}`.
 pub(super) fn to_json(yaml: Yaml) -> Result<Value> {
     Ok(match yaml {
         Yaml::Tagged(tagged) => {
@@ -16,7 +16,7 @@ pub(super) fn to_json(yaml: Yaml) -> Result<Value> {
             let pairs = pairs.into_iter().map(|(name, value)| Ok((key(name)?, to_json(value)?)));
             Value::Object(pairs.collect::<Result<Map<_, _>>>()?)
         }
-        plain => serde_json::to_value(plain).context("a value that JSON does not have")?,
+        plain => serde_json::to_value(plain).context("converting a value to JSON")?,
     })
 }
 

@@ -1,4 +1,4 @@
-//! What the local stack takes from `template.yaml`, so that local and deployed cannot drift.
+//! Reads `template.yaml`, so that the local stack cannot differ from the deployed one.
 
 mod intrinsic;
 #[cfg(test)]
@@ -18,22 +18,19 @@ pub struct Template {
     document: Value,
 }
 
-/// How the worker is driven from its queue.
+/// The worker's event source mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventSource {
-    /// The most messages in one invocation.
+    /// Maximum number of messages in one invocation.
     pub batch_size: usize,
-    /// The most invocations at once.
+    /// Maximum number of concurrent invocations.
     pub concurrency: usize,
-    /// How long one invocation may take.
+    /// Timeout of one invocation.
     pub timeout: Duration,
 }
 
 impl Template {
     /// Reads the template in the checkout's top folder.
-    ///
-    /// # Errors
-    /// When it is not there or not YAML.
     pub fn read(root: &Path) -> Result<Self> {
         let path = root.join("template.yaml");
         let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
@@ -46,21 +43,21 @@ impl Template {
         Ok(Self { document: intrinsic::to_json(yaml)? })
     }
 
-    /// A template of the queues and tables alone, with the parameters and conditions as they are.
+    /// A template with the queues and tables alone, and all parameters and conditions.
     ///
     /// # Errors
-    /// When there are none.
+    /// When there are no queues and tables.
     pub fn storage(&self) -> Result<Value> {
-        let kept = ["AWS::SQS::Queue", "AWS::DynamoDB::Table"];
+        let types = ["AWS::SQS::Queue", "AWS::DynamoDB::Table"];
         let resources: Map<String, Value> = self
             .resources()
-            .filter(|(_, resource)| kept.iter().any(|kind| resource["Type"] == *kind))
+            .filter(|(_, resource)| types.iter().any(|name| resource["Type"] == *name))
             .map(|(name, resource)| (name.clone(), resource.clone()))
             .collect();
         anyhow::ensure!(!resources.is_empty(), "template.yaml has neither queue nor table");
         let mut parameters = self.document.get("Parameters").cloned().unwrap_or_else(|| json!({}));
         for parameter in parameters.as_object_mut().into_iter().flat_map(Map::values_mut) {
-            // What must be given on deployment is of no concern here.
+            // Only a deployment needs the parameters without a default.
             if let Some(parameter) = parameter.as_object_mut().filter(|one| !one.contains_key("Default")) {
                 parameter.insert("Default".to_owned(), json!("local"));
                 parameter.remove("AllowedPattern");
@@ -74,19 +71,20 @@ impl Template {
         }))
     }
 
-    /// The functions' binaries.
+    /// The functions, by the names of their binaries.
     #[must_use]
     pub fn binaries(&self) -> Vec<String> {
-        self.functions().filter_map(|(_, function)| binary(function)).collect()
+        self.functions().filter_map(binary).collect()
     }
 
-    /// The paths of the HTTP API and the binaries that answer them; the `$default` route is `/{proxy+}`.
+    /// The paths of the HTTP API and the binaries that serve them. The `$default` route is
+    /// `/{proxy+}`.
     #[must_use]
     pub fn routes(&self) -> BTreeMap<String, String> {
         let mut routes = BTreeMap::new();
-        for (_, function) in self.functions() {
-            for event in function["Properties"]["Events"].as_object().into_iter().flat_map(Map::values) {
-                if let (true, Some(binary)) = (event["Type"] == "HttpApi", binary(function)) {
+        for function in self.functions() {
+            for event in events(function).filter(|event| event["Type"] == "HttpApi") {
+                if let Some(binary) = binary(function) {
                     let path = event["Properties"]["Path"].as_str().unwrap_or("/{proxy+}");
                     routes.insert(path.to_owned(), binary);
                 }
@@ -95,57 +93,55 @@ impl Template {
         routes
     }
 
-    /// How the queue drives the function whose binary is `binary`.
+    /// The event source mapping of the function whose binary is `name`.
     ///
     /// # Errors
-    /// When the template does not say that it does.
-    pub fn event_source(&self, binary: &str) -> Result<EventSource> {
-        let missing = || format!("template.yaml has no function {binary} with an event of type SQS");
-        let (_, function) = self
-            .functions()
-            .find(|(_, function)| self::binary(function).as_deref() == Some(binary))
-            .with_context(missing)?;
-        let mut events = function["Properties"]["Events"].as_object().into_iter().flat_map(Map::values);
-        let event = events.find(|event| event["Type"] == "SQS").with_context(missing)?;
+    /// When the template has no such function, or no queue invokes it.
+    pub fn event_source(&self, name: &str) -> Result<EventSource> {
+        let missing = || format!("template.yaml has no function {name} with an event of type SQS");
+        let function = self.function(name).with_context(missing)?;
+        let event = events(function).find(|event| event["Type"] == "SQS").with_context(missing)?;
         let settings = &event["Properties"];
-        let timeout = [&function["Properties"]["Timeout"], &self.document["Globals"]["Function"]["Timeout"]];
-        let timeout = timeout.into_iter().find_map(|timeout| self.number(timeout)).unwrap_or(3);
         let number =
             |value, default| self.number(value).map_or(default, |n| usize::try_from(n).unwrap_or(default));
         Ok(EventSource {
             batch_size: number(&settings["BatchSize"], 10),
             concurrency: number(&settings["ScalingConfig"]["MaximumConcurrency"], 5),
-            timeout: Duration::from_secs(timeout),
+            timeout: self.timeout(function),
         })
     }
 
-    /// The functions that are invoked at regular times, and how often; of expressions, `rate(...)` is known.
+    /// The timeout of each function.
+    #[must_use]
+    pub fn timeouts(&self) -> BTreeMap<String, Duration> {
+        let functions = self.functions();
+        functions.filter_map(|function| Some((binary(function)?, self.timeout(function)))).collect()
+    }
+
+    /// The functions that a schedule invokes, with its interval. Only `rate(...)` is supported.
     #[must_use]
     pub fn schedules(&self) -> Vec<(String, Duration)> {
         let mut schedules = Vec::new();
-        for (_, function) in self.functions() {
-            for event in function["Properties"]["Events"].as_object().into_iter().flat_map(Map::values) {
+        for function in self.functions() {
+            for event in events(function) {
                 let properties = &event["Properties"];
                 let expression =
                     properties["Schedule"].as_str().or(properties["ScheduleExpression"].as_str());
-                if let (Some(binary), Some(every)) = (binary(function), expression.and_then(rate)) {
-                    schedules.push((binary, every));
+                if let (Some(binary), Some(interval)) = (binary(function), expression.and_then(rate)) {
+                    schedules.push((binary, interval));
                 }
             }
         }
         schedules
     }
 
-    /// The memory of the function whose binary is `binary`, in MB.
+    /// The memory of the function whose binary is `name`, in MB.
     #[must_use]
-    pub fn memory(&self, binary: &str) -> Option<u64> {
-        let (_, function) =
-            self.functions().find(|(_, function)| self::binary(function).as_deref() == Some(binary))?;
-        let own = &function["Properties"]["MemorySize"];
-        self.number(own).or_else(|| self.number(&self.document["Globals"]["Function"]["MemorySize"]))
+    pub fn memory(&self, name: &str) -> Option<u64> {
+        self.property(self.function(name)?, "MemorySize")
     }
 
-    /// How many metrics alarms look at, each of which is paid for.
+    /// The number of metrics that alarms use. AWS charges for each.
     #[must_use]
     pub fn alarm_metrics(&self) -> usize {
         let alarms = self.resources().filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
@@ -156,19 +152,27 @@ impl Template {
         alarms.map(|(_, alarm)| metrics(alarm)).sum()
     }
 
-    /// A parameter's default, where that is a number.
+    /// A parameter's default, if it is a number.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<u64> {
         self.number(&self.document["Parameters"][name]["Default"])
     }
 
-    /// A number that is written down, or is a parameter's default.
+    fn timeout(&self, function: &Value) -> Duration {
+        // Lambda's own default is three seconds.
+        Duration::from_secs(self.property(function, "Timeout").unwrap_or(3))
+    }
+
+    /// A number among a function's properties, or among those that all functions share.
+    fn property(&self, function: &Value, name: &str) -> Option<u64> {
+        let global = &self.document["Globals"]["Function"][name];
+        self.number(&function["Properties"][name]).or_else(|| self.number(global))
+    }
+
+    /// A literal number, or the default of a parameter.
     fn number(&self, value: &Value) -> Option<u64> {
         match value {
-            Value::Object(reference) => {
-                let name = reference.get("Ref")?.as_str()?;
-                self.number(&self.document["Parameters"][name]["Default"])
-            }
+            Value::Object(reference) => self.parameter(reference.get("Ref")?.as_str()?),
             Value::String(text) => text.parse().ok(),
             other => other.as_u64(),
         }
@@ -178,8 +182,13 @@ impl Template {
         self.document["Resources"].as_object().into_iter().flatten()
     }
 
-    fn functions(&self) -> impl Iterator<Item = (&String, &Value)> {
-        self.resources().filter(|(_, resource)| resource["Type"] == "AWS::Serverless::Function")
+    fn functions(&self) -> impl Iterator<Item = &Value> {
+        let resources = self.resources().map(|(_, resource)| resource);
+        resources.filter(|resource| resource["Type"] == "AWS::Serverless::Function")
+    }
+
+    fn function(&self, name: &str) -> Option<&Value> {
+        self.functions().find(|function| binary(function).as_deref() == Some(name))
     }
 }
 
@@ -187,7 +196,11 @@ fn binary(function: &Value) -> Option<String> {
     function["Metadata"]["BuildProperties"]["Binary"].as_str().map(str::to_owned)
 }
 
-/// Reads `rate(5 minutes)`.
+fn events(function: &Value) -> impl Iterator<Item = &Value> {
+    function["Properties"]["Events"].as_object().into_iter().flat_map(Map::values)
+}
+
+/// Parses `rate(5 minutes)`.
 fn rate(expression: &str) -> Option<Duration> {
     let (number, unit) = expression.strip_prefix("rate(")?.strip_suffix(')')?.split_once(' ')?;
     let seconds = match unit.trim_end_matches('s') {

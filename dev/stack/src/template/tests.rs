@@ -1,7 +1,8 @@
-//! Tests of reading templates, and of ours.
+//! Tests of the parser, and of `template.yaml` against the documents and files that repeat its
+//! facts.
 
 use super::*;
-use crate::home::checkout;
+use crate::checkout;
 
 const SMALL: &str = "
 Parameters:
@@ -27,7 +28,7 @@ Resources:
 ";
 
 #[test]
-fn tags_are_written_out_and_other_resources_left_out() {
+fn storage_has_long_tags_and_no_other_resources() {
     let storage = Template::parse(SMALL).unwrap().storage().unwrap();
     let queue = &storage["Resources"]["Queue"]["Properties"];
     assert_eq!(queue["QueueName"], json!({"Fn::Sub": "${AWS::StackName}-q.fifo"}));
@@ -37,21 +38,21 @@ fn tags_are_written_out_and_other_resources_left_out() {
 }
 
 #[test]
-fn the_event_source_follows_parameters_and_globals() {
+fn event_source_uses_parameters_and_globals() {
     let source = Template::parse(SMALL).unwrap().event_source("worker").unwrap();
     assert_eq!(source, EventSource { batch_size: 4, concurrency: 7, timeout: Duration::from_secs(30) });
     assert!(Template::parse(SMALL).unwrap().event_source("auth").is_err());
 }
 
 #[test]
-fn schedules_are_read() {
+fn rate_of_a_schedule_is_parsed() {
     let schedules = Template::parse(SMALL).unwrap().schedules();
     assert_eq!(schedules, [("worker".to_owned(), Duration::from_mins(2))]);
 }
 
 #[test]
-fn ours_has_what_the_local_stack_needs() {
-    let template = ours();
+fn template_has_the_resources_that_the_local_stack_needs() {
+    let template = current();
     let storage = template.storage().unwrap();
     for name in ["MessageQueue", "MessageDeadLetterQueue", "Table"] {
         assert!(storage["Resources"][name].is_object(), "{name} is missing");
@@ -61,12 +62,12 @@ fn ours_has_what_the_local_stack_needs() {
         storage["Resources"]["MessageQueue"]["Properties"]["VisibilityTimeout"].as_u64().unwrap();
     assert!(
         visibility >= 2 * source.timeout.as_secs(),
-        "a message must not come back while the function that has it may still be running"
+        "the queue must not redeliver a message while a function may still work on it"
     );
 }
 
 #[test]
-fn cargo_lambda_watch_routes_as_the_template_does() {
+fn cargo_lambda_watch_has_the_routes_of_the_template() {
     let manifest = fs::read_to_string(checkout().join("Cargo.toml")).unwrap();
     let section = manifest.split("[workspace.metadata.lambda.watch.router]").nth(1).unwrap();
     let lines = section.lines().take_while(|line| !line.starts_with('['));
@@ -74,12 +75,12 @@ fn cargo_lambda_watch_routes_as_the_template_does() {
         .filter_map(|line| line.split_once(" = "))
         .map(|(path, binary)| (path.trim_matches('"').to_owned(), binary.trim_matches('"').to_owned()))
         .collect();
-    let mut deployed: BTreeMap<String, String> = ours()
+    let mut deployed: BTreeMap<String, String> = current()
         .routes()
         .into_iter()
         .map(|(path, binary)| (path.replace("{proxy+}", "{*proxy}"), binary))
         .collect();
-    // API Gateway's `{proxy+}` takes the path that ends before it too, that of `cargo lambda watch` does not.
+    // API Gateway's `{proxy+}` matches an empty rest too. The `{*proxy}` of cargo-lambda does not.
     for (path, binary) in deployed.clone() {
         if let Some(start) = path.strip_suffix("{*proxy}") {
             deployed.insert(start.to_owned(), binary);
@@ -89,10 +90,10 @@ fn cargo_lambda_watch_routes_as_the_template_does() {
 }
 
 #[test]
-fn the_runbook_has_a_section_for_each_alarm() {
+fn runbook_has_a_section_for_each_alarm() {
     let runbook = fs::read_to_string(checkout().join("docs/RUNBOOK.md")).unwrap();
     let headings: String = runbook.lines().filter(|line| line.starts_with("## ")).collect();
-    let template = ours();
+    let template = current();
     let alarms = template.resources().filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
     let names: Vec<&str> =
         alarms.filter_map(|(_, alarm)| alarm["Properties"]["AlarmName"]["Fn::Sub"].as_str()).collect();
@@ -104,9 +105,9 @@ fn the_runbook_has_a_section_for_each_alarm() {
 }
 
 #[test]
-fn deploying_names_every_parameter_with_its_default() {
+fn deployment_guide_has_every_parameter_with_its_default() {
     let guide = fs::read_to_string(checkout().join("docs/deploy.md")).unwrap();
-    let template = ours();
+    let template = current();
     let parameters = template.document["Parameters"].as_object().unwrap();
     for (name, parameter) in parameters {
         let default = match &parameter["Default"] {
@@ -119,6 +120,6 @@ fn deploying_names_every_parameter_with_its_default() {
     }
 }
 
-fn ours() -> Template {
+fn current() -> Template {
     Template::read(&checkout()).unwrap()
 }

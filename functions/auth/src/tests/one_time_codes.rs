@@ -95,6 +95,7 @@ async fn registered_number_gets_the_same_response_and_an_invalid_signup_code() {
     let code = signup_code(&app, &number).await;
     let known = verify(&app, &number, &code).await.expect_problem(400, "invalid_code");
     let unknown = verify(&app, &random_number(), "123456").await.expect_problem(400, "invalid_code");
+    assert_eq!(known.body["errors"], unknown.body["errors"]);
     assert_eq!(known.body["detail"], unknown.body["detail"]);
     assert_json_snapshot!(unknown.body, { ".request_id" => "[id]" }, @r#"
     {

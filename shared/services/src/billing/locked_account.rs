@@ -86,9 +86,10 @@ impl<'a> LockedAccount<'a> {
         self.account.subscription.as_ref().is_some_and(|known| !known.status.is_over())
     }
 
-    /// Reads all current and past subscriptions of the customer from Stripe.
-    pub async fn subscriptions(&self) -> Result<StripeSubscriptions, BillingError> {
-        let Some(customer) = self.customer_id() else { return Ok(StripeSubscriptions(Vec::new())) };
+    /// Reads all current and past subscriptions of the customer from Stripe. `None` without a
+    /// customer: Stripe then decides nothing, and a plan that an operator granted stays.
+    pub async fn subscriptions(&self) -> Result<Option<StripeSubscriptions>, BillingError> {
+        let Some(customer) = self.customer_id() else { return Ok(None) };
         let (stripe, known) = (self.app.stripe()?, self.account.subscription.as_ref());
         let found = match stripe.list_subscriptions(customer).await {
             // The customer was deleted at Stripe, which ended their subscriptions; Stripe still
@@ -111,7 +112,7 @@ impl<'a> LockedAccount<'a> {
                 "a user pays for several subscriptions: cancel the extra ones in Stripe's dashboard"
             );
         }
-        Ok(StripeSubscriptions(found))
+        Ok(Some(StripeSubscriptions(found)))
     }
 
     /// Sets whether the subscriptions that `is_selected` accepts end with the current period, at
@@ -133,6 +134,9 @@ impl<'a> LockedAccount<'a> {
 
     /// Writes the plan that follows from `found`, commits, and invalidates the cached sessions of a
     /// user whose plan changed.
+    ///
+    /// # Errors
+    /// Nothing is written then. The next webhook, request or review reads Stripe again.
     pub async fn commit(self, found: StripeSubscriptions) -> Result<Entitlement, BillingError> {
         let entitlement = self.write(found).await?;
         self.finish(entitlement).await
@@ -169,8 +173,8 @@ impl<'a> LockedAccount<'a> {
             .and_then(|(opened, expires)| subscription::next_checkout_review_at(now, opened, expires));
         let review_at =
             one.and_then(|one| one.next_review_at(now, grace)).into_iter().chain(checkout_review).min();
-        let standing = SubscriptionUpdate { subscription: one, tier, review_at };
-        subscriptions::update_subscription(&self.transaction, &self.account, standing, now).await?;
+        let update = SubscriptionUpdate { subscription: one, tier, review_at };
+        subscriptions::update_subscription(&self.transaction, &self.account, update, now).await?;
         Ok(Entitlement { tier_changed: tier != self.account.tier, subscription, tier })
     }
 
@@ -206,7 +210,8 @@ impl<'a> LockedAccount<'a> {
                     return Err(BillingError::CheckoutInProgress);
                 }
             }
-            for one in self.subscriptions().await?.iter().filter(|one| !one.status.is_over()) {
+            let found = self.subscriptions().await?;
+            for one in found.iter().flat_map(StripeSubscriptions::iter).filter(|one| !one.status.is_over()) {
                 stripe.cancel_subscription(&one.id).await?;
                 info!(
                     user.id = %self.account.user_id, stripe.id = one.id,

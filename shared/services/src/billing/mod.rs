@@ -26,9 +26,8 @@ pub async fn sync_subscription(app: &AppState, user: UserId) -> Result<Option<En
         account.close().await?;
         return Ok(None);
     }
-    if account.customer_id().is_none() {
-        return Ok(None);
+    match account.subscriptions().await? {
+        Some(found) => Ok(Some(account.commit(found).await?)),
+        None => Ok(None),
     }
-    let found = account.subscriptions().await?;
-    Ok(Some(account.commit(found).await?))
 }

@@ -19,7 +19,7 @@ use store::sessions::{self, ActiveSession};
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::rate_limit::{RateLimits, rejection};
+use super::rate_limit::{RequestLimits, rejection};
 use crate::ApiError;
 use crate::caller::{Authentication, Caller};
 
@@ -58,7 +58,7 @@ pub(super) fn verify_token(
 /// a valid session reaches the handler too: whether it needs a [`Caller`] is the handler's
 /// decision.
 pub(super) async fn run(
-    limits: &RateLimits<'_>,
+    limits: &RequestLimits<'_>,
     token: Result<SessionClaim, Authentication>,
     mut request: Request,
     next: Next,
@@ -77,7 +77,7 @@ pub(super) async fn run(
 /// trip if the session is cached. The user is charged only after the session is found to be
 /// active: a stolen token of an ended session must not use up its owner's requests.
 pub(super) async fn authenticate_and_charge(
-    limits: &RateLimits<'_>,
+    limits: &RequestLimits<'_>,
     token: Result<SessionClaim, Authentication>,
 ) -> (Authentication, Vec<RateLimitDecision>) {
     let claim = match token {
@@ -101,7 +101,7 @@ pub(super) async fn authenticate_and_charge(
 }
 
 /// Checks the session without charging the request to any limit.
-pub(super) async fn check_session(limits: &RateLimits<'_>, claim: &SessionClaim) -> Authentication {
+pub(super) async fn check_session(limits: &RequestLimits<'_>, claim: &SessionClaim) -> Authentication {
     match limits.app.redis.find_session(claim).await {
         Ok(SessionLookup::Active) => Authentication::Valid(Caller::from(claim)),
         Ok(SessionLookup::Ended) => Authentication::SESSION_ENDED,
@@ -112,7 +112,7 @@ pub(super) async fn check_session(limits: &RateLimits<'_>, claim: &SessionClaim)
 /// Checks the session in Postgres, caches it in Redis, and charges the request to `buckets`, which
 /// depend on the user's tier, in the same round trip to Redis.
 async fn load_session(
-    limits: &RateLimits<'_>,
+    limits: &RequestLimits<'_>,
     claim: &SessionClaim,
     buckets: impl Fn(Tier) -> Vec<Bucket>,
 ) -> (Authentication, Vec<RateLimitDecision>) {

@@ -1,8 +1,8 @@
 //! Executes a request with an `Idempotency-Key` once, however often its client sends it.
 //!
 //! Source: `draft-ietf-httpapi-idempotency-key-header-07`. A key belongs to a user and a path. It
-//! is looked up before the request is charged to any limit or quota, so a client that repeats a
-//! request after a lost response pays nothing for the repetition.
+//! is looked up before the request is charged to any limit or quota: a client that repeats a request
+//! after a lost response is charged only to a limit for replays, which is ten times higher.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use domain::id::uuid_at;
 use uuid::Uuid;
 
 use super::authenticate;
-use super::rate_limit::{RateLimits, rejection};
+use super::rate_limit::{RequestLimits, rejection};
 use crate::caller::Authentication;
 use crate::extract::BODY_LIMIT;
 use crate::{ApiError, Caller, Operation};
@@ -35,7 +35,7 @@ const MAX_KEY_LENGTH: usize = 255;
 /// Looks up the request's key, charges the request, and runs the handler with its [`Operation`].
 /// A request without a key or a valid session is treated as on any other route.
 pub(super) async fn run(
-    limits: &RateLimits<'_>,
+    limits: &RequestLimits<'_>,
     token: Result<sessions::SessionClaim, Authentication>,
     mut request: Request,
     next: Next,

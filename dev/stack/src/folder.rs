@@ -1,50 +1,46 @@
-//! Where things are: the checkout, what belongs to it alone, and what belongs to one stack.
+//! The folders of one stack, and the locks that keep two commands from changing it at once.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-/// The folders of one stack. There are two, that of `cargo dev up` and that of `cargo dev test`, so that tests never
-/// see what a developer has in the other.
+/// The folder of one stack: state, data and logs. `cargo dev up`, `test`, `faults` and `bench` have
+/// one each, so that tests never see a developer's data.
 #[derive(Debug, Clone)]
-pub struct Home {
+pub struct StackFolder {
     root: PathBuf,
     dir: PathBuf,
 }
 
-impl Home {
+impl StackFolder {
     /// The stack of `cargo dev up`, in `.dev`.
     #[must_use]
-    pub fn of_developer() -> Self {
-        let root = checkout();
-        Self { dir: root.join(".dev"), root }
+    pub fn of_up() -> Self {
+        Self::at(&checkout().join(".dev"))
     }
 
     /// The stack of `cargo dev test`, in `.dev/test`.
     #[must_use]
     pub fn of_tests() -> Self {
-        let root = checkout();
-        Self { dir: root.join(".dev/test"), root }
+        Self::at(&checkout().join(".dev/test"))
     }
 
-    /// What `cargo dev faults` starts, in `.dev/faults`.
+    /// The stacks of `cargo dev faults`, below `.dev/faults`.
     #[must_use]
     pub fn of_faults() -> Self {
-        let root = checkout();
-        Self { dir: root.join(".dev/faults"), root }
+        Self::at(&checkout().join(".dev/faults"))
     }
 
-    /// What `cargo dev bench` starts, in `.dev/bench`.
+    /// The stack of `cargo dev bench`, below `.dev/bench`.
     #[must_use]
     pub fn of_bench() -> Self {
-        let root = checkout();
-        Self { dir: root.join(".dev/bench"), root }
+        Self::at(&checkout().join(".dev/bench"))
     }
 
-    /// The stack with its files in `dir`.
+    /// The stack whose files are in `dir`.
     #[must_use]
-    pub fn in_folder(dir: &Path) -> Self {
+    pub fn at(dir: &Path) -> Self {
         Self { root: checkout(), dir: dir.to_owned() }
     }
 
@@ -60,57 +56,55 @@ impl Home {
         &self.dir
     }
 
-    /// The Python environment, shared by all stacks of a checkout.
+    /// The Python environment, which all stacks of a checkout share.
     #[must_use]
     pub fn python(&self) -> PathBuf {
         self.root.join(".dev/python")
     }
 
-    /// Where logs are.
+    /// The folder of the logs.
     #[must_use]
     pub fn logs(&self) -> PathBuf {
         self.dir.join("logs")
     }
 
-    /// The log of the service called `name`.
+    /// The log of a service or function.
     #[must_use]
     pub fn log(&self, name: &str) -> PathBuf {
         self.logs().join(format!("{name}.log"))
     }
 
-    /// Makes a folder of the stack's own, and answers where it is.
-    ///
-    /// # Errors
-    /// When it cannot be made.
-    pub fn folder(&self, name: &str) -> Result<PathBuf> {
+    /// Creates a folder inside this one, if it is missing, and returns its path.
+    pub fn subfolder(&self, name: &str) -> Result<PathBuf> {
         let folder = self.dir.join(name);
-        fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
+        fs::create_dir_all(&folder).with_context(|| format!("creating the folder {}", folder.display()))?;
         Ok(folder)
     }
 
-    /// Makes sure that only one command starts or stops this stack at a time; the lock ends with the answer's life.
+    /// Keeps other commands from starting or stopping this stack until the file is dropped.
     ///
     /// # Errors
-    /// When another command is at it.
+    /// When another command has the lock.
     pub fn lock(&self) -> Result<File> {
         self.lock_file("lock")
     }
 
-    /// Makes sure that only one command runs tests on this stack at a time, while these may stop and start parts of it.
+    /// Keeps other commands from running tests on this stack. The tests themselves may still stop
+    /// and start parts of it.
     ///
     /// # Errors
-    /// When another command is at it.
+    /// When another command has the lock.
     pub fn lock_for_tests(&self) -> Result<File> {
         self.lock_file("tests.lock")
     }
 
     fn lock_file(&self, name: &str) -> Result<File> {
-        let path = self.folder("")?.join(name);
+        let path = self.subfolder("")?.join(name);
         let file = File::create(&path).with_context(|| format!("opening {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => {
-                bail!("another `cargo dev` is at work on this stack (it holds {})", path.display())
+                bail!("another `cargo dev` uses this stack; wait until it ends (it locks {})", path.display())
             }
             Err(TryLockError::Error(error)) => {
                 Err(error).with_context(|| format!("locking {}", path.display()))

@@ -1,5 +1,6 @@
-//! The resources of `template.yaml` that the functions need, created by the emulator's CloudFormation.
+//! The queues and the table of `template.yaml`, created by the emulator's CloudFormation.
 
+use std::fmt::{self, Display, Formatter};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -9,15 +10,15 @@ use super::client::{Aws, element};
 use crate::progress;
 use crate::template::Template;
 
-/// The stack's name, which the queues' names begin with.
+/// The name of the CloudFormation stack; the queues' names begin with it.
 const STACK: &str = "local";
 
-/// Creating or changing may take so long.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a change of the stack may take.
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
-/// What the resources are called, as the functions want to know it.
+/// The resources' names, as the functions' variables contain them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names {
+pub struct Resources {
     /// `MESSAGE_QUEUE_URL`.
     pub message_queue_url: String,
     /// `MESSAGE_DEAD_LETTER_QUEUE_URL`.
@@ -26,29 +27,26 @@ pub struct Names {
     pub table_name: String,
 }
 
-impl progress::Shown for Names {
-    fn shown(&self) -> String {
-        format!("2 queues and the table {} from template.yaml", self.table_name)
+impl Display for Resources {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "2 queues and the table {} from template.yaml", self.table_name)
     }
 }
 
-/// Creates the resources, or brings those of an earlier start up to date.
-///
-/// # Errors
-/// When CloudFormation refuses.
-pub async fn create(aws: &Aws, template: &Template) -> Result<Names> {
+/// Creates the resources, or updates those of an earlier start.
+pub async fn create(aws: &Aws, template: &Template) -> Result<Resources> {
     progress::step("queues", async {
         let body = template.storage()?.to_string();
-        if let Err(error) = bring_up_to_date(aws, &body).await {
-            progress::note(format!(
-                "the queues of before cannot be changed as template.yaml says ({error:#}): made anew"
+        if let Err(error) = create_or_update(aws, &body).await {
+            progress::info(format!(
+                "the queues of an earlier start cannot be updated to template.yaml ({error:#}): recreating them"
             ));
             delete(aws).await?;
-            bring_up_to_date(aws, &body)
+            create_or_update(aws, &body)
                 .await
                 .context("creating the queues and the table of template.yaml")?;
         }
-        Ok(Names {
+        Ok(Resources {
             message_queue_url: aws.queue_url(&physical(aws, "MessageQueue").await?),
             message_dead_letter_queue_url: aws.queue_url(&physical(aws, "MessageDeadLetterQueue").await?),
             table_name: physical(aws, "Table").await?,
@@ -57,7 +55,7 @@ pub async fn create(aws: &Aws, template: &Template) -> Result<Names> {
     .await
 }
 
-async fn bring_up_to_date(aws: &Aws, body: &str) -> Result<()> {
+async fn create_or_update(aws: &Aws, body: &str) -> Result<()> {
     let parameters = [("StackName", STACK), ("TemplateBody", body)];
     if status(aws).await.is_none() {
         aws.cloudformation("CreateStack", &parameters).await?;
@@ -66,27 +64,27 @@ async fn bring_up_to_date(aws: &Aws, body: &str) -> Result<()> {
     {
         return Err(error);
     }
-    match settled(aws).await?.as_deref() {
+    match wait_until_stable(aws).await?.as_deref() {
         Some("CREATE_COMPLETE" | "UPDATE_COMPLETE") => Ok(()),
-        other => bail!("the stack ended as {}", other.unwrap_or("nothing")),
+        other => bail!("the status of the CloudFormation stack is {}", other.unwrap_or("missing")),
     }
 }
 
 async fn delete(aws: &Aws) -> Result<()> {
     aws.cloudformation("DeleteStack", &[("StackName", STACK)]).await?;
-    settled(aws).await.map(|_| ())
+    wait_until_stable(aws).await.map(|_| ())
 }
 
-/// The stack's status once nothing is in progress any more.
-async fn settled(aws: &Aws) -> Result<Option<String>> {
-    let deadline = Instant::now() + PATIENCE;
+/// Waits until no change is in progress and returns the stack's status.
+async fn wait_until_stable(aws: &Aws) -> Result<Option<String>> {
+    let deadline = Instant::now() + MAX_WAIT;
     loop {
         let status = status(aws).await;
         if !status.as_deref().is_some_and(|status| status.ends_with("_IN_PROGRESS")) {
             return Ok(status);
         }
         if Instant::now() > deadline {
-            bail!("CloudFormation is still at it after {} s", PATIENCE.as_secs());
+            bail!("CloudFormation has not finished after {} s", MAX_WAIT.as_secs());
         }
         sleep(Duration::from_millis(50)).await;
     }
@@ -101,5 +99,5 @@ async fn physical(aws: &Aws, logical: &str) -> Result<String> {
     let parameters = [("StackName", STACK), ("LogicalResourceId", logical)];
     let xml = aws.cloudformation("DescribeStackResource", &parameters).await?;
     element(&xml, "PhysicalResourceId")
-        .with_context(|| format!("the emulator does not say what {logical} is called"))
+        .with_context(|| format!("the emulator does not name the resource {logical}"))
 }

@@ -1,4 +1,5 @@
-//! Lambda's interfaces: the Runtime API, version 2018-06-01, and `Invoke`, version 2015-03-31; all else is API Gateway's.
+//! Lambda's HTTP interfaces: the Runtime API, version 2018-06-01, and `Invoke`, version 2015-03-31.
+//! All other paths belong to API Gateway.
 
 use std::sync::{Arc, Weak};
 
@@ -9,16 +10,16 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::time::Instant;
 
-use super::instance::{Answer, Desk};
-use super::{Desks, Inner, Lambda, gateway, lock};
+use super::instance::{Outcome, RuntimeApiSlot};
+use super::{Inner, Lambda, Slots, gateway, lock};
 
 #[derive(Clone)]
 struct Service {
-    desks: Arc<Desks>,
+    slots: Arc<Slots>,
     inner: Weak<Inner>,
 }
 
-pub(super) fn router(desks: Arc<Desks>, inner: Weak<Inner>) -> Router {
+pub(super) fn router(slots: Arc<Slots>, inner: Weak<Inner>) -> Router {
     Router::new()
         .route("/{instance}/2018-06-01/runtime/invocation/next", get(next))
         .route("/{instance}/2018-06-01/runtime/invocation/{id}/response", post(response))
@@ -26,28 +27,28 @@ pub(super) fn router(desks: Arc<Desks>, inner: Weak<Inner>) -> Router {
         .route("/{instance}/2018-06-01/runtime/init/error", post(init_error))
         .route("/2015-03-31/functions/{function}/invocations", post(invoke))
         .fallback(request)
-        .with_state(Service { desks, inner })
+        .with_state(Service { slots, inner })
 }
 
 impl Service {
-    fn desk(&self, instance: &str) -> Option<Arc<Desk>> {
-        lock(&self.desks).get(instance).cloned()
+    fn slot(&self, instance: &str) -> Option<Arc<RuntimeApiSlot>> {
+        lock(&self.slots).get(instance).cloned()
     }
 
-    fn answer(&self, instance: &str, id: &str, answer: Answer) -> StatusCode {
-        let open = self.desk(instance).and_then(|desk| lock(&desk.open).remove(id));
-        // Whoever asked may have given up.
-        open.map_or(StatusCode::BAD_REQUEST, |asker| {
-            let _ = asker.send(answer);
+    fn complete(&self, instance: &str, id: &str, outcome: Outcome) -> StatusCode {
+        let sender = self.slot(instance).and_then(|slot| lock(&slot.unanswered).remove(id));
+        sender.map_or(StatusCode::BAD_REQUEST, |sender| {
+            // Fails only if the caller has cancelled the invocation.
+            let _ = sender.send(outcome);
             StatusCode::ACCEPTED
         })
     }
 }
 
 async fn next(State(service): State<Service>, Path(instance): Path<String>) -> Response {
-    let Some(desk) = service.desk(&instance) else { return StatusCode::FORBIDDEN.into_response() };
-    desk.ready.send_if_modified(|ready| ready.replace(ready.unwrap_or_else(Instant::now)).is_none());
-    let Some(invocation) = desk.waiting.lock().await.recv().await else {
+    let Some(slot) = service.slot(&instance) else { return StatusCode::FORBIDDEN.into_response() };
+    slot.ready.send_if_modified(|ready| ready.replace(ready.unwrap_or_else(Instant::now)).is_none());
+    let Some(invocation) = slot.next.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
     let headers = [
@@ -58,7 +59,7 @@ async fn next(State(service): State<Service>, Path(instance): Path<String>) -> R
             format!("arn:aws:lambda:eu-central-1:000000000000:function:{instance}"),
         ),
     ];
-    lock(&desk.open).insert(invocation.id, invocation.answer);
+    lock(&slot.unanswered).insert(invocation.id, invocation.outcome);
     (AppendHeaders(headers), invocation.payload).into_response()
 }
 
@@ -67,7 +68,7 @@ async fn response(
     Path((instance, id)): Path<(String, String)>,
     body: String,
 ) -> StatusCode {
-    service.answer(&instance, &id, Ok(body))
+    service.complete(&instance, &id, Ok(body))
 }
 
 async fn error(
@@ -75,7 +76,7 @@ async fn error(
     Path((instance, id)): Path<(String, String)>,
     body: String,
 ) -> StatusCode {
-    service.answer(&instance, &id, Err(body))
+    service.complete(&instance, &id, Err(body))
 }
 
 async fn init_error(Path(instance): Path<String>, body: String) -> StatusCode {
@@ -85,7 +86,7 @@ async fn init_error(Path(instance): Path<String>, body: String) -> StatusCode {
 
 async fn request(State(service): State<Service>, request: Request) -> Response {
     match service.inner.upgrade() {
-        Some(inner) => gateway::pass_on(Lambda(inner), request).await,
+        Some(inner) => gateway::handle(&Lambda(inner), request).await,
         None => StatusCode::GONE.into_response(),
     }
 }
@@ -96,7 +97,7 @@ async fn invoke(State(service): State<Service>, Path(function): Path<String>, bo
         return (StatusCode::BAD_REQUEST, "the payload is not JSON").into_response();
     };
     match Lambda(inner).invoke(&function, payload).await {
-        Ok(answer) => answer.to_string().into_response(),
+        Ok(response) => response.to_string().into_response(),
         Err(error) => (StatusCode::BAD_GATEWAY, format!("{error:#}")).into_response(),
     }
 }

@@ -1,10 +1,10 @@
-//! A message as Lambda passes it on.
+//! The record of a message in Lambda's SQS event.
 //!
 //! Source: the SQS event of the Lambda developer guide, and `aws_lambda_events::sqs::SqsMessage`.
 
 use serde_json::{Map, Value, json};
 
-/// The record of a message that `ReceiveMessage` answered.
+/// Converts a message of `ReceiveMessage` into a record.
 #[must_use]
 pub fn record(message: &Value, queue_url: &str, region: &str) -> Value {
     let mut path = queue_url.rsplit('/');
@@ -22,7 +22,7 @@ pub fn record(message: &Value, queue_url: &str, region: &str) -> Value {
     })
 }
 
-/// The attributes that the sender gave, whose fields Lambda spells with a small letter.
+/// Converts message attributes: in a record, the names of their fields begin in lower case.
 fn attributes(given: &Value) -> Value {
     let attribute = |(name, value): (&String, &Value)| {
         let mut fields = Map::new();
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_what_lambda_would_pass_on() {
+    fn record_has_the_form_of_lambda() {
         let message = json!({
             "MessageId": "m", "ReceiptHandle": "r", "Body": "b", "MD5OfBody": "5",
             "Attributes": {"ApproximateReceiveCount": "2", "MessageGroupId": "room"},

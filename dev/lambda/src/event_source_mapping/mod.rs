@@ -1,33 +1,34 @@
-//! What Lambda's event source mapping does for the deployed worker: takes batches from the queue, invokes the function
-//! with them, and deletes what it says was done. A process of its own, so that it can be stopped and started.
+//! The event source mapping between the queue and the worker: receives batches, invokes the
+//! function with them, and deletes the processed messages. It runs as a process of its own, which
+//! can be stopped alone.
 
+mod batch_response;
 pub mod event;
-mod outcome;
-mod source;
+mod poller;
 
 use std::process;
 
 use anyhow::{Context as _, Result};
+use stack::StackFolder;
 use stack::functions::WORKER;
-use stack::home::Home;
+use stack::services::Aws;
 use stack::settings::Settings;
 use stack::state::State;
 use stack::template::{EventSource, Template};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use self::source::Source;
+use self::poller::Poller;
+use crate::server::stop_signal;
 
-/// The variable that has the most messages in one invocation, where that is not to be as in the template.
+/// The variable that overrides the template's batch size.
 pub const BATCH_SIZE: &str = "WORKER_BATCH_SIZE";
 
-/// How the worker is driven: as the template says, with `WORKER_CONCURRENCY` in the place of its parameter, and
-/// [`BATCH_SIZE`] in that of its batch size.
+/// The worker's event source in the template. `WORKER_CONCURRENCY` and [`BATCH_SIZE`] override it.
 ///
 /// # Errors
-/// When the template does not say that it is, or a variable is no number above 0.
-pub fn events(template: &Template, settings: &Settings) -> Result<EventSource> {
+/// When a variable is not a number above 0.
+pub fn event_source(template: &Template, settings: &Settings) -> Result<EventSource> {
     let mut events = template.event_source(WORKER)?;
     for (name, number) in
         [("WORKER_CONCURRENCY", &mut events.concurrency), (BATCH_SIZE, &mut events.batch_size)]
@@ -40,20 +41,18 @@ pub fn events(template: &Template, settings: &Settings) -> Result<EventSource> {
     Ok(events)
 }
 
-/// Drives the worker until asked to end, then finishes what it has begun.
-///
-/// # Errors
-/// When no stack is written down in `home`.
-pub async fn run(home: &Home) -> Result<()> {
-    let state = State::load(home)?.context("there is no stack to drive the worker of")?;
+/// Runs the event source mapping until SIGTERM or SIGINT, then finishes the invocations in
+/// progress.
+pub async fn run(folder: &StackFolder) -> Result<()> {
+    let state = State::load_running(folder)?;
     let settings = Settings::from(state.env);
-    let events = events(&Template::read(home.root())?, &settings)?;
-    let aws = stack::aws_of(&settings)?;
+    let events = event_source(&Template::read(folder.root())?, &settings)?;
+    let aws = Aws::from_settings(&settings)?;
     let queue_url = settings.get("MESSAGE_QUEUE_URL").context("MESSAGE_QUEUE_URL is not set")?;
     let invoke_url = format!("{}/2015-03-31/functions/{WORKER}/invocations", state.base_url);
-    let source = Source::new(aws, queue_url, invoke_url, events);
+    let poller = Poller::new(aws, queue_url, invoke_url, events);
     println!(
-        "{} takes up to {} messages at a time, {} times at once",
+        "process {}: batches of up to {} messages, up to {} concurrent invocations",
         process::id(),
         events.batch_size,
         events.concurrency
@@ -62,12 +61,10 @@ pub async fn run(home: &Home) -> Result<()> {
     let (stop, stopped) = watch::channel(false);
     let mut pollers = JoinSet::new();
     for _ in 0..events.concurrency {
-        pollers.spawn(source.clone().poll(stopped.clone()));
+        pollers.spawn(poller.clone().run(stopped.clone()));
     }
-    let mut terminate = signal(SignalKind::terminate()).context("listening for the signal to end")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("listening for the signal to end")?;
-    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-    println!("finishing what is under way");
+    stop_signal().await?;
+    println!("stopping: waiting for the invocations in progress");
     let _ = stop.send(true);
     while pollers.join_next().await.is_some() {}
     Ok(())
@@ -76,17 +73,17 @@ pub async fn run(home: &Home) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stack::home::checkout;
+    use stack::checkout;
 
     #[test]
-    fn variables_stand_in_for_what_the_template_says() {
+    fn variables_override_the_template() {
         let template = Template::read(&checkout()).unwrap();
         let with = |name: &str, value: &str| {
             let mut settings = Settings::none();
             settings.set_default(name, value);
-            events(&template, &settings)
+            event_source(&template, &settings)
         };
-        let usual = events(&template, &Settings::none()).unwrap();
+        let usual = event_source(&template, &Settings::none()).unwrap();
         assert_eq!(with("WORKER_CONCURRENCY", "7").unwrap(), EventSource { concurrency: 7, ..usual });
         assert_eq!(with(BATCH_SIZE, "1").unwrap(), EventSource { batch_size: 1, ..usual });
         for wrong in ["0", "-1", "many"] {

@@ -1,4 +1,4 @@
-//! What a function's answer says of its batch, with `ReportBatchItemFailures`.
+//! Parses a function's response to a batch, by the rules of `ReportBatchItemFailures`.
 //!
 //! Source: "Reporting batch item failures" in the Lambda developer guide.
 
@@ -6,20 +6,20 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// The messages that failed, or why all of them count as failed.
+/// The messages that failed, or the reason why all of them count as failed.
 ///
-/// No answer, no list or an empty list means that none failed. An answer that cannot be read, and an entry that names
-/// no message of the batch, mean that all did.
-pub(super) fn failed(answer: &str, batch: &[&str]) -> Result<BTreeSet<String>, String> {
-    if answer.trim().is_empty() {
+/// An empty response, no list or an empty list: none failed. Invalid JSON, or an entry that names
+/// no message of the batch: all failed.
+pub(super) fn failed(response: &str, batch: &[&str]) -> Result<BTreeSet<String>, String> {
+    if response.trim().is_empty() {
         return Ok(BTreeSet::new());
     }
-    let answer: Value =
-        serde_json::from_str(answer).map_err(|error| format!("the answer is not JSON: {error}"))?;
-    let items = match (&answer, &answer["batchItemFailures"]) {
+    let response: Value =
+        serde_json::from_str(response).map_err(|error| format!("the response is not JSON: {error}"))?;
+    let items = match (&response, &response["batchItemFailures"]) {
         (Value::Null, _) | (Value::Object(_), Value::Null) => return Ok(BTreeSet::new()),
         (Value::Object(_), Value::Array(items)) => items,
-        _ => return Err("the answer has no list of batchItemFailures".to_owned()),
+        _ => return Err("the response has no list of batchItemFailures".to_owned()),
     };
     let name = |item: &Value| match item["itemIdentifier"].as_str() {
         Some(id) if batch.contains(&id) => Ok(id.to_owned()),
@@ -34,22 +34,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn these_answers_mean_that_all_went_well() {
+    fn responses_without_a_list_mean_success() {
         for answer in ["", "null", "{}", r#"{"batchItemFailures":null}"#, r#"{"batchItemFailures":[]}"#] {
             assert_eq!(failed(answer, &["a", "b"]), Ok(BTreeSet::new()), "{answer}");
         }
-        // A misspelt key is no list: everything is deleted, there as here.
+        // As in Lambda, a misspelt key is not a list, so all messages are deleted.
         assert_eq!(failed(r#"{"batchItemFailure":[{"itemIdentifier":"a"}]}"#, &["a"]), Ok(BTreeSet::new()));
     }
 
     #[test]
-    fn only_the_named_ones_failed() {
+    fn only_the_listed_messages_failed() {
         let answer = r#"{"batchItemFailures":[{"itemIdentifier":"b"}]}"#;
         assert_eq!(failed(answer, &["a", "b"]), Ok(["b".to_owned()].into()));
     }
 
     #[test]
-    fn these_answers_mean_that_all_failed() {
+    fn invalid_responses_mean_that_all_failed() {
         let bad_entries = [
             r#"{"itemIdentifier":""}"#,
             r#"{"itemIdentifier":null}"#,

@@ -1,0 +1,148 @@
+//! Builds all test programs of the workspace at once, and runs them side by side. `cargo test` runs
+//! one after another.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use stack::StackFolder;
+use stack::process::Launch;
+use stack::progress::print;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// How many test programs run at once. Most of their tests wait for Postgres, Redis or the AWS
+/// emulator.
+const CONCURRENCY: usize = 4;
+
+/// A test program that is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestProgram {
+    /// The name of the package.
+    pub package: String,
+    /// The name of the target: of a library, a binary or an integration test.
+    pub target: String,
+    path: PathBuf,
+    /// The package's folder, in which cargo runs tests.
+    folder: PathBuf,
+}
+
+/// Builds all targets of the workspace, and returns its test programs. `None` if they do not build;
+/// cargo has printed why.
+pub async fn build(folder: &StackFolder) -> Result<Option<Vec<TestProgram>>> {
+    let cargo = Launch::new("cargo")
+        .args(["build", "--workspace", "--all-targets", "--message-format", "json-render-diagnostics"])
+        .folder(folder.root());
+    let Some(messages) = cargo.output_with_errors_shown().await? else { return Ok(None) };
+    let messages =
+        messages.lines().map(|line| serde_json::from_str(line).context("reading cargo's messages"));
+    let mut programs = Vec::new();
+    for message in messages {
+        programs.extend(test_program(&message?));
+    }
+    // The largest program tends to have the most tests: started last, it would run alone.
+    let size = |program: &TestProgram| std::fs::metadata(&program.path).map_or(0, |metadata| metadata.len());
+    programs.sort_by_key(|program| std::cmp::Reverse(size(program)));
+    Ok(Some(programs))
+}
+
+/// The test program that a message of cargo names, if it is one.
+fn test_program(message: &Value) -> Option<TestProgram> {
+    if message["profile"]["test"] != true {
+        return None;
+    }
+    let folder = Path::new(message["manifest_path"].as_str()?).parent()?.to_owned();
+    // `path+file:///checkout/dev/cli#dev@0.1.0`, or `...#0.1.0` if the folder is called like the
+    // package.
+    let id = message["package_id"].as_str()?.rsplit_once('#')?.1;
+    let package = match id.split_once('@') {
+        Some((name, _)) => name.to_owned(),
+        None => folder.file_name()?.to_string_lossy().into_owned(),
+    };
+    let target = message["target"]["name"].as_str()?.to_owned();
+    Some(TestProgram { package, target, path: message["executable"].as_str()?.into(), folder })
+}
+
+impl TestProgram {
+    /// The command that runs the program, with arguments of libtest.
+    pub fn launch(&self, args: &[String]) -> Launch {
+        Launch::new(&self.path)
+            .args(args)
+            .without_settings()
+            .env([("CARGO_MANIFEST_DIR", self.folder.display().to_string())])
+            .folder(&self.folder)
+    }
+}
+
+/// Runs test programs side by side and prints a line for each, with its output if it fails or if
+/// `show_output`. Returns whether all passed.
+pub async fn run(
+    programs: &[TestProgram],
+    args: &[String],
+    env: &[(&'static str, String)],
+    show_output: bool,
+) -> Result<bool> {
+    let permits = Arc::new(Semaphore::new(CONCURRENCY));
+    let mut runs = JoinSet::new();
+    for program in programs {
+        let launch = program.launch(args).env(env.iter().cloned());
+        let (permits, program) = (permits.clone(), program.clone());
+        runs.spawn(async move {
+            let _permit = permits.acquire().await;
+            let begun = Instant::now();
+            (program, launch.try_output().await, begun.elapsed())
+        });
+    }
+    let mut all_passed = true;
+    while let Some(run) = runs.join_next().await {
+        let (program, output, duration) = run.context("running a test program")?;
+        let output = output?;
+        all_passed &= output.status.success();
+        report(&program, &output, duration, show_output);
+    }
+    Ok(all_passed)
+}
+
+fn report(program: &TestProgram, output: &Output, duration: Duration, show_output: bool) {
+    let text = String::from_utf8_lossy(&output.stdout);
+    if show_output || !output.status.success() {
+        print(format_args!("{text}{}", String::from_utf8_lossy(&output.stderr)));
+    }
+    let summary = text.lines().rev().find_map(|line| line.strip_prefix("test result: "));
+    let summary = match summary {
+        Some(summary) => summary.split("; finished").next().unwrap_or_default(),
+        None => "FAILED: it ended before its last test",
+    };
+    if output.status.success() && summary.starts_with("ok. 0 passed; 0 failed; 0 ignored") {
+        return;
+    }
+    // `ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out`
+    let counts: Vec<&str> = summary.split("; ").filter(|count| !count.starts_with("0 ")).collect();
+    let name = format!("{}/{}", program.package, program.target);
+    print(format_args!("  {name:<34} {:<36} {:>6.1} s\n", counts.join(", "), duration.as_secs_f64()));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn test_programs_are_read_from_the_messages_of_cargo() {
+        let mut message = json!({
+            "reason": "compiler-artifact", "package_id": "path+file:///c/dev/cli#dev@0.1.0",
+            "manifest_path": "/c/dev/cli/Cargo.toml", "target": { "name": "dev" },
+            "profile": { "test": true }, "executable": "/c/target/debug/deps/dev-1",
+        });
+        let program = test_program(&message).unwrap();
+        assert_eq!((program.package.as_str(), program.target.as_str()), ("dev", "dev"));
+        message["package_id"] = "path+file:///c/dev/cli#0.1.0".into();
+        assert_eq!(test_program(&message).unwrap().package, "cli");
+        message["profile"]["test"] = false.into();
+        assert_eq!(test_program(&message), None);
+    }
+}
