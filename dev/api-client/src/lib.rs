@@ -3,21 +3,27 @@
 //! over HTTP (the end-to-end suite). Imports no crate of the service, which a test may not compile
 //! with.
 
+#![expect(
+    missing_docs,
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
+    reason = "a tool of this repository: names suffice, and comments are for what they cannot say"
+)]
 #![expect(clippy::missing_panics_doc, reason = "tests fail by panicking")]
 
 mod request;
 mod response;
 mod user;
+mod wait;
 
 use anyhow::Result;
 
 pub use self::request::Request;
 pub use self::response::Response;
 pub use self::user::{PASSWORD, SentMessage, TestUser, random_number, unique};
+pub use self::wait::wait_until;
 
-/// Carries requests to the API.
 pub trait Transport {
-    /// Sends a request and reads its response, whatever the status.
     #[expect(async_fn_in_trait, reason = "each caller names its transport, so the future's type is known")]
     async fn send(&self, request: &Request) -> Result<Response>;
 }

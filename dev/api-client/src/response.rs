@@ -2,24 +2,27 @@
 //! errors.
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Display, Formatter};
 
 use anyhow::{Context as _, Result};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-/// What the API answered.
 #[derive(Debug)]
 pub struct Response {
-    /// The status.
     pub status: StatusCode,
-    /// The headers.
     pub headers: HeaderMap,
     /// The body: parsed where it is JSON, `null` where it is empty, a string otherwise.
     pub body: Value,
 }
 
+impl Display for Response {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.status, self.body)
+    }
+}
+
 impl Response {
-    /// Reads `body` by its content type.
     pub fn new(status: StatusCode, headers: HeaderMap, body: &[u8]) -> Result<Self> {
         let content_type = headers.get("content-type").and_then(|value| value.to_str().ok());
         let body = match content_type {
@@ -32,15 +35,12 @@ impl Response {
         Ok(Self { status, headers, body })
     }
 
-    /// A header's value, if it is text.
-    #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// This response, if its status is `expected`.
     pub fn ensure(self, expected: u16) -> Result<Self> {
-        anyhow::ensure!(self.status == expected, "{} instead of {expected}: {}", self.status, self.body);
+        anyhow::ensure!(self.status == expected, "not {expected}: {self}");
         Ok(self)
     }
 
@@ -50,24 +50,19 @@ impl Response {
         Ok(text.with_context(|| format!("no text at {pointer} in {}", self.body))?.to_owned())
     }
 
-    /// Fails the test unless the status is `expected`.
     #[track_caller]
-    #[must_use]
     pub fn expect(self, expected: u16) -> Self {
         assert_eq!(self.status.as_u16(), expected, "{}", self.body);
         self
     }
 
-    /// The string at `pointer` (RFC 6901) in the body; without one the test fails.
     #[track_caller]
-    #[must_use]
     pub fn text(&self, pointer: &str) -> String {
         self.string_at(pointer).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Fails the test unless this is a complete problem document with this status and code.
     #[track_caller]
-    #[must_use]
     pub fn expect_problem(self, status: u16, code: &str) -> Self {
         let response = self.expect(status);
         let body = &response.body;

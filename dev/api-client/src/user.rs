@@ -1,46 +1,33 @@
 //! A user with an account, and what users commonly do.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result};
 use futures::future::try_join_all;
 use serde_json::{Value, json};
-use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::{Request, Response, Transport};
+use super::{Request, Response, Transport, wait_until};
 
-/// The password of every [`TestUser`].
 pub const PASSWORD: &str = "correct horse battery";
 
-/// Maximum wait for an answer, or for a webhook to take effect.
 const MAX_WAIT: Duration = Duration::from_secs(90);
 
-/// Interval between two requests that check a condition.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
-
-/// A signed-in user.
 #[derive(Debug, Clone)]
 pub struct TestUser {
-    /// The mobile number.
     pub number: String,
-    /// The access token.
     pub token: String,
-    /// The refresh token.
     pub refresh_token: String,
 }
 
-/// A message that the API accepted.
 #[derive(Debug, Clone)]
 pub struct SentMessage {
-    /// The message's id.
     pub id: Uuid,
     /// Its text, which no other message contains.
     pub text: String,
 }
 
 impl TestUser {
-    /// Signs up a new user with a one-time code and a password.
     pub async fn sign_up(api: &impl Transport) -> Result<Self> {
         let number = random_number();
         let code = Request::post("/api/auth/send-signup-otp", &json!({ "mobile_number": number }));
@@ -52,35 +39,41 @@ impl TestUser {
         Ok(Self { number, token, refresh_token })
     }
 
-    /// A request with this user's access token.
     pub fn request(&self, method: &str, path: impl Into<String>) -> Request {
         Request::new(method, path).token(&self.token)
     }
 
-    /// Creates a chatroom and returns its id.
     pub async fn create_chatroom(&self, api: &impl Transport) -> Result<String> {
         let request = self.request("POST", "/api/chatroom").json(&json!({ "name": "A chatroom" }));
         request.send(api).await?.ensure(201)?.string_at("/chatroom/id")
     }
 
-    /// Creates `count` chatrooms concurrently and returns their ids.
     pub async fn create_chatrooms(&self, api: &impl Transport, count: usize) -> Result<Vec<String>> {
         try_join_all((0..count).map(|_| self.create_chatroom(api))).await
     }
 
-    /// The request that sends `text` to a chatroom.
-    #[must_use]
     pub fn message(&self, chatroom: &str, text: &str) -> Request {
         let path = format!("/api/chatroom/{chatroom}/message");
         self.request("POST", path).json(&json!({ "content": text }))
     }
 
-    /// Sends a message with a unique text, which must be accepted.
     pub async fn send_message(&self, api: &impl Transport, chatroom: &str) -> Result<SentMessage> {
         self.send_text(api, chatroom, &unique("message")).await
     }
 
-    /// Sends `text`, which must be accepted.
+    pub async fn send_messages(
+        &self,
+        api: &impl Transport,
+        chatroom: &str,
+        count: usize,
+    ) -> Result<Vec<SentMessage>> {
+        let mut sent = Vec::with_capacity(count);
+        for _ in 0..count {
+            sent.push(self.send_message(api, chatroom).await?);
+        }
+        Ok(sent)
+    }
+
     pub async fn send_text(&self, api: &impl Transport, chatroom: &str, text: &str) -> Result<SentMessage> {
         let response = self.message(chatroom, text).send(api).await?.ensure(201)?;
         SentMessage::read(&response, text)
@@ -95,22 +88,20 @@ impl TestUser {
         Ok(self.wait_for(api, &path, is_done).await?["message"].take())
     }
 
-    /// Repeats a GET until its body satisfies `condition`, and returns that body.
     pub async fn wait_for(
         &self,
         api: &impl Transport,
         path: &str,
         condition: impl Fn(&Value) -> bool,
     ) -> Result<Value> {
-        let start = Instant::now();
-        loop {
-            let body = self.request("GET", path).send(api).await?.ensure(200)?.body;
-            if condition(&body) {
-                return Ok(body);
-            }
-            ensure!(start.elapsed() < MAX_WAIT, "GET {path} after {MAX_WAIT:?}: {body}");
-            sleep(POLL_INTERVAL).await;
-        }
+        let mut body = Value::Null;
+        let is_met = async || {
+            body = self.request("GET", path).send(api).await?.ensure(200)?.body;
+            Ok(condition(&body))
+        };
+        let waited = wait_until(path, MAX_WAIT, is_met).await;
+        waited.with_context(|| format!("the last answer was {body}"))?;
+        Ok(body)
     }
 
     /// Opens a checkout page for Pro and returns the Stripe session's id.
@@ -122,20 +113,17 @@ impl TestUser {
 }
 
 impl SentMessage {
-    /// Reads the accepted message from the API's response.
     pub fn read(response: &Response, text: &str) -> Result<Self> {
         Ok(Self { id: response.string_at("/message/id")?.parse()?, text: text.to_owned() })
     }
 }
 
 /// A valid German mobile number that no other test uses.
-#[must_use]
 pub fn random_number() -> String {
     format!("+49151{:08}", Uuid::new_v4().as_u128() % 100_000_000)
 }
 
 /// `text` with a random suffix, so that scripts and counts of one test do not affect another's.
-#[must_use]
 pub fn unique(text: &str) -> String {
     format!("{text} {}", Uuid::new_v4().simple())
 }

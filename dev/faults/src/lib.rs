@@ -4,9 +4,16 @@
 //! SIGKILL, connections are silenced by proxies. The results are read from the database and from
 //! the calls that the mock servers received.
 
+#![expect(
+    missing_docs,
+    clippy::must_use_candidate,
+    reason = "a tool of this repository: names suffice, and comments are for what they cannot say"
+)]
+
+mod prelude;
+mod run;
 mod scenario_result;
 mod scenarios;
-mod stored_state;
 
 use std::cmp::Reverse;
 use std::time::Instant;
@@ -19,28 +26,21 @@ use stack::StackFolder;
 use stack::functions;
 use stack::progress::{hide_steps, print};
 
-pub(crate) use self::scenario_result::ScenarioResult;
+use self::scenario_result::ScenarioResult;
 use self::scenarios::{CLEAN_LOGS, SCENARIOS};
 
-/// The number of scenarios that run concurrently, of those that may.
 const CONCURRENCY: usize = 8;
 
-/// A promise, and the scenario that tests it.
-pub(crate) struct Scenario {
-    /// The name on the command line.
-    pub(crate) name: &'static str,
-    /// The promise.
-    pub(crate) promise: &'static str,
+pub struct Scenario {
+    pub name: &'static str,
+    pub promise: &'static str,
     /// The typical duration at the short scale, by which scenarios are started: the longest first.
-    pub(crate) seconds: u32,
+    pub seconds: u32,
     /// Whether others may run beside it at full scale, too: it mostly waits.
-    pub(crate) is_concurrent: bool,
-    /// Runs the scenario.
-    pub(crate) run: for<'a> fn(&'a Suite) -> LocalBoxFuture<'a, Result<ScenarioResult>>,
+    pub is_concurrent: bool,
+    pub run: for<'a> fn(&'a Suite) -> LocalBoxFuture<'a, Result<ScenarioResult>>,
 }
 
-/// The names of all scenarios.
-#[must_use]
 pub fn scenario_names() -> Vec<&'static str> {
     SCENARIOS.iter().map(|scenario| scenario.name).collect()
 }
@@ -73,20 +73,19 @@ pub async fn run(home: &StackFolder, scale: Scale, names: &[String]) -> Result<b
 async fn run_scenario(suite: &Suite, scenario: &'static Scenario) -> (&'static str, ScenarioResult) {
     let start = Instant::now();
     let result = (scenario.run)(suite).await.unwrap_or_else(|error| ScenarioResult::aborted(&error));
-    let result = result.of(scenario.promise);
+    let result = ScenarioResult { promise: scenario.promise, ..result };
     // Stops the processes of the environment and keeps its files for inspection.
     if let Err(error) = stack::stop(&suite.home_of(scenario.name)).await {
         print(format_args!("  {} cannot be stopped: {error:#}\n", scenario.name));
     }
     let outcome = if result.is_held() { "held" } else { "BROKEN" };
     print(format_args!("  {:<22} {outcome:<8} {:>6.1} s\n", scenario.name, start.elapsed().as_secs_f64()));
-    for failure in result.failures() {
+    for failure in &result.failures {
         print(format_args!("      {failure}\n"));
     }
     (scenario.name, result)
 }
 
-/// Stops everything that a run left running.
 pub async fn clear(home: &StackFolder) -> Result<()> {
     for name in scenario_names() {
         stack::stop(&StackFolder::at(&home.dir().join(name))).await?;

@@ -1,89 +1,51 @@
 //! The result of a scenario, and the table of all results.
 
 use std::fmt::Write as _;
+use std::slice;
 use std::time::Duration;
 
-/// What a scenario counted and observed.
 #[derive(Debug, Default)]
-pub(crate) struct ScenarioResult {
-    promise: &'static str,
+pub struct ScenarioResult {
+    pub promise: &'static str,
     /// What the scenario did, with its counts.
-    pub(crate) actions: String,
+    pub actions: String,
     /// Messages that were accepted and are not completed.
-    pub(crate) lost: usize,
+    pub lost: usize,
     /// Answers beyond one per message.
-    pub(crate) duplicated: usize,
+    pub duplicated: usize,
     /// Calls to Gemini beyond one per message.
-    pub(crate) extra_calls: usize,
+    pub extra_calls: usize,
     /// Time from the end of the fault until everything worked again.
-    pub(crate) recovery: Option<Duration>,
-    /// Further observations, for the table.
-    pub(crate) observations: Vec<String>,
-    failures: Vec<String>,
+    pub recovery: Option<Duration>,
+    pub observations: Vec<String>,
+    pub failures: Vec<String>,
 }
 
 impl ScenarioResult {
-    /// A result without failures so far.
-    pub(crate) fn new(actions: impl Into<String>) -> Self {
-        Self { actions: actions.into(), ..Self::default() }
+    pub fn aborted(error: &anyhow::Error) -> Self {
+        let failures = vec![format!("aborted: {error:#}")];
+        Self { actions: "aborted".to_owned(), failures, ..Self::default() }
     }
 
-    /// The result of a scenario that ended with an error.
-    pub(crate) fn aborted(error: &anyhow::Error) -> Self {
-        Self { failures: vec![format!("aborted: {error:#}")], ..Self::new("aborted") }
-    }
-
-    pub(crate) fn of(mut self, promise: &'static str) -> Self {
-        self.promise = promise;
-        self
-    }
-
-    /// Records a failure, which `describe` words, unless `is_met`.
-    pub(crate) fn check(&mut self, is_met: bool, describe: impl FnOnce() -> String) {
-        if !is_met {
-            self.failures.push(describe());
-        }
-    }
-
-    /// Adds an observation to the table.
-    pub(crate) fn observe(&mut self, observation: impl Into<String>) {
-        self.observations.push(observation.into());
-    }
-
-    /// Adds lost messages and duplicate answers; any breaks the promise.
-    pub(crate) fn count(&mut self, lost: usize, duplicated: usize) {
-        self.lost += lost;
-        self.duplicated += duplicated;
-    }
-
-    pub(crate) fn is_held(&self) -> bool {
+    pub fn is_held(&self) -> bool {
         self.failures.is_empty() && self.lost == 0 && self.duplicated == 0
-    }
-
-    pub(crate) fn failures(&self) -> &[String] {
-        &self.failures
     }
 }
 
-/// All results as a table in Markdown.
-pub(crate) fn table(results: &[(&str, ScenarioResult)]) -> String {
+pub fn table(results: &[(&str, ScenarioResult)]) -> String {
     let mut table =
         "\n| promise | actions and observations | lost | duplicated | extra calls | recovery | held |\n\
         |---|---|---|---|---|---|---|\n"
             .to_owned();
     for (name, result) in results {
+        let ScenarioResult { promise, lost, duplicated, extra_calls, .. } = result;
         let recovery =
             result.recovery.map_or("–".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()));
-        let details = std::iter::once(&result.actions).chain(&result.observations).map(String::as_str);
+        let held = if result.is_held() { "yes" } else { "**no**" };
+        let details = [slice::from_ref(&result.actions), &result.observations].concat().join("; ");
         let _ = writeln!(
             table,
-            "| {} (`{name}`) | {} | {} | {} | {} | {recovery} | {} |",
-            result.promise,
-            details.collect::<Vec<_>>().join("; "),
-            result.lost,
-            result.duplicated,
-            result.extra_calls,
-            if result.is_held() { "yes" } else { "**no**" },
+            "| {promise} (`{name}`) | {details} | {lost} | {duplicated} | {extra_calls} | {recovery} | {held} |"
         );
     }
     let held = results.iter().filter(|(_, result)| result.is_held()).count();
@@ -97,25 +59,26 @@ mod tests {
 
     #[test]
     fn one_loss_one_duplicate_or_one_failure_breaks_a_promise() {
-        let breaks: [fn(&mut ScenarioResult); 3] =
-            [|r| r.count(1, 0), |r| r.count(0, 1), |r| r.check(false, || "observed".to_owned())];
-        for break_promise in breaks {
-            let mut result = ScenarioResult::new("x");
-            assert!(result.is_held());
-            break_promise(&mut result);
-            assert!(!result.is_held());
-        }
-        assert!(!ScenarioResult::aborted(&anyhow::anyhow!("gone")).is_held());
+        let result = ScenarioResult::default;
+        assert!(result().is_held());
+        let broken = [
+            ScenarioResult { lost: 1, ..result() },
+            ScenarioResult { duplicated: 1, ..result() },
+            ScenarioResult { failures: vec!["observed".to_owned()], ..result() },
+            ScenarioResult::aborted(&anyhow::anyhow!("gone")),
+        ];
+        assert!(broken.iter().all(|result| !result.is_held()));
     }
 
     #[test]
     fn the_table_marks_broken_promises() {
         let held = ScenarioResult {
+            promise: "it holds",
+            actions: "10 kills".to_owned(),
             recovery: Some(Duration::from_millis(1_250)),
-            ..ScenarioResult::new("10 kills").of("it holds")
+            ..ScenarioResult::default()
         };
-        let broken = ScenarioResult::aborted(&anyhow::anyhow!("gone")).of("it does not");
-        let table = table(&[("a", held), ("b", broken)]);
+        let table = table(&[("a", held), ("b", ScenarioResult::aborted(&anyhow::anyhow!("gone")))]);
         assert!(table.contains("| it holds (`a`) | 10 kills | 0 | 0 | 0 | 1.2 s | yes |"), "{table}");
         assert!(table.contains("**no**") && table.contains("1 of 2 promises held"), "{table}");
     }

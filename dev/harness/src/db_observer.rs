@@ -7,7 +7,15 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::types::{FromSqlOwned, ToSql};
 use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
 
-/// A connection to the database.
+/// The number of rows that users' requests can store.
+pub const ROWS: &str = "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM sessions)
+    + (SELECT count(*) FROM chatrooms) + (SELECT count(*) FROM messages) + (SELECT count(*) FROM daily_usage)";
+
+/// A digest of everything that users own.
+pub const OWNED_DIGEST: &str = "SELECT coalesce(md5(string_agg(line, ';' ORDER BY line)), '') FROM (
+    SELECT m::text AS line FROM messages m UNION ALL SELECT c::text FROM chatrooms c
+    UNION ALL SELECT d::text FROM daily_usage d UNION ALL SELECT s::text FROM sessions s) lines";
+
 pub struct DbObserver {
     url: String,
     client: Mutex<Client>,
@@ -16,7 +24,6 @@ pub struct DbObserver {
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl DbObserver {
-    /// Connects to the database at `url`.
     pub async fn connect(url: &str) -> Result<Self> {
         Ok(Self { url: url.to_owned(), client: Mutex::new(connect(url).await?) })
     }
@@ -26,27 +33,22 @@ impl DbObserver {
         self.query_one(sql, params).await?.try_get(0).with_context(|| sql.to_owned())
     }
 
-    /// The only row of `sql`.
     pub async fn query_one(&self, sql: &str, params: Params<'_>) -> Result<Row> {
         self.client().await?.query_one(sql, params).await.with_context(|| sql.to_owned())
     }
 
-    /// The rows of `sql`.
     pub async fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
         self.client().await?.query(sql, params).await.with_context(|| sql.to_owned())
     }
 
-    /// Executes `sql` and returns the number of rows it changed.
     pub async fn execute(&self, sql: &str, params: Params<'_>) -> Result<u64> {
         self.client().await?.execute(sql, params).await.with_context(|| sql.to_owned())
     }
 
-    /// Executes several statements without parameters.
     pub async fn batch(&self, sql: &str) -> Result<()> {
         self.client().await?.batch_execute(sql).await.with_context(|| sql.to_owned())
     }
 
-    /// The plan that `sql`, an `EXPLAIN (FORMAT JSON)`, returns.
     pub async fn plan(&self, sql: &str) -> Result<Value> {
         let response = self.client().await?.simple_query(sql).await.with_context(|| sql.to_owned())?;
         let text = response.iter().find_map(|message| match message {

@@ -28,28 +28,17 @@ use super::{DbObserver, MockControl, Suite, wait_until};
 /// redelivered.
 const VISIBILITY_TIMEOUT: u32 = 4;
 
-/// The maximum number of processes of one function.
 const CONCURRENCY: usize = 12;
 
-/// A running service for one scenario.
 pub struct TestEnvironment {
-    /// The folders of its stack.
     pub home: StackFolder,
-    /// The folder of the functions' programs.
     pub programs: PathBuf,
-    /// The functions' variables.
     pub env: BTreeMap<String, String>,
-    /// The local Lambda that runs the functions.
     pub lambda: Lambda,
-    /// Mock Gemini.
     pub gemini: MockGemini,
-    /// The control interfaces of the mock servers.
     pub mocks: MockControl,
-    /// The AWS emulator.
     pub aws: Aws,
-    /// The proxy between the functions and Postgres.
     pub postgres: Proxy,
-    /// The proxy between the functions and Redis.
     pub redis: Proxy,
     /// A view of the database that bypasses the proxy.
     pub db: DbObserver,
@@ -132,7 +121,6 @@ impl TestEnvironment {
         Ok(environment)
     }
 
-    /// A variable of the functions.
     pub fn var(&self, name: &str) -> Result<&str> {
         self.env.get(name).map(String::as_str).with_context(|| format!("{name} is not set"))
     }
@@ -142,18 +130,14 @@ impl TestEnvironment {
         self.direct.get(name).map_or_else(|| self.var(name), |url| Ok(url))
     }
 
-    /// The `Stripe-Signature` header for a webhook with this body.
-    #[must_use]
     pub fn sign_webhook(body: &str) -> String {
         mock_stripe::sign(body, STRIPE_WEBHOOK_SECRET)
     }
 
-    /// Invokes the sweeper once.
     pub async fn sweep(&self) -> Result<Value> {
         self.lambda.invoke("sweeper", json!({})).await.context("sweeping")
     }
 
-    /// Waits until every user message is in a final state, and returns how long that took.
     pub async fn wait_until_all_done(&self, max_wait: Duration) -> Result<Duration> {
         const OPEN: &str = "SELECT count(*) = 0 FROM messages
             WHERE message_type = 'user' AND processing_status IN ('pending', 'processing')";
@@ -175,7 +159,6 @@ impl Transport for TestEnvironment {
     }
 }
 
-/// Reads the response that a function returns to API Gateway.
 pub(super) fn read_response(response: &Value) -> Result<Response> {
     let status = response["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok());
     let status = status.with_context(|| format!("no status in {response}"))?;
@@ -188,14 +171,10 @@ pub(super) fn read_response(response: &Value) -> Result<Response> {
     Response::new(StatusCode::from_u16(status)?, headers, body.as_bytes())
 }
 
-/// The function that serves `request`.
-#[must_use]
 pub fn function(request: &Request) -> &str {
     gateway::function_of(&request.path)
 }
 
-/// The event that API Gateway makes of `request`.
-#[must_use]
 pub fn event(request: &Request) -> Value {
     gateway::event(&request.method, &request.path, &request.headers, request.body.as_deref())
 }

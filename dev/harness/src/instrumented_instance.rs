@@ -1,19 +1,19 @@
 //! [`InstrumentedInstance`]: one process of a function behind proxies of its own, which count its
 //! round trips, delay them, or stop it at an exact point.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use lambda::Instance;
 use serde::Serialize;
 use serde_json::Value;
-use stack::process::{Handle, StopSignal};
-use tokio::time::{Instant, timeout};
+use stack::process::StopSignal;
+use tokio::time::timeout;
 
 use super::proxy::{Proxy, Side, address_of};
 use super::{Request, Response, TestEnvironment, Transport, environment, processes, wait_until};
 
-/// Maximum wait until a process reaches the point where it is to be killed.
 const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// The worker sends the statement that claims a message.
@@ -25,7 +25,6 @@ pub const DONE: (Side, &str) = (Side::Server, "SELECT 1");
 /// A function calls SQS `SendMessage`.
 pub const SEND: (Side, &str) = (Side::Client, "AmazonSQS.SendMessage");
 
-/// A process of a function and its proxies.
 pub struct InstrumentedInstance {
     instance: Instance,
     postgres: Proxy,
@@ -38,22 +37,15 @@ pub struct InstrumentedInstance {
 /// The round trips of a process by destination, and the statements it sent to Postgres.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Counts {
-    /// Statements sent to Postgres.
     pub statements: f64,
-    /// Round trips to Postgres.
     pub postgres: f64,
-    /// Round trips to Redis.
     pub redis: f64,
-    /// Round trips to AWS.
     pub aws: f64,
-    /// Round trips to Stripe.
     pub stripe: f64,
-    /// Round trips to Gemini.
     pub gemini: f64,
 }
 
 impl InstrumentedInstance {
-    /// Starts a process of `function`.
     pub async fn start(environment: &TestEnvironment, function: &str) -> Result<Self> {
         Self::start_under(environment, function, &[]).await
     }
@@ -84,28 +76,8 @@ impl InstrumentedInstance {
         Ok(Self { instance, postgres, redis, aws, stripe, gemini })
     }
 
-    /// The process.
-    #[must_use]
-    pub fn handle(&self) -> &Handle {
-        self.instance.handle()
-    }
-
-    /// The process id.
-    #[must_use]
     pub fn pid(&self) -> u32 {
         self.handle().pid
-    }
-
-    /// When the process was started.
-    #[must_use]
-    pub fn started(&self) -> Instant {
-        self.instance.started()
-    }
-
-    /// Waits for the process's first request for an invocation, and returns the time from its start
-    /// to that.
-    pub async fn ready(&self) -> Result<Duration> {
-        self.instance.ready().await
     }
 
     /// Waits until the launcher has stopped the process (SIGSTOP), resumes it, and returns the time
@@ -117,22 +89,10 @@ impl InstrumentedInstance {
         Ok(self.ready().await?.saturating_sub(before))
     }
 
-    /// Kills the process and waits for its end.
-    pub async fn kill(self) {
-        self.instance.kill().await;
-    }
-
-    /// Terminates the process, and returns whether it ended by itself within `max_wait`.
     pub async fn terminate(self, max_wait: Duration) -> bool {
         self.handle().stop(StopSignal::Terminate, max_wait).await
     }
 
-    /// Invokes the function in this process.
-    pub async fn invoke(&self, payload: Value) -> Result<Value> {
-        self.instance.invoke(payload).await
-    }
-
-    /// Silences the open connections to Postgres, to Redis, or to both.
     pub fn silence(&self, postgres: bool, redis: bool) {
         let proxies = [(postgres, &self.postgres), (redis, &self.redis)];
         proxies.into_iter().filter(|(is_chosen, _)| *is_chosen).for_each(|(_, proxy)| proxy.silence_open());
@@ -144,21 +104,19 @@ impl InstrumentedInstance {
         self.postgres.pause_at(points)
     }
 
-    /// Pauses the connection to AWS at `point`; the future completes when it is reached.
     pub fn pause_aws_at(&self, point: (Side, &'static str)) -> impl Future<Output = Result<()>> {
         self.aws.pause_at(&[point])
     }
 
-    /// Invokes the function with `event` and kills the process when `point` completes.
     pub async fn kill_at(&self, event: Value, point: impl Future<Output = Result<()>>) -> Result<()> {
         let kill = async {
             let reached =
                 timeout(MAX_WAIT, point).await.context("the process did not reach the point to kill it");
-            self.instance.kill().await;
+            self.kill().await;
             reached?
         };
         // The invocation fails, since its process is killed.
-        let (_, killed) = tokio::join!(self.instance.invoke(event), kill);
+        let (_, killed) = tokio::join!(self.invoke(event), kill);
         killed
     }
 
@@ -169,8 +127,6 @@ impl InstrumentedInstance {
         }
     }
 
-    /// The counts since the process was started.
-    #[must_use]
     pub fn counts(&self) -> Counts {
         #[expect(clippy::cast_precision_loss, reason = "the counts are small")]
         let count = |number: u64| number as f64;
@@ -182,6 +138,14 @@ impl InstrumentedInstance {
             stripe: count(self.stripe.round_trips()),
             gemini: count(self.gemini.round_trips()),
         }
+    }
+}
+
+impl Deref for InstrumentedInstance {
+    type Target = Instance;
+
+    fn deref(&self) -> &Instance {
+        &self.instance
     }
 }
 

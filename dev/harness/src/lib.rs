@@ -2,6 +2,12 @@
 //! scenario, function processes behind proxies that count and fail, control of the mock servers,
 //! and observers of the database and of processes.
 
+#![expect(
+    missing_docs,
+    clippy::must_use_candidate,
+    reason = "a tool of this repository: names suffice, and comments are for what they cannot say"
+)]
+
 pub mod db_observer;
 pub mod environment;
 pub mod instrumented_instance;
@@ -13,13 +19,13 @@ mod queue;
 pub mod routes;
 mod suite;
 mod users;
-mod wait;
 
-pub use api_client::{PASSWORD, Request, Response, SentMessage, TestUser, Transport, random_number, unique};
+pub use api_client::{
+    PASSWORD, Request, Response, SentMessage, TestUser, Transport, random_number, unique, wait_until,
+};
 
 pub use self::db_observer::DbObserver;
 pub use self::environment::{TestEnvironment, event, function};
 pub use self::instrumented_instance::InstrumentedInstance;
 pub use self::mock_control::MockControl;
 pub use self::suite::{Scale, Suite};
-pub use self::wait::wait_until;

@@ -2,23 +2,17 @@
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// A client of both control interfaces.
 #[derive(Debug, Clone)]
 pub struct MockControl {
-    /// The HTTP client.
     pub client: Client,
-    /// The address of mock Gemini.
     pub gemini_url: String,
-    /// The address of mock Stripe.
     pub stripe_url: String,
-    /// The secret key of the account at mock Stripe.
     pub stripe_key: String,
 }
 
 impl MockControl {
-    /// Posts `body` to `/_control/{path}` of mock Gemini.
     pub async fn gemini(&self, path: &str, body: &Value) -> Result<()> {
         let url = format!("{}/_control/{path}", self.gemini_url);
         let response = self.client.post(url).json(body).send().await.context("calling mock Gemini")?;
@@ -27,7 +21,11 @@ impl MockControl {
         Ok(())
     }
 
-    /// Removes all scripts, so that mock Gemini answers normally.
+    /// Makes mock Gemini take these steps when a question contains `text`.
+    pub async fn script(&self, text: &str, steps: Value) -> Result<()> {
+        self.gemini("script", &json!({ "match": text, "steps": steps })).await
+    }
+
     pub async fn reset_gemini_scripts(&self) -> Result<()> {
         let url = format!("{}/_control/script", self.gemini_url);
         self.client.delete(url).send().await.context("calling mock Gemini")?.error_for_status()?;
@@ -43,7 +41,8 @@ impl MockControl {
         Ok(questions.filter(|question| question.contains(text)).count())
     }
 
-    /// Calls mock Stripe: its API below `/v1`, its control interface below `/_control`. Without a body if that is null.
+    /// Calls mock Stripe: its API below `/v1`, its control interface below `/_control`. Sends no body
+    /// if `body` is null.
     pub async fn stripe(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
         let url = format!("{}{path}", self.stripe_url);
         let request = self.client.request(method.parse()?, url).bearer_auth(&self.stripe_key);
@@ -53,6 +52,12 @@ impl MockControl {
         let text = response.text().await.context("reading the answer of mock Stripe")?;
         ensure!(status.is_success(), "{method} {path}: mock Stripe: {status} {text}");
         Ok(serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// Pays on a checkout page, and returns the Stripe session.
+    pub async fn pay(&self, session: &str) -> Result<Value> {
+        let card = json!({ "card": "4242424242424242" });
+        self.stripe("POST", &format!("/_control/checkout/{session}"), &card).await
     }
 
     /// All events of the account at mock Stripe, oldest first.

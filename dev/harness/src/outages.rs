@@ -39,12 +39,10 @@ impl TestEnvironment {
         state.add(&self.home, service)
     }
 
-    /// Empties Redis: the state of the models, and everything else.
     pub async fn empty_redis(&self) -> Result<()> {
         redis::empty(address_of(self.direct_url("REDIS_URL")?)?.port()).await
     }
 
-    /// The environment's processes, as recorded in its folder.
     pub(super) fn state(&self) -> Result<State> {
         State::load(&self.home)?.context("the environment has no state.json")
     }

@@ -20,7 +20,6 @@ pub fn cpu(pid: u32) -> Result<Duration> {
 
 /// The processor time of process `pid`, ended threads included, in steps of 10 ms; zero if it has
 /// ended.
-#[must_use]
 pub fn total_cpu(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The name may contain brackets. User and system time are the 12th and 13th field after it.
@@ -42,7 +41,6 @@ fn ticks<'a>(fields: impl Iterator<Item = &'a str>) -> Duration {
     Duration::from_millis(fields.filter_map(|field| field.parse::<u64>().ok()).sum::<u64>() * 10)
 }
 
-/// Whether process `pid` is stopped (SIGSTOP).
 pub fn is_stopped(pid: u32) -> Result<bool> {
     let path = format!("/proc/{pid}/stat");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;

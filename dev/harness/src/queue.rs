@@ -12,13 +12,11 @@ use uuid::Uuid;
 use super::{SentMessage, TestEnvironment, wait_until};
 
 impl TestEnvironment {
-    /// Sets the visibility timeout, in seconds, of messages received from now on.
     pub async fn set_visibility_timeout(&self, seconds: u32) -> Result<()> {
         let attributes = json!({ "Attributes": { "VisibilityTimeout": seconds.to_string() } });
         self.sqs("SetQueueAttributes", attributes).await.map(drop)
     }
 
-    /// Receives up to `max` messages.
     pub async fn receive(&self, max: usize) -> Result<Vec<Value>> {
         let options = json!({ "MaxNumberOfMessages": max, "AttributeNames": ["All"] });
         let received = self.sqs("ReceiveMessage", options).await?;
@@ -44,7 +42,6 @@ impl TestEnvironment {
         found.context("the message is not on the queue")
     }
 
-    /// Makes received messages visible again.
     pub async fn make_visible(&self, items: &[Value]) -> Result<()> {
         for item in items {
             let change = json!({ "ReceiptHandle": item["ReceiptHandle"], "VisibilityTimeout": 0 });
@@ -53,7 +50,6 @@ impl TestEnvironment {
         Ok(())
     }
 
-    /// Deletes a received message.
     pub async fn delete(&self, item: &Value) -> Result<()> {
         self.sqs("DeleteMessage", json!({ "ReceiptHandle": item["ReceiptHandle"] })).await.map(drop)
     }
@@ -90,7 +86,6 @@ impl TestEnvironment {
         self.state()?.add(&self.home, service)
     }
 
-    /// Starts the event source mapping with another batch size than the template's.
     pub async fn start_worker_with_batch_size(&self, batch_size: usize) -> Result<()> {
         let mut state = self.state()?;
         state.env.insert(event_source_mapping::BATCH_SIZE.to_owned(), batch_size.to_string());

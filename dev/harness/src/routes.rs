@@ -1,5 +1,6 @@
 //! The routes of the OpenAPI document, with the sample bodies in `events/`.
 
+use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::path::Path;
 
@@ -8,32 +9,31 @@ use serde_json::Value;
 
 use super::Request;
 
-/// A route of the API.
+/// An id that no object has; also the id in the paths of `events/`.
+pub const UNKNOWN_ID: &str = "018f0000-0000-7000-8000-000000000001";
+
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// The HTTP method.
     pub method: &'static str,
     /// The path, with its parameters in braces.
     pub path: String,
-    /// Whether only operators may call it.
     pub for_operators: bool,
-    /// A sample body, if the route takes one.
     pub body: Option<Value>,
 }
 
-impl Route {
-    /// A request to the route with the sample body, and with `id` as its parameter.
-    #[must_use]
-    pub fn request(&self, id: &str) -> Request {
-        let request = Request::new(self.method, self.path.replace("{id}", id));
-        match &self.body {
-            Some(body) => request.json(body),
-            None => request,
-        }
+impl Display for Route {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.method, self.path)
     }
 }
 
-/// Reads all routes from the checkout in `root`.
+impl Route {
+    pub fn request(&self, id: &str) -> Request {
+        let request = Request::new(self.method, self.path.replace("{id}", id));
+        self.body.iter().fold(request, Request::json)
+    }
+}
+
 pub fn read(root: &Path) -> Result<Vec<Route>> {
     let document: Value = read_json(&root.join("docs/openapi.json"))?;
     let events = fs::read_dir(root.join("events")).context("reading events/")?;
@@ -59,7 +59,7 @@ pub fn read(root: &Path) -> Result<Vec<Route>> {
 }
 
 fn fits(event: &Value, method: &str, path: &str) -> bool {
-    let wanted = path.replace("{id}", "018f0000-0000-7000-8000-000000000001");
+    let wanted = path.replace("{id}", UNKNOWN_ID);
     event["requestContext"]["http"]["method"] == method && event["rawPath"] == wanted.as_str()
 }
 

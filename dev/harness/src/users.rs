@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
 
 use super::{TestEnvironment, TestUser, wait_until};
 
 impl TestEnvironment {
-    /// Makes `user` an operator.
     pub async fn make_admin(&self, user: &TestUser) -> Result<()> {
         const SQL: &str = "UPDATE users SET role = 'admin' WHERE mobile_number = $1";
         ensure!(self.db.execute(SQL, &[&user.number]).await? == 1, "{} has no account", user.number);
@@ -18,13 +16,10 @@ impl TestEnvironment {
     /// Pays for Pro on a checkout page and returns the subscription's id at Stripe. Webhooks report
     /// it to the API.
     pub async fn pay_for_pro(&self, user: &TestUser) -> Result<String> {
-        let session = user.open_checkout(self).await?;
-        let card = json!({ "card": "4242424242424242" });
-        let paid = self.mocks.stripe("POST", &format!("/_control/checkout/{session}"), &card).await?;
+        let paid = self.mocks.pay(&user.open_checkout(self).await?).await?;
         Ok(paid["subscription"].as_str().context("the checkout has no subscription")?.to_owned())
     }
 
-    /// Waits until `user` is on Pro.
     pub async fn wait_until_pro(&self, user: &TestUser) -> Result<()> {
         const SQL: &str = "SELECT subscription_tier = 'pro' FROM users WHERE mobile_number = $1";
         let is_pro = async || self.db.value(SQL, &[&user.number]).await;

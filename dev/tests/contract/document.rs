@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::{env, fs};
 
-use serde_json::Value;
 use stack::checkout;
 use stack::template::Template;
 use utoipa::openapi::OpenApi;
 use web::RoutePolicy;
 use web::openapi::{document, operations};
 
-use super::{events, parts, start, table};
+use super::{UNKNOWN_ID, events, line, parts, request, start, table};
 
 /// The variable that makes the test write the document; `cargo dev openapi` sets it.
 const WRITE: &str = "OPENAPI_WRITE";
@@ -39,7 +38,7 @@ fn whole() -> OpenApi {
 }
 
 fn routes() -> BTreeSet<String> {
-    table().iter().map(|route| format!("{} {}", route.method, route.path)).collect()
+    table().iter().map(line).collect()
 }
 
 #[test]
@@ -101,7 +100,7 @@ fn every_route_has_a_sample_event() {
     let events = events();
     for route in table() {
         let key = (route.method.to_string(), route.path);
-        assert!(events.contains_key(&key), "events/ has no event for {} {}", route.method, route.path);
+        assert!(events.contains_key(&key), "events/ has no event for {}", line(&route));
     }
 }
 
@@ -110,15 +109,12 @@ async fn only_the_listed_routes_are_public_and_the_document_agrees() {
     let (app, document) = (start().await, whole());
     let mut open = BTreeSet::new();
     for route in table() {
-        let line = format!("{} {}", route.method, route.path);
+        let line = line(&route);
         let item = &document.paths.paths[route.path];
         let (_, operation) =
             operations(item).into_iter().find(|(method, _)| *method == route.method.as_str()).unwrap();
         let is_secured = operation.security.as_ref().is_some_and(|security| !security.is_empty());
-        let path = super::path_of(&route, super::UNKNOWN_ID);
-        let request = app.request(route.method.as_str(), &path);
-        let body = super::sample(&route).unwrap_or(Value::Null);
-        let response = if body.is_null() { request.send().await } else { request.json(body).send().await };
+        let response = request(&app, &route, UNKNOWN_ID).send().await;
         let is_refused = response.status == 401 && response.body["code"] == "not_authenticated";
         assert_eq!(is_refused, is_secured, "{line}: {}", response.body);
         if !is_refused {

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-use testkit::{Response, TestApp};
+use testkit::{RequestBuilder, Response, TestApp};
 
-use super::{UNKNOWN_ID, path_of, sample, start, table};
+use super::{UNKNOWN_ID, line, path_of, request, start, table};
 
 const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
 
-/// The headers of every response.
 const SECURITY: [(&str, &str); 8] = [
     ("content-security-policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
     ("strict-transport-security", "max-age=31536000; includeSubDomains"),
@@ -21,10 +20,8 @@ const SECURITY: [(&str, &str); 8] = [
     ("cache-control", "no-store"),
 ];
 
-/// The web client's page and its files.
 const PAGES: [&str; 3] = ["GET /", "GET /client.js", "GET /client.css"];
 
-/// The rate limit headers, in both families.
 const LIMITS: [&str; 5] =
     ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit-policy", "ratelimit"];
 
@@ -69,21 +66,6 @@ fn check(line: &str, response: &Response) {
     }
 }
 
-async fn call(app: &TestApp, method: &str, path: &str, token: Option<&str>) -> Response {
-    let mut request = app.request(method, path);
-    if let Some(token) = token {
-        request = request.token(token);
-    }
-    if let Some(body) = table()
-        .iter()
-        .find(|route| route.method == method && path_of(route, UNKNOWN_ID) == path)
-        .and_then(sample)
-    {
-        request = request.json(body);
-    }
-    request.send().await
-}
-
 #[tokio::test]
 async fn every_response_has_the_headers_and_every_error_is_a_problem_document() {
     let app = start().await;
@@ -91,16 +73,17 @@ async fn every_response_has_the_headers_and_every_error_is_a_problem_document() 
     app.make_admin(&admin).await;
     for token in [None, Some("not a token"), Some(user.token.as_str()), Some(admin.token.as_str())] {
         for route in table() {
-            let path = path_of(&route, UNKNOWN_ID);
-            let response = call(&app, route.method.as_str(), &path, token).await;
-            check(&format!("{} {}", route.method, route.path), &response);
+            let request = request(&app, &route, UNKNOWN_ID);
+            let request = token.into_iter().fold(request, RequestBuilder::token);
+            let response = request.send().await;
+            check(&line(&route), &response);
             // Some routes end the session or the account.
             if token.is_some_and(|token| token == user.token) && response.status == 200 {
                 app.restore_account(&user).await;
             }
         }
     }
-    check("none", &call(&app, "GET", "/api/nothing", None).await);
+    check("none", &app.request("GET", "/api/nothing").send().await);
 }
 
 #[tokio::test]

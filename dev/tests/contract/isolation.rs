@@ -1,17 +1,8 @@
 //! One user never sees another's data, on every route that takes an id.
 
-use testkit::{Response, TestApp, TestUser};
-use web::Route;
+use harness::db_observer::OWNED_DIGEST;
 
-use super::{UNKNOWN_ID, path_of, sample, start, table};
-
-async fn call(app: &TestApp, user: &TestUser, route: &Route, id: &str) -> Response {
-    let request = app.request(route.method.as_str(), &path_of(route, id)).by(user);
-    match sample(route) {
-        Some(body) => request.json(body).send().await,
-        None => request.send().await,
-    }
-}
+use super::{UNKNOWN_ID, line, request, start, table};
 
 #[tokio::test]
 async fn another_users_id_is_answered_like_an_unknown_id() {
@@ -27,13 +18,13 @@ async fn another_users_id_is_answered_like_an_unknown_id() {
     let session = app
         .query_value::<String>(&format!("SELECT id::text FROM sessions WHERE user_id = '{}'", owner.id))
         .await;
-    let before: String = app.query_value(EVERYTHING).await;
+    let before: String = app.query_value(OWNED_DIGEST).await;
     let mut sent = 0;
     for route in table().iter().filter(|route| route.path.contains("{id}")) {
         for id in [&chatroom, &message, &failed, &session] {
-            let (foreign, unknown) =
-                (call(&app, &other, route, id).await, call(&app, &other, route, UNKNOWN_ID).await);
-            let line = format!("{} {}", route.method, route.path);
+            let foreign = request(&app, route, id).by(&other).send().await;
+            let unknown = request(&app, route, UNKNOWN_ID).by(&other).send().await;
+            let line = line(route);
             let status = if route.path.starts_with("/api/queue/") { 403 } else { 404 };
             assert_eq!((foreign.status.as_u16(), unknown.status.as_u16()), (status, status), "{line}");
             assert_eq!(foreign.body["detail"], unknown.body["detail"], "{line}");
@@ -42,13 +33,8 @@ async fn another_users_id_is_answered_like_an_unknown_id() {
         }
     }
     assert!(sent >= 40, "only {sent} sent");
-    assert_eq!(app.query_value::<String>(EVERYTHING).await, before);
+    assert_eq!(app.query_value::<String>(OWNED_DIGEST).await, before);
 }
-
-/// A digest of everything that users own.
-const EVERYTHING: &str = "SELECT md5(string_agg(line, ';' ORDER BY line)) FROM (
-    SELECT m::text AS line FROM messages m UNION ALL SELECT c::text FROM chatrooms c
-    UNION ALL SELECT d::text FROM daily_usage d UNION ALL SELECT s::text FROM sessions s) lines";
 
 #[tokio::test]
 async fn lists_and_counts_exclude_other_users() {

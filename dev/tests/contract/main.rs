@@ -10,9 +10,10 @@ mod isolation;
 use std::collections::BTreeMap;
 use std::fs;
 
+use harness::routes::UNKNOWN_ID;
 use serde_json::Value;
 use stack::checkout;
-use testkit::TestApp;
+use testkit::{RequestBuilder, TestApp};
 use web::openapi::DocumentedRoutes;
 use web::{Route, Routes};
 
@@ -67,7 +68,6 @@ fn events() -> BTreeMap<(String, &'static str), String> {
     found
 }
 
-/// The sample body in the event of `route`.
 fn sample(route: &Route) -> Option<Value> {
     let events = events();
     let name = events.get(&(route.method.to_string(), route.path))?;
@@ -75,11 +75,20 @@ fn sample(route: &Route) -> Option<Value> {
     serde_json::from_str(&body).ok()
 }
 
-/// The path of `route` with `id` as its parameter.
 fn path_of(route: &Route, id: &str) -> String {
     let parts = route.path.split('/').map(|part| if part.starts_with('{') { id } else { part });
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// An id that no object has.
-const UNKNOWN_ID: &str = "018f0000-0000-7000-8000-000000000001";
+/// A request to `route` with its sample body, and with `id` as its parameter.
+fn request<'a>(app: &'a TestApp, route: &Route, id: &str) -> RequestBuilder<'a> {
+    let request = app.request(route.method.as_str(), &path_of(route, id));
+    match sample(route) {
+        Some(body) => request.json(body),
+        None => request,
+    }
+}
+
+fn line(route: &Route) -> String {
+    format!("{} {}", route.method, route.path)
+}

@@ -15,10 +15,8 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-/// Maximum wait for a change of the page.
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
-/// Interval between two looks at the page.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 pub struct Browser {
@@ -57,19 +55,9 @@ impl Browser {
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
 
         let profile = env::temp_dir().join(format!("browser-{}", Uuid::new_v4()));
-        let args = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--window-size=1100,760",
-        ];
-        let mut args: Vec<String> = args.map(str::to_owned).into();
+        let args = "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run \
+                    --disable-background-networking --disable-component-update --disable-sync --window-size=1100,760";
+        let mut args: Vec<String> = args.split(' ').map(str::to_owned).collect();
         args.push(format!("--user-data-dir={}", profile.display()));
         let capabilities = json!({ "goog:chromeOptions": { "args": args } }).as_object().unwrap().clone();
         let client = ClientBuilder::new(HttpConnector::new())
@@ -80,25 +68,21 @@ impl Browser {
         Some(Self { client, driver, profile })
     }
 
-    /// Replaces the text of the field `css`.
     pub async fn fill(&self, css: &str, text: &str) {
         let field = self.client.wait().for_element(Locator::Css(css)).await.unwrap();
         field.clear().await.unwrap();
         field.send_keys(text).await.unwrap();
     }
 
-    /// Clicks the element `css` once it is visible.
     pub async fn click(&self, css: &str) {
         self.until(css, |element| element.is_some()).await;
         self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
     }
 
-    /// Waits until the field `css` has a value.
     pub async fn until_filled(&self, css: &str) {
         self.until(css, |seen| seen.is_some_and(|seen| !seen.is_empty())).await;
     }
 
-    /// Waits until the text of the element `css` contains `text`.
     pub async fn sees(&self, css: &str, text: &str) {
         self.until(css, |seen| seen.is_some_and(|seen| seen.contains(text))).await;
     }
@@ -132,7 +116,6 @@ impl Browser {
         }
     }
 
-    /// Saves a screenshot in the folder `E2E_SCREENSHOTS`, if that is set.
     pub async fn shoot(&self, name: &str) {
         let Ok(folder) = env::var("E2E_SCREENSHOTS") else { return };
         let picture = self.client.screenshot().await.unwrap();

@@ -9,8 +9,8 @@ use super::stack::stack;
 async fn messages_are_found_and_exported_and_deleted_with_the_account() {
     let stack = stack();
     let _worker = stack.with_worker().await;
-    let user = stack.sign_up().await;
-    let (chatroom, text) = (user.create_chatroom(stack).await.unwrap(), unique("a thought"));
+    let (user, chatroom) = stack.user_with_chatroom().await;
+    let text = unique("a thought");
     let message = user.send_text(stack, &chatroom, &text).await.unwrap();
     assert_eq!(stack.outcome(&user, message.id).await["processing_status"], "completed");
 
@@ -28,9 +28,9 @@ async fn messages_are_found_and_exported_and_deleted_with_the_account() {
 
     let delete =
         |password: &str| user.request("DELETE", "/api/user/me").json(&json!({ "password": password }));
-    let _ = delete("not the password").send(stack).await.unwrap().expect(401);
-    let _ = delete(PASSWORD).send(stack).await.unwrap().expect(200);
-    let _ = delete(PASSWORD).send(stack).await.unwrap().expect(401);
+    delete("not the password").send(stack).await.unwrap().expect(401);
+    delete(PASSWORD).send(stack).await.unwrap().expect(200);
+    delete(PASSWORD).send(stack).await.unwrap().expect(401);
     let login = json!({ "mobile_number": user.number, "password": PASSWORD });
-    let _ = Request::post("/api/auth/login", &login).send(stack).await.unwrap().expect(401);
+    Request::post("/api/auth/login", &login).send(stack).await.unwrap().expect(401);
 }

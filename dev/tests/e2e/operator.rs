@@ -9,11 +9,10 @@ use super::stack::stack;
 async fn an_operator_sees_why_a_message_failed_and_retries_it() {
     let stack = stack();
     let _worker = stack.with_worker().await;
-    let (user, operator) = (stack.sign_up().await, stack.sign_up().await);
+    let ((user, chatroom), operator) = (stack.user_with_chatroom().await, stack.sign_up().await);
     stack.dev(&["admin", &operator.number]);
     let question = unique("what went wrong");
     stack.script(&question, json!([{"kind": "blocked_prompt"}])).await;
-    let chatroom = user.create_chatroom(stack).await.unwrap();
     let message = user.send_text(stack, &chatroom, &question).await.unwrap().id.to_string();
     assert_eq!(stack.outcome(&user, &message).await["error_code"], "blocked_by_safety");
 
@@ -22,7 +21,7 @@ async fn an_operator_sees_why_a_message_failed_and_retries_it() {
     let job = stack.get(&operator, &format!("/api/queue/jobs/{message}")).await["job"].take();
     assert!(job["last_attempt"]["error"].as_str().unwrap().contains("PROHIBITED_CONTENT"), "{job}");
     let retry = operator.request("POST", format!("/api/queue/failed/{message}/retry")).json(&json!({}));
-    let _ = retry.send(stack).await.unwrap().expect(200);
+    retry.send(stack).await.unwrap().expect(200);
 
     let answered = stack.outcome(&user, &message).await;
     assert_eq!((&answered["processing_status"], &answered["attempts"]), (&json!("completed"), &json!(1)));
@@ -30,5 +29,5 @@ async fn an_operator_sees_why_a_message_failed_and_retries_it() {
     assert_eq!(usage["daily_messages_used"], 0, "an operator's retry is not charged: {usage}");
     stack.dev(&["admin", &operator.number, "--revoke"]);
     let redrive = operator.request("POST", "/api/queue/redrive").json(&json!({}));
-    let _ = redrive.send(stack).await.unwrap().expect(403);
+    redrive.send(stack).await.unwrap().expect(403);
 }

@@ -6,16 +6,11 @@ use harness::TestUser;
 
 use super::stack::{Stack, stack};
 
-/// The daily limit.
 const DAILY: usize = 5;
 
-/// A user who has sent so many messages, and a chatroom.
 async fn user_with_messages(stack: &Stack, messages: usize) -> (TestUser, String) {
-    let user = stack.sign_up().await;
-    let chatroom = user.create_chatroom(stack).await.unwrap();
-    for _ in 0..messages {
-        user.send_message(stack, &chatroom).await.unwrap();
-    }
+    let (user, chatroom) = stack.user_with_chatroom().await;
+    user.send_messages(stack, &chatroom, messages).await.unwrap();
     (user, chatroom)
 }
 

@@ -8,23 +8,20 @@ use std::sync::OnceLock;
 use anyhow::Result;
 use harness::{DbObserver, MockControl, Request, Response, TestUser, Transport};
 use reqwest::Client;
-use serde_json::{Value, json};
+use serde_json::Value;
 use stack::StackFolder;
 use stack::services::names;
 use stack::state::State;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// The addresses of the stack, and the program that controls it.
 pub struct Stack {
     pub base_url: String,
     gemini_url: String,
     stripe_url: String,
-    /// The program `cargo dev`.
     program: String,
     home: String,
 }
 
-/// The stack under test.
 pub fn stack() -> &'static Stack {
     static STACK: OnceLock<Stack> = OnceLock::new();
     let variable =
@@ -76,14 +73,12 @@ impl Stack {
         Worker { stack: self, _guard: WORKER.write().await }
     }
 
-    /// Runs `cargo dev` with `args` on this stack.
     pub fn dev(&self, args: &[&str]) {
         let output =
             Command::new(&self.program).args(["--stack-folder", &self.home]).args(args).output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// The control interfaces of the mock servers.
     pub fn mocks(&self) -> MockControl {
         MockControl {
             client: CLIENT.with(Client::clone),
@@ -93,17 +88,14 @@ impl Stack {
         }
     }
 
-    /// Makes mock Gemini take these steps when a question contains `text`.
     pub async fn script(&self, text: &str, steps: Value) {
-        self.mocks().gemini("script", &json!({ "match": text, "steps": steps })).await.unwrap();
+        self.mocks().script(text, steps).await.unwrap();
     }
 
-    /// How often mock Gemini was called with a question that contains `text`.
     pub async fn calls(&self, text: &str) -> usize {
         self.mocks().gemini_calls(text).await.unwrap()
     }
 
-    /// A connection to the database.
     pub async fn db(&self) -> DbObserver {
         DbObserver::connect(&self.state().env["DATABASE_URL"]).await.unwrap()
     }
@@ -112,19 +104,30 @@ impl Stack {
         State::load(&StackFolder::at(Path::new(&self.home))).unwrap().unwrap()
     }
 
-    /// Signs up a new user.
+    pub async fn user_with_chatroom(&self) -> (TestUser, String) {
+        let user = self.sign_up().await;
+        let chatroom = user.create_chatroom(self).await.unwrap();
+        (user, chatroom)
+    }
+
     pub async fn sign_up(&self) -> TestUser {
         TestUser::sign_up(self).await.unwrap()
     }
 
-    /// The body of a GET by `user`, which must succeed.
     pub async fn get(&self, user: &TestUser, path: &str) -> Value {
         user.request("GET", path).send(self).await.unwrap().expect(200).body
     }
 
-    /// Waits until `message` is in a final state, and returns its status document.
     pub async fn outcome(&self, user: &TestUser, message: impl ToString) -> Value {
         user.wait_until_done(self, message).await.unwrap()
+    }
+}
+
+/// Fails the test unless `actual` has all fields of `expected`, with the same values.
+#[track_caller]
+pub fn assert_fields(actual: &Value, expected: &Value) {
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(&actual[name], value, "{name} in {actual}");
     }
 }
 

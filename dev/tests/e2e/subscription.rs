@@ -1,7 +1,7 @@
 //! Subscriptions: from the first visit to Pro and back in a browser, and repaired by an operator.
 
 use harness::{PASSWORD, TestUser, random_number};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::browser::Browser;
 use super::stack::{Stack, stack};
@@ -11,29 +11,23 @@ const GOOD_ONCE: &str = "4000 0000 0000 0341";
 
 /// The subscription at Stripe of the user with the id `user`.
 async fn subscription(stack: &Stack, user: &str) -> Value {
-    let all =
-        stack.mocks().stripe("GET", "/v1/subscriptions?status=all&limit=100", &Value::Null).await.unwrap();
+    let path = "/v1/subscriptions?status=all&limit=100";
+    let all = stack.mocks().stripe("GET", path, &Value::Null).await.unwrap();
     let found = all["data"].as_array().unwrap().iter().find(|one| one["metadata"]["user_id"] == user);
     found.unwrap().clone()
 }
 
-/// Triggers `event` for a subscription at mock Stripe.
 async fn trigger(stack: &Stack, subscription: &Value, event: &str) {
     let id = subscription["id"].as_str().unwrap();
-    stack
-        .mocks()
-        .stripe("POST", &format!("/_control/subscriptions/{id}/{event}"), &Value::Null)
-        .await
-        .unwrap();
+    let path = format!("/_control/subscriptions/{id}/{event}");
+    stack.mocks().stripe("POST", &path, &Value::Null).await.unwrap();
 }
 
-/// Waits until the API reports `value` in a field of the user's subscription.
 async fn wait_for_subscription(stack: &Stack, user: &TestUser, field: &str, value: &str) {
     let is_reported = |body: &Value| body["subscription"][field] == value;
     user.wait_for(stack, "/api/subscription/status", is_reported).await.unwrap();
 }
 
-/// Sends a message on the page.
 async fn send(browser: &Browser, text: &str) {
     browser.fill("#content", text).await;
     browser.click("#send button").await;
@@ -123,8 +117,7 @@ async fn a_subscription_without_its_webhooks_is_repaired_by_reconciling() {
     let stack = stack();
     let user = stack.sign_up().await;
     let session = user.open_checkout(stack).await.unwrap();
-    let card = json!({ "card": "4242424242424242" });
-    stack.mocks().stripe("POST", &format!("/_control/checkout/{session}"), &card).await.unwrap();
+    stack.mocks().pay(&session).await.unwrap();
     wait_for_subscription(stack, &user, "tier", "pro").await;
     let lose = "UPDATE users SET subscription_tier = 'basic' WHERE mobile_number = $1";
     stack.db().await.execute(lose, &[&user.number]).await.unwrap();

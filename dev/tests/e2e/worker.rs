@@ -6,9 +6,8 @@ use chrono::{DateTime, Utc};
 use harness::{SentMessage, TestUser, unique, wait_until};
 use serde_json::{Value, json};
 
-use super::stack::{Stack, stack};
+use super::stack::{Stack, assert_fields, stack};
 
-/// A user's messages to one chatroom, in order.
 struct Chat {
     user: TestUser,
     sent: Vec<SentMessage>,
@@ -17,18 +16,14 @@ struct Chat {
 impl Chat {
     async fn start(stack: &Stack, user: &TestUser, messages: usize) -> Self {
         let chatroom = user.create_chatroom(stack).await.unwrap();
-        let mut sent = Vec::new();
-        for _ in 0..messages {
-            sent.push(user.send_message(stack, &chatroom).await.unwrap());
-        }
+        let sent = user.send_messages(stack, &chatroom, messages).await.unwrap();
         Self { user: user.clone(), sent }
     }
 
     async fn assert_pending(&self, stack: &Stack) {
         for message in &self.sent {
             let status = status(stack, &self.user, message).await;
-            let expected = (&json!("pending"), &json!(0));
-            assert_eq!((&status["processing_status"], &status["attempts"]), expected, "{status}");
+            assert_fields(&status, &json!({ "processing_status": "pending", "attempts": 0 }));
         }
     }
 

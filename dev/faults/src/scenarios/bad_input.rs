@@ -1,26 +1,16 @@
 //! Invalid input on every route: malformed, oversized, deeply nested or wrongly typed bodies, and
 //! invalid ids.
 
-use anyhow::Result;
-use harness::routes::{self, Route};
-use harness::{Request, Suite, TestEnvironment, TestUser};
-use serde_json::json;
+use harness::db_observer::ROWS;
 
-use crate::ScenarioResult;
+use crate::prelude::*;
 
-const UNKNOWN_ID: &str = "018f0000-0000-7000-8000-000000000001";
-
-/// The number of stored rows.
-const ROWS: &str = "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM sessions)
-    + (SELECT count(*) FROM chatrooms) + (SELECT count(*) FROM messages) + (SELECT count(*) FROM daily_usage)";
-
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
-    let env = TestEnvironment::start(suite, "bad-input", &[]).await?;
-    let operator = TestUser::sign_up(&env).await?;
-    env.make_admin(&operator).await?;
-    let chatroom = operator.create_chatroom(&env).await?;
-    let before: i64 = env.db.value(ROWS, &[]).await?;
-    let mut result = ScenarioResult::new(String::new());
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
+    let run = Run::start(suite, "bad-input", &[]).await?;
+    let operator = TestUser::sign_up(&run).await?;
+    run.make_admin(&operator).await?;
+    let chatroom = operator.create_chatroom(&run).await?;
+    let before: i64 = run.db.value(ROWS, &[]).await?;
     let (mut sent, mut with_body) = (0, 0);
     for route in routes::read(suite.home.root())? {
         let mut requests = invalid_paths(&route);
@@ -29,23 +19,20 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
             requests.extend(invalid_bodies(&route, &chatroom));
         }
         for (what, request) in requests {
-            let response = request.token(&operator.token).send(&env).await?;
+            let response = request.token(&operator.token).send(&run).await?;
             let is_explained = response.body["detail"].as_str().is_some_and(|detail| !detail.is_empty());
-            result.check(response.status.is_client_error() && is_explained, || {
-                format!("{} {}, {what}: {} {}", route.method, route.path, response.status, response.body)
-            });
+            let is_refused = response.status.is_client_error() && is_explained;
+            check!(run, is_refused, "{route}, {what}: {response}");
             sent += 1;
         }
     }
-    let after: i64 = env.db.value(ROWS, &[]).await?;
-    result.check(after == before, || format!("{} rows were stored", after - before));
-    result.actions = format!(
+    let after: i64 = run.db.value(ROWS, &[]).await?;
+    check!(run, after == before, "{} rows were stored", after - before);
+    run.done(format!(
         "{sent} invalid requests, {with_body} routes with a body: all answered by a 4xx with a detail, nothing stored"
-    );
-    Ok(result)
+    ))
 }
 
-/// Requests with an invalid method or id.
 fn invalid_paths(route: &Route) -> Vec<(&'static str, Request)> {
     let mut requests = vec![("unknown method", Request::new("PUTT", route.path.replace("{id}", UNKNOWN_ID)))];
     if route.path.contains("{id}") {
@@ -56,7 +43,6 @@ fn invalid_paths(route: &Route) -> Vec<(&'static str, Request)> {
     requests
 }
 
-/// Requests with an invalid body.
 fn invalid_bodies(route: &Route, chatroom: &str) -> Vec<(&'static str, Request)> {
     let path = route.path.replace("{id}", chatroom);
     let raw = |body: &[u8]| {

@@ -5,68 +5,62 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
-use harness::proxy::Mode;
-use harness::{PASSWORD, Request, Response, Suite, TestEnvironment, TestUser, random_number, unique};
-use serde_json::{Value, json};
 use stack::StackFolder;
 use stack::services::names;
 use stack::template::Template;
 
-use crate::{ScenarioResult, scenario_names};
+use crate::prelude::*;
+use crate::scenario_names;
 
 /// Texts that no log may contain, and what each is.
 type Secrets = BTreeMap<String, &'static str>;
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let overrides = [("RUST_LOG", "trace"), ("OTP_MAX_PER_DAY", "1000000")];
-    let env = TestEnvironment::start(suite, "clean-logs", &overrides).await?;
-    env.start_worker().await?;
+    let run = Run::start(suite, "clean-logs", &overrides).await?;
+    run.start_worker().await?;
     let mut secrets = Secrets::new();
-    secrets.insert(env.var("JWT_SECRET")?.to_owned(), "the secret of tokens");
+    secrets.insert(run.var("JWT_SECRET")?.to_owned(), "the secret of tokens");
     secrets.insert(PASSWORD.to_owned(), "a password");
-    secrets.insert(env.var("STRIPE_SECRET_KEY")?.to_owned(), "Stripe's secret key");
-    secrets.insert(env.var("STRIPE_WEBHOOK_SECRET")?.to_owned(), "the secret of webhooks");
-    let password = postgres_password(env.var("DATABASE_URL")?);
+    secrets.insert(run.var("STRIPE_SECRET_KEY")?.to_owned(), "Stripe's secret key");
+    secrets.insert(run.var("STRIPE_WEBHOOK_SECRET")?.to_owned(), "the secret of webhooks");
+    let password = postgres_password(run.var("DATABASE_URL")?);
     secrets.insert(password.context("DATABASE_URL has no password")?, "the database's password");
-    use_every_route(&env, &mut secrets).await?;
+    use_every_route(&run, &mut secrets).await?;
     // Failures are logged with their causes.
-    env.redis.set(Mode::Refuse);
-    env.postgres.set(Mode::Refuse);
-    use_every_route(&env, &mut secrets).await.ok();
-    env.redis.set(Mode::Pass);
-    env.postgres.set(Mode::Pass);
+    run.redis.set(Mode::Refuse);
+    run.postgres.set(Mode::Refuse);
+    use_every_route(&run, &mut secrets).await.ok();
+    run.redis.set(Mode::Pass);
+    run.postgres.set(Mode::Pass);
 
-    let mut result =
-        ScenarioResult::new(format!("{} secrets, codes, tokens, passwords and texts", secrets.len()));
     let functions = Template::read(suite.home.root())?.binaries();
     let (mut lines, mut hits, mut answered) = (0, 0, 0);
-    for (log, text) in logs(&env.home.logs(), &functions)? {
+    for (log, text) in logs(&run.home.logs(), &functions)? {
         lines += text.lines().count();
         answered += text.matches("\"answered\"").count();
         for (secret, what) in &secrets {
             let found = text.matches(secret.as_str()).count();
             hits += found;
-            result.check(found == 0, || format!("{log}: {what}, {found} times"));
+            check!(run, found == 0, "{log}: {what}, {found} times");
         }
     }
     // Without this check a search without logs would succeed.
-    result.check(answered >= 15, || format!("only {answered} requests were logged"));
-    result.observe(format!("{hits} found in {lines} lines at RUST_LOG=trace"));
+    check!(run, answered >= 15, "only {answered} requests were logged");
+    run.observe(format!("{hits} found in {lines} lines at RUST_LOG=trace"));
     let (lines, found) = search_other_logs(suite, &functions)?;
-    result.check(found.is_empty(), || found.join(", "));
-    result.observe(format!("{} found in {lines} lines of the scenarios before", found.len()));
-    Ok(result)
+    check!(run, found.is_empty(), "{}", found.join(", "));
+    run.observe(format!("{} found in {lines} lines of the scenarios before", found.len()));
+    run.done(format!("{} secrets, codes, tokens, passwords and texts", secrets.len()))
 }
 
-/// Signs up, chats, fails, searches, exports, pays, resets the password and deletes the account.
-async fn use_every_route(env: &TestEnvironment, secrets: &mut Secrets) -> Result<()> {
+async fn use_every_route(run: &Run, secrets: &mut Secrets) -> Result<()> {
     let number = random_number();
     let name = unique("Ada");
     secrets.insert(name.clone(), "a name");
     secrets.insert(number.clone(), "a number");
     let post = async |path: &str, body: Value, status: u16| {
-        Request::post(format!("/api/auth/{path}"), &body).send(env).await?.ensure(status)
+        Request::post(format!("/api/auth/{path}"), &body).send(run).await?.ensure(status)
     };
     let mut keep = |response: &Response, pointer: &str, what: &'static str| -> Result<String> {
         let value = response.string_at(pointer)?;
@@ -91,16 +85,16 @@ async fn use_every_route(env: &TestEnvironment, secrets: &mut Secrets) -> Result
     let (prompt, text) = (unique("system prompt"), unique("message text"));
     let chatroom =
         json!({ "name": unique("chatroom"), "description": unique("about"), "system_prompt": prompt });
-    let created = user.request("POST", "/api/chatroom").json(&chatroom).send(env).await?.ensure(201)?;
+    let created = user.request("POST", "/api/chatroom").json(&chatroom).send(run).await?.ensure(201)?;
     let chatroom = created.string_at("/chatroom/id")?;
     let message = user.message(&chatroom, &text).header("idempotency-key", "clean-logs");
-    let message = message.send(env).await?.ensure(201)?.string_at("/message/id")?;
-    let done = user.wait_until_done(env, message).await?;
+    let message = message.send(run).await?.ensure(201)?.string_at("/message/id")?;
+    let done = user.wait_until_done(run, message).await?;
     let reply = done["reply"]["content"].as_str().context("the message has no answer")?.to_owned();
     let steps = json!([{ "kind": "error", "status": 500 }, { "kind": "error", "status": 400 }]);
-    env.mocks.gemini("script", &json!({ "match": "this one fails", "steps": steps })).await?;
-    let failing = user.send_text(env, &chatroom, &unique("this one fails")).await?;
-    user.wait_until_done(env, failing.id).await?;
+    run.mocks.script("this one fails", steps).await?;
+    let failing = user.send_text(run, &chatroom, &unique("this one fails")).await?;
+    user.wait_until_done(run, failing.id).await?;
     let searched = unique("searched");
     for path in [
         format!("/api/chatroom/search?q={}", searched.replace(' ', "%20")),
@@ -109,15 +103,14 @@ async fn use_every_route(env: &TestEnvironment, secrets: &mut Secrets) -> Result
         "/api/user/me".to_owned(),
         "/api/user/export".to_owned(),
     ] {
-        user.request("GET", path).send(env).await?.ensure(200)?;
+        user.request("GET", path).send(run).await?.ensure(200)?;
     }
     let page = json!({ "success_url": "http://localhost/", "cancel_url": "http://localhost/" });
-    let opened = user.request("POST", "/api/subscription/pro").json(&page).send(env).await?.ensure(200)?;
-    let payment = format!("/_control/checkout/{}", opened.string_at("/session_id")?);
-    env.mocks.stripe("POST", &payment, &json!({ "card": "4242424242424242" })).await?;
+    let opened = user.request("POST", "/api/subscription/pro").json(&page).send(run).await?.ensure(200)?;
+    run.mocks.pay(&opened.string_at("/session_id")?).await?;
     keep(&opened, "/checkout_url", "the address of a checkout page")?;
     for path in ["/api/subscription/cancel", "/api/subscription/reactivate"] {
-        user.request("POST", path).send(env).await?.ensure(200)?;
+        user.request("POST", path).send(run).await?.ensure(200)?;
     }
     let sent = post("forgot-password", json!({ "mobile_number": number }), 200).await?;
     let otp = keep(&sent, "/otp", "a code")?;
@@ -127,7 +120,7 @@ async fn use_every_route(env: &TestEnvironment, secrets: &mut Secrets) -> Result
     let login = post("login", json!({ "mobile_number": number, "password": new_password }), 200).await?;
     let token = keep(&login, "/token", "a token")?;
     let deletion = Request::new("DELETE", "/api/user/me").json(&json!({ "password": new_password }));
-    deletion.token(&token).send(env).await?.ensure(200)?;
+    deletion.token(&token).send(run).await?.ensure(200)?;
     secrets.extend([
         (wrong_password, "a wrong password"),
         (new_password, "a password"),

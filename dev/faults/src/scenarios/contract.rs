@@ -1,12 +1,10 @@
 //! The API against its OpenAPI document: schemathesis sends valid and invalid requests, with a
 //! token and without, and applies all of its checks to each response.
 
-use anyhow::{Context as _, Result};
-use harness::{PASSWORD, Suite, TestEnvironment, TestUser};
 use stack::process::Launch;
 use stack::python::{self, Packages};
 
-use crate::ScenarioResult;
+use crate::prelude::*;
 
 /// Operations that need a secret and answer 401 to every generated value, whoever calls.
 const ALWAYS_UNAUTHORISED: [&str; 4] = [
@@ -16,36 +14,32 @@ const ALWAYS_UNAUTHORISED: [&str; 4] = [
     "POST /api/auth/refresh",
 ];
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let examples: usize = suite.scale.of(100, 8);
     python::install(&suite.home, Packages::Contract).await?;
-    let env = TestEnvironment::start(suite, "contract", &[("OTP_MAX_PER_DAY", "1000000")]).await?;
+    let run = Run::start(suite, "contract", &[("OTP_MAX_PER_DAY", "1000000")]).await?;
     // Long polls return once their message is answered.
-    env.start_worker().await?;
-    let (operator, other) = (TestUser::sign_up(&env).await?, TestUser::sign_up(&env).await?);
-    env.make_admin(&operator).await?;
+    run.start_worker().await?;
+    let (operator, other) = (TestUser::sign_up(&run).await?, TestUser::sign_up(&run).await?);
+    run.make_admin(&operator).await?;
     // With a subscription the routes that cancel and reactivate it can succeed.
-    env.pay_for_pro(&operator).await?;
+    run.pay_for_pro(&operator).await?;
     let numbers = format!("{},{}", operator.number, other.number);
-    let mut result =
-        ScenarioResult::new(format!("schemathesis, all checks, {examples} random examples an operation"));
     for (access, password) in [("with a token", PASSWORD), ("without", "")] {
-        run_schemathesis(suite, &env, (access, password), &numbers, examples, &mut result).await?;
+        run_schemathesis(suite, &run, (access, password), &numbers, examples).await?;
     }
-    Ok(result)
+    run.done(format!("schemathesis, all checks, {examples} random examples an operation"))
 }
 
-/// Runs schemathesis, signed in if there is a password.
 async fn run_schemathesis(
     suite: &Suite,
-    env: &TestEnvironment,
+    run: &Run,
     (access, password): (&str, &str),
     numbers: &str,
     examples: usize,
-    result: &mut ScenarioResult,
 ) -> Result<()> {
-    let log = env.home.subfolder("logs")?.join(format!("schemathesis {access}.log"));
-    let url = env.lambda.base_url();
+    let log = run.home.subfolder("logs")?.join(format!("schemathesis {access}.log"));
+    let url = run.lambda.base_url();
     let launch = Launch::new(suite.home.python().join("bin/schemathesis"))
         .args(["--config-file", "dev/faults/schemathesis/schemathesis.toml", "run"])
         .args([format!("{url}/openapi.json")])
@@ -53,19 +47,18 @@ async fn run_schemathesis(
         .env([("CONTRACT_BASE_URL", url.as_str()), ("CONTRACT_PASSWORD", password)])
         .env([("CONTRACT_NUMBERS", numbers)])
         .env([("PYTHONDONTWRITEBYTECODE", "1"), ("NO_PROXY", "127.0.0.1")])
-        .env([("HYPOTHESIS_STORAGE_DIRECTORY", env.home.subfolder("hypothesis")?.display().to_string())])
+        .env([("HYPOTHESIS_STORAGE_DIRECTORY", run.home.subfolder("hypothesis")?.display().to_string())])
         .folder(suite.home.root());
     let outcome = launch.run_logged(&log).await;
     let text = std::fs::read_to_string(&log).with_context(|| format!("reading {}", log.display()))?;
-    result.check(outcome.is_ok(), || format!("{access}: {}", findings(&text)));
+    check!(run, outcome.is_ok(), "{access}: {}", findings(&text));
     let refused = always_refused(&text);
     let expected: &[&str] = if password.is_empty() { &refused } else { &ALWAYS_UNAUTHORISED };
-    result.check(refused.iter().all(|operation| expected.contains(operation)), || {
-        format!("{access}: every request was refused at {}", refused.join(", "))
-    });
+    let are_expected = refused.iter().all(|operation| expected.contains(operation));
+    check!(run, are_expected, "{access}: every request was refused at {}", refused.join(", "));
     let cases = text.lines().find(|line| line.contains(" generated,")).unwrap_or("no cases").trim();
-    result.check(cases != "no cases", || format!("{access}: no requests were sent; see {}", log.display()));
-    result.observe(format!("{access}: {cases}"));
+    check!(run, cases != "no cases", "{access}: no requests were sent; see {}", log.display());
+    run.observe(format!("{access}: {cases}"));
     Ok(())
 }
 
@@ -77,7 +70,6 @@ fn always_refused(log: &str) -> Vec<&str> {
     lines.filter_map(|line| line.strip_prefix("- ")).collect()
 }
 
-/// The findings that schemathesis reports.
 fn findings(log: &str) -> String {
     let lines = log.lines().map(str::trim).skip_while(|line| !line.contains("SUMMARY"));
     let found: Vec<&str> = lines.filter(|line| line.starts_with('❌')).collect();

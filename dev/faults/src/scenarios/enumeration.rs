@@ -1,20 +1,15 @@
 //! Whether status, body or response time reveals that a number is registered. Codes go by text
 //! message, as in production.
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Context as _, Result, ensure};
-use harness::{PASSWORD, Request, Response, Scale, Suite, TestEnvironment, random_number};
-use serde_json::{Value, json};
+use harness::Scale;
 use stack::web;
 
-use crate::ScenarioResult;
+use crate::prelude::*;
 
 /// The largest difference of two medians: this, or this fraction of the smaller.
 const MARGIN: Duration = Duration::from_millis(10);
 const FRACTION: f64 = 0.05;
 
-/// The routes that take a number, and what is sent to them.
 const ROUTES: [(&str, &str); 5] = [
     ("login", "a wrong password"),
     ("send-signup-otp", "a code to sign up"),
@@ -23,12 +18,11 @@ const ROUTES: [(&str, &str); 5] = [
     ("reset-password", "a wrong code to reset"),
 ];
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let count: usize = suite.scale.of(500, 20);
-    let env = TestEnvironment::start(suite, "enumeration", &[("OTP_DELIVERY", "sns")]).await?;
-    sign_up_by_text_message(&env).await?;
-    let registered = register(&env, count).await?;
-    let mut result = ScenarioResult::new(format!("{count} registered and {count} unknown numbers, in turn"));
+    let run = Run::start(suite, "enumeration", &[("OTP_DELIVERY", "sns")]).await?;
+    sign_up_by_text_message(&run).await?;
+    let registered = register(&run, count).await?;
     for (path, what) in ROUTES {
         let (mut registered_times, mut unknown_times) = (Vec::new(), Vec::new());
         let mut expected: Option<(u16, Value)> = None;
@@ -41,11 +35,11 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
             }
             for (number, times) in pair {
                 let start = Instant::now();
-                let response = request(path, number).send(&env).await?;
+                let response = request(path, number).send(&run).await?;
                 times.push(start.elapsed());
                 let response = without_request_id(response);
                 let is_same = expected.get_or_insert_with(|| response.clone()) == &response;
-                result.check(is_same, || format!("{what}: {} {}", response.0, response.1));
+                check!(run, is_same, "{what}: {} {}", response.0, response.1);
             }
         }
         let pairs = registered_times.iter().zip(&unknown_times);
@@ -55,39 +49,38 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
         // Beside other tests single times vary, but for both kinds alike: a real difference shows
         // in nearly all pairs.
         let is_chance = suite.scale == Scale::Short && (count / 10..=count - count / 10).contains(&slower);
-        result.check(registered.abs_diff(unknown) <= margin || is_chance, || {
-            format!(
-                "{what}: {registered:?} registered, {unknown:?} unknown, the registered slower {slower} times of {count}"
-            )
-        });
-        result.observe(format!("{what}: {:.1} / {:.1} ms", milliseconds(registered), milliseconds(unknown)));
+        check!(
+            run,
+            registered.abs_diff(unknown) <= margin || is_chance,
+            "{what}: {registered:?} registered, {unknown:?} unknown, the registered slower {slower} times of {count}"
+        );
+        run.observe(format!("{what}: {:.1} / {:.1} ms", milliseconds(registered), milliseconds(unknown)));
     }
-    Ok(result)
+    run.done(format!("{count} registered and {count} unknown numbers, in turn"))
 }
 
-/// Signs up with a code from a text message.
-async fn sign_up_by_text_message(env: &TestEnvironment) -> Result<()> {
+async fn sign_up_by_text_message(run: &Run) -> Result<()> {
     let number = random_number();
-    let response = request("send-signup-otp", &number).send(env).await?.ensure(200)?;
+    let response = request("send-signup-otp", &number).send(run).await?.ensure(200)?;
     ensure!(response.body.get("otp").is_none(), "the response contains the code");
-    let url = format!("{}/_ministack/sns/sms-messages", env.var("AWS_ENDPOINT_URL")?);
+    let url = format!("{}/_ministack/sns/sms-messages", run.var("AWS_ENDPOINT_URL")?);
     let phones: Value = web::client().get(url).send().await?.json().await?;
     let text = phones["sms_messages"][&number][0]["Message"].as_str().context("no text message arrived")?;
     let otp = text.split(' ').next().unwrap_or_default();
     let body = json!({ "mobile_number": number, "otp": otp, "name": "Ada", "password": PASSWORD });
-    Request::post("/api/auth/verify-signup-otp", &body).send(env).await?.ensure(201).map(drop)
+    Request::post("/api/auth/verify-signup-otp", &body).send(run).await?.ensure(201).map(drop)
 }
 
 /// Inserts `count` accounts, with the password hash of the user who signed up, and returns their
 /// numbers.
-async fn register(env: &TestEnvironment, count: usize) -> Result<Vec<String>> {
+async fn register(run: &Run, count: usize) -> Result<Vec<String>> {
     const SQL: &str = "
         INSERT INTO users (id, mobile_number, name, password_hash, created_at, updated_at)
         SELECT gen_random_uuid(), $1, 'Ada', (SELECT password_hash FROM users LIMIT 1), now(), now()";
     let mut numbers = Vec::with_capacity(count);
     for _ in 0..count {
         let number = random_number();
-        env.db.execute(SQL, &[&number]).await?;
+        run.db.execute(SQL, &[&number]).await?;
         numbers.push(number);
     }
     Ok(numbers)

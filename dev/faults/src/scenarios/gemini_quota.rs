@@ -1,13 +1,6 @@
 //! A Gemini that enforces its quota, and more messages than the quota allows in a minute.
 
-use std::time::Duration;
-
-use anyhow::Result;
-use harness::{SentMessage, Suite, TestEnvironment, TestUser};
-use serde_json::json;
-use tokio::time::sleep;
-
-use crate::{ScenarioResult, stored_state};
+use crate::prelude::*;
 
 /// The quota per minute. A message counts as about 11 tokens here, so the requests run out first.
 const REQUESTS: usize = 30;
@@ -16,40 +9,38 @@ const TOKENS: usize = 2_000;
 /// The pause between two messages, which makes them come at more than three times the quota's rate.
 const PAUSE: Duration = Duration::from_millis(100);
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let messages: usize = suite.scale.of(REQUESTS * 3, REQUESTS + 6);
     let (requests, tokens) = (REQUESTS.to_string(), TOKENS.to_string());
     let overrides =
         [("GEMINI_REQUESTS_PER_MINUTE", requests.as_str()), ("GEMINI_TOKENS_PER_MINUTE", tokens.as_str())];
-    let env = TestEnvironment::start(suite, "gemini-quota", &overrides).await?;
+    let run = Run::start(suite, "gemini-quota", &overrides).await?;
     let quota = json!({ "requests_per_minute": REQUESTS, "tokens_per_minute": TOKENS });
-    env.mocks.gemini("quota", &quota).await?;
-    let user = TestUser::sign_up(&env).await?;
-    let chatrooms = user.create_chatrooms(&env, messages).await?;
-    env.start_worker().await?;
+    run.mocks.gemini("quota", &quota).await?;
+    let user = TestUser::sign_up(&run).await?;
+    let chatrooms = user.create_chatrooms(&run, messages).await?;
+    run.start_worker().await?;
     // Not in one burst: on a busy machine a burst may reach Gemini seconds later, in another
     // minute.
     let mut sent: Vec<SentMessage> = Vec::with_capacity(messages);
     for chatroom in &chatrooms {
-        sent.push(user.send_message(&env, chatroom).await?);
+        sent.push(user.send_message(&run, chatroom).await?);
         sleep(PAUSE).await;
     }
-    let took = env.wait_until_all_done(Duration::from_mins(6)).await?;
+    let took = run.wait_until_all_done(Duration::from_mins(6)).await?;
 
-    let mut result =
-        ScenarioResult::new(format!("{messages} messages, 5 workers, {REQUESTS} requests a minute allowed"));
-    stored_state::check_answers(&env, &sent, &mut result).await?;
-    let over = env.gemini.calls_over_quota();
-    result.check(over == 0, || format!("{over} calls exceeded the quota"));
+    run.check_answers(&sent).await?;
+    let over = run.gemini.calls_over_quota();
+    check!(run, over == 0, "{over} calls exceeded the quota");
     let retried = "SELECT count(*) FROM messages WHERE message_type = 'user' AND attempts <> 1";
-    let retried: i64 = env.db.value(retried, &[]).await?;
-    result.check(retried == 0, || format!("{retried} messages did not take exactly one attempt"));
+    let retried: i64 = run.db.value(retried, &[]).await?;
+    check!(run, retried == 0, "{retried} messages did not take exactly one attempt");
     let waited = "SELECT count(*) FROM messages WHERE waiting_since IS NOT NULL";
-    let waited: i64 = env.db.value(waited, &[]).await?;
-    result.check(waited > 0, || "no message had to wait: the quota was not tested".to_owned());
-    result.observe(format!(
+    let waited: i64 = run.db.value(waited, &[]).await?;
+    check!(run, waited > 0, "no message had to wait: the quota was not tested");
+    run.observe(format!(
         "{over} calls over the quota, {waited} messages waited, {retried} attempts used by waiting, {:.0} s in all",
         took.as_secs_f64()
     ));
-    Ok(result)
+    run.done(format!("{messages} messages, 5 workers, {REQUESTS} requests a minute allowed"))
 }

@@ -40,11 +40,9 @@ macro_rules! scenario {
     };
 }
 
-/// The scenario that runs last.
-pub(super) const CLEAN_LOGS: &str = "clean-logs";
+pub const CLEAN_LOGS: &str = "clean-logs";
 
-/// All scenarios.
-pub(super) const SCENARIOS: &[Scenario] = &[
+pub const SCENARIOS: &[Scenario] = &[
     scenario!("accepted", "an accepted message is answered", accepted, seconds: 6, concurrent: false),
     scenario!("worker-death", "a worker's death loses nothing", worker_death, seconds: 31, concurrent: true),
     scenario!("frozen-worker", "a worker that lost its lease changes nothing", frozen_worker, seconds: 35, concurrent: true),

@@ -1,32 +1,24 @@
 //! PostgreSQL, then Redis, killed and started again while users send messages.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
-use futures::future::try_join_all;
-use harness::{SentMessage, Suite, TestEnvironment, TestUser, unique, wait_until};
 use stack::services::names;
-use tokio::time::sleep;
 
-use crate::{ScenarioResult, stored_state};
+use crate::prelude::*;
 
 const SENDERS: usize = 4;
-/// A sender's pause between two messages.
 const PAUSE: Duration = Duration::from_millis(50);
-/// The time for which a server is down.
 const OUTAGE: Duration = Duration::from_secs(3);
-/// The number of messages that must be accepted before and after each outage.
 const MESSAGES_BETWEEN: usize = 10 * SENDERS;
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(5, 1);
-    let env = TestEnvironment::start(suite, "postgres-outage", &[]).await?;
-    env.make_durable().await?;
-    env.start_worker().await?;
-    let users = try_join_all((0..SENDERS).map(|_| TestUser::sign_up(&env))).await?;
+    let run = Run::start(suite, "postgres-outage", &[]).await?;
+    run.make_durable().await?;
+    run.start_worker().await?;
+    let users = try_join_all((0..SENDERS).map(|_| TestUser::sign_up(&run))).await?;
     let (stop, accepted) = (Cell::new(false), Cell::new(0));
-    let senders = try_join_all(users.iter().map(|user| send_until(&env, user, &stop, &accepted)));
+    let senders = try_join_all(users.iter().map(|user| send_until(&run, user, &stop, &accepted)));
     let outages = async {
         let recovered = async || {
             let before = accepted.get();
@@ -34,69 +26,57 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
             wait_until("messages are accepted", Duration::from_mins(1), are_accepted).await
         };
         recovered().await?;
-        let processes = env.lambda.processes("chatroom");
+        let processes = run.lambda.processes("chatroom");
         for _ in 0..rounds {
             for server in [names::POSTGRES, names::REDIS] {
-                env.kill_and_restart(server, OUTAGE).await?;
+                run.kill_and_restart(server, OUTAGE).await?;
                 recovered().await?;
             }
         }
         let end = Instant::now();
         stop.set(true);
-        let have_survived = env.lambda.processes("chatroom").is_superset(&processes);
+        let have_survived = run.lambda.processes("chatroom").is_superset(&processes);
         anyhow::Ok((end, have_survived))
     };
     let (outcomes, (end, have_survived)) = tokio::try_join!(senders, outages)?;
-    env.wait_until_all_done(Duration::from_mins(4)).await?;
+    run.wait_until_all_done(Duration::from_mins(4)).await?;
 
-    let mut result = ScenarioResult::new(format!(
+    run.recovered_within(end.elapsed());
+    check!(run, have_survived, "a process of chatroom did not survive the outages");
+    let (sent, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().unzip();
+    let (sent, refused) = (sent.concat(), refused.iter().sum::<usize>());
+    check!(run, refused > 0, "no request came during an outage");
+    run.observe(format!("{} accepted, {refused} refused by 503 with Retry-After", sent.len()));
+    run.check_answers(&sent).await?;
+    run.done(format!(
         "{rounds} SIGKILLs each of PostgreSQL and Redis, down for {} s, {SENDERS} senders throughout",
         OUTAGE.as_secs()
-    ));
-    result.recovery = Some(end.elapsed());
-    result.check(have_survived, || "a process of chatroom did not survive the outages".to_owned());
-    let (mut sent, mut refused) = (Vec::new(), 0);
-    for outcome in outcomes {
-        sent.extend(outcome.sent);
-        refused += outcome.refused;
-        outcome.unexpected.into_iter().for_each(|unexpected| result.check(false, || unexpected));
-    }
-    result.check(refused > 0, || "no request came during an outage".to_owned());
-    result.observe(format!("{} accepted, {refused} refused by 503 with Retry-After", sent.len()));
-    stored_state::check_answers(&env, &sent, &mut result).await?;
-    Ok(result)
+    ))
 }
 
-/// The responses that one sender got.
-#[derive(Default)]
-struct Outcome {
-    sent: Vec<SentMessage>,
-    refused: usize,
-    unexpected: Vec<String>,
-}
-
-/// Sends messages until `stop`, and adds the accepted ones to `accepted`.
+/// Sends messages until `stop`. Counts the accepted ones in `accepted`, and returns them and the
+/// number of refused ones.
 async fn send_until(
-    env: &TestEnvironment,
+    run: &Run,
     user: &TestUser,
     stop: &Cell<bool>,
     accepted: &Cell<usize>,
-) -> Result<Outcome> {
-    let chatroom = user.create_chatroom(env).await?;
-    let mut outcome = Outcome::default();
+) -> Result<(Vec<SentMessage>, usize)> {
+    let chatroom = user.create_chatroom(run).await?;
+    let (mut sent, mut refused) = (Vec::new(), 0);
     while !stop.get() {
         let text = unique("message");
-        let response = user.message(&chatroom, &text).send(env).await.context("sending in an outage")?;
+        let response = user.message(&chatroom, &text).send(run).await.context("sending in an outage")?;
         match response.status.as_u16() {
             201 => {
-                outcome.sent.push(SentMessage::read(&response, &text)?);
+                sent.push(SentMessage::read(&response, &text)?);
                 accepted.set(accepted.get() + 1);
             }
-            503 if response.header("retry-after").is_some() => outcome.refused += 1,
-            status => outcome.unexpected.push(format!("a request got {status} {}", response.body)),
+            503 if response.header("retry-after").is_some() => refused += 1,
+            _ => check!(run, false, "a request got {response}"),
         }
         sleep(PAUSE).await;
     }
-    ensure!(!outcome.sent.is_empty(), "a sender had no message accepted");
-    Ok(outcome)
+    ensure!(!sent.is_empty(), "a sender had no message accepted");
+    Ok((sent, refused))
 }

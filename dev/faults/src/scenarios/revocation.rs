@@ -1,17 +1,8 @@
 //! Tokens whose session was ended: with Redis, without it, and when it returns with outdated
 //! entries.
 
-use std::time::{Duration, Instant};
+use crate::prelude::*;
 
-use anyhow::{Context as _, Result};
-use futures::future::try_join_all;
-use harness::proxy::Mode;
-use harness::{PASSWORD, Request, Response, Suite, TestEnvironment, TestUser, random_number, wait_until};
-use serde_json::{Value, json};
-
-use crate::ScenarioResult;
-
-/// The ways to end a session.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     Logout,
@@ -26,65 +17,59 @@ const WAYS: [Way; 5] = [Way::Logout, Way::End, Way::Reset, Way::Change, Way::Del
 /// The ways that work without Redis: a reset needs a code.
 const WITHOUT_REDIS: [Way; 3] = [Way::Logout, Way::Change, Way::Deletion];
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(10, 1);
-    let env = TestEnvironment::start(suite, "revocation", &[("OTP_MAX_PER_DAY", "1000000")]).await?;
-    let mut result = ScenarioResult::new(format!("{rounds} sessions ended in each of {} ways", WAYS.len()));
+    let run = Run::start(suite, "revocation", &[("OTP_MAX_PER_DAY", "1000000")]).await?;
     for _ in 0..rounds {
         for way in WAYS {
-            let (user, token) = sign_in_twice(&env).await?;
-            end(&env, &user, way).await?.ensure(200)?;
-            check_refused(&env, &token, &format!("{way:?}"), &mut result).await?;
+            let (user, token) = sign_in_twice(&run).await?;
+            end(&run, &user, way).await?.ensure(200)?;
+            run.check_refused(&token, &format!("{way:?}")).await?;
         }
     }
     let mut slowest = Duration::ZERO;
     for mode in [Mode::Refuse, Mode::BlackHole] {
         let users =
-            try_join_all(WITHOUT_REDIS.map(async |way| anyhow::Ok((way, sign_in_twice(&env).await?))))
+            try_join_all(WITHOUT_REDIS.map(async |way| anyhow::Ok((way, sign_in_twice(&run).await?))))
                 .await?;
-        env.redis.set(mode);
+        run.redis.set(mode);
         let ended = users.iter().map(async |(way, (user, _))| {
             let start = Instant::now();
-            anyhow::Ok((way, end(&env, user, *way).await?, start.elapsed()))
+            anyhow::Ok((way, end(&run, user, *way).await?, start.elapsed()))
         });
         for (way, ended, took) in try_join_all(ended).await? {
             slowest = slowest.max(took);
-            result.check(ended.status == 200, || {
-                format!("{way:?} without Redis: {} {}", ended.status, ended.body)
-            });
+            check!(run, ended.status == 200, "{way:?} without Redis: {ended}");
         }
-        check_all_refused(&env, &users, "without Redis", &mut result).await?;
-        env.redis.set(Mode::Pass);
-        check_all_refused(&env, &users, "Redis is back", &mut result).await?;
-        wait_for_redis(&env).await?;
-        check_all_refused(&env, &users, "Redis is in use again", &mut result).await?;
+        check_all_refused(&run, &users, "without Redis").await?;
+        run.redis.set(Mode::Pass);
+        check_all_refused(&run, &users, "Redis is back").await?;
+        wait_for_redis(&run).await?;
+        check_all_refused(&run, &users, "Redis is in use again").await?;
     }
-    result.observe(format!(
-        "6 more without Redis (refused, black-holed), at most {:.1} s each",
-        slowest.as_secs_f64()
-    ));
-    Ok(result)
+    let slowest = slowest.as_secs_f64();
+    run.observe(format!("6 more without Redis (refused, black-holed), at most {slowest:.1} s each"));
+    run.done(format!("{rounds} sessions ended in each of {} ways", WAYS.len()))
 }
 
-/// A user, and the token of a second session, which every cache holds as valid.
-async fn sign_in_twice(env: &TestEnvironment) -> Result<(TestUser, String)> {
-    let user = TestUser::sign_up(env).await?;
+async fn sign_in_twice(run: &Run) -> Result<(TestUser, String)> {
+    let user = TestUser::sign_up(run).await?;
     let login = json!({ "mobile_number": user.number, "password": PASSWORD });
-    let login = Request::post("/api/auth/login", &login).send(env).await?.ensure(200)?;
+    let login = Request::post("/api/auth/login", &login).send(run).await?.ensure(200)?;
     let token = login.string_at("/token")?;
     for path in ["/api/user/me", "/api/chatroom"] {
-        Request::new("GET", path).token(&token).send(env).await?.ensure(200)?;
+        Request::new("GET", path).token(&token).send(run).await?.ensure(200)?;
     }
     Ok((user, token))
 }
 
 /// Ends the second session of `user` from the first one.
-async fn end(env: &TestEnvironment, user: &TestUser, way: Way) -> Result<Response> {
+async fn end(run: &Run, user: &TestUser, way: Way) -> Result<Response> {
     let request = |method, path: &str, body: Value| user.request(method, path).json(&body);
     let request = match way {
         Way::Logout => request("POST", "/api/auth/logout", json!({ "scope": "others" })),
         Way::End => {
-            let list = user.request("GET", "/api/auth/sessions").send(env).await?.ensure(200)?;
+            let list = user.request("GET", "/api/auth/sessions").send(run).await?.ensure(200)?;
             let mut sessions = list.body["sessions"].as_array().into_iter().flatten();
             let other = sessions.find(|session| session["current"] == false);
             let id = other.and_then(|session| session["id"].as_str()).context("no other session")?;
@@ -92,7 +77,7 @@ async fn end(env: &TestEnvironment, user: &TestUser, way: Way) -> Result<Respons
         }
         Way::Reset => {
             let sent = request("POST", "/api/auth/forgot-password", json!({ "mobile_number": user.number }));
-            let otp = sent.send(env).await?.ensure(200)?.string_at("/otp")?;
+            let otp = sent.send(run).await?.ensure(200)?.string_at("/otp")?;
             let body =
                 json!({ "mobile_number": user.number, "otp": otp, "new_password": "this is a new one" });
             request("POST", "/api/auth/reset-password", body)
@@ -103,38 +88,19 @@ async fn end(env: &TestEnvironment, user: &TestUser, way: Way) -> Result<Respons
         }
         Way::Deletion => request("DELETE", "/api/user/me", json!({ "password": PASSWORD })),
     };
-    request.send(env).await
+    request.send(run).await
 }
 
-async fn check_all_refused(
-    env: &TestEnvironment,
-    users: &[(Way, (TestUser, String))],
-    when: &str,
-    result: &mut ScenarioResult,
-) -> Result<()> {
+async fn check_all_refused(run: &Run, users: &[(Way, (TestUser, String))], when: &str) -> Result<()> {
     for (way, (_, token)) in users {
-        check_refused(env, token, &format!("{way:?}, {when}"), result).await?;
-    }
-    Ok(())
-}
-
-/// Checks that several functions refuse the token.
-async fn check_refused(
-    env: &TestEnvironment,
-    token: &str,
-    when: &str,
-    result: &mut ScenarioResult,
-) -> Result<()> {
-    for path in ["/api/user/me", "/api/chatroom", "/api/auth/sessions"] {
-        let response = Request::new("GET", path).token(token).send(env).await?;
-        result.check(response.status == 401, || format!("{when}: {path} answered {}", response.status));
+        run.check_refused(token, &format!("{way:?}, {when}")).await?;
     }
     Ok(())
 }
 
 /// Waits until the functions use Redis again, which they do not for a second after a failure.
-async fn wait_for_redis(env: &TestEnvironment) -> Result<()> {
+async fn wait_for_redis(run: &Run) -> Result<()> {
     let code = Request::post("/api/auth/send-signup-otp", &json!({ "mobile_number": random_number() }));
-    let is_used = async || Ok(code.send(env).await?.status != 503);
+    let is_used = async || Ok(code.send(run).await?.status != 503);
     wait_until("Redis is in use again", Duration::from_secs(30), is_used).await.map(drop)
 }

@@ -1,53 +1,35 @@
 //! A refresh token that is used twice: in turn, and twenty times concurrently.
 
-use anyhow::Result;
-use futures::future::try_join_all;
-use harness::{Request, Suite, TestEnvironment, TestUser};
-use serde_json::json;
+use crate::prelude::*;
 
-use crate::ScenarioResult;
-
-/// The number of concurrent requests.
 const REQUESTS: usize = 20;
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(20, 3);
-    let env = TestEnvironment::start(suite, "stolen-token", &[]).await?;
-    let mut result = ScenarioResult::new(format!("{rounds} replays, {rounds} races of {REQUESTS}"));
+    let run = Run::start(suite, "stolen-token", &[]).await?;
     for _ in 0..rounds {
-        let user = TestUser::sign_up(&env).await?;
-        let renewed = refresh(&user.refresh_token).send(&env).await?.ensure(200)?;
-        let replayed = refresh(&user.refresh_token).send(&env).await?.status;
-        result.check(replayed == 401, || format!("a replay got a {replayed}"));
-        check_refused(&env, &renewed.string_at("/token")?, "after a replay", &mut result).await?;
-        let next = refresh(&renewed.string_at("/refresh_token")?).send(&env).await?.status;
-        result.check(next == 401, || format!("the session continues after a replay: {next}"));
+        let user = TestUser::sign_up(&run).await?;
+        let renewed = refresh(&user.refresh_token).send(&run).await?.ensure(200)?;
+        let replayed = refresh(&user.refresh_token).send(&run).await?.status;
+        check!(run, replayed == 401, "a replay got a {replayed}");
+        run.check_refused(&renewed.string_at("/token")?, "after a replay").await?;
+        let next = refresh(&renewed.string_at("/refresh_token")?).send(&run).await?.status;
+        check!(run, next == 401, "the session continues after a replay: {next}");
 
-        let user = TestUser::sign_up(&env).await?;
+        let user = TestUser::sign_up(&run).await?;
         let race = refresh(&user.refresh_token);
-        let responses = try_join_all((0..REQUESTS).map(|_| race.send(&env))).await?;
+        let responses = try_join_all((0..REQUESTS).map(|_| race.send(&run))).await?;
         let renewed: Vec<_> = responses.iter().filter(|response| response.status == 200).collect();
-        result.check(renewed.len() == 1, || format!("{} requests of a race succeeded", renewed.len()));
+        check!(run, renewed.len() == 1, "{} requests of a race succeeded", renewed.len());
         for response in renewed {
-            check_refused(&env, &response.string_at("/token")?, "after a race", &mut result).await?;
+            run.check_refused(&response.string_at("/token")?, "after a race").await?;
         }
     }
-    let sessions: i64 = env.db.value("SELECT count(*) FROM sessions", &[]).await?;
-    result.check(sessions == 0, || format!("{sessions} sessions remain"));
-    Ok(result)
+    let sessions: i64 = run.db.value("SELECT count(*) FROM sessions", &[]).await?;
+    check!(run, sessions == 0, "{sessions} sessions remain");
+    run.done(format!("{rounds} replays, {rounds} races of {REQUESTS}"))
 }
 
 fn refresh(token: &str) -> Request {
     Request::post("/api/auth/refresh", &json!({ "refresh_token": token }))
-}
-
-async fn check_refused(
-    env: &TestEnvironment,
-    token: &str,
-    when: &str,
-    result: &mut ScenarioResult,
-) -> Result<()> {
-    let response = Request::new("GET", "/api/user/me").token(token).send(env).await?;
-    result.check(response.status == 401, || format!("{when} the token got a {}", response.status));
-    Ok(())
 }

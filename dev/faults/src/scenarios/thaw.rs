@@ -1,29 +1,18 @@
 //! Connections that went silent while their process was frozen: the next request must succeed soon.
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Context as _, Result, ensure};
-use futures::future::try_join_all;
-use harness::{InstrumentedInstance, Request, Suite, TestEnvironment, TestUser, function, unique};
-use tokio::time::sleep;
-
-use crate::ScenarioResult;
+use crate::prelude::*;
 
 /// The time of the freeze: functions check only connections that were idle for more than a second.
 const FREEZE: Duration = Duration::from_millis(1_100);
 
-/// Maximum time of the next request.
 const GOAL: Duration = Duration::from_millis(1_500);
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(10, 2);
     let goal = suite.time_limit(GOAL);
-    let env = TestEnvironment::start(suite, "thaw", &[]).await?;
-    let user = TestUser::sign_up(&env).await?;
-    let chatroom = user.create_chatroom(&env).await?;
-    let mut result = ScenarioResult::new(format!(
-        "{rounds} times each: the connections to Postgres, to Redis, to both; 3 kinds of request"
-    ));
+    let run = Run::start(suite, "thaw", &[]).await?;
+    let user = TestUser::sign_up(&run).await?;
+    let chatroom = user.create_chatroom(&run).await?;
     let mut slowest = Duration::ZERO;
     for (what, postgres, redis) in [("Postgres", true, false), ("Redis", false, true), ("both", true, true)] {
         let requests = [
@@ -33,7 +22,7 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
         ];
         // Each kind of request has a process of its own, which is frozen and thawed.
         let times = try_join_all(requests.iter().map(async |request| {
-            let instance = InstrumentedInstance::start(&env, function(request)).await?;
+            let instance = InstrumentedInstance::start(&run, function(request)).await?;
             let mut times = Vec::with_capacity(rounds);
             for _ in 0..rounds {
                 // Opens the connections that are silenced then.
@@ -48,15 +37,16 @@ pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
         }));
         for (round, took) in times.await?.into_iter().flat_map(|times| times.into_iter().enumerate()) {
             slowest = slowest.max(took);
-            result.check(took < goal, || format!("{what}, round {round}: the next request took {took:?}"));
+            check!(run, took < goal, "{what}, round {round}: the next request took {took:?}");
         }
     }
-    result.recovery = Some(slowest);
-    result.observe(format!("the slowest next request took {} ms", slowest.as_millis()));
-    Ok(result)
+    run.recovered_within(slowest);
+    run.observe(format!("the slowest next request took {} ms", slowest.as_millis()));
+    run.done(format!(
+        "{rounds} times each: the connections to Postgres, to Redis, to both; 3 kinds of request"
+    ))
 }
 
-/// Sends a request, which must succeed, and returns the time it took.
 async fn send(instance: &InstrumentedInstance, request: &Request) -> Result<Duration> {
     let start = Instant::now();
     let response = request.send(instance).await?;

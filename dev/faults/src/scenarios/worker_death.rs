@@ -1,35 +1,26 @@
 //! Workers killed at five points of their work. Their messages are then redelivered to others.
 
-use std::time::Duration;
-
-use anyhow::{Context as _, Result, ensure};
-use futures::future::{try_join, try_join_all};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::future::try_join;
 use harness::instrumented_instance::{CLAIM, COMPLETE, DONE};
-use harness::{InstrumentedInstance, SentMessage, Suite, TestEnvironment, TestUser, unique, wait_until};
-use serde_json::{Value, json};
+use harness::proxy::Side;
 
-use crate::{ScenarioResult, stored_state};
+use crate::prelude::*;
 
-/// The number of workers that are killed concurrently.
 const CONCURRENCY: usize = 4;
-/// The size of a batch whose worker is killed midway.
 const BATCH: usize = 10;
 /// The number of messages of the batch that are answered by then. The calls for the others are
 /// repeated once.
 const ANSWERED: i64 = 8;
-/// Maximum wait until a worker reaches the point where it is killed.
 const MAX_WAIT: Duration = Duration::from_secs(20);
 
-#[derive(Debug, Clone, Copy)]
-enum Point {
-    BeforeClaim,
-    DuringCall,
-    BeforeCommit,
-    AfterCommit,
-}
-
-const POINTS: [Point; 4] = [Point::BeforeClaim, Point::DuringCall, Point::BeforeCommit, Point::AfterCommit];
+/// Where a worker is killed: when its connection to Postgres has passed these points, or, without
+/// points, when it has called Gemini.
+const POINTS: [(&str, &[(Side, &str)]); 4] = [
+    ("before the claim", &[CLAIM]),
+    ("during the call to Gemini", &[]),
+    ("before the commit", &[COMPLETE]),
+    ("after the commit", &[COMPLETE, DONE]),
+];
 
 /// The messages that a killed worker had received.
 struct Undone {
@@ -37,89 +28,80 @@ struct Undone {
     sent: Vec<SentMessage>,
 }
 
-pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
+pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let each = suite.scale.of(20, 2);
-    let env = TestEnvironment::start(suite, "worker-death", &[]).await?;
+    let run = Run::start(suite, "worker-death", &[]).await?;
     // The messages stay invisible until all workers are dead.
-    env.set_visibility_timeout(600).await?;
-    let user = TestUser::sign_up(&env).await?;
-    let kills: Vec<Point> = POINTS.into_iter().flat_map(|point| vec![point; each]).collect();
+    run.set_visibility_timeout(600).await?;
+    let user = TestUser::sign_up(&run).await?;
+    let kills: Vec<_> = POINTS.into_iter().flat_map(|point| vec![point; each]).collect();
     let count = kills.len() + each;
 
-    let single = stream::iter(kills).map(|point| kill_at(&env, &user, point));
+    let single = stream::iter(kills).map(|(name, points)| kill_at(&run, &user, name, points));
     let mut undone: Vec<Undone> = single.buffer_unordered(CONCURRENCY).try_collect().await?;
     for _ in 0..each {
-        undone.push(kill_in_batch(&env, &user).await?);
+        undone.push(kill_in_batch(&run, &user).await?);
     }
 
     let items: Vec<Value> = undone.iter().flat_map(|undone| undone.items.clone()).collect();
-    env.make_visible(&items).await?;
-    env.set_visibility_timeout(4).await?;
-    env.start_worker().await?;
-    let recovery = env.wait_until_all_done(Duration::from_mins(3)).await?;
+    run.make_visible(&items).await?;
+    run.set_visibility_timeout(4).await?;
+    run.start_worker().await?;
+    let recovery = run.wait_until_all_done(Duration::from_mins(3)).await?;
 
     let sent: Vec<SentMessage> = undone.into_iter().flat_map(|undone| undone.sent).collect();
-    let mut result = ScenarioResult::new(format!(
+    run.recovered_within(recovery);
+    run.check_answers(&sent).await?;
+    let extra = run.extra_calls();
+    check!(run, extra <= count, "{extra} extra calls to Gemini, more than {count}");
+    run.done(format!(
         "{count} SIGKILLs: {each} each before the claim, during the call to Gemini, before the commit, after the \
          commit, in a batch of {BATCH}"
-    ));
-    result.recovery = Some(recovery);
-    stored_state::check_answers(&env, &sent, &mut result).await?;
-    let extra = result.extra_calls;
-    result.check(extra <= count, || format!("{extra} extra calls to Gemini, more than {count}"));
-    Ok(result)
+    ))
 }
 
-/// Kills a worker at `point` of its work on one message.
-async fn kill_at(env: &TestEnvironment, user: &TestUser, point: Point) -> Result<Undone> {
-    let (chatroom, text) = (user.create_chatroom(env).await?, unique("message"));
-    if matches!(point, Point::DuringCall) {
-        let slow = json!({"match": text, "steps": [{"kind": "answer", "delay_ms": 1_500}]});
-        env.mocks.gemini("script", &slow).await?;
+async fn kill_at(run: &Run, user: &TestUser, name: &str, points: &[(Side, &'static str)]) -> Result<Undone> {
+    let (chatroom, text) = (user.create_chatroom(run).await?, unique("message"));
+    if points.is_empty() {
+        run.mocks.script(&text, json!([{"kind": "answer", "delay_ms": 1_500}])).await?;
     }
-    let sent = user.send_text(env, &chatroom, &text).await?;
-    let items = vec![env.receive_message(&sent).await?];
-    let worker = InstrumentedInstance::start(env, "worker").await?;
-    let delivery = env.delivery(&items)?;
-    match point {
-        Point::BeforeClaim => worker.kill_at(delivery, worker.pause_postgres_at(&[CLAIM])).await,
-        Point::DuringCall => {
-            let is_called = async || Ok(env.gemini.calls(&sent.text) > 0);
-            let called = async { wait_until("Gemini is called", MAX_WAIT, is_called).await.map(drop) };
-            worker.kill_at(delivery, called).await
-        }
-        Point::BeforeCommit => worker.kill_at(delivery, worker.pause_postgres_at(&[COMPLETE])).await,
-        Point::AfterCommit => {
-            worker.kill_at(delivery, worker.pause_postgres_at(&[COMPLETE, DONE])).await?;
-            let outcome = stored_state::outcome(env, sent.id).await?;
-            ensure!(outcome.starts_with("completed"), "the message is {outcome} after the commit");
-            Ok(())
-        }
+    let sent = user.send_text(run, &chatroom, &text).await?;
+    let items = vec![run.receive_message(&sent).await?];
+    let worker = InstrumentedInstance::start(run, "worker").await?;
+    let delivery = run.delivery(&items)?;
+    if points.is_empty() {
+        let is_called = async || Ok(run.gemini.calls(&sent.text) > 0);
+        let called = async { wait_until("Gemini is called", MAX_WAIT, is_called).await.map(drop) };
+        worker.kill_at(delivery, called).await
+    } else {
+        worker.kill_at(delivery, worker.pause_postgres_at(points)).await
     }
-    .with_context(|| format!("killing a worker at {point:?}"))?;
+    .with_context(|| format!("killing a worker {name}"))?;
+    if points.contains(&DONE) {
+        let outcome = run.outcome(sent.id).await?;
+        ensure!(outcome.starts_with("completed"), "the message is {outcome} after the commit");
+    }
     Ok(Undone { items, sent: vec![sent] })
 }
 
-/// Kills a worker when some messages of its batch are answered and others are not.
-async fn kill_in_batch(env: &TestEnvironment, user: &TestUser) -> Result<Undone> {
-    let chatrooms = user.create_chatrooms(env, BATCH).await?;
+async fn kill_in_batch(run: &Run, user: &TestUser) -> Result<Undone> {
+    let chatrooms = user.create_chatrooms(run, BATCH).await?;
     let mut sent = Vec::new();
     for (place, chatroom) in chatrooms.iter().enumerate() {
         let text = unique("message");
         let delay_ms = if i64::try_from(place)? < ANSWERED { 0 } else { 1_500 };
-        let script = json!({"match": text, "steps": [{"kind": "answer", "delay_ms": delay_ms}]});
-        env.mocks.gemini("script", &script).await?;
-        sent.push(user.send_text(env, chatroom, &text).await?);
+        run.mocks.script(&text, json!([{"kind": "answer", "delay_ms": delay_ms}])).await?;
+        sent.push(user.send_text(run, chatroom, &text).await?);
     }
-    let receive = try_join_all(sent.iter().map(|message| env.receive_message(message)));
-    let (items, worker) = try_join(receive, InstrumentedInstance::start(env, "worker")).await?;
-    let ids: Vec<uuid::Uuid> = sent.iter().map(|message| message.id).collect();
+    let receive = try_join_all(sent.iter().map(|message| run.receive_message(message)));
+    let (items, worker) = try_join(receive, InstrumentedInstance::start(run, "worker")).await?;
+    let ids: Vec<Uuid> = sent.iter().map(|message| message.id).collect();
     let are_answered = async || {
         const SQL: &str =
             "SELECT count(*) >= $2 FROM messages WHERE id = ANY($1) AND processing_status = 'completed'";
-        env.db.value(SQL, &[&ids, &ANSWERED]).await
+        run.db.value(SQL, &[&ids, &ANSWERED]).await
     };
     let answered = async { wait_until("some are answered", MAX_WAIT, are_answered).await.map(drop) };
-    worker.kill_at(env.delivery(&items)?, answered).await.context("killing a worker in a batch")?;
+    worker.kill_at(run.delivery(&items)?, answered).await.context("killing a worker in a batch")?;
     Ok(Undone { items, sent })
 }

@@ -80,7 +80,6 @@ async fn copy(mut from: OwnedReadHalf, to: OwnedWriteHalf, side: Side, last: &Mu
     tokio::join!(read, write(to, queue));
 }
 
-/// Writes each entry of `queue` when it is due.
 async fn write(mut to: OwnedWriteHalf, mut queue: mpsc::UnboundedReceiver<(Instant, Vec<u8>)>) {
     while let Some((due, bytes)) = queue.recv().await {
         if due > Instant::now() {

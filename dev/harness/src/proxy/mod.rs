@@ -20,10 +20,8 @@ use tokio::task::JoinHandle;
 
 use self::traffic::Traffic;
 
-/// How the proxy treats connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// It forwards them.
     Pass,
     /// It closes them, and new ones at once.
     Refuse,
@@ -32,28 +30,22 @@ pub enum Mode {
     BlackHole,
 }
 
-/// One end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// The end that connected.
     Client,
-    /// The end behind the proxy.
     Server,
 }
 
-/// A proxy in front of one address.
 pub struct Proxy {
     port: u16,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
 }
 
-/// What the proxy and its connections share.
 struct Shared {
     mode: watch::Sender<Mode>,
     /// The number of calls of [`Proxy::silence_open`].
     silenced: watch::Sender<u64>,
-    /// The delay of each byte, in either direction.
     delay: watch::Sender<Duration>,
     traffic: Traffic,
 }
@@ -73,7 +65,6 @@ impl Proxy {
         Ok(Self { port, shared, accepting })
     }
 
-    /// `url` with this proxy's address instead of its host and port.
     pub fn in_place_of(&self, url: &str) -> Result<String> {
         let address = address_of(url)?.to_string();
         Ok(url.replace(&address, &format!("127.0.0.1:{}", self.port)))
@@ -84,25 +75,21 @@ impl Proxy {
         self.shared.mode.send_replace(mode);
     }
 
-    /// Delays each byte from now on, in either direction.
     pub fn set_delay(&self, delay: Duration) {
         self.shared.delay.send_replace(delay);
     }
 
     /// The number of round trips: requests after which the client waited, whatever their length.
-    #[must_use]
     pub fn round_trips(&self) -> u64 {
         self.shared.traffic.round_trips.load(Ordering::Relaxed)
     }
 
     /// The number of statements executed through the proxy, if the server is Postgres.
-    #[must_use]
     pub fn statements(&self) -> u64 {
         self.shared.traffic.statements.load(Ordering::Relaxed)
     }
 
     /// The texts of all statements prepared through the proxy, if the server is Postgres.
-    #[must_use]
     pub fn prepared(&self) -> BTreeSet<String> {
         traffic::lock(&self.shared.traffic.prepared).clone()
     }

@@ -8,7 +8,6 @@
 pub(super) struct Messages {
     /// The bytes received of a message's head: the letter and the length.
     head: Vec<u8>,
-    /// The bytes of the message that are still missing.
     left: usize,
     /// Whether the first message, which has no letter, is complete.
     has_begun: bool,
@@ -16,12 +15,9 @@ pub(super) struct Messages {
     parse: Option<Vec<u8>>,
 }
 
-/// The statements in some bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
-    /// The number of messages that execute a statement.
     pub(super) executed: u64,
-    /// The statements that the client prepared.
     pub(super) prepared: Vec<String>,
 }
 
@@ -29,7 +25,6 @@ pub(super) struct Found {
 const LONGEST: usize = 64 * 1024;
 
 impl Messages {
-    /// Parses the next `bytes` of the connection.
     pub(super) fn find(&mut self, bytes: &[u8]) -> Found {
         let mut found = Found::default();
         for &byte in bytes {

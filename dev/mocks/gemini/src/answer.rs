@@ -11,30 +11,27 @@ use super::request::ModelRequest;
 /// Tokens that a model spends on thinking. The lite model does not think.
 const THOUGHTS: usize = 24;
 
-/// Words in one chunk of a streamed answer.
 const WORDS_PER_CHUNK: usize = 6;
 
-/// The answer of a model.
-pub(super) struct Answer {
+pub struct Answer {
     envelope: Envelope,
     text: String,
     finish_reason: String,
 }
 
 /// The fields that every successful response has, with an answer or without.
-pub(super) struct Envelope {
+pub struct Envelope {
     model: String,
     prompt_tokens: usize,
     response_id: String,
 }
 
 /// Estimates the tokens of a text at four characters each.
-pub(super) fn tokens(text: &str) -> usize {
+pub fn tokens(text: &str) -> usize {
     text.chars().count().div_ceil(4)
 }
 
-/// The tokens of the system instruction and all turns.
-pub(super) fn prompt_tokens(request: &ModelRequest) -> usize {
+pub fn prompt_tokens(request: &ModelRequest) -> usize {
     let instruction = request.system_instruction.as_deref().map_or(0, tokens);
     instruction + request.turns.iter().map(|turn| tokens(&turn.text)).sum::<usize>()
 }
@@ -68,7 +65,7 @@ fn excerpt(text: &str, max: usize) -> String {
 }
 
 impl Envelope {
-    pub(super) fn new(model: &str, request: &ModelRequest) -> Self {
+    pub fn new(model: &str, request: &ModelRequest) -> Self {
         let response_id = Uuid::new_v4().simple().to_string();
         Self { model: model.to_owned(), prompt_tokens: prompt_tokens(request), response_id }
     }
@@ -98,12 +95,12 @@ impl Envelope {
     }
 
     /// The response to a blocked prompt: no candidates.
-    pub(super) fn blocked_prompt(&self, reason: &str) -> Value {
+    pub fn blocked_prompt(&self, reason: &str) -> Value {
         self.wrap(json!({"promptFeedback": {"blockReason": reason}}), None)
     }
 
     /// The response with a blocked answer: a candidate without content.
-    pub(super) fn blocked_answer(&self, reason: &str) -> Value {
+    pub fn blocked_answer(&self, reason: &str) -> Value {
         self.wrap(json!({"candidates": [{"finishReason": reason, "index": 0}]}), None)
     }
 }
@@ -111,7 +108,7 @@ impl Envelope {
 impl Answer {
     /// The answer with the scripted or default text. The text is cut at `maxOutputTokens`, unless the
     /// finish reason is scripted.
-    pub(super) fn new(
+    pub fn new(
         envelope: Envelope,
         request: &ModelRequest,
         text: Option<String>,
@@ -128,13 +125,12 @@ impl Answer {
         Self { envelope, text, finish_reason }
     }
 
-    /// The response of `generateContent`.
-    pub(super) fn whole(&self) -> Value {
+    pub fn whole(&self) -> Value {
         self.chunk(&self.text, true, tokens(&self.text))
     }
 
     /// The chunks of `streamGenerateContent`: cumulative token counts, the finish reason in the last.
-    pub(super) fn chunks(&self) -> Vec<Value> {
+    pub fn chunks(&self) -> Vec<Value> {
         let words: Vec<&str> = self.text.split_inclusive(' ').collect();
         if words.is_empty() {
             return vec![self.whole()];

@@ -20,26 +20,22 @@ use super::MockGemini;
 use super::answer::{self, Answer, Envelope};
 use super::error::GeminiError;
 use super::request::{self, Method, ModelRequest};
-use super::script::ScriptStep;
+use super::script::{self, ScriptStep};
 
-/// The pause between the chunks of a stream.
 const CHUNK_INTERVAL: Duration = Duration::from_millis(15);
 
 /// The time between sending half an answer and closing the connection, so that the half arrives.
 const CUT_DELAY: Duration = Duration::from_millis(30);
 
-/// The format of a response's body.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
     Object,
     /// A JSON array, sent element by element: `streamGenerateContent` without `alt=sse`.
     Array,
-    /// Server-sent events.
     Events,
 }
 
-/// `POST /v1beta/models/{model}:{method}`
-pub(super) async fn call(
+pub async fn call(
     State(mock): State<MockGemini>,
     Path(call): Path<String>,
     RawQuery(query): RawQuery,
@@ -86,19 +82,22 @@ fn admit(
         })
     });
     let step = match &request {
-        Ok(request) if method != Method::CountTokens => state.scripts.next_step(request.last_user_text()),
+        Ok(request) if method != Method::CountTokens => {
+            script::next_step(&mut state.scripts, request.last_user_text())
+        }
         _ => None,
     };
     #[expect(clippy::disallowed_methods, reason = "the mock is a separate service with a real clock")]
     let now = Utc::now();
     let empty = ModelRequest::default();
     let logged = request.as_ref().unwrap_or(&empty);
-    let id = state.calls.begin(now, method, model, logged, step.as_ref().map(ScriptStep::kind));
+    let (kind, step) = step.unzip();
+    let id = state.calls.begin(now, method, model, logged, kind);
     (request, id, step, state.latency)
 }
 
 /// `GET /v1beta/models/{model}`. Scripts do not apply, and the call is not logged.
-pub(super) async fn get_model(Path(model): Path<String>, headers: HeaderMap) -> Response {
+pub async fn get_model(Path(model): Path<String>, headers: HeaderMap) -> Response {
     if model.contains(':') {
         return not_found().await.into_response();
     }
@@ -114,7 +113,7 @@ pub(super) async fn get_model(Path(model): Path<String>, headers: HeaderMap) -> 
 }
 
 /// Google's 404 for an unknown path: an HTML page, not JSON.
-pub(super) async fn not_found() -> impl IntoResponse {
+pub async fn not_found() -> impl IntoResponse {
     let page = "<!DOCTYPE html>\n<html lang=en>\n<title>Error 404 (Not Found)!!1</title>\n\
                 <p><b>404.</b> <ins>That’s an error.</ins>\n";
     (StatusCode::NOT_FOUND, Html(page))
@@ -144,7 +143,7 @@ async fn perform(
             let mut error = if details.unwrap_or(true) {
                 GeminiError::quota(model, per_day, retry_delay.as_deref())
             } else {
-                GeminiError::quota_without_details()
+                GeminiError::of_status(StatusCode::TOO_MANY_REQUESTS, model, method.name())
             };
             error.in_array = array;
             error_response(error, format)

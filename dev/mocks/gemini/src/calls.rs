@@ -10,36 +10,29 @@ use super::request::{Method, ModelRequest};
 /// The number of calls that are logged in full; all calls are counted.
 const MAX_CALLS: usize = 1_000;
 
-/// The length to which a logged text is cut, in characters.
 const MAX_TEXT: usize = 2_000;
 
-/// One call to the vendor's API.
 #[derive(Debug, Serialize)]
 struct Call {
     #[serde(skip)]
     id: u64,
     /// Counts from 1 since the log was cleared.
     number: u64,
-    /// The time of the call, RFC 3339 in UTC.
     at: String,
     method: &'static str,
     model: String,
-    /// The number of turns in the conversation.
     turns: usize,
     last_user_text: String,
     system_instruction: Option<String>,
-    /// The kind of the scripted step, if a script applied.
-    step: Option<&'static str>,
+    step: Option<String>,
     /// The status of the response; `None` before it, and if the caller disconnected before it.
     status: Option<u16>,
 }
 
-/// The calls since the log was cleared.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct CallLog {
-    count: u64,
+pub struct CallLog {
+    pub count: u64,
     calls: VecDeque<Call>,
-    /// The times of the calls with each last user text.
     #[serde(skip)]
     times: HashMap<String, Vec<DateTime<Utc>>>,
     /// The id of the latest call. It survives clearing, so that an id never names two calls.
@@ -48,14 +41,13 @@ pub(super) struct CallLog {
 }
 
 impl CallLog {
-    /// Logs the start of a call and returns the call's id.
-    pub(super) fn begin(
+    pub fn begin(
         &mut self,
         now: DateTime<Utc>,
         method: Method,
         model: &str,
         request: &ModelRequest,
-        step: Option<&'static str>,
+        step: Option<String>,
     ) -> u64 {
         self.count += 1;
         self.last_id += 1;
@@ -78,23 +70,17 @@ impl CallLog {
         self.last_id
     }
 
-    /// Logs the status of a call's response.
-    pub(super) fn finish(&mut self, id: u64, status: u16) {
+    pub fn finish(&mut self, id: u64, status: u16) {
         if let Some(call) = self.calls.iter_mut().rev().find(|call| call.id == id) {
             call.status = Some(status);
         }
     }
 
-    /// The times of the calls whose last user text is `text`.
-    pub(super) fn times_of(&self, text: &str) -> &[DateTime<Utc>] {
+    pub fn times_of(&self, text: &str) -> &[DateTime<Utc>] {
         self.times.get(text).map_or(&[], Vec::as_slice)
     }
 
-    pub(super) fn count(&self) -> u64 {
-        self.count
-    }
-
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         *self = Self { last_id: self.last_id, ..Self::default() };
     }
 }

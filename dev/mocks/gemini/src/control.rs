@@ -13,22 +13,21 @@ use serde_json::{Value, json};
 use serde_path_to_error::Segment;
 
 use super::MockGemini;
-use super::quota::Limit;
+use super::quota::{Limit, Quota};
 use super::script::Script;
 
 /// The longest delay that a control call can set, in milliseconds: ten minutes.
 const MAX_MILLIS: u64 = 600_000;
 
-/// A missing, unknown or invalid field of a control call.
 #[derive(Debug)]
-pub(super) struct FieldError {
+pub struct FieldError {
     /// The field's path, such as `steps[0].kind`; empty for the whole body.
-    pub(super) field: String,
-    pub(super) problem: String,
+    pub field: String,
+    pub problem: String,
 }
 
 impl FieldError {
-    pub(super) fn new(field: &str, problem: &str) -> Self {
+    pub fn new(field: &str, problem: &str) -> Self {
         Self { field: field.to_owned(), problem: problem.to_owned() }
     }
 }
@@ -42,7 +41,7 @@ impl IntoResponse for FieldError {
 }
 
 /// Deserializes the part of a body at `path`.
-pub(super) fn read<T: DeserializeOwned>(value: Value, path: &str) -> Result<T, FieldError> {
+pub fn read<T: DeserializeOwned>(value: Value, path: &str) -> Result<T, FieldError> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let mut field = path.to_owned();
         for segment in error.path() {
@@ -69,8 +68,7 @@ fn push(path: &mut String, name: &str) {
     path.push_str(name);
 }
 
-/// Deserializes milliseconds.
-pub(super) fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let millis = u64::deserialize(deserializer)?;
     if millis > MAX_MILLIS {
         return Err(D::Error::custom(format!("must be at most {MAX_MILLIS}")));
@@ -78,33 +76,26 @@ pub(super) fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Durat
     Ok(Duration::from_millis(millis))
 }
 
-/// `POST /_control/script`
-pub(super) async fn add_script(
-    State(mock): State<MockGemini>,
-    body: Bytes,
-) -> Result<Json<Value>, FieldError> {
+pub async fn add_script(State(mock): State<MockGemini>, body: Bytes) -> Result<Json<Value>, FieldError> {
     let script = Script::read(parse(&body)?)?;
     let mut state = mock.state();
-    state.scripts.add(script);
+    state.scripts.push(script);
     Ok(Json(json!({"scripts": state.scripts.len()})))
 }
 
-/// `DELETE /_control/script`
-pub(super) async fn clear_scripts(State(mock): State<MockGemini>) -> StatusCode {
+pub async fn clear_scripts(State(mock): State<MockGemini>) -> StatusCode {
     mock.state().scripts.clear();
     StatusCode::NO_CONTENT
 }
 
-/// `GET /_control/calls`
-pub(super) async fn list_calls(State(mock): State<MockGemini>) -> Json<Value> {
+pub async fn list_calls(State(mock): State<MockGemini>) -> Json<Value> {
     let state = mock.state();
     let mut log = json!(&state.calls);
-    log["over_quota"] = state.quota.rejected().into();
+    log["over_quota"] = state.quota.rejected.into();
     Json(log)
 }
 
-/// `DELETE /_control/calls`
-pub(super) async fn clear_calls(State(mock): State<MockGemini>) -> StatusCode {
+pub async fn clear_calls(State(mock): State<MockGemini>) -> StatusCode {
     mock.state().calls.clear();
     StatusCode::NO_CONTENT
 }
@@ -116,11 +107,7 @@ struct Latency {
     ms: Duration,
 }
 
-/// `POST /_control/latency`
-pub(super) async fn set_latency(
-    State(mock): State<MockGemini>,
-    body: Bytes,
-) -> Result<Json<Value>, FieldError> {
+pub async fn set_latency(State(mock): State<MockGemini>, body: Bytes) -> Result<Json<Value>, FieldError> {
     let body = parse(&body)?;
     let latency: Latency = read(body.clone(), "")?;
     mock.state().latency = latency.ms;
@@ -134,13 +121,12 @@ struct QuotaBody {
     tokens_per_minute: Option<usize>,
 }
 
-/// `POST /_control/quota`
-pub(super) async fn set_quota(State(mock): State<MockGemini>, body: Bytes) -> Result<StatusCode, FieldError> {
+pub async fn set_quota(State(mock): State<MockGemini>, body: Bytes) -> Result<StatusCode, FieldError> {
     let QuotaBody { requests_per_minute: requests, tokens_per_minute: tokens } = read(parse(&body)?, "")?;
     let limit = requests
         .or(tokens)
         .map(|_| Limit { requests: requests.unwrap_or(usize::MAX), tokens: tokens.unwrap_or(usize::MAX) });
-    mock.state().quota.set(limit);
+    mock.state().quota = Quota::new(limit);
     Ok(StatusCode::NO_CONTENT)
 }
 

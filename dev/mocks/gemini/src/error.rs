@@ -9,14 +9,13 @@ use serde_json::{Value, json};
 use super::MAX_REQUEST;
 use super::schema::Violation;
 
-/// An error response.
 #[derive(Debug, Clone)]
-pub(super) struct GeminiError {
-    pub(super) status: StatusCode,
+pub struct GeminiError {
+    pub status: StatusCode,
     message: String,
     details: Vec<Value>,
     /// Whether the body is an array of one element.
-    pub(super) in_array: bool,
+    pub in_array: bool,
 }
 
 impl GeminiError {
@@ -24,15 +23,15 @@ impl GeminiError {
         Self { status, message: message.into(), details: Vec::new(), in_array: false }
     }
 
-    pub(super) fn invalid_argument(message: impl Into<String>) -> Self {
+    pub fn invalid_argument(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
-    pub(super) fn too_large() -> Self {
+    pub fn too_large() -> Self {
         Self::invalid_argument(format!("Request payload size exceeds the limit: {MAX_REQUEST} bytes."))
     }
 
-    pub(super) fn key_missing() -> Self {
+    pub fn key_missing() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
             "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or \
@@ -41,7 +40,7 @@ impl GeminiError {
     }
 
     /// A wrong key is a 400, not a 401 or 403.
-    pub(super) fn key_invalid() -> Self {
+    pub fn key_invalid() -> Self {
         let message = "API key not valid. Please pass a valid API key.";
         let info = json!({
             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
@@ -57,7 +56,7 @@ impl GeminiError {
         Self { details: vec![info, localized], ..Self::invalid_argument(message) }
     }
 
-    pub(super) fn model_not_found(model: &str, method: &str) -> Self {
+    pub fn model_not_found(model: &str, method: &str) -> Self {
         let message = format!(
             "models/{model} is not found for API version v1beta, or is not supported for {method}. Call ListModels to \
              see the list of available models and their supported methods."
@@ -65,8 +64,7 @@ impl GeminiError {
         Self::new(StatusCode::NOT_FOUND, message)
     }
 
-    /// The body does not fit the protobuf message.
-    pub(super) fn invalid_fields(violations: Vec<Violation>) -> Self {
+    pub fn invalid_fields(violations: Vec<Violation>) -> Self {
         let message: Vec<&str> = violations.iter().map(|violation| violation.description.as_str()).collect();
         let message = message.join("\n");
         let violations: Vec<Value> = violations
@@ -81,29 +79,16 @@ impl GeminiError {
         Self { details: vec![details], ..Self::invalid_argument(message) }
     }
 
-    /// Google's usual message for a status.
-    pub(super) fn of_status(status: StatusCode, model: &str, method: &str) -> Self {
-        let message = match status.as_u16() {
-            404 => return Self::model_not_found(model, method),
-            400 => "Request contains an invalid argument.",
-            403 => "The caller does not have permission",
-            503 => "The model is overloaded. Please try again later.",
-            504 => "Deadline expired before operation could complete.",
-            _ => {
-                "An internal error has occurred. Please retry or report in \
-                 https://developers.generativeai.google/guide/troubleshooting"
-            }
-        };
+    pub fn of_status(status: StatusCode, model: &str, method: &str) -> Self {
+        if status == StatusCode::NOT_FOUND {
+            return Self::model_not_found(model, method);
+        }
+        let (_, message) = status_texts(status);
         Self::new(status, message)
     }
 
-    /// A 429 that names neither the quota nor a retry delay.
-    pub(super) fn quota_without_details() -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "Resource has been exhausted (e.g. check quota).")
-    }
-
     /// A 429 that names the quota. Google sends `RetryInfo` with a daily quota too.
-    pub(super) fn quota(model: &str, per_day: bool, retry_delay: Option<&str>) -> Self {
+    pub fn quota(model: &str, per_day: bool, retry_delay: Option<&str>) -> Self {
         let (period, limit) = if per_day { ("Day", "250") } else { ("Minute", "10") };
         let metric = "generativelanguage.googleapis.com/generate_content_free_tier_requests";
         let retry = retry_delay.map(|delay| format!("\nPlease retry in {delay}.")).unwrap_or_default();
@@ -135,11 +120,11 @@ impl GeminiError {
         Self { details, ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
     }
 
-    pub(super) fn body(&self) -> Value {
+    pub fn body(&self) -> Value {
         let mut error = json!({
             "code": self.status.as_u16(),
             "message": self.message,
-            "status": canonical_name(self.status),
+            "status": status_texts(self.status).0,
         });
         if !self.details.is_empty() {
             error["details"] = self.details.clone().into();
@@ -149,15 +134,19 @@ impl GeminiError {
     }
 }
 
-/// Google's name of a status.
-fn canonical_name(status: StatusCode) -> &'static str {
+/// Google's name of a status and its usual message.
+fn status_texts(status: StatusCode) -> (&'static str, &'static str) {
     match status.as_u16() {
-        400 => "INVALID_ARGUMENT",
-        403 => "PERMISSION_DENIED",
-        404 => "NOT_FOUND",
-        429 => "RESOURCE_EXHAUSTED",
-        503 => "UNAVAILABLE",
-        504 => "DEADLINE_EXCEEDED",
-        _ => "INTERNAL",
+        400 => ("INVALID_ARGUMENT", "Request contains an invalid argument."),
+        403 => ("PERMISSION_DENIED", "The caller does not have permission"),
+        404 => ("NOT_FOUND", ""),
+        429 => ("RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota)."),
+        503 => ("UNAVAILABLE", "The model is overloaded. Please try again later."),
+        504 => ("DEADLINE_EXCEEDED", "Deadline expired before operation could complete."),
+        _ => (
+            "INTERNAL",
+            "An internal error has occurred. Please retry or report in \
+             https://developers.generativeai.google/guide/troubleshooting",
+        ),
     }
 }

@@ -5,34 +5,27 @@ use std::time::{Duration, Instant};
 
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// The limits of each model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limit {
-    pub(super) requests: usize,
-    pub(super) tokens: usize,
+pub struct Limit {
+    pub requests: usize,
+    pub tokens: usize,
 }
 
 /// A sliding window of accepted calls per model, and the number of rejected ones.
 #[derive(Debug, Default)]
-pub(super) struct Quota {
+pub struct Quota {
     limit: Option<Limit>,
     calls: HashMap<String, VecDeque<(Instant, usize)>>,
-    rejected: u64,
+    pub rejected: u64,
 }
 
 impl Quota {
-    /// Sets or removes the limit and resets the counts.
-    pub(super) fn set(&mut self, limit: Option<Limit>) {
-        *self = Self { limit, ..Self::default() };
-    }
-
-    /// The number of calls rejected since the limit was set.
-    pub(super) fn rejected(&self) -> u64 {
-        self.rejected
+    pub fn new(limit: Option<Limit>) -> Self {
+        Self { limit, ..Self::default() }
     }
 
     /// Counts a call to `model`. A call over the limit is not counted; the error is its retry delay.
-    pub(super) fn admit(&mut self, model: &str, tokens: usize, now: Instant) -> Result<(), Duration> {
+    pub fn admit(&mut self, model: &str, tokens: usize, now: Instant) -> Result<(), Duration> {
         let Some(limit) = self.limit else { return Ok(()) };
         let calls = self.calls.entry(model.to_owned()).or_default();
         while calls.front().is_some_and(|(at, _)| now.duration_since(*at) >= WINDOW) {
@@ -59,13 +52,13 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(quota.admit("a", 1_000_000, start), Ok(()), "without a limit");
-        quota.set(Some(Limit { requests: 2, tokens: 100 }));
+        let mut quota = Quota::new(Some(Limit { requests: 2, tokens: 100 }));
         assert_eq!(quota.admit("a", 50, at(0)), Ok(()));
         assert_eq!(quota.admit("a", 51, at(1)), Err(Duration::from_secs(59)), "too many tokens");
         assert_eq!(quota.admit("a", 50, at(30)), Ok(()));
         assert_eq!(quota.admit("a", 0, at(59)), Err(Duration::from_secs(1)), "too many requests");
         assert_eq!(quota.admit("b", 50, at(59)), Ok(()), "another model");
         assert_eq!(quota.admit("a", 50, at(60)), Ok(()));
-        assert_eq!(quota.rejected(), 2);
+        assert_eq!(quota.rejected, 2);
     }
 }

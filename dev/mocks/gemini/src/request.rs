@@ -5,24 +5,21 @@ use serde_json::Value;
 
 use super::MODELS;
 use super::error::GeminiError;
-use super::proto::{self, Message};
 use super::schema::{self, elements, field};
 
-/// The methods of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Method {
+pub enum Method {
     Generate,
     Stream,
     CountTokens,
 }
 
 impl Method {
-    /// The method with this name in the path, such as `generateContent`.
-    pub(super) fn from_name(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         [Self::Generate, Self::Stream, Self::CountTokens].into_iter().find(|method| method.name() == name)
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Generate => "generateContent",
             Self::Stream => "streamGenerateContent",
@@ -30,43 +27,39 @@ impl Method {
         }
     }
 
-    fn message(self) -> &'static Message {
+    fn message(self) -> &'static str {
         match self {
-            Self::Generate | Self::Stream => &proto::GENERATE_CONTENT,
-            Self::CountTokens => &proto::COUNT_TOKENS,
+            Self::Generate | Self::Stream => "GenerateContentRequest",
+            Self::CountTokens => "CountTokensRequest",
         }
     }
 }
 
-/// The fields of a request that determine its response.
 #[derive(Debug, Default)]
-pub(super) struct ModelRequest {
+pub struct ModelRequest {
     /// Oldest first.
-    pub(super) turns: Vec<Turn>,
-    pub(super) system_instruction: Option<String>,
-    pub(super) max_output_tokens: Option<usize>,
+    pub turns: Vec<Turn>,
+    pub system_instruction: Option<String>,
+    pub max_output_tokens: Option<usize>,
 }
 
 #[derive(Debug)]
-pub(super) struct Turn {
-    pub(super) is_user: bool,
-    pub(super) text: String,
+pub struct Turn {
+    pub is_user: bool,
+    pub text: String,
 }
 
 impl ModelRequest {
-    /// The user's texts, oldest first.
-    pub(super) fn user_texts(&self) -> impl DoubleEndedIterator<Item = &str> {
+    pub fn user_texts(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.turns.iter().filter(|turn| turn.is_user).map(|turn| turn.text.as_str())
     }
 
-    /// The user's last text; empty without one.
-    pub(super) fn last_user_text(&self) -> &str {
+    pub fn last_user_text(&self) -> &str {
         self.user_texts().next_back().unwrap_or_default()
     }
 }
 
-/// Refuses a call without a key by 403, one with an invalid key by 400.
-pub(super) fn check_key(headers: &HeaderMap) -> Result<(), GeminiError> {
+pub fn check_key(headers: &HeaderMap) -> Result<(), GeminiError> {
     match headers.get("x-goog-api-key").map(|key| key.as_bytes().trim_ascii()) {
         None | Some(b"") => Err(GeminiError::key_missing()),
         Some(key) if key.starts_with(b"invalid") => Err(GeminiError::key_invalid()),
@@ -74,13 +67,13 @@ pub(super) fn check_key(headers: &HeaderMap) -> Result<(), GeminiError> {
     }
 }
 
-pub(super) fn check_model(model: &str, method: &str) -> Result<(), GeminiError> {
+pub fn check_model(model: &str, method: &str) -> Result<(), GeminiError> {
     if MODELS.contains(&model) { Ok(()) } else { Err(GeminiError::model_not_found(model, method)) }
 }
 
 /// Reads the body of a call. Google validates the protobuf message first, then the model, then the
 /// contents.
-pub(super) fn read(method: Method, model: &str, body: &[u8]) -> Result<ModelRequest, GeminiError> {
+pub fn read(method: Method, model: &str, body: &[u8]) -> Result<ModelRequest, GeminiError> {
     let json = parse(body)?;
     let violations = schema::violations(method.message(), &json);
     if !violations.is_empty() {
@@ -91,7 +84,7 @@ pub(super) fn read(method: Method, model: &str, body: &[u8]) -> Result<ModelRequ
         Method::CountTokens => field(&json, "generate_content_request").unwrap_or(&json),
         Method::Generate | Method::Stream => &json,
     };
-    check_contents(method.message().name, request)?;
+    check_contents(method.message(), request)?;
     Ok(ModelRequest {
         turns: elements(request, "contents").iter().map(turn).collect(),
         system_instruction: field(request, "system_instruction").map(text_of).filter(|text| !text.is_empty()),

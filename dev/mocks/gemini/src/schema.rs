@@ -6,28 +6,16 @@
 
 use serde_json::Value;
 
-use super::proto::{Kind, Message};
+use super::proto::TYPES;
 
 /// A violation of the message's definition. `field` is `None` at the root.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Violation {
-    pub(super) field: Option<String>,
-    pub(super) description: String,
+pub struct Violation {
+    pub field: Option<String>,
+    pub description: String,
 }
 
-/// The alternatives of the oneof `data` of a part, which must have one of them.
-const PART_DATA: [&str; 7] = [
-    "text",
-    "inline_data",
-    "function_call",
-    "function_response",
-    "file_data",
-    "executable_code",
-    "code_execution_result",
-];
-
-/// All violations in `body`.
-pub(super) fn violations(message: &'static Message, body: &Value) -> Vec<Violation> {
+pub fn violations(message: &str, body: &Value) -> Vec<Violation> {
     let mut found = Vec::new();
     if body.is_object() {
         check_message(message, body, "", &mut found);
@@ -39,13 +27,13 @@ pub(super) fn violations(message: &'static Message, body: &Value) -> Vec<Violati
     found
 }
 
-fn check_message(message: &'static Message, value: &Value, path: &str, found: &mut Vec<Violation>) {
+fn check_message(message: &str, value: &Value, path: &str, found: &mut Vec<Violation>) {
     let Some(object) = value.as_object() else {
-        let kind = format!("type.googleapis.com/google.ai.generativelanguage.v1beta.{}", message.name);
+        let kind = format!("type.googleapis.com/google.ai.generativelanguage.v1beta.{message}");
         return found.push(invalid_value(path, &kind, value));
     };
     for (key, value) in object {
-        let Some(field) = message.fields.iter().find(|field| is_named(key, field.name)) else {
+        let Some(field) = TYPES[message].iter().find(|field| is_named(key, field.name)) else {
             found.push(unknown_name(key, path, "Cannot find field."));
             continue;
         };
@@ -55,31 +43,37 @@ fn check_message(message: &'static Message, value: &Value, path: &str, found: &m
             Value::Null => {}
             Value::Array(elements) if field.repeated => {
                 for (index, element) in elements.iter().enumerate() {
-                    check_value(&field.kind, element, &format!("{path_of_field}[{index}]"), found);
+                    check_value(field.kind, element, &format!("{path_of_field}[{index}]"), found);
                 }
             }
-            Value::Array(_) if !matches!(field.kind, Kind::Any) => {
+            Value::Array(_) if is_known(field.kind) => {
                 found.push(unknown_name(key, path, "Proto field is not repeating, cannot start list."));
             }
-            single => check_value(&field.kind, single, &path_of_field, found),
+            single => check_value(field.kind, single, &path_of_field, found),
         }
     }
 }
 
-fn check_value(kind: &Kind, value: &Value, path: &str, found: &mut Vec<Violation>) {
+fn is_known(kind: &str) -> bool {
+    ["string", "int32", "float", "bool"].contains(&kind) || TYPES.contains_key(kind)
+}
+
+fn check_value(kind: &str, value: &Value, path: &str, found: &mut Vec<Violation>) {
     // protobuf's JSON allows a number as a string.
     let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
     let (name, fits) = match kind {
-        Kind::Message(message) => return check_message(message, value, path, found),
-        Kind::Any => return,
-        Kind::String => ("TYPE_STRING", value.is_string()),
-        Kind::Int32 => {
+        "string" => ("TYPE_STRING", value.is_string()),
+        "int32" => {
             let whole = |n: f64| n.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&n);
             ("TYPE_INT32", number.is_some_and(whole))
         }
-        Kind::Float => ("TYPE_FLOAT", number.is_some()),
-        Kind::Bool => ("TYPE_BOOL", value.is_boolean()),
-        Kind::Enum => ("TYPE_ENUM", value.is_string() || value.is_i64()),
+        "float" => ("TYPE_FLOAT", number.is_some()),
+        "bool" => ("TYPE_BOOL", value.is_boolean()),
+        name => match TYPES.get(name) {
+            None => return,
+            Some(fields) if fields.is_empty() => ("TYPE_ENUM", value.is_string() || value.is_i64()),
+            Some(_) => return check_message(name, value, path, found),
+        },
     };
     if !fits {
         found.push(invalid_value(path, name, value));
@@ -100,13 +94,12 @@ fn invalid_value(path: &str, kind: &str, value: &Value) -> Violation {
 }
 
 /// The field with this snake-case name; `None` if it is absent or `null`.
-pub(super) fn field<'a>(message: &'a Value, name: &str) -> Option<&'a Value> {
+pub fn field<'a>(message: &'a Value, name: &str) -> Option<&'a Value> {
     let (_, value) = message.as_object()?.iter().find(|(key, _)| is_named(key, name))?;
     (!value.is_null()).then_some(value)
 }
 
-/// The elements of a repeated field.
-pub(super) fn elements<'a>(message: &'a Value, name: &str) -> &'a [Value] {
+pub fn elements<'a>(message: &'a Value, name: &str) -> &'a [Value] {
     match field(message, name) {
         Some(Value::Array(elements)) => elements,
         Some(single) => std::slice::from_ref(single),
@@ -114,12 +107,12 @@ pub(super) fn elements<'a>(message: &'a Value, name: &str) -> &'a [Value] {
     }
 }
 
-/// Whether a part has data.
-pub(super) fn has_data(part: &Value) -> bool {
-    PART_DATA.iter().any(|name| field(part, name).is_some())
+pub fn has_data(part: &Value) -> bool {
+    let names =
+        "text inline_data function_call function_response file_data executable_code code_execution_result";
+    names.split(' ').any(|name| field(part, name).is_some())
 }
 
-/// Whether `key` is the snake-case `name` or its camel case.
 fn is_named(key: &str, name: &str) -> bool {
     let separator = |letter: char| letter.is_ascii_uppercase().then_some('_');
     let snake =
@@ -131,11 +124,13 @@ fn is_named(key: &str, name: &str) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::proto::GENERATE_CONTENT;
     use super::*;
 
     fn descriptions(body: &Value) -> Vec<String> {
-        violations(&GENERATE_CONTENT, body).into_iter().map(|violation| violation.description).collect()
+        violations("GenerateContentRequest", body)
+            .into_iter()
+            .map(|violation| violation.description)
+            .collect()
     }
 
     #[test]
@@ -175,6 +170,6 @@ mod tests {
         ] {
             assert!(found.contains(expected), "{expected} in {found}");
         }
-        assert!(violations(&GENERATE_CONTENT, &json!([]))[0].description.contains("Root element"));
+        assert!(violations("GenerateContentRequest", &json!([]))[0].description.contains("Root element"));
     }
 }

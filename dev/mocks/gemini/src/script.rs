@@ -28,13 +28,11 @@ use serde_json::{Value, json};
 
 use super::control::{FieldError, millis, read};
 
-/// The statuses that an `error` step can have.
 const ERROR_STATUSES: [u16; 6] = [400, 403, 404, 500, 503, 504];
 
-/// The response to one call.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum ScriptStep {
+pub enum ScriptStep {
     Answer {
         text: Option<String>,
         #[serde(rename = "delay_ms", default, deserialize_with = "millis")]
@@ -90,24 +88,9 @@ fn protobuf_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
 }
 
 impl ScriptStep {
-    /// The step of a call without a script.
-    pub(super) const PLAIN: Self = Self::Answer { text: None, delay: Duration::ZERO, finish_reason: None };
+    pub const PLAIN: Self = Self::Answer { text: None, delay: Duration::ZERO, finish_reason: None };
 
-    /// The name of the kind, as in a script.
-    pub(super) fn kind(&self) -> &'static str {
-        match self {
-            Self::Answer { .. } => "answer",
-            Self::Error { .. } => "error",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::BlockedPrompt { .. } => "blocked_prompt",
-            Self::BlockedAnswer { .. } => "blocked_answer",
-            Self::Cut {} => "cut",
-            Self::Slow { .. } => "slow",
-            Self::Garbage {} => "garbage",
-        }
-    }
-
-    fn read(mut step: Value, path: &str) -> Result<Self, FieldError> {
+    fn read(mut step: Value, path: &str) -> Result<(String, Self), FieldError> {
         let Some(fields) = step.as_object_mut() else {
             return Err(FieldError::new(path, "must be an object"));
         };
@@ -115,7 +98,8 @@ impl ScriptStep {
             return Err(FieldError::new(&format!("{path}.kind"), "must be a string"));
         };
         // serde keeps the path of an invalid field in an externally tagged enum only.
-        read(json!({ kind: step }), path)
+        let read = read(json!({ &kind: step }), path)?;
+        Ok((kind, read))
     }
 }
 
@@ -130,18 +114,17 @@ struct ScriptBody {
     forever: bool,
 }
 
-/// A sequence of steps for the calls that it matches.
 #[derive(Debug)]
-pub(super) struct Script {
+pub struct Script {
     matching: Option<String>,
-    steps: Vec<ScriptStep>,
+    steps: Vec<(String, ScriptStep)>,
     next: usize,
     /// `None`: without end.
     rounds_left: Option<u64>,
 }
 
 impl Script {
-    pub(super) fn read(value: Value) -> Result<Self, FieldError> {
+    pub fn read(value: Value) -> Result<Self, FieldError> {
         let ScriptBody { matching, steps, repeat, forever } = read(value, "")?;
         if steps.is_empty() {
             return Err(FieldError::new("steps", "must have at least one step"));
@@ -161,7 +144,7 @@ impl Script {
         self.matching.as_ref().is_none_or(|matching| text.contains(matching))
     }
 
-    fn advance(&mut self) -> Option<ScriptStep> {
+    fn advance(&mut self) -> Option<(String, ScriptStep)> {
         let step = self.steps.get(self.next).cloned();
         self.next += 1;
         if self.next >= self.steps.len() {
@@ -172,29 +155,10 @@ impl Script {
     }
 }
 
-/// The unfinished scripts, oldest first.
-#[derive(Debug, Default)]
-pub(super) struct Scripts(Vec<Script>);
-
-impl Scripts {
-    pub(super) fn add(&mut self, script: Script) {
-        self.0.push(script);
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Takes the next step for a call with this last user text.
-    pub(super) fn next_step(&mut self, text: &str) -> Option<ScriptStep> {
-        let step = self.0.iter_mut().find(|script| script.matches(text))?.advance();
-        self.0.retain(|script| script.rounds_left != Some(0));
-        step
-    }
+pub fn next_step(scripts: &mut Vec<Script>, text: &str) -> Option<(String, ScriptStep)> {
+    let step = scripts.iter_mut().find(|script| script.matches(text))?.advance();
+    scripts.retain(|script| script.rounds_left != Some(0));
+    step
 }
 
 #[cfg(test)]
@@ -203,26 +167,31 @@ mod tests {
 
     use super::*;
 
-    fn scripts(script: Value) -> Scripts {
-        Scripts(vec![Script::read(script).unwrap()])
+    fn scripts(scripts: &[Value]) -> Vec<Script> {
+        scripts.iter().map(|script| Script::read(script.clone()).unwrap()).collect()
+    }
+
+    fn next_kind(scripts: &mut Vec<Script>, text: &str) -> Option<String> {
+        next_step(scripts, text).map(|(kind, _)| kind)
     }
 
     #[test]
     fn script_ends_after_its_rounds() {
-        let mut scripts = scripts(json!({"steps": [{"kind": "cut"}, {"kind": "garbage"}], "repeat": 2}));
-        let taken: Vec<_> = (0..5).map(|_| scripts.next_step("x").map(|step| step.kind())).collect();
-        assert_eq!(taken, [Some("cut"), Some("garbage"), Some("cut"), Some("garbage"), None]);
+        let steps = json!({"steps": [{"kind": "cut"}, {"kind": "garbage"}], "repeat": 2});
+        let mut scripts = scripts(&[steps]);
+        let taken: Vec<_> = (0..5).map(|_| next_kind(&mut scripts, "x").unwrap_or_default()).collect();
+        assert_eq!(taken, ["cut", "garbage", "cut", "garbage", ""]);
         assert_eq!(scripts.len(), 0);
     }
 
     #[test]
     fn script_applies_to_matching_calls_only_and_can_repeat_forever() {
-        let mut scripts = scripts(json!({"match": "storm", "steps": [{"kind": "cut"}], "forever": true}));
-        scripts.add(Script::read(json!({"steps": [{"kind": "garbage"}]})).unwrap());
-        assert_eq!(scripts.next_step("calm"), Some(ScriptStep::Garbage {}));
-        assert_eq!(scripts.next_step("calm"), None);
+        let storm = json!({"match": "storm", "steps": [{"kind": "cut"}], "forever": true});
+        let mut scripts = scripts(&[storm, json!({"steps": [{"kind": "garbage"}]})]);
+        assert_eq!(next_kind(&mut scripts, "calm").as_deref(), Some("garbage"));
+        assert_eq!(next_kind(&mut scripts, "calm"), None);
         for _ in 0..10 {
-            assert_eq!(scripts.next_step("a storm comes"), Some(ScriptStep::Cut {}));
+            assert_eq!(next_kind(&mut scripts, "a storm comes").as_deref(), Some("cut"));
         }
     }
 

@@ -11,20 +11,15 @@ use super::now;
 use super::objects;
 use super::params::{CreateCheckout, CreateCustomer, List, Metadata};
 
-/// A test card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Card {
-    /// `4242 4242 4242 4242`: pays.
+pub enum Card {
     Good,
-    /// `4000 0000 0000 0002`: is declined.
     Declined,
-    /// `4000 0000 0000 0341`: pays the first time only.
     GoodOnce,
 }
 
 impl Card {
-    /// The card with this number. Spaces and hyphens are ignored.
-    pub(super) fn from_number(number: &str) -> Option<Self> {
+    pub fn from_number(number: &str) -> Option<Self> {
         match number.chars().filter(|one| !one.is_whitespace() && *one != '-').collect::<String>().as_str() {
             "4242424242424242" => Some(Self::Good),
             "4000000000000002" => Some(Self::Declined),
@@ -34,45 +29,41 @@ impl Card {
     }
 }
 
-/// The stored response of an idempotency key.
 #[derive(Debug, Clone)]
-pub(super) struct StoredResponse {
-    pub(super) request_fingerprint: String,
-    pub(super) response: Result<Value, StripeError>,
+pub struct StoredResponse {
+    pub request_fingerprint: String,
+    pub response: Result<Value, StripeError>,
 }
 
-/// Objects of one type, newest last.
 type Objects = Vec<Value>;
 
 #[derive(Default, Serialize, Deserialize)]
-pub(super) struct Account {
-    pub(super) base_url: String,
-    pub(super) customers: Objects,
+pub struct Account {
+    pub base_url: String,
+    pub customers: Objects,
     products: Objects,
     prices: Objects,
-    pub(super) sessions: Objects,
-    pub(super) subscriptions: Objects,
-    pub(super) invoices: Objects,
-    pub(super) portal_sessions: Objects,
-    pub(super) events: Objects,
-    /// The card of each customer.
-    pub(super) cards: HashMap<String, Card>,
-    /// The metadata for the subscription of each checkout session.
-    pub(super) subscription_metadata: HashMap<String, Metadata>,
+    pub sessions: Objects,
+    pub subscriptions: Objects,
+    pub invoices: Objects,
+    pub portal_sessions: Objects,
+    pub events: Objects,
+    pub cards: HashMap<String, Card>,
+    pub subscription_metadata: HashMap<String, Metadata>,
     #[serde(skip)]
-    pub(super) stored_responses: HashMap<String, StoredResponse>,
+    pub stored_responses: HashMap<String, StoredResponse>,
     #[serde(skip)]
-    pub(super) faults: VecDeque<Fault>,
+    pub faults: VecDeque<Fault>,
     #[serde(skip)]
-    pub(super) calls: BTreeMap<String, u64>,
+    pub calls: BTreeMap<String, u64>,
     /// The number of events that were sent, or created while the account had no endpoint.
     sent: usize,
     /// Whether automatic delivery is stopped.
-    pub(super) hold: bool,
+    pub hold: bool,
 }
 
 impl Account {
-    pub(super) fn new(base_url: &str) -> Self {
+    pub fn new(base_url: &str) -> Self {
         let (products, prices) = (vec![objects::product(now())], vec![objects::price(now())]);
         Self { base_url: base_url.to_owned(), products, prices, ..Self::default() }
     }
@@ -90,13 +81,12 @@ impl Account {
         }
     }
 
-    pub(super) fn find(&self, kind: &str, id: &str) -> Result<&Value, StripeError> {
+    pub fn find(&self, kind: &str, id: &str) -> Result<&Value, StripeError> {
         let (name, objects) = self.objects(kind);
         by_id(objects, id).ok_or_else(|| StripeError::missing(404, name, "id", id))
     }
 
-    /// A page of objects, newest first.
-    pub(super) fn list(&self, kind: &str, filter: &List) -> Result<Value, StripeError> {
+    pub fn list(&self, kind: &str, filter: &List) -> Result<Value, StripeError> {
         let (_, objects) = self.objects(kind);
         let url = format!("/v1/{}{kind}", if kind == "sessions" { "checkout/" } else { "" });
         if let Some(customer) = &filter.customer {
@@ -132,14 +122,14 @@ impl Account {
         if exists { Ok(()) } else { Err(StripeError::missing(400, "customer", "customer", id)) }
     }
 
-    pub(super) fn create_customer(&mut self, new: &CreateCustomer) -> Value {
+    pub fn create_customer(&mut self, new: &CreateCustomer) -> Value {
         let customer = objects::customer(new, now());
         self.customers.push(customer.clone());
         self.emit("customer.created", &customer);
         customer
     }
 
-    pub(super) fn create_checkout(&mut self, new: &CreateCheckout) -> Result<Value, StripeError> {
+    pub fn create_checkout(&mut self, new: &CreateCheckout) -> Result<Value, StripeError> {
         if new.mode != "subscription" {
             return Err(StripeError::invalid("mode", "the mock supports subscriptions only"));
         }
@@ -152,8 +142,7 @@ impl Account {
         if line.quantity != 1 {
             return Err(StripeError::invalid("line_items[0][quantity]", "the mock supports quantity 1"));
         }
-        let collects_tax_id = new.tax_id_collection.as_ref().is_some_and(|collection| collection.enabled);
-        if collects_tax_id && new.customer_update.get("name").is_none_or(|update| update != "auto") {
+        if new.collects_tax_id() && new.customer_update.get("name").is_none_or(|update| update != "auto") {
             let message = "Tax ID collection requires updating business name on the customer. To enable tax ID collection \
                            for an existing customer, please set `customer_update[name]` to `auto`.";
             return Err(StripeError::invalid("tax_id_collection", message));
@@ -164,7 +153,7 @@ impl Account {
         Ok(session)
     }
 
-    pub(super) fn expire_checkout(&mut self, id: &str) -> Result<Value, StripeError> {
+    pub fn expire_checkout(&mut self, id: &str) -> Result<Value, StripeError> {
         let session = by_id_mut(&mut self.sessions, "checkout.session", id)?;
         if session["status"] != "open" {
             let message = "Only Checkout Sessions with a status in [\"open\"] can be expired.";
@@ -177,7 +166,7 @@ impl Account {
         Ok(session)
     }
 
-    pub(super) fn create_portal_session(
+    pub fn create_portal_session(
         &mut self,
         customer: &str,
         return_url: Option<&str>,
@@ -188,12 +177,12 @@ impl Account {
         Ok(session)
     }
 
-    pub(super) fn emit(&mut self, kind: &str, object: &Value) {
+    pub fn emit(&mut self, kind: &str, object: &Value) {
         self.events.push(objects::event(kind, object, now()));
     }
 
     /// Takes the events to send now: none while delivery is stopped.
-    pub(super) fn take_unsent_events(&mut self) -> Vec<Value> {
+    pub fn take_unsent_events(&mut self) -> Vec<Value> {
         if self.hold {
             return Vec::new();
         }
@@ -203,19 +192,15 @@ impl Account {
     }
 }
 
-pub(super) fn by_id<'a>(objects: &'a [Value], id: &str) -> Option<&'a Value> {
+pub fn by_id<'a>(objects: &'a [Value], id: &str) -> Option<&'a Value> {
     objects.iter().find(|one| one["id"] == id)
 }
 
-pub(super) fn by_id_mut<'a>(
-    objects: &'a mut [Value],
-    name: &str,
-    id: &str,
-) -> Result<&'a mut Value, StripeError> {
+pub fn by_id_mut<'a>(objects: &'a mut [Value], name: &str, id: &str) -> Result<&'a mut Value, StripeError> {
     let found = objects.iter_mut().find(|one| one["id"] == id);
     found.ok_or_else(|| StripeError::missing(404, name, "id", id))
 }
 
-pub(super) fn text(object: &Value, field: &str) -> String {
+pub fn text(object: &Value, field: &str) -> String {
     object[field].as_str().unwrap_or_default().to_owned()
 }

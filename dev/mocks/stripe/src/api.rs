@@ -19,7 +19,6 @@ use super::faults::Fault;
 use super::objects::VERSION;
 use super::{MockStripe, params};
 
-/// The size limit of a request's body, in bytes.
 const MAX_REQUEST: usize = 1024 * 1024;
 
 struct Call {
@@ -36,7 +35,6 @@ impl Call {
         format!("{} {} {}", self.method, self.path, self.params)
     }
 
-    /// The method and the path without ids.
     fn route(&self) -> String {
         let part = |part: &str| {
             if part.contains('_') && part != "billing_portal" { "{id}" } else { part }.to_owned()
@@ -46,7 +44,7 @@ impl Call {
     }
 }
 
-pub(super) async fn call(State(mock): State<MockStripe>, request: Request) -> Response {
+pub async fn call(State(mock): State<MockStripe>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let key = match authenticate(&head.headers) {
         Ok(key) => key,
@@ -82,8 +80,7 @@ pub(super) async fn call(State(mock): State<MockStripe>, request: Request) -> Re
     }
 }
 
-/// The API key of the request, which names the account.
-pub(super) fn authenticate(headers: &HeaderMap) -> Result<String, StripeError> {
+pub fn authenticate(headers: &HeaderMap) -> Result<String, StripeError> {
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let key = value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     let is_key = ["sk_test_", "rk_test_"].iter().any(|prefix| key.starts_with(prefix));

@@ -1,12 +1,15 @@
 //! The control API, see the table in `lib.rs`.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path};
-use axum::http::StatusCode;
-use axum::http::request::Parts;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -18,110 +21,9 @@ use super::forgery::Forgery;
 use super::webhooks::{self, payload};
 use super::{MockStripe, sign};
 
-type JsonResult = Result<Json<Value>, StripeError>;
-
-/// The account whose key the request carries.
-pub(super) struct Caller {
-    mock: MockStripe,
-    key: String,
-}
-
-impl FromRequestParts<MockStripe> for Caller {
-    type Rejection = StripeError;
-
-    async fn from_request_parts(head: &mut Parts, mock: &MockStripe) -> Result<Self, StripeError> {
-        Ok(Self { mock: mock.clone(), key: authenticate(&head.headers)? })
-    }
-}
-
-impl Caller {
-    fn run(&self, act: impl FnOnce(&mut Account) -> Result<Value, StripeError>) -> JsonResult {
-        self.mock.with_account(&self.key, act).map(Json)
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Payment {
-    card: String,
-}
-
-/// `POST /_control/checkout/{session}`
-pub(super) async fn pay(
-    caller: Caller,
-    Path(session): Path<String>,
-    Json(payment): Json<Payment>,
-) -> JsonResult {
-    let card = Card::from_number(&payment.card);
-    let card = card.ok_or_else(|| StripeError::invalid("card", "is not a card of the mock"))?;
-    caller.run(|account| account.pay(&session, card))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NewSubscription {
-    customer: String,
-}
-
-/// `POST /_control/subscriptions`
-pub(super) async fn create_subscription(caller: Caller, Json(new): Json<NewSubscription>) -> JsonResult {
-    caller.run(|account| Ok(account.create_subscription(&new.customer)))
-}
-
-/// `POST /_control/subscriptions/{id}`
-pub(super) async fn set_subscription(
-    caller: Caller,
-    Path(id): Path<String>,
-    Json(fields): Json<Value>,
-) -> JsonResult {
-    caller.run(|account| account.set_subscription(&id, &fields))
-}
-
-/// `POST /_control/subscriptions/{id}/renew`
-pub(super) async fn renew(caller: Caller, Path(id): Path<String>) -> JsonResult {
-    caller.run(|account| account.renew(&id))
-}
-
-/// `POST /_control/subscriptions/{id}/give_up`
-pub(super) async fn give_up(caller: Caller, Path(id): Path<String>) -> JsonResult {
-    caller.run(|account| account.cancel(&id))
-}
-
-/// `DELETE /_control/customers/{id}`
-pub(super) async fn delete_customer(caller: Caller, Path(id): Path<String>) -> JsonResult {
-    caller.run(|account| account.delete_customer(&id))
-}
-
-/// `GET /_control/events`
-pub(super) async fn list_events(caller: Caller) -> JsonResult {
-    let secret = caller.mock.webhook_secret(&caller.key);
-    caller.run(|account| {
-        let signed = |event: &Value| {
-            let payload = payload(event);
-            let signature = sign(&payload, &secret);
-            json!({ "id": event["id"], "type": event["type"], "payload": payload, "signature": signature })
-        };
-        Ok(account.events.iter().map(signed).collect())
-    })
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DeliveryMode {
-    hold: bool,
-}
-
-/// `POST /_control/delivery`
-pub(super) async fn set_delivery(caller: Caller, Json(mode): Json<DeliveryMode>) -> JsonResult {
-    caller.run(|account| {
-        account.hold = mode.hold;
-        Ok(json!({ "hold": mode.hold }))
-    })
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NewDelivery {
+struct NewDelivery {
     event: String,
     #[serde(default = "once")]
     times: u32,
@@ -134,14 +36,70 @@ fn once() -> u32 {
     1
 }
 
-/// `POST /_control/deliveries`
-pub(super) async fn deliver(caller: Caller, Json(new): Json<Vec<NewDelivery>>) -> JsonResult {
-    let Caller { mock, key } = caller;
-    let endpoint = mock.state().endpoints.get(&key).cloned();
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, StripeError> {
+    serde_json::from_slice(body).map_err(|error| StripeError::invalid("", error.to_string()))
+}
+
+fn only<T: DeserializeOwned>(name: &str, body: &[u8]) -> Result<T, StripeError> {
+    let mut fields: HashMap<String, T> = read(body)?;
+    let value = fields.remove(name).filter(|_| fields.is_empty());
+    value.ok_or_else(|| StripeError::invalid(name, "must be the only field"))
+}
+
+pub async fn call(
+    State(mock): State<MockStripe>,
+    Path(path): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, StripeError> {
+    let key = authenticate(&headers)?;
+    let secret = mock.webhook_secret(&key);
+    let parts: Vec<&str> = path.split('/').collect();
+    if (&method, path.as_str()) == (&Method::POST, "deliveries") {
+        return Ok(Json(deliver(&mock, &key, read(&body)?).await?).into_response());
+    }
+    let answer = mock.with_account(&key, |account| match (method.as_str(), parts.as_slice()) {
+        ("POST", ["checkout", session]) => {
+            let card = Card::from_number(&only::<String>("card", &body)?);
+            let card = card.ok_or_else(|| StripeError::invalid("card", "is not a card of the mock"))?;
+            account.pay(session, card)
+        }
+        ("POST", ["subscriptions"]) => Ok(account.create_subscription(&only::<String>("customer", &body)?)),
+        ("POST", ["subscriptions", id]) => account.set_subscription(id, &read(&body)?),
+        ("POST", ["subscriptions", id, "renew"]) => account.renew(id),
+        ("POST", ["subscriptions", id, "give_up"]) => account.cancel(id),
+        ("DELETE", ["customers", id]) => account.delete_customer(id),
+        ("GET", ["events"]) => Ok(events(account, &secret)),
+        ("GET", ["calls"]) => Ok(json!(account.calls)),
+        ("POST", ["delivery"]) => {
+            account.hold = only("hold", &body)?;
+            Ok(json!({ "hold": account.hold }))
+        }
+        ("POST", ["faults"]) => {
+            account.faults = read::<Vec<Fault>>(&body)?.into();
+            Ok(Value::Null)
+        }
+        (method, _) => Err(StripeError::no_route(method, &path)),
+    })?;
+    Ok(if answer.is_null() { StatusCode::NO_CONTENT.into_response() } else { Json(answer).into_response() })
+}
+
+fn events(account: &Account, secret: &str) -> Value {
+    let signed = |event: &Value| {
+        let payload = payload(event);
+        let signature = sign(&payload, secret);
+        json!({ "id": event["id"], "type": event["type"], "payload": payload, "signature": signature })
+    };
+    account.events.iter().map(signed).collect()
+}
+
+async fn deliver(mock: &MockStripe, key: &str, new: Vec<NewDelivery>) -> Result<Value, StripeError> {
+    let endpoint = mock.state().endpoints.get(key).cloned();
     let endpoint = endpoint.ok_or_else(|| StripeError::invalid("", "this account has no endpoint"))?;
     let mut deliveries = Vec::new();
     for NewDelivery { event, times, delay_ms, forge } in new {
-        let found = mock.with_account(&key, |account| by_id(&account.events, &event).map(payload));
+        let found = mock.with_account(key, |account| by_id(&account.events, &event).map(payload));
         let text = found.ok_or_else(|| StripeError::missing(404, "event", "event", &event))?;
         sleep(Duration::from_millis(delay_ms)).await;
         for _ in 0..times {
@@ -155,16 +113,5 @@ pub(super) async fn deliver(caller: Caller, Json(new): Json<Vec<NewDelivery>>) -
             deliveries.push(json!({ "event": event, "status": status, "ms": ms }));
         }
     }
-    Ok(Json(deliveries.into()))
-}
-
-/// `POST /_control/faults`
-pub(super) async fn set_faults(caller: Caller, Json(faults): Json<Vec<Fault>>) -> StatusCode {
-    caller.mock.with_account(&caller.key, |account| account.faults = faults.into());
-    StatusCode::NO_CONTENT
-}
-
-/// `GET /_control/calls`
-pub(super) async fn calls(caller: Caller) -> JsonResult {
-    caller.run(|account| Ok(json!(account.calls)))
+    Ok(deliveries.into())
 }

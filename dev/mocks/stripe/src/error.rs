@@ -3,16 +3,20 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
-/// An error response.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct StripeError {
-    pub(super) status: u16,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StripeError {
+    #[serde(skip)]
+    status: u16,
+    #[serde(rename = "type")]
     kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     param: Option<String>,
-    message: String,
+    pub message: String,
 }
 
 impl StripeError {
@@ -20,58 +24,43 @@ impl StripeError {
         Self { status, kind, code: None, param: None, message: message.into() }
     }
 
-    pub(super) fn invalid(param: &str, message: impl Into<String>) -> Self {
+    pub fn invalid(param: &str, message: impl Into<String>) -> Self {
         let param = Some(param.to_owned()).filter(|param| !param.is_empty());
         Self { param, ..Self::new(400, "invalid_request_error", message) }
     }
 
-    pub(super) fn unauthorized() -> Self {
+    pub fn unauthorized() -> Self {
         Self::new(401, "invalid_request_error", "Invalid API Key provided.")
     }
 
     /// A missing object: 404 if the path names it, 400 if a parameter does.
-    pub(super) fn missing(status: u16, what: &str, param: &str, id: &str) -> Self {
+    pub fn missing(status: u16, what: &str, param: &str, id: &str) -> Self {
         let message = format!("No such {what}: '{id}'");
         Self { status, code: Some("resource_missing"), ..Self::invalid(param, message) }
     }
 
-    pub(super) fn no_route(method: &str, path: &str) -> Self {
+    pub fn no_route(method: &str, path: &str) -> Self {
         Self::new(404, "invalid_request_error", format!("Unrecognized request URL ({method}: {path})."))
     }
 
-    pub(super) fn idempotency_mismatch() -> Self {
+    pub fn idempotency_mismatch() -> Self {
         let message = "Keys for idempotent requests can only be used with the same parameters they were first used with.";
         Self::new(400, "idempotency_error", message)
     }
 
-    pub(super) fn declined() -> Self {
+    pub fn declined() -> Self {
         Self { code: Some("card_declined"), ..Self::new(402, "card_error", "Your card was declined.") }
     }
 
-    pub(super) fn of_status(status: u16) -> Self {
+    pub fn of_status(status: u16) -> Self {
         let kind = if status == 429 { "invalid_request_error" } else { "api_error" };
         Self::new(status, kind, "An unknown error occurred")
-    }
-
-    pub(super) fn message(&self) -> &str {
-        &self.message
-    }
-
-    pub(super) fn body(&self) -> Value {
-        let mut error = json!({ "type": self.kind, "message": self.message });
-        if let Some(code) = self.code {
-            error["code"] = code.into();
-        }
-        if let Some(param) = &self.param {
-            error["param"] = param.as_str().into();
-        }
-        json!({ "error": error })
     }
 }
 
 impl IntoResponse for StripeError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(self.body())).into_response()
+        (status, Json(json!({ "error": self }))).into_response()
     }
 }

@@ -6,24 +6,24 @@ use serde::Deserialize;
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Fault {
+pub enum Fault {
     /// Does nothing and responds with this status, from 400 to 599.
-    Status { status: u16 },
+    Status {
+        status: u16,
+    },
     /// Does the call and closes the connection before the response.
     Lost,
     /// Does the call and delays the response.
     Slow {
-        /// In milliseconds.
         ms: u64,
     },
     /// Does the call and responds with HTML.
     Garbage,
-    /// Does the call normally.
     None,
 }
 
 impl Fault {
-    pub(super) fn delay(self) -> Duration {
+    pub fn delay(self) -> Duration {
         match self {
             Self::Slow { ms } => Duration::from_millis(ms),
             _ => Duration::ZERO,

@@ -6,33 +6,22 @@ use serde_json::Value;
 use super::now;
 use super::webhooks::{mac, sign};
 
-/// What is invalid about a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Forgery {
-    /// There is no header.
     Unsigned,
-    /// The header is empty.
     Empty,
-    /// The header has another format.
     Nonsense,
-    /// Another secret signs it.
     OtherSecret,
     /// The empty secret signs it, which an endpoint without a configured secret would accept.
     NoSecret,
-    /// The signature is that of another body.
     OtherBody,
-    /// The signature is truncated.
     CutShort,
     /// The signature has the scheme `v0`, which an endpoint must ignore.
     OtherScheme,
-    /// The header has no timestamp.
     Timeless,
-    /// The timestamp differs from the signed one.
     OtherTime,
-    /// The signature is six minutes old.
     Stale,
-    /// The timestamp is six minutes ahead.
     Future,
     /// The body is the signed JSON with other whitespace.
     Reserialised,
@@ -40,7 +29,6 @@ pub enum Forgery {
 
 impl Forgery {
     /// The forged header and body of a delivery of `payload`, for which `secret` would be valid.
-    #[must_use]
     pub fn of(self, payload: &str, secret: &str) -> (Option<String>, String) {
         let now = now().timestamp();
         let valid = mac(payload, secret, now);

@@ -9,31 +9,28 @@ use serde_json::Value;
 
 use super::MockStripe;
 use super::account::{Account, Card, by_id, text};
-use super::error::StripeError;
 use super::objects::AMOUNT;
 
 #[derive(Deserialize)]
-pub(super) struct Payment {
+pub struct Payment {
     card: String,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Action {
+pub struct Action {
     action: String,
     #[serde(default)]
     card: String,
 }
 
-/// `GET /c/pay/{session}`
-pub(super) async fn checkout(State(mock): State<MockStripe>, Path(id): Path<String>) -> Response {
+pub async fn checkout(State(mock): State<MockStripe>, Path(id): Path<String>) -> Response {
     match find(&mock, SESSIONS, &id) {
         Some((_, session)) if session["status"] == "open" => checkout_page(&session, None),
         _ => not_open(),
     }
 }
 
-/// `POST /c/pay/{session}`
-pub(super) async fn pay(
+pub async fn pay(
     State(mock): State<MockStripe>,
     Path(id): Path<String>,
     Form(payment): Form<Payment>,
@@ -46,21 +43,19 @@ pub(super) async fn pay(
         Ok(paid) => {
             Redirect::to(&text(&paid, "success_url").replace("{CHECKOUT_SESSION_ID}", &id)).into_response()
         }
-        Err(error) if session["status"] == "open" => checkout_page(&session, Some(error.message())),
+        Err(error) if session["status"] == "open" => checkout_page(&session, Some(&error.message)),
         Err(_) => not_open(),
     }
 }
 
-/// `GET /p/session/{session}`
-pub(super) async fn portal(State(mock): State<MockStripe>, Path(id): Path<String>) -> Response {
+pub async fn portal(State(mock): State<MockStripe>, Path(id): Path<String>) -> Response {
     match find(&mock, PORTAL_SESSIONS, &id) {
         Some((key, portal)) => portal_page(&mock, &key, &portal, None),
         None => not_open(),
     }
 }
 
-/// `POST /p/session/{session}`
-pub(super) async fn portal_action(
+pub async fn portal_action(
     State(mock): State<MockStripe>,
     Path(id): Path<String>,
     Form(action): Form<Action>,
@@ -78,15 +73,13 @@ pub(super) async fn portal_action(
             _ => Ok(()),
         }
     });
-    portal_page(&mock, &key, &portal, outcome.err().as_ref().map(StripeError::message))
+    portal_page(&mock, &key, &portal, outcome.err().as_ref().map(|error| error.message.as_str()))
 }
 
-/// The objects of one type in an account.
 type Table = fn(&Account) -> &[Value];
 const SESSIONS: Table = |account| &account.sessions;
 const PORTAL_SESSIONS: Table = |account| &account.portal_sessions;
 
-/// The object `id` and the key of its account.
 fn find(mock: &MockStripe, table: Table, id: &str) -> Option<(String, Value)> {
     let key = mock.find_account(|account| by_id(table(account), id).is_some())?;
     let object = mock.with_account(&key, |account| by_id(table(account), id).cloned())?;
@@ -108,31 +101,16 @@ fn dollars(cents: i64) -> String {
 }
 
 fn checkout_page(session: &Value, error: Option<&str>) -> Response {
-    let error = error.map_or(String::new(), |error| format!("<p role=alert>{}</p>", escape(error)));
-    let body = format!(
-        "<p class=price>{} <small>a month</small></p>
-         <form method=post>
-           {error}
-           <label>Card number <input name=card inputmode=numeric autocomplete=off required autofocus
-             placeholder='4242 4242 4242 4242'></label>
-           <button>Pay</button>
-         </form>
-         <p><a href='{}'>Cancel</a></p>
-         <dl>
-           <dt>4242 4242 4242 4242</dt><dd>pays</dd>
-           <dt>4000 0000 0000 0002</dt><dd>is declined</dd>
-           <dt>4000 0000 0000 0341</dt><dd>pays the first time only</dd>
-         </dl>",
-        dollars(AMOUNT),
-        escape(session["cancel_url"].as_str().unwrap_or("#")),
-    );
+    let body = include_str!("pages/checkout.html")
+        .replace("{{price}}", &dollars(AMOUNT))
+        .replace("{{error}}", &alert(error))
+        .replace("{{cancel_url}}", &escape(session["cancel_url"].as_str().unwrap_or("#")));
     page("Subscribe to Pro", &body).into_response()
 }
 
 fn portal_page(mock: &MockStripe, key: &str, portal: &Value, error: Option<&str>) -> Response {
     let customer = text(portal, "customer");
     let one = mock.with_account(key, |account| current_subscription(account, &customer).cloned());
-    let error = error.map_or(String::new(), |error| format!("<p role=alert>{}</p>", escape(error)));
     let subscription = match &one {
         None => "<p>There is no subscription.</p>".to_owned(),
         Some(one) if one["cancel_at_period_end"] == true || !one["cancel_at"].is_null() => {
@@ -144,40 +122,19 @@ fn portal_page(mock: &MockStripe, key: &str, portal: &Value, error: Option<&str>
             escape(&text(one, "status").replace('_', " "))
         ),
     };
-    let body = format!(
-        "{error}{subscription}
-         <form method=post>
-           <label>New card <input name=card inputmode=numeric autocomplete=off required></label>
-           <button name=action value=card>Change card</button>
-         </form>
-         <p><a href='{}'>Return</a></p>",
-        escape(portal["return_url"].as_str().unwrap_or("#")),
-    );
+    let body = include_str!("pages/portal.html")
+        .replace("{{error}}", &alert(error))
+        .replace("{{subscription}}", &subscription)
+        .replace("{{return_url}}", &escape(portal["return_url"].as_str().unwrap_or("#")));
     page("Your subscription", &body).into_response()
 }
 
+fn alert(error: Option<&str>) -> String {
+    error.map_or(String::new(), |error| format!("<p role=alert>{}</p>", escape(error)))
+}
+
 fn page(title: &str, body: &str) -> Html<String> {
-    Html(format!(
-        "<!DOCTYPE html>
-<html lang=en>
-<meta charset=utf-8>
-<meta name=viewport content='width=device-width, initial-scale=1'>
-<title>{title}</title>
-<style>
-  body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 26rem; margin: 3rem auto; padding: 0 1rem; color: #1a1f36 }}
-  .note {{ color: #697386; font-size: .875rem }}
-  .price {{ font-size: 2rem; margin: 0 }} small {{ font-size: 1rem; color: #697386 }}
-  label {{ display: block; margin: 1rem 0 }}
-  input {{ display: block; box-sizing: border-box; width: 100%; padding: .6rem; font: inherit; border: 1px solid #c1c9d2; border-radius: 6px }}
-  button {{ width: 100%; padding: .7rem; font: inherit; border: 0; border-radius: 6px; background: #0b5cad; color: #fff; cursor: pointer }}
-  [role=alert] {{ color: #b3093c }}
-  dt {{ font-family: ui-monospace, monospace; float: left; clear: left }} dd {{ margin-left: 13rem; color: #697386 }}
-</style>
-<p class=note>A mock of Stripe: no card is charged.</p>
-<h1>{title}</h1>
-{body}
-"
-    ))
+    Html(include_str!("pages/page.html").replace("{{title}}", title).replace("{{body}}", body))
 }
 
 fn escape(text: &str) -> String {

@@ -9,16 +9,14 @@ use super::objects::{self, month_after};
 use super::params::{Metadata, UpdateSubscription};
 
 impl Account {
-    /// Creates a subscription with a paid invoice, as an operator does in the dashboard.
-    pub(super) fn create_subscription(&mut self, customer: &str) -> Value {
+    pub fn create_subscription(&mut self, customer: &str) -> Value {
         let subscription = objects::subscription(customer, &Metadata::new(), now());
         self.subscriptions.push(subscription.clone());
         self.emit("customer.subscription.created", &subscription);
         subscription
     }
 
-    /// Pays on the checkout page, which creates the subscription unless the card is declined.
-    pub(super) fn pay(&mut self, session: &str, card: Card) -> Result<Value, StripeError> {
+    pub fn pay(&mut self, session: &str, card: Card) -> Result<Value, StripeError> {
         let open = self.find("sessions", session)?;
         if open["status"] != "open" {
             return Err(StripeError::invalid("", "This page is no longer open."));
@@ -47,7 +45,7 @@ impl Account {
         Ok(session)
     }
 
-    pub(super) fn update_subscription(
+    pub fn update_subscription(
         &mut self,
         id: &str,
         update: UpdateSubscription,
@@ -83,15 +81,14 @@ impl Account {
     }
 
     /// Sets `cancel_at` to the period's end, as the portal does in flexible billing mode.
-    pub(super) fn cancel_at_period_end(&mut self, id: &str) -> Result<Value, StripeError> {
+    pub fn cancel_at_period_end(&mut self, id: &str) -> Result<Value, StripeError> {
         self.change_subscription(id, "updated", |subscription| {
             subscription["cancel_at"] = period_end(subscription);
             Ok(())
         })
     }
 
-    /// Cancels a subscription immediately.
-    pub(super) fn cancel(&mut self, id: &str) -> Result<Value, StripeError> {
+    pub fn cancel(&mut self, id: &str) -> Result<Value, StripeError> {
         self.change_subscription(id, "deleted", |subscription| {
             if subscription["status"] == "canceled" {
                 return Err(StripeError::missing(404, "subscription", "id", id));
@@ -105,7 +102,7 @@ impl Account {
     }
 
     /// Ends the period of a subscription now. The next begins unless the subscription is to end.
-    pub(super) fn renew(&mut self, id: &str) -> Result<Value, StripeError> {
+    pub fn renew(&mut self, id: &str) -> Result<Value, StripeError> {
         let subscription = by_id_mut(&mut self.subscriptions, "subscription", id)?;
         if subscription["cancel_at_period_end"] == true || !subscription["cancel_at"].is_null() {
             return self.cancel(id);
@@ -129,8 +126,7 @@ impl Account {
         Ok(subscription)
     }
 
-    /// Changes a customer's card and retries the payments that are due.
-    pub(super) fn change_card(&mut self, customer: &str, card: Card) -> Result<(), StripeError> {
+    pub fn change_card(&mut self, customer: &str, card: Card) -> Result<(), StripeError> {
         if card == Card::Declined {
             return Err(StripeError::declined());
         }
@@ -152,8 +148,7 @@ impl Account {
         Ok(())
     }
 
-    /// Sets any fields of a subscription.
-    pub(super) fn set_subscription(&mut self, id: &str, fields: &Value) -> Result<Value, StripeError> {
+    pub fn set_subscription(&mut self, id: &str, fields: &Value) -> Result<Value, StripeError> {
         self.change_subscription(id, "updated", |subscription| {
             for (name, value) in fields.as_object().into_iter().flatten() {
                 let is_of_item = matches!(name.as_str(), "current_period_start" | "current_period_end");
@@ -165,8 +160,7 @@ impl Account {
         })
     }
 
-    /// Deletes a customer and cancels its subscriptions.
-    pub(super) fn delete_customer(&mut self, id: &str) -> Result<Value, StripeError> {
+    pub fn delete_customer(&mut self, id: &str) -> Result<Value, StripeError> {
         self.find("customers", id)?;
         for subscription in self.subscriptions_of(id, |one| one["status"] != "canceled") {
             self.cancel(&subscription)?;
@@ -182,7 +176,6 @@ impl Account {
         wanted.map(|one| text(one, "id")).collect()
     }
 
-    /// Changes a subscription and emits `customer.subscription.{event}`.
     fn change_subscription(
         &mut self,
         id: &str,

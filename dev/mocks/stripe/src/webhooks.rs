@@ -13,27 +13,23 @@ use super::sign as sign_now;
 
 /// The delivery attempts of an event. Stripe retries for three days; these take some minutes.
 const MAX_ATTEMPTS: u32 = 12;
-/// The delay before the second attempt; it doubles.
 const BASE_DELAY: Duration = Duration::from_millis(500);
 const MAX_DELAY: Duration = Duration::from_mins(1);
 /// The timeout for a response; Stripe's is about 20 seconds.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The webhook endpoint of an account.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
-    /// The URL that events are sent to.
     pub url: String,
-    /// The secret that signs them.
     pub secret: String,
 }
 
 /// The header `Stripe-Signature` for `payload`, signed with `secret` at `seconds` since 1970.
-pub(super) fn sign(payload: &str, secret: &str, seconds: i64) -> String {
+pub fn sign(payload: &str, secret: &str, seconds: i64) -> String {
     format!("t={seconds},v1={}", mac(payload, secret, seconds))
 }
 
-pub(super) fn mac(payload: &str, secret: &str, seconds: i64) -> String {
+pub fn mac(payload: &str, secret: &str, seconds: i64) -> String {
     #[expect(clippy::expect_used, reason = "an HMAC accepts keys of any length")]
     let mut mac =
         Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("an HMAC accepts keys of any length");
@@ -42,21 +38,18 @@ pub(super) fn mac(payload: &str, secret: &str, seconds: i64) -> String {
 }
 
 /// The body of a delivery: JSON as Stripe writes it, indented.
-#[must_use]
 pub fn payload(event: &Value) -> String {
     format!("{event:#}")
 }
 
-/// The client that sends deliveries.
-pub(super) fn client() -> Client {
+pub fn client() -> Client {
     // reqwest needs a TLS provider even for plain HTTP. The error means that one is installed.
     drop(rustls::crypto::ring::default_provider().install_default());
     // A proxy from the environment must not receive traffic between local processes.
     Client::builder().no_proxy().connect_timeout(Duration::from_secs(2)).build().unwrap_or_default()
 }
 
-/// Sends `event` until the response is 2xx.
-pub(super) async fn deliver_with_retries(http: Client, endpoint: Endpoint, event: Value) {
+pub async fn deliver_with_retries(http: Client, endpoint: Endpoint, event: Value) {
     let payload = payload(&event);
     let mut delay = BASE_DELAY;
     for _ in 0..MAX_ATTEMPTS {
@@ -72,7 +65,7 @@ pub(super) async fn deliver_with_retries(http: Client, endpoint: Endpoint, event
 }
 
 /// Sends an event once. Returns the status of the response, or 0 without one.
-pub(super) async fn deliver_once(http: &Client, url: &str, signature: Option<&str>, payload: String) -> u16 {
+pub async fn deliver_once(http: &Client, url: &str, signature: Option<&str>, payload: String) -> u16 {
     let request = http.post(url).timeout(TIMEOUT);
     let mut request = request.header(CONTENT_TYPE, "application/json; charset=utf-8");
     if let Some(signature) = signature {

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use tokio::time::sleep;
 
-/// Interval between two checks.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Waits until `condition` holds, for at most `max_wait`, and returns how long that took. `what`
