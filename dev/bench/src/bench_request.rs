@@ -112,7 +112,7 @@ pub(crate) async fn all(environment: &TestEnvironment, mode: Mode) -> Result<Vec
         BenchRequest::get(&user, "GET /api/queue/status", "/api/queue/status"),
         BenchRequest::get(&user, "GET /health", "/health"),
         BenchRequest::http("POST /api/chatroom", 201, move || {
-            opener.request("POST", "/api/chatroom").json(&json!({ "name": "A room" }))
+            opener.request("POST", "/api/chatroom").json(&json!({ "name": "A chatroom" }))
         }),
         BenchRequest::http("POST message", 201, move || sender.message(&sender_room, QUESTION)),
         BenchRequest::http("POST message with Idempotency-Key", 201, move || {

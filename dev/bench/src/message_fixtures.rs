@@ -23,7 +23,7 @@ impl MessageFixtures {
         const SQL: &str = "
             WITH rooms AS (
                 INSERT INTO chatrooms (id, user_id, name, message_count, last_position, last_message_at, created_at, updated_at)
-                SELECT gen_random_uuid(), users.id, 'A room', 1, 1, now(), now(), now()
+                SELECT gen_random_uuid(), users.id, 'A chatroom', 1, 1, now(), now(), now()
                 FROM users, generate_series(1, $2::bigint) WHERE mobile_number = $1
                 RETURNING id, user_id
             )

@@ -29,6 +29,7 @@ use stack::progress::{hide_steps, print};
 use self::scenario_result::ScenarioResult;
 use self::scenarios::{CLEAN_LOGS, SCENARIOS};
 
+/// How many concurrent scenarios run at once.
 const CONCURRENCY: usize = 8;
 
 pub struct Scenario {
@@ -36,7 +37,7 @@ pub struct Scenario {
     pub promise: &'static str,
     /// The typical duration at the short scale, by which scenarios are started: the longest first.
     pub seconds: u32,
-    /// Whether others may run beside it at full scale, too: it mostly waits.
+    /// Whether it may run beside others at full scale; at the short scale all may.
     pub is_concurrent: bool,
     pub run: for<'a> fn(&'a Suite) -> LocalBoxFuture<'a, Result<ScenarioResult>>,
 }
@@ -55,7 +56,8 @@ pub async fn run(home: &StackFolder, scale: Scale, names: &[String]) -> Result<b
     // `clean-logs` searches the logs of all other scenarios.
     let (last, chosen): (Vec<&Scenario>, Vec<&Scenario>) =
         chosen.partition(|scenario| scenario.name == CLEAN_LOGS);
-    // At full scale scenarios that measure times run alone. At the short scale limits are generous.
+    // At full scale scenarios that measure times run alone. At the short scale time limits are
+    // generous.
     let (mut concurrent, alone): (Vec<&Scenario>, Vec<&Scenario>) =
         chosen.into_iter().partition(|scenario| scale == Scale::Short || scenario.is_concurrent);
     concurrent.sort_by_key(|scenario| Reverse(scenario.seconds));

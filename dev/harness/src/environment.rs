@@ -43,7 +43,7 @@ pub struct TestEnvironment {
     /// A view of the database that bypasses the proxy.
     pub db: DbObserver,
     servers: [JoinHandle<Result<()>>; 2],
-    /// The variables whose URL leads to a proxy, with the URL behind it.
+    /// The URL of the real server, by variable; the variable itself leads to a proxy.
     direct: BTreeMap<&'static str, String>,
 }
 
@@ -196,8 +196,8 @@ const VARIABLES: [(&str, &str); 12] = [
     ("REDIRECT_HOSTS", "localhost"),
 ];
 
-const STRIPE_KEY: &str = "sk_test_of_the_faults";
-const STRIPE_WEBHOOK_SECRET: &str = "whsec_of_the_faults_suite";
+const STRIPE_KEY: &str = "sk_test_of_the_harness";
+const STRIPE_WEBHOOK_SECRET: &str = "whsec_of_the_harness";
 
 /// Puts a proxy in front of the server in the variable `name`, and returns the server's own URL
 /// with the proxy.

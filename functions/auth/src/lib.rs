@@ -17,7 +17,7 @@ mod verify_signup_otp;
 
 use app::Dependency;
 
-/// The dependencies that this function requires at start-up.
+/// What this function requires to start.
 pub const DEPENDENCIES: &[Dependency] =
     &[Dependency::DATABASE, Dependency::REDIS, Dependency::TOKENS, Dependency::CODES];
 

@@ -18,7 +18,7 @@ mod views;
 
 use app::Dependency;
 
-/// The dependencies of the handlers.
+/// What this function requires to start.
 pub const DEPENDENCIES: &[Dependency] = &[
     Dependency::DATABASE,
     Dependency::REDIS,

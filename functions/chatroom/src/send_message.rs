@@ -76,7 +76,7 @@ async fn accept(
     }
     let message = NewMessage { id, chatroom_id, content, day: quota::day_of(now), created_at: now };
     let sent = sending::insert_message(&app.db().await?, sender, message, limits).await;
-    // An earlier execution was cancelled while its statement waited, but the statement completed.
+    // An earlier execution was aborted while its statement waited, but the statement completed.
     if sent.as_ref().is_err_and(|error| error.violates("messages_pkey"))
         && let Some(stored) = find_stored(app, sender, id).await?
     {

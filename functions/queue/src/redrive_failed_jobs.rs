@@ -73,7 +73,7 @@ pub(crate) async fn handle(
     Valid(input): Valid<RedriveFailedJobs>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (limit, now) = (input.limit.unwrap_or(100), app.clock.now());
-    let codes = input.error_code.map_or(ErrorCode::RETRYABLE.to_vec(), |code| vec![code]);
+    let codes = input.error_code.map_or_else(ErrorCode::retryable, |code| vec![code]);
     let revived = admin::retry_oldest(&app.db().await?, &codes, limit, now).await?;
     let redriven = revived.len();
     let sends = stream::iter(revived).map(|Resend { message_id: id, chatroom_id, number: resend }| {

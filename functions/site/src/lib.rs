@@ -14,7 +14,7 @@ pub use get_health::start_uptime;
 
 use app::Dependency;
 
-/// Everything that the deep health check tests.
+/// What this function requires to start.
 pub const DEPENDENCIES: &[Dependency] = &[
     Dependency::DATABASE,
     Dependency::REDIS,

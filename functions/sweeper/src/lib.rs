@@ -1,7 +1,7 @@
 //! The Lambda `sweeper`: scheduled repair, once a minute. It resends stranded messages, empties the
 //! dead-letter queue, syncs subscriptions that are due with Stripe, and deletes what is no longer
 //! needed. A sweep is bounded in work, and concurrent sweeps do no harm. While the service is idle,
-//! it sweeps once an hour.
+//! it sweeps at the latest after 55 minutes.
 
 mod dead_letters;
 mod idle;

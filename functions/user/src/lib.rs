@@ -11,7 +11,7 @@ mod update_profile;
 
 use app::Dependency;
 
-/// The dependencies that this function requires at start-up.
+/// What this function requires to start.
 pub const DEPENDENCIES: &[Dependency] =
     &[Dependency::DATABASE, Dependency::REDIS, Dependency::TOKENS, Dependency::STRIPE];
 

@@ -98,7 +98,7 @@ async fn sync_owner(app: &AppState, event: &Event, owner: Option<UserId>) -> Res
         // The account was deleted, or the customer belongs to another deployment that shares the
         // Stripe account.
         if let Some(user) = event.user() {
-            error!(event.id, stripe.customer = customer, user.id = %user, "event of an unknown customer, created for a user of this service");
+            error!(event.id, stripe.customer = customer, user.id = %user, "the customer of an event is unknown here, but its metadata names a user");
         } else {
             warn!(event.id, stripe.customer = customer, "event of an unknown customer");
         }

@@ -36,7 +36,7 @@ pub(crate) struct Attempt<'a> {
     /// The number of this attempt, from 1.
     number: i32,
     started_at: DateTime<Utc>,
-    /// Since when the message has waited for Gemini's rate limit, if it has.
+    /// Since when the message has waited for Gemini's rate limit or the end of an outage, if it has.
     waiting_since: Option<DateTime<Utc>>,
     /// When Lambda stops the function.
     deadline: DateTime<Utc>,
@@ -87,7 +87,9 @@ impl<'a> Attempt<'a> {
                 );
                 outcome
             }
-            Generation::Wait(delay, reason) => self.wait(delay, reason, "the rate limit is reached").await,
+            Generation::Wait(delay, reason) => {
+                self.postpone(delay, reason, "the rate limit is reached").await
+            }
             Generation::NoModelAvailable => {
                 self.fail(ErrorCode::GeminiQuota, "all models are exhausted for today", None).await
             }
@@ -111,7 +113,7 @@ impl<'a> Attempt<'a> {
             }
             Err(error @ GenerateError::MinuteQuota { retry_delay, .. }) => {
                 let delay = retry_delay.unwrap_or(self.app.config.worker.retry_base_delay);
-                self.wait(delay, WaitReason::Quota, &chain(error)).await
+                self.postpone(delay, WaitReason::Quota, &chain(error)).await
             }
             Err(error) if error.is_transient() && self.number < self.app.config.worker.max_attempts => {
                 self.back_off(model, error).await
@@ -150,8 +152,8 @@ impl<'a> Attempt<'a> {
                 });
                 self.deferred.invalidate_chatroom_list(self.user_id);
             }
-            // A retry also gets here when the first attempt was stored and only its result was
-            // lost.
+            // A repeated write also gets here when the earlier write took effect and only its
+            // result was lost.
             Ok(false) => {
                 warn!(message.id = %message_id, attempt, "the lease was lost, or the answer is stored already");
                 self.deferred.invalidate_chatroom_list(self.user_id);
@@ -161,7 +163,7 @@ impl<'a> Attempt<'a> {
             }
             Err(error) => return Err(error.into()),
         }
-        Ok(Outcome::Complete)
+        Ok(Outcome::Delete)
     }
 
     async fn store(&self, id: MessageId, answer: &Answer) -> Result<bool, StoreError> {
@@ -201,7 +203,12 @@ impl<'a> Attempt<'a> {
 
     /// Reschedules the message until the rate limit allows its call, which uses up no attempt.
     /// Fails the message when that would take too long.
-    async fn wait(&self, delay: Duration, reason: WaitReason, why: &str) -> Result<Outcome, DeliveryError> {
+    async fn postpone(
+        &self,
+        delay: Duration,
+        reason: WaitReason,
+        why: &str,
+    ) -> Result<Outcome, DeliveryError> {
         if delay > self.max_wait() {
             let code = match reason {
                 WaitReason::Quota => ErrorCode::GeminiQuota,
@@ -209,7 +216,8 @@ impl<'a> Attempt<'a> {
             };
             return self.fail(code, &format!("waited for too long: {why}"), None).await;
         }
-        // All calls that wait for the end of an outage get the same time.
+        // The limiter gives all of these the same time, so jitter spreads them; calls that wait for
+        // quota already have a place of their own.
         let jitter = if reason == WaitReason::Outage { rng().random_range(0.0..1.0) } else { 0.0 };
         let delay = backoff::delay(1, Duration::ZERO, jitter, Some(delay));
         self.reschedule(RescheduleReason::WaitingForModel, delay).await?;
@@ -249,7 +257,7 @@ impl<'a> Attempt<'a> {
                 ..self.record(ProcessingStatus::Failed, self.number)
             });
         }
-        Ok(Outcome::Complete)
+        Ok(Outcome::Delete)
     }
 
     fn record(&self, status: ProcessingStatus, attempts: i32) -> JobRecord {

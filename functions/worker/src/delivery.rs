@@ -75,12 +75,12 @@ async fn answer_up_to(
             }
             Claim::Finished | Claim::NotFound => {
                 info!(message.id = %delivered, "already finished, or deleted");
-                return Ok(Outcome::Complete);
+                return Ok(Outcome::Delete);
             }
         };
         let lease = Lease { message_id: work.message_id, owner };
         let outcome = Attempt::new(app, lease, &work, deadline, deferred).run(work).await?;
-        if outcome != Outcome::Complete || lease.message_id == delivered {
+        if outcome != Outcome::Delete || lease.message_id == delivered {
             return Ok(outcome);
         }
     }

@@ -23,7 +23,7 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use chrono::{DateTime, Utc};
 use lambda_runtime::LambdaEvent;
 
-/// The dependencies of this function.
+/// What this function requires to start.
 pub const DEPENDENCIES: &[Dependency] =
     &[Dependency::DATABASE, Dependency::REDIS, Dependency::QUEUE, Dependency::TABLE, Dependency::GEMINI];
 

@@ -25,7 +25,7 @@ pub(crate) const INTERRUPTED_DELAY: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Delete it.
-    Complete,
+    Delete,
     /// Deliver it again, after this time or, without one, after the queue's visibility timeout.
     Redeliver(Option<Duration>),
 }

@@ -56,10 +56,21 @@ string_enum! {
 }
 
 impl ErrorCode {
-    /// The codes worth a retry. The other codes have their cause in the message, so a retry fails
-    /// again.
-    pub const RETRYABLE: [Self; 4] =
-        [Self::GeminiOverloaded, Self::GeminiQuota, Self::Timeout, Self::Internal];
+    /// Whether a retry can succeed. The other codes have their cause in the message, so a retry
+    /// fails again.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        match self {
+            Self::GeminiOverloaded | Self::GeminiQuota | Self::Timeout | Self::Internal => true,
+            Self::BlockedBySafety | Self::InvalidRequest => false,
+        }
+    }
+
+    /// The codes worth a retry.
+    #[must_use]
+    pub fn retryable() -> Vec<Self> {
+        Self::ALL.iter().copied().filter(|code| code.is_retryable()).collect()
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ macro_rules! string_enum {
         pub enum $type { $($(#[$vdoc])* #[serde(rename = $name)] $variant),+ }
 
         impl $type {
+            /// All values, in the order of their declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
             /// The name in the database and in JSON.
             #[must_use]
             pub fn as_str(self) -> &'static str {

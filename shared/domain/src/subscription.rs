@@ -35,19 +35,6 @@ string_enum! {
 }
 
 impl SubscriptionStatus {
-    /// All statuses.
-    pub const ALL: [Self; 9] = [
-        Self::Active,
-        Self::Trialing,
-        Self::PastDue,
-        Self::Unpaid,
-        Self::Canceled,
-        Self::Incomplete,
-        Self::IncompleteExpired,
-        Self::Paused,
-        Self::Unknown,
-    ];
-
     /// Whether the status is final.
     #[must_use]
     pub fn is_over(self) -> bool {
@@ -224,7 +211,7 @@ mod tests {
     #[test]
     fn each_status_grants_its_tier() {
         use SubscriptionStatus as S;
-        for status in S::ALL {
+        for &status in S::ALL {
             let at_once = subscription(status).tier(at("2026-02-01T00:00:00Z"), DAY);
             let expected = match status {
                 S::Active | S::Trialing | S::PastDue => Tier::Pro,
@@ -258,7 +245,7 @@ mod tests {
         assert_eq!(review(S::PastDue, "2026-02-03T12:00:00Z"), Some(at("2026-02-04T00:00:00Z")));
         assert_eq!(review(S::PastDue, "2026-02-04T00:00:00Z"), Some(at("2026-02-05T00:00:00Z")));
         assert_eq!(review(S::Unpaid, "2026-02-04T00:00:00Z"), Some(at("2026-02-05T00:00:00Z")));
-        for over in S::ALL.into_iter().filter(|status| status.is_over()) {
+        for over in S::ALL.iter().copied().filter(|status| status.is_over()) {
             assert_eq!(review(over, "2026-02-04T00:00:00Z"), None);
         }
     }

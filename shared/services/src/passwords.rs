@@ -154,7 +154,7 @@ pub async fn refund_attempt(app: &AppState, origin: &Origin<'_>, account: &str) 
 
 /// Clears the attempt counters of `account` after a correct password, and adds its known network.
 pub async fn clear_attempts(app: &AppState, origin: &Origin<'_>, account: &str) {
-    if let Err(error) = app.redis.reset_password_attempts(origin.attempt(account)).await {
+    if let Err(error) = app.redis.clear_password_attempts(origin.attempt(account)).await {
         warn!(error = chain(&error), "failed to clear the password attempts");
     }
 }

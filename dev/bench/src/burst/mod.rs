@@ -1,8 +1,8 @@
 //! `cargo dev bench burst`: how long messages wait for the call to Gemini when many arrive at once.
 //!
-//! The messages are sent while the event source mapping is stopped. The clock starts with it. Each message has its own chatroom,
-//! because messages of one chatroom are answered in order. The result is compared with an ideal schedule, in which only Gemini
-//! takes time.
+//! The messages are sent while the event source mapping is stopped; the clock starts when the
+//! mapping starts. Each message has its own chatroom, because messages of one chatroom are answered
+//! in order. The result is compared with an ideal schedule, in which only Gemini takes time.
 
 mod cpu_time;
 mod ideal_schedule;

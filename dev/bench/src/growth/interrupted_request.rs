@@ -16,7 +16,7 @@ impl InterruptedRequest {
     pub(super) async fn send(environment: &TestEnvironment) -> Result<Self> {
         let user = TestUser::sign_up(environment).await?;
         let key = Uuid::new_v4().to_string();
-        let request = user.request("POST", "/api/chatroom").json(&json!({ "name": "A room" }));
+        let request = user.request("POST", "/api/chatroom").json(&json!({ "name": "A chatroom" }));
         let request = request.header("idempotency-key", &key);
         let instance = InstrumentedInstance::start(environment, "chatroom").await?;
         let inserted = instance.pause_postgres_at(&[(Side::Client, "INSERT INTO chatrooms"), DONE]);

@@ -1,4 +1,5 @@
-//! Workers killed at five points of their work. Their messages are then redelivered to others.
+//! Workers killed at four points of one message, and midway through a batch. Their messages are then
+//! redelivered to others.
 
 use futures::future::try_join;
 use harness::instrumented_instance::{CLAIM, COMPLETE, DONE};
@@ -23,7 +24,7 @@ const POINTS: [(&str, &[(Side, &str)]); 4] = [
 ];
 
 /// The messages that a killed worker had received.
-struct Undone {
+struct Received {
     items: Vec<Value>,
     sent: Vec<SentMessage>,
 }
@@ -38,18 +39,18 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let count = kills.len() + each;
 
     let single = stream::iter(kills).map(|(name, points)| kill_at(&run, &user, name, points));
-    let mut undone: Vec<Undone> = single.buffer_unordered(CONCURRENCY).try_collect().await?;
+    let mut received: Vec<Received> = single.buffer_unordered(CONCURRENCY).try_collect().await?;
     for _ in 0..each {
-        undone.push(kill_in_batch(&run, &user).await?);
+        received.push(kill_in_batch(&run, &user).await?);
     }
 
-    let items: Vec<Value> = undone.iter().flat_map(|undone| undone.items.clone()).collect();
+    let items: Vec<Value> = received.iter().flat_map(|received| received.items.clone()).collect();
     run.make_visible(&items).await?;
     run.set_visibility_timeout(4).await?;
     run.start_worker().await?;
     let recovery = run.wait_until_all_done(Duration::from_mins(3)).await?;
 
-    let sent: Vec<SentMessage> = undone.into_iter().flat_map(|undone| undone.sent).collect();
+    let sent: Vec<SentMessage> = received.into_iter().flat_map(|received| received.sent).collect();
     run.recovered_within(recovery);
     run.check_answers(&sent).await?;
     let extra = run.extra_calls();
@@ -60,7 +61,12 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     ))
 }
 
-async fn kill_at(run: &Run, user: &TestUser, name: &str, points: &[(Side, &'static str)]) -> Result<Undone> {
+async fn kill_at(
+    run: &Run,
+    user: &TestUser,
+    name: &str,
+    points: &[(Side, &'static str)],
+) -> Result<Received> {
     let (chatroom, text) = (user.create_chatroom(run).await?, unique("message"));
     if points.is_empty() {
         run.mocks.script(&text, json!([{"kind": "answer", "delay_ms": 1_500}])).await?;
@@ -81,10 +87,10 @@ async fn kill_at(run: &Run, user: &TestUser, name: &str, points: &[(Side, &'stat
         let outcome = run.outcome(sent.id).await?;
         ensure!(outcome.starts_with("completed"), "the message is {outcome} after the commit");
     }
-    Ok(Undone { items, sent: vec![sent] })
+    Ok(Received { items, sent: vec![sent] })
 }
 
-async fn kill_in_batch(run: &Run, user: &TestUser) -> Result<Undone> {
+async fn kill_in_batch(run: &Run, user: &TestUser) -> Result<Received> {
     let chatrooms = user.create_chatrooms(run, BATCH).await?;
     let mut sent = Vec::new();
     for (place, chatroom) in chatrooms.iter().enumerate() {
@@ -103,5 +109,5 @@ async fn kill_in_batch(run: &Run, user: &TestUser) -> Result<Undone> {
     };
     let answered = async { wait_until("some are answered", MAX_WAIT, are_answered).await.map(drop) };
     worker.kill_at(run.delivery(&items)?, answered).await.context("killing a worker in a batch")?;
-    Ok(Undone { items, sent })
+    Ok(Received { items, sent })
 }

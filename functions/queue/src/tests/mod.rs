@@ -106,6 +106,17 @@ async fn failed_jobs_are_listed_latest_first_without_text() {
 }
 
 #[tokio::test]
+async fn every_error_code_can_be_stored_and_is_listed() {
+    let (app, admin) = start().await;
+    insert_failed(&app, 1).await;
+    for code in ErrorCode::ALL {
+        app.execute(&format!("UPDATE messages SET error_code = '{}'", code.as_str())).await;
+        let response = app.request("GET", "/api/queue/failed").by(&admin).send().await.expect(200);
+        assert_eq!(response.body["failed"][0]["error_code"], code.as_str());
+    }
+}
+
+#[tokio::test]
 async fn job_shows_its_last_attempt_for_a_day() {
     let (app, admin) = start().await;
     let id = insert_failed(&app, 1).await.remove(0);

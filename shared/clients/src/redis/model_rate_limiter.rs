@@ -1,9 +1,9 @@
 //! [`ModelRateLimiter`]: which calls to a model may be made now, over all workers.
 //!
-//! It keeps the vendor's quota a minute, opens a circuit breaker during the vendor's outages, and
-//! excludes models whose daily quota is used up. It takes one round trip before a call and one
-//! after it, each one script on Redis's own clock. Without Redis, each process keeps its own share
-//! of the quota by a log of its own calls.
+//! It keeps to the vendor's quota per minute, opens a circuit breaker during the vendor's outages,
+//! and excludes models whose daily quota is used up. It takes one round trip before a call and one
+//! after it, each one script on Redis's own clock. Without Redis, each process keeps to its own
+//! share of the quota by a log of its own calls.
 //!
 //! Keys, in one cluster slot by `{model}`: `gemini:{model}:calls` (the calls of the last minute by
 //! time), `gemini:{model}:tokens` (what each has reserved, and `sum`), `gemini:{model}:state`.
@@ -78,7 +78,7 @@ pub enum CallOutcome {
     },
     /// The vendor was overloaded or did not respond.
     Overloaded,
-    /// The quota a minute was used up: others share it, or it is smaller than configured.
+    /// The quota per minute was used up: others share it, or it is smaller than configured.
     QuotaExceeded {
         /// How long the vendor asks clients to wait.
         retry_delay: Option<Duration>,
@@ -138,7 +138,7 @@ impl ModelRateLimiter {
         let admission = match self.redis.admit_model_call(call, self.limits.quota).await {
             Ok(admission) => admission,
             Err(error) => {
-                warn!(error = %error, model = call.model, "Redis unavailable: this worker uses a fixed share of Gemini's quota");
+                warn!(error = %error, model = call.model, "Redis unavailable: this worker uses its own share of Gemini's quota");
                 let ModelLimits { quota, workers, .. } = self.limits;
                 self.logs().entry(call.model.to_owned()).or_default().admit(now, call.tokens, quota, workers)
             }

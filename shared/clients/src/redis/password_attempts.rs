@@ -75,8 +75,8 @@ impl Redis {
         self.run_once(pipeline.ignore()).await
     }
 
-    /// Resets the counts after a right password and adds the network to the known ones.
-    pub async fn reset_password_attempts(
+    /// Clears the counts after a right password and adds the network to the known ones.
+    pub async fn clear_password_attempts(
         &self,
         attempt: PasswordAttempt<'_>,
     ) -> Result<(), RedisUnavailable> {

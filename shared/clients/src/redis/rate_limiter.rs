@@ -28,8 +28,8 @@ impl RateLimiter {
         Self { redis, local: LocalBuckets::default() }
     }
 
-    /// Takes one token from each of `buckets`; in Redis, from none when one is empty. Returns the
-    /// decision for each bucket.
+    /// Takes one token from each bucket. Redis takes none if any is empty; the fallback takes from
+    /// the others. Returns the decision for each bucket.
     pub async fn consume(&self, buckets: &[Bucket]) -> Vec<RateLimitDecision> {
         let decisions = self.redis.consume_tokens(buckets).await;
         decisions.unwrap_or_else(|error| self.consume_locally(buckets, &error))

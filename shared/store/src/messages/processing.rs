@@ -20,7 +20,7 @@ use crate::StoreError;
 pub struct Lease {
     /// The message.
     pub message_id: MessageId,
-    /// The lease owner: one delivery to one worker.
+    /// Random, new for each claim. Every later write requires it.
     pub owner: Uuid,
 }
 

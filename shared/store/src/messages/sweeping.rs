@@ -1,8 +1,9 @@
 //! What the sweeper does with unfinished messages of all users: it resends stranded ones and fails
 //! exhausted ones.
 //!
-//! The row is the outbox: a message is stranded if it is unfinished, has no active lease and its
-//! `sweep_at` has passed. Its queue message was lost, or its worker died.
+//! The row is the outbox: a message is stranded if its `sweep_at` has passed. Its queue message was
+//! lost, or its worker died. `sweep_at` alone decides, because a claim moves it past the end of the
+//! lease and a final state clears it.
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
@@ -16,7 +17,7 @@ use crate::messages::progress::{self, Progress};
 /// Claims up to `limit` stranded messages for a resend, the longest overdue first. A message is due
 /// one minute after it was accepted, or after its lease or its wait has ended. Counts the resend
 /// and schedules the next one in `2^n` minutes, at most 64. Concurrent sweeps claim different
-/// messages.
+/// messages. The condition `sweep_at > '-infinity'` matches the partial index.
 pub async fn claim_stranded(
     db: &impl GenericClient,
     now: DateTime<Utc>,

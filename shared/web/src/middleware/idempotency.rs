@@ -95,7 +95,7 @@ fn find_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     Ok(Some(key.to_owned()))
 }
 
-/// Begins the operation that `caller` calls `key`.
+/// Begins the operation that `caller` identifies by `key`.
 ///
 /// # Errors
 /// 409 while another request executes it, 422 if the key was used with another body, 413 if the
