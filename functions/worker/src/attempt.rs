@@ -36,7 +36,8 @@ pub(crate) struct Attempt<'a> {
     /// The number of this attempt, from 1.
     number: i32,
     started_at: DateTime<Utc>,
-    /// Since when the message has waited for Gemini's rate limit or the end of an outage, if it has.
+    /// Since when the message has waited for Gemini's rate limit or the end of an outage, if it
+    /// has.
     waiting_since: Option<DateTime<Utc>>,
     /// When Lambda stops the function.
     deadline: DateTime<Utc>,

@@ -1,5 +1,5 @@
-//! Workers killed at four points of one message, and midway through a batch. Their messages are then
-//! redelivered to others.
+//! Workers killed at four points of one message, and midway through a batch. Their messages are
+//! then redelivered to others.
 
 use futures::future::try_join;
 use harness::instrumented_instance::{CLAIM, COMPLETE, DONE};
