@@ -22,20 +22,19 @@ pub(crate) struct BenchRequest {
 }
 
 impl BenchRequest {
-    pub(crate) fn http(name: &'static str, status: u16, request: impl Fn() -> Request + 'static) -> Self {
+    pub(crate) fn http(name: &'static str, status: u16, request: Request) -> Self {
+        Self::varying(name, status, move || request.clone())
+    }
+
+    fn varying(name: &'static str, status: u16, request: impl Fn() -> Request + 'static) -> Self {
         let function = function(&request()).to_owned();
         let event = Box::new(move || Ok(event(&request())));
-        Self {
-            name,
-            function,
-            event,
-            is_expected: Box::new(move |response| response["statusCode"] == status),
-        }
+        let is_expected = Box::new(move |response: &Value| response["statusCode"] == status);
+        Self { name, function, event, is_expected }
     }
 
     pub(crate) fn get(user: &TestUser, name: &'static str, path: impl Into<String>) -> Self {
-        let (user, path) = (user.clone(), path.into());
-        Self::http(name, 200, move || user.request("GET", path.clone()))
+        Self::http(name, 200, user.request("GET", path))
     }
 
     /// A sweep that repairs nothing.
@@ -47,15 +46,9 @@ impl BenchRequest {
         Self { name: "sweep", function: "sweeper".to_owned(), event, is_expected: Box::new(is_idle) }
     }
 
-    async fn worker(
-        name: &'static str,
-        environment: &TestEnvironment,
-        batch_size: usize,
-        events: usize,
-    ) -> Result<Self> {
-        let event = Box::new(worker_events::create(environment, batch_size, events).await?);
+    fn worker(name: &'static str, event: impl Fn() -> Result<Value> + 'static) -> Self {
         let is_expected = Box::new(|response: &Value| response["batchItemFailures"] == json!([]));
-        Ok(Self { name, function: WORKER.to_owned(), event, is_expected })
+        Self { name, function: WORKER.to_owned(), event: Box::new(event), is_expected }
     }
 
     /// Sends the request `times` times, checks the responses, and returns the response times.
@@ -88,7 +81,6 @@ impl BenchRequest {
 /// All requests of a Pro user with ten chatrooms, in one of which five messages were answered. The
 /// queue must drive the worker meanwhile.
 pub(crate) async fn all(environment: &TestEnvironment, mode: Mode) -> Result<Vec<BenchRequest>> {
-    const QUESTION: &str = "What is a lease good for?";
     let user = TestUser::sign_up(environment).await?;
     let subscription = environment.pay_for_pro(&user).await?;
     environment.wait_until_pro(&user).await?;
@@ -100,11 +92,12 @@ pub(crate) async fn all(environment: &TestEnvironment, mode: Mode) -> Result<Vec
     }
     environment.wait_until_all_done(Duration::from_secs(30)).await?;
     let stripe_event = stripe_event(environment, &subscription).await?;
-    let [opener, sender, keyed_sender] = std::array::from_fn(|_| user.clone());
-    let (sender_room, keyed_room) = (room.clone(), room.clone());
+    let question = user.message(&room, "What is a lease good for?");
+    let keyed_question = question.clone();
     // More than any benchmark sends.
     let events = mode.of(30, 600);
     let login = json!({ "mobile_number": user.number, "password": PASSWORD });
+    let create = user.request("POST", "/api/chatroom").json(&json!({ "name": "A room" }));
     Ok(vec![
         BenchRequest::get(&user, "GET /api/user/me", "/api/user/me"),
         BenchRequest::get(&user, "GET /api/chatroom", "/api/chatroom"),
@@ -114,20 +107,15 @@ pub(crate) async fn all(environment: &TestEnvironment, mode: Mode) -> Result<Vec
         BenchRequest::get(&user, "GET /api/subscription/plans", "/api/subscription/plans"),
         BenchRequest::get(&user, "GET /api/queue/status", "/api/queue/status"),
         BenchRequest::get(&user, "GET /health", "/health"),
-        BenchRequest::http("POST /api/chatroom", 201, move || {
-            opener.request("POST", "/api/chatroom").json(&json!({ "name": "A room" }))
+        BenchRequest::http("POST /api/chatroom", 201, create),
+        BenchRequest::http("POST message", 201, question),
+        BenchRequest::varying("POST message with Idempotency-Key", 201, move || {
+            keyed_question.clone().header("idempotency-key", &Uuid::new_v4().to_string())
         }),
-        BenchRequest::http("POST message", 201, move || sender.message(&sender_room, QUESTION)),
-        BenchRequest::http("POST message with Idempotency-Key", 201, move || {
-            let key = Uuid::new_v4().to_string();
-            keyed_sender.message(&keyed_room, QUESTION).header("idempotency-key", &key)
-        }),
-        BenchRequest::http("POST /api/auth/login", 200, move || {
-            Request::new("POST", "/api/auth/login").json(&login)
-        }),
-        BenchRequest::http("POST /api/webhook/stripe", 200, move || signed_webhook(&stripe_event)),
-        BenchRequest::worker("worker, 1 message", environment, 1, events).await?,
-        BenchRequest::worker("worker, 10 messages", environment, 10, events).await?,
+        BenchRequest::http("POST /api/auth/login", 200, Request::post("/api/auth/login", &login)),
+        BenchRequest::varying("POST /api/webhook/stripe", 200, move || signed_webhook(&stripe_event)),
+        BenchRequest::worker("worker, 1 message", worker_events::create(environment, 1, events).await?),
+        BenchRequest::worker("worker, 10 messages", worker_events::create(environment, 10, events).await?),
     ])
 }
 

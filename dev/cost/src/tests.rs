@@ -13,28 +13,21 @@ use super::serverless::{self, ACCESS_LINE, PLATFORM_LINES};
 use super::workload::{IDLE, SECONDS_PER_MONTH, STANDARD, SWEEPS_PER_MONTH, Wait, Workload, http_total};
 use super::{DOCUMENT, report};
 
-fn prices() -> Prices {
-    Prices::read(&checkout()).unwrap()
-}
-
-fn figures() -> Figures {
-    Figures::read(&checkout()).unwrap()
-}
-
-fn template() -> Template {
-    Template::read(&checkout()).unwrap()
+fn inputs() -> (Figures, Prices, Template) {
+    let root = checkout();
+    (Figures::read(&root).unwrap(), Prices::read(&root).unwrap(), Template::read(&root).unwrap())
 }
 
 /// The estimate when each request takes 1 GB for 10 ms.
 fn estimate(workload: &Workload) -> Estimate {
-    let mut figures = figures();
+    let (mut figures, prices, template) = inputs();
     for figures in figures.requests.values_mut() {
         (figures.memory_mb, figures.billed_ms) = (1024, 10.0);
         (figures.init_ms, figures.first_request_ms) = (4.0, 26.0);
         (figures.log_bytes, figures.log_lines, figures.response_bytes) = (300.0, 1.0, 1e3);
         (figures.redis_commands, figures.redis_bytes) = (5.0, 1e3);
     }
-    serverless::estimate(workload, &figures, &prices(), &template()).unwrap()
+    serverless::estimate(workload, &figures, &prices, &template).unwrap()
 }
 
 /// The quantity of the line item whose name begins with `item`.
@@ -106,7 +99,7 @@ fn idle_service_pays_only_for_what_always_runs() {
 
 #[test]
 fn free_tier_covers_an_item_once_for_all_its_lines() {
-    let prices = prices();
+    let (_, prices, _) = inputs();
     let usage = ["one", "another"].map(|purpose| ("lambda_gb_second", purpose, 300_000.0));
     let estimate = Estimate::new(&prices, &usage).unwrap();
     let price = prices.get("lambda_gb_second").unwrap();
@@ -116,7 +109,7 @@ fn free_tier_covers_an_item_once_for_all_its_lines() {
 
 #[test]
 fn estimate_includes_every_measured_aws_call() {
-    let figures = figures();
+    let (figures, ..) = inputs();
     // A message: SQS send, idempotency record twice. A batch: job records, count of the hour.
     // A webhook: event record twice.
     for (name, estimated) in [
@@ -132,8 +125,8 @@ fn estimate_includes_every_measured_aws_call() {
 
 #[test]
 fn figures_were_measured_with_the_memory_of_the_template() {
-    let template = template();
-    for (name, figures) in figures().requests {
+    let (figures, _, template) = inputs();
+    for (name, figures) in figures.requests {
         let (memory, measured) = (template.memory(&figures.function), Some(figures.memory_mb));
         assert_eq!(memory, measured, "{name} had other memory: run `cargo dev bench memory --figures`");
     }
@@ -141,7 +134,7 @@ fn figures_were_measured_with_the_memory_of_the_template() {
 
 #[test]
 fn smallest_sufficient_task_and_instance_are_chosen() {
-    let figures = figures();
+    let (figures, ..) = inputs();
     let invocations = STANDARD.invocations(&figures).unwrap();
     let demand = CpuDemand::of(&STANDARD, &invocations);
     let requests = http_total(&invocations, |_| 1.0) - 20_000.0 + 1e6;

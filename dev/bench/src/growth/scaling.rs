@@ -65,7 +65,7 @@ fn requests(user: &TestUser, ids: &Ids) -> Result<Vec<BenchRequest>> {
     let get = |name, path: &str| BenchRequest::get(user, name, path);
     let sixth_oldest = rooms.iter().nth_back(5).context("too few chatrooms")?;
     let middle = messages / 2 + 1;
-    let (sender, sender_room) = (user.clone(), room.to_string());
+    let question = user.message(&room.to_string(), "What is a lease good for?");
     Ok(vec![
         get("GET /api/user/me", "/api/user/me"),
         get("GET /api/user/stats", "/api/user/stats"),
@@ -76,8 +76,6 @@ fn requests(user: &TestUser, ids: &Ids) -> Result<Vec<BenchRequest>> {
         get("GET message status", &format!("/api/chatroom/message/{message}/status")),
         get("GET /api/chatroom/search, rare word", "/api/chatroom/search?q=needle&limit=9"),
         get("GET /api/chatroom/search, common word", "/api/chatroom/search?q=minutes&limit=9"),
-        BenchRequest::http("POST message", 201, move || {
-            sender.message(&sender_room, "What is a lease good for?")
-        }),
+        BenchRequest::http("POST message", 201, question),
     ])
 }
