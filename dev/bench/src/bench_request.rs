@@ -9,55 +9,58 @@ use stack::functions::WORKER;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::Mode;
-use crate::message_fixtures::MessageFixtures;
+use crate::sample::Sample;
+use crate::{Mode, worker_events};
 
 /// A request that can be sent repeatedly.
 pub(crate) struct BenchRequest {
     pub(crate) name: &'static str,
     pub(crate) function: String,
-    /// Creates the event. Where a repetition would be a duplicate, each event differs.
+    /// Where a repetition would be a duplicate, each event differs.
     event: Box<dyn Fn() -> Result<Value>>,
-    expected: Expected,
-}
-
-/// The expected response.
-enum Expected {
-    Status(u16),
-    /// A batch response without failures.
-    NoBatchItemFailures,
-    /// A sweep that repaired nothing.
-    NothingToSweep,
+    is_expected: Box<dyn Fn(&Value) -> bool>,
 }
 
 impl BenchRequest {
-    pub(crate) fn http(name: &'static str, status: u16, request: impl Fn() -> Request + 'static) -> Self {
+    pub(crate) fn http(name: &'static str, status: u16, request: Request) -> Self {
+        Self::varying(name, status, move || request.clone())
+    }
+
+    fn varying(name: &'static str, status: u16, request: impl Fn() -> Request + 'static) -> Self {
         let function = function(&request()).to_owned();
         let event = Box::new(move || Ok(event(&request())));
-        Self { name, function, event, expected: Expected::Status(status) }
+        let is_expected = Box::new(move |response: &Value| response["statusCode"] == status);
+        Self { name, function, event, is_expected }
     }
 
-    pub(crate) fn get(person: &TestUser, name: &'static str, path: impl Into<String>) -> Self {
-        let (person, path) = (person.clone(), path.into());
-        Self::http(name, 200, move || person.request("GET", path.clone()))
+    pub(crate) fn get(user: &TestUser, name: &'static str, path: impl Into<String>) -> Self {
+        Self::http(name, 200, user.request("GET", path))
     }
 
+    /// A sweep that repairs nothing.
     pub(crate) fn sweep() -> Self {
         let event = Box::new(|| Ok(json!({})));
-        Self { name: "sweep", function: "sweeper".to_owned(), event, expected: Expected::NothingToSweep }
+        let is_idle = |response: &Value| {
+            response.as_object().is_some_and(|repaired| repaired.values().all(|count| *count == 0))
+        };
+        Self { name: "sweep", function: "sweeper".to_owned(), event, is_expected: Box::new(is_idle) }
     }
 
-    fn worker(name: &'static str, fixtures: MessageFixtures) -> Self {
-        let event = Box::new(move || fixtures.take());
-        Self { name, function: WORKER.to_owned(), event, expected: Expected::NoBatchItemFailures }
+    fn worker(name: &'static str, event: impl Fn() -> Result<Value> + 'static) -> Self {
+        let is_expected = Box::new(|response: &Value| response["batchItemFailures"] == json!([]));
+        Self { name, function: WORKER.to_owned(), event: Box::new(event), is_expected }
     }
 
-    /// Sends the request, checks the response, and returns the response time.
-    pub(crate) async fn send(&self, instance: &InstrumentedInstance) -> Result<Duration> {
-        Ok(self.send_event(instance, self.event()?).await?.0)
+    /// Sends the request `times` times, checks the responses, and returns the response times.
+    pub(crate) async fn send(&self, instance: &InstrumentedInstance, times: usize) -> Result<Sample> {
+        let mut sample = Sample::default();
+        for _ in 0..times {
+            sample.push(self.send_event(instance, self.event()?).await?.0);
+        }
+        Ok(sample)
     }
 
-    /// The same with an event that was created before. Returns the response too.
+    /// Sends an event that was created before, and returns the response time and the response.
     pub(crate) async fn send_event(
         &self,
         instance: &InstrumentedInstance,
@@ -66,14 +69,7 @@ impl BenchRequest {
         let begun = Instant::now();
         let response = instance.invoke(event).await.with_context(|| self.name.to_owned())?;
         let took = begun.elapsed();
-        let is_expected = match self.expected {
-            Expected::Status(status) => response["statusCode"] == status,
-            Expected::NoBatchItemFailures => response["batchItemFailures"] == json!([]),
-            Expected::NothingToSweep => {
-                response.as_object().is_some_and(|done| done.values().all(|count| *count == 0))
-            }
-        };
-        ensure!(is_expected, "{}: unexpected response {response}", self.name);
+        ensure!((self.is_expected)(&response), "{}: unexpected response {response}", self.name);
         Ok((took, response))
     }
 
@@ -82,10 +78,9 @@ impl BenchRequest {
     }
 }
 
-/// All requests of a Pro user with ten chatrooms, in one of which five messages were answered. The queue must drive the worker
-/// meanwhile.
+/// All requests of a Pro user with ten chatrooms, in one of which five messages were answered. The
+/// queue must drive the worker meanwhile.
 pub(crate) async fn all(environment: &TestEnvironment, mode: Mode) -> Result<Vec<BenchRequest>> {
-    const QUESTION: &str = "What is a lease good for?";
     let user = TestUser::sign_up(environment).await?;
     let subscription = environment.pay_for_pro(&user).await?;
     environment.wait_until_pro(&user).await?;
@@ -96,12 +91,13 @@ pub(crate) async fn all(environment: &TestEnvironment, mode: Mode) -> Result<Vec
         message = user.send_message(environment, &room).await?.id;
     }
     environment.wait_until_all_done(Duration::from_secs(30)).await?;
-    let stripe_event = last_stripe_event(environment, &subscription).await?;
-    let [opener, sender, keyed_sender] = std::array::from_fn(|_| user.clone());
-    let (sender_room, keyed_room) = (room.clone(), room.clone());
+    let stripe_event = stripe_event(environment, &subscription).await?;
+    let question = user.message(&room, "What is a lease good for?");
+    let keyed_question = question.clone();
     // More than any benchmark sends.
-    let worker_events = mode.of(30, 600);
+    let events = mode.of(30, 600);
     let login = json!({ "mobile_number": user.number, "password": PASSWORD });
+    let create = user.request("POST", "/api/chatroom").json(&json!({ "name": "A chatroom" }));
     Ok(vec![
         BenchRequest::get(&user, "GET /api/user/me", "/api/user/me"),
         BenchRequest::get(&user, "GET /api/chatroom", "/api/chatroom"),
@@ -111,26 +107,15 @@ pub(crate) async fn all(environment: &TestEnvironment, mode: Mode) -> Result<Vec
         BenchRequest::get(&user, "GET /api/subscription/plans", "/api/subscription/plans"),
         BenchRequest::get(&user, "GET /api/queue/status", "/api/queue/status"),
         BenchRequest::get(&user, "GET /health", "/health"),
-        BenchRequest::http("POST /api/chatroom", 201, move || {
-            opener.request("POST", "/api/chatroom").json(&json!({ "name": "A chatroom" }))
+        BenchRequest::http("POST /api/chatroom", 201, create),
+        BenchRequest::http("POST message", 201, question),
+        BenchRequest::varying("POST message with Idempotency-Key", 201, move || {
+            keyed_question.clone().header("idempotency-key", &Uuid::new_v4().to_string())
         }),
-        BenchRequest::http("POST message", 201, move || sender.message(&sender_room, QUESTION)),
-        BenchRequest::http("POST message with Idempotency-Key", 201, move || {
-            let key = Uuid::new_v4().to_string();
-            keyed_sender.message(&keyed_room, QUESTION).header("idempotency-key", &key)
-        }),
-        BenchRequest::http("POST /api/auth/login", 200, move || {
-            Request::new("POST", "/api/auth/login").json(&login)
-        }),
-        BenchRequest::http("POST /api/webhook/stripe", 200, move || signed_webhook(&stripe_event)),
-        BenchRequest::worker(
-            "worker, 1 message",
-            MessageFixtures::create(environment, 1, worker_events).await?,
-        ),
-        BenchRequest::worker(
-            "worker, 10 messages",
-            MessageFixtures::create(environment, 10, worker_events).await?,
-        ),
+        BenchRequest::http("POST /api/auth/login", 200, Request::post("/api/auth/login", &login)),
+        BenchRequest::varying("POST /api/webhook/stripe", 200, move || signed_webhook(&stripe_event)),
+        BenchRequest::worker("worker, 1 message", worker_events::create(environment, 1, events).await?),
+        BenchRequest::worker("worker, 10 messages", worker_events::create(environment, 10, events).await?),
     ])
 }
 
@@ -145,11 +130,10 @@ fn signed_webhook(event: &Value) -> Request {
         .header("stripe-signature", &TestEnvironment::sign_webhook(&body))
 }
 
-/// The last event that the mock Stripe has sent about the subscription.
-async fn last_stripe_event(environment: &TestEnvironment, subscription: &str) -> Result<Value> {
-    let events = environment.mocks.stripe("GET", "/_control/events", &Value::Null).await?;
-    let payloads = events.as_array().into_iter().flatten().filter_map(|event| event["payload"].as_str());
+async fn stripe_event(environment: &TestEnvironment, subscription: &str) -> Result<Value> {
+    let events = environment.mocks.stripe_events().await?;
+    let payloads = events.iter().filter_map(|event| event["payload"].as_str());
     let payload = payloads.into_iter().find(|payload| payload.contains(subscription));
-    let payload = payload.with_context(|| format!("the mock Stripe has no event of {subscription}"))?;
+    let payload = payload.with_context(|| format!("mock Stripe has no event of {subscription}"))?;
     Ok(serde_json::from_str(payload)?)
 }

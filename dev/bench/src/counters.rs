@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-/// Counters by name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Counters(BTreeMap<String, f64>);
+pub(crate) struct Counters(pub(crate) BTreeMap<String, f64>);
 
 impl Counters {
     /// The counters in the fields of a struct.
@@ -19,21 +18,14 @@ impl Counters {
         Self(counters.into_iter().map(|(name, count)| (name.to_owned(), count)).collect())
     }
 
-    pub(crate) fn find(&self, name: &str) -> Option<f64> {
-        self.0.get(name).copied()
-    }
-
+    /// Zero if nothing was counted.
     pub(crate) fn get(&self, name: &str) -> f64 {
-        self.find(name).unwrap_or(0.0)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.0.iter().map(|(name, count)| (name.as_str(), *count))
+        self.0.get(name).copied().unwrap_or_default()
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
-        for (name, count) in other.iter() {
-            *self.0.entry(name.to_owned()).or_default() += count;
+        for (name, count) in &other.0 {
+            *self.0.entry(name.clone()).or_default() += count;
         }
     }
 

@@ -10,19 +10,18 @@ use stack::services::redis;
 
 use crate::counters::Counters;
 
-/// The counters at one moment: `redis_commands` (including those inside scripts), `redis_bytes` in both directions, `log_bytes`
-/// and `log_lines`.
-#[derive(Debug)]
+/// The counters at one moment: `redis_commands` (including those inside scripts), `redis_bytes` in
+/// both directions, `log_bytes` and `log_lines`.
 pub(crate) struct IoCounters {
     counters: Counters,
-    /// Size of the reply to `INFO`, which Redis adds to its bytes only afterwards.
+    /// The size of the reply to `INFO`, which Redis adds to its bytes only afterwards.
     info_bytes: Counters,
 }
 
 impl IoCounters {
     pub(crate) async fn read(environment: &TestEnvironment, function: &str) -> Result<Self> {
-        let port = address_of(environment.direct_url("REDIS_URL")?)?.port();
-        let mut counters = Self::of_info(&redis::info(port).await?);
+        let address = address_of(environment.direct_url("REDIS_URL")?)?;
+        let mut counters = Self::of_info(&redis::info(address).await?);
         counters.counters.add(&log_counters(&environment.home.log(function))?);
         Ok(counters)
     }
@@ -32,7 +31,7 @@ impl IoCounters {
         self.counters.since(&before.counters).since(&before.info_bytes)
     }
 
-    /// Reads Redis's `INFO`. The commands of `INFO` itself are not counted.
+    /// Parses Redis's `INFO` and ignores the commands that fetch it.
     fn of_info(info: &str) -> Self {
         let (mut commands, mut bytes) = (0.0, 0.0);
         for (name, value) in info.lines().filter_map(|line| line.split_once(':')) {
@@ -52,11 +51,10 @@ impl IoCounters {
 }
 
 fn log_counters(path: &Path) -> Result<Counters> {
-    let text = if path.exists() {
-        fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?
-    } else {
-        String::new()
-    };
+    if !path.exists() {
+        return Ok(Counters::default());
+    }
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
     let lines = text.matches('\n').count();
     Ok(Counters::from([("log_bytes", length(&text)), ("log_lines", u32::try_from(lines)?.into())]))
 }

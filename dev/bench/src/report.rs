@@ -4,14 +4,15 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use cost::markdown::Table;
+use cost::markdown;
 use serde_json::{Map, Value};
 use stack::StackFolder;
 use stack::progress::print;
 
 use crate::counters::Counters;
+use crate::sample::ms;
 
-/// One row: values by their column headings, which are the keys in JSON.
+/// Values by their column headings, which are the keys in JSON.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Row(Vec<(String, Value)>);
 
@@ -28,39 +29,48 @@ impl Row {
         self
     }
 
-    /// A time in milliseconds.
     pub(crate) fn ms(self, heading: &str, time: impl Into<Option<Duration>>) -> Self {
-        self.number(heading, time.into().map(|time| time.as_secs_f64() * 1e3))
+        self.number(heading, time.into().map(ms))
     }
 
-    /// A memory or file size in MB.
+    pub(crate) fn seconds(self, heading: &str, time: impl Into<Option<Duration>>) -> Self {
+        self.number(heading, time.into().map(|time| time.as_secs_f64()))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    pub(crate) fn count(self, heading: &str, count: usize) -> Self {
+        self.number(heading, count as f64)
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
     pub(crate) fn mb(self, heading: &str, bytes: u64) -> Self {
         self.number(heading, bytes as f64 / 1_048_576.0)
     }
 
-    /// A column for each of the counters.
     pub(crate) fn counters(self, counters: &Counters) -> Self {
-        counters.iter().fold(self, |row, (name, count)| row.number(name, count))
+        counters.0.iter().fold(self, |row, (name, count)| row.number(name, *count))
     }
 }
 
 /// The rows as a Markdown table. All must have the same columns.
 pub(crate) fn markdown(rows: &[Row]) -> String {
     let Some(first) = rows.first() else { return String::new() };
-    let mut table = Table::new(first.0.iter().map(|(heading, _)| heading));
-    for Row(cells) in rows {
-        table.row(cells.iter().map(|(_, value)| match value {
-            Value::String(text) => text.clone(),
-            value => value.as_f64().map_or("–".to_owned(), significant),
-        }));
-    }
+    let headings: Vec<&str> = first.0.iter().map(|(heading, _)| heading.as_str()).collect();
+    let cell = |(_, value): &(String, Value)| match value {
+        Value::String(text) => text.clone(),
+        value => value.as_f64().map_or("–".to_owned(), significant),
+    };
+    let table = markdown::table(&headings, rows.iter().map(|Row(cells)| cells.iter().map(cell).collect()));
     format!("\n{table}")
 }
 
 /// The rows as a JSON array of objects.
 pub(crate) fn json(rows: &[Row]) -> Value {
     rows.iter().map(|Row(cells)| cells.iter().cloned().collect::<Map<_, _>>()).collect()
+}
+
+pub(crate) fn write_json(home: &StackFolder, name: &str, value: &Value) -> Result<()> {
+    write(home, name, &format!("{value:#}\n"))
 }
 
 /// Writes a file to the folder of the benchmarks and prints its path.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-/// Times of the same operation.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sample(Vec<Duration>);
 
@@ -11,7 +10,11 @@ impl Sample {
         self.0.push(time);
     }
 
-    /// The percentile, or `None` of an empty sample.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// `None` of an empty sample.
     pub(crate) fn percentile(&self, percent: usize) -> Option<Duration> {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
@@ -24,8 +27,8 @@ impl Sample {
 
     /// The average duration that Lambda bills: each is rounded up to a whole millisecond.
     pub(crate) fn billed_ms(&self) -> f64 {
-        let billed = |time: &Duration| (time.as_secs_f64() * 1e3).ceil();
-        self.0.iter().map(billed).sum::<f64>() / u32::try_from(self.0.len().max(1)).map_or(1.0, f64::from)
+        self.0.iter().map(|time| ms(*time).ceil()).sum::<f64>()
+            / u32::try_from(self.0.len().max(1)).map_or(1.0, f64::from)
     }
 }
 
@@ -33,6 +36,10 @@ impl FromIterator<Duration> for Sample {
     fn from_iter<T: IntoIterator<Item = Duration>>(times: T) -> Self {
         Self(times.into_iter().collect())
     }
+}
+
+pub(crate) fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 /// How many times longer `long` is than `short`.
@@ -45,15 +52,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_taken_of_the_sorted_times() {
+    fn percentiles_are_of_sorted_times_and_billed_times_are_rounded_up() {
         assert_eq!(Sample::default().median(), None);
         let sample: Sample = [5, 1, 4, 2, 3].map(Duration::from_millis).into_iter().collect();
         assert_eq!(sample.median(), Some(Duration::from_millis(3)));
         assert_eq!(sample.percentile(99), Some(Duration::from_millis(4)));
-    }
-
-    #[test]
-    fn billed_time_is_rounded_up_to_milliseconds() {
         let sample: Sample = [900, 1_100, 3_000].map(Duration::from_micros).into_iter().collect();
         assert!((sample.billed_ms() - 2.0).abs() < 1e-9);
     }

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 
 use anyhow::{Result, ensure};
 
-use super::markdown::{Table, quantity};
+use super::markdown::{self, quantity};
 use super::prices::{Price, Prices};
 
-/// A line item with its price.
 #[derive(Debug, Clone)]
 pub(super) struct LineItem {
     /// Empty unless several line items have the same price.
@@ -48,38 +47,37 @@ impl Estimate {
 }
 
 impl LineItem {
-    pub(super) fn dollars(&self) -> f64 {
+    fn dollars(&self) -> f64 {
         self.price.of(self.quantity)
     }
 }
 
 /// The `estimates` side by side in Markdown. All must have the same line items.
-pub(super) fn comparison(estimates: &[(&str, Estimate)]) -> Result<Table> {
-    let row = |cells: [String; 3], dollars: &dyn Fn(&Estimate) -> String| {
-        cells.into_iter().chain(estimates.iter().map(|(_, one)| dollars(one))).collect::<Vec<_>>()
-    };
-    let names = estimates.iter().map(|(name, _)| *name);
-    let mut table = Table::new(["line item", "per month", "unit"].into_iter().chain(names));
+pub(super) fn comparison(estimates: &[(&str, Estimate)]) -> Result<String> {
+    let mut headings = vec!["line item", "per month", "unit"];
+    headings.extend(estimates.iter().map(|(name, _)| name));
     let count = estimates.first().map_or(0, |(_, first)| first.0.len());
+    let mut rows = Vec::new();
     for number in 0..count {
-        let items = || estimates.iter().filter_map(|(_, estimate)| estimate.0.get(number));
+        let items: Vec<_> = estimates.iter().filter_map(|(_, one)| one.0.get(number)).collect();
         // An estimate that has none of an item may name another size of it.
-        let Some(shown) = items().find(|item| item.quantity > 0.0).or_else(|| items().next()) else {
-            continue;
-        };
-        let is_same = items().filter(|item| item.purpose == shown.purpose).count() == estimates.len();
-        ensure!(is_same, "the estimates differ in their line item {number}: {}", shown.price.item);
-        let separator = if shown.purpose.is_empty() { "" } else { ": " };
-        let name = format!("{}{separator}{}", shown.price.item, shown.purpose);
-        let dollars = |estimate: &Estimate| format!("{:.2}", estimate.0[number].dollars());
-        table.row(row([name, quantity(shown.quantity), shown.price.unit.clone()], &dollars));
+        let LineItem { purpose, price, quantity: shown } =
+            items.iter().find(|item| item.quantity > 0.0).unwrap_or(&items[0]);
+        let is_same = items.len() == estimates.len() && items.iter().all(|item| item.purpose == *purpose);
+        ensure!(is_same, "the estimates differ in their line item {number}: {}", price.item);
+        let separator = if purpose.is_empty() { "" } else { ": " };
+        let name = format!("{}{separator}{purpose}", price.item);
+        let mut row = vec![name, quantity(*shown), price.unit.clone()];
+        row.extend(items.iter().map(|item| format!("{:.2}", item.dollars())));
+        rows.push(row);
     }
     for (what, dollars) in [
         ("dollars per month", Estimate::dollars as fn(&Estimate) -> f64),
         ("after the AWS free tier", Estimate::dollars_after_free_tier),
     ] {
-        let cells = [format!("**{what}**"), String::new(), String::new()];
-        table.row(row(cells, &|estimate| format!("**{:.2}**", dollars(estimate))));
+        let mut row = vec![format!("**{what}**"), String::new(), String::new()];
+        row.extend(estimates.iter().map(|(_, one)| format!("**{:.2}**", dollars(one))));
+        rows.push(row);
     }
-    Ok(table)
+    Ok(markdown::table(&headings, rows))
 }

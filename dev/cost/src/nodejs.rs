@@ -1,5 +1,5 @@
-//! The bill of the previous Node.js service (Express, `BullMQ`, PostgreSQL, Redis) under the same workload, on the smallest AWS
-//! instances that carry it.
+//! The bill of the previous Node.js service (Express, `BullMQ`, PostgreSQL, Redis) under the same
+//! workload, on the smallest AWS instances that carry it.
 
 use anyhow::{Context as _, Result};
 
@@ -11,18 +11,18 @@ use super::workload::{
     count_of, http_total,
 };
 
-/// CPU time of a request: the upper end of the measured 2.4 to 4.6 ms. Answering a message is assumed to take the same
-/// again; that was not measured.
+/// CPU time of a request: the upper end of the measured 2.4 to 4.6 ms. Answering a message is
+/// assumed to take as long, which was not measured.
 const REQUEST_CPU_SECONDS: f64 = 0.0046;
 /// CPU time of a login, which hashes the password in JavaScript.
 const LOGIN_CPU_SECONDS: f64 = 0.762;
-/// Peak memory of the service, in MB.
+/// The peak of the service.
 const MEMORY_MB: f64 = 194.0;
 /// CPU utilisation at the peak beyond which requests queue up.
 const MAX_UTILISATION: f64 = 0.7;
-/// Memory for Postgres, Redis and the operating system on a single instance, in MB.
+/// Memory for Postgres, Redis and the operating system on a single instance.
 const OTHER_MEMORY_MB: f64 = 1_024.0;
-/// The smallest database volume, in GB.
+/// The smallest database volume.
 const MIN_DISK_GB: f64 = 20.0;
 /// New connections per second in one load balancer capacity unit.
 const CONNECTIONS_PER_LCU: f64 = 25.0;
@@ -59,29 +59,26 @@ impl CpuDemand {
 
 /// The smallest Fargate task of which `count` carry `demand`.
 pub(super) fn smallest_fargate_task(demand: CpuDemand, count: f64) -> Result<(f64, f64)> {
-    FARGATE_SIZES
-        .into_iter()
-        .find(|(vcpus, gb)| {
-            vcpus * MAX_UTILISATION * count >= demand.peak && gb * 1024.0 * MAX_UTILISATION >= MEMORY_MB
-        })
-        .context("no Fargate task is large enough for this workload")
+    let is_sufficient = |(vcpus, gb): &(f64, f64)| {
+        vcpus * MAX_UTILISATION * count >= demand.peak && gb * 1024.0 * MAX_UTILISATION >= MEMORY_MB
+    };
+    let size = FARGATE_SIZES.into_iter().find(is_sufficient);
+    size.context("no Fargate task is large enough for this workload")
 }
 
 /// The price of the smallest EC2 instance that carries `demand` together with Postgres and Redis.
 pub(super) fn smallest_ec2_instance(demand: CpuDemand) -> Result<&'static str> {
-    EC2_TYPES
-        .into_iter()
-        .find(|(_, baseline, burst, gb)| {
-            *baseline >= demand.average
-                && burst * MAX_UTILISATION >= demand.peak
-                && gb * 1024.0 >= MEMORY_MB + OTHER_MEMORY_MB
-        })
-        .map(|(price, ..)| price)
-        .context("no EC2 instance is large enough for this workload")
+    let is_sufficient = |&(_, baseline, burst, gb): &(&str, f64, f64, f64)| {
+        let has_cpu = baseline >= demand.average && burst * MAX_UTILISATION >= demand.peak;
+        has_cpu && gb * 1024.0 >= MEMORY_MB + OTHER_MEMORY_MB
+    };
+    let instance = EC2_TYPES.into_iter().find(is_sufficient);
+    let (price, ..) = instance.context("no EC2 instance is large enough for this workload")?;
+    Ok(price)
 }
 
-/// Bills of three deployments: one replica of each component, two of each (which survives the loss of one, as this service does),
-/// and one EC2 instance with everything.
+/// Bills of three deployments: one replica of each component, two of each (which survives the loss
+/// of one, as this service does), and one EC2 instance with everything.
 pub(super) fn estimates(
     workload: &Workload,
     figures: &Figures,

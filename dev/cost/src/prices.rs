@@ -7,36 +7,34 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::json_file;
-use super::markdown::{Table, quantity};
+use super::markdown::{self, quantity};
 
-/// The price of one item.
+/// Lambda's gigabyte has 1,024 MB.
+pub(super) const LAMBDA_MB_PER_GB: f64 = 1024.0;
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Price {
+pub(super) struct Price {
     /// The service and what it charges for.
-    pub item: String,
-    /// The unit in which the vendor counts.
-    pub unit: String,
-    /// The price of `per` units.
-    pub dollars: f64,
-    /// The number of units that `dollars` buys.
-    pub per: f64,
+    pub(super) item: String,
+    /// The unit in which the vendor counts. `per` units cost `dollars`.
+    pub(super) unit: String,
+    pub(super) dollars: f64,
+    per: f64,
     /// The units that AWS's permanent free tier covers each month.
     #[serde(default)]
-    pub free_per_month: f64,
+    pub(super) free_per_month: f64,
     /// The vendor's own price page, which is authoritative.
-    pub source: String,
+    source: String,
     /// Where the price was read, if not on the vendor's page.
     #[serde(default)]
-    pub read_at: Option<String>,
+    read_at: Option<String>,
     /// The month in which the price was valid.
-    pub as_of: String,
+    as_of: String,
 }
 
 impl Price {
-    /// The dollars for `quantity` units.
-    #[must_use]
-    pub fn of(&self, quantity: f64) -> f64 {
+    pub(super) fn of(&self, quantity: f64) -> f64 {
         quantity * self.dollars / self.per
     }
 }
@@ -47,26 +45,21 @@ impl Price {
 pub struct Prices(BTreeMap<String, Price>);
 
 impl Prices {
-    /// Reads `dev/cost/prices.json`.
     pub fn read(root: &Path) -> Result<Self> {
         json_file::read(&root.join("dev/cost/prices.json"))
     }
 
-    /// The price with this key.
-    pub fn get(&self, key: &str) -> Result<&Price> {
+    pub(super) fn get(&self, key: &str) -> Result<&Price> {
         self.0.get(key).with_context(|| format!("prices.json has no {key}"))
     }
 
-    /// The dollars for `seconds` of Lambda duration at `megabytes` of memory.
+    /// The dollars for the duration of Lambda invocations.
     pub fn lambda(&self, seconds: f64, megabytes: f64) -> Result<f64> {
         Ok(self.get("lambda_gb_second")?.of(seconds * megabytes / LAMBDA_MB_PER_GB))
     }
 
-    /// All prices in Markdown.
-    pub(super) fn table(&self) -> Table {
-        let headings = ["item", "dollars", "per", "free per month", "vendor's page", "read at", "as of"];
-        let mut table = Table::new(headings);
-        for price in self.0.values() {
+    pub(super) fn table(&self) -> String {
+        let row = |price: &Price| {
             let per = if price.per > 1.0 { format!("{} × ", quantity(price.per)) } else { String::new() };
             let free = price.free_per_month;
             let read_at = match price.read_at.as_deref() {
@@ -74,7 +67,7 @@ impl Prices {
                 Some(url) if url.starts_with("http") => format!("[source]({url})"),
                 Some(text) => text.to_owned(),
             };
-            table.row([
+            vec![
                 price.item.clone(),
                 price.dollars.to_string(),
                 per + &price.unit,
@@ -82,11 +75,9 @@ impl Prices {
                 format!("[page]({})", price.source),
                 read_at,
                 price.as_of.clone(),
-            ]);
-        }
-        table
+            ]
+        };
+        let headings = ["item", "dollars", "per", "free per month", "vendor's page", "read at", "as of"];
+        markdown::table(&headings, self.0.values().map(row))
     }
 }
-
-/// Lambda's gigabyte has 1,024 MB.
-pub(super) const LAMBDA_MB_PER_GB: f64 = 1024.0;

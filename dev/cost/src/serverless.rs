@@ -7,18 +7,18 @@ use super::estimate::Estimate;
 use super::figures::Figures;
 use super::prices::Prices;
 use super::workload::{
-    COLD_START_RATE, GB, HOURS_PER_MONTH, SECONDS_PER_MONTH, STORED_BYTES, SWEEPS_PER_MONTH,
+    COLD_START_RATE, GB, HOURS_PER_MONTH, Invocations, SECONDS_PER_MONTH, STORED_BYTES, SWEEPS_PER_MONTH,
+    Trigger, WEBHOOK, Workload, count_of, http_total, total,
 };
-use super::workload::{Invocations, Trigger, WEBHOOK, Workload, count_of, http_total, total};
 
 /// The smallest compute size of Neon, in compute units.
 const NEON_UNITS: f64 = 0.25;
-/// Share of the time that Neon runs without requests. It suspends after five minutes, and the sweeper wakes it every 55 minutes
-/// (`functions/sweeper/src/idle.rs`) for some seconds.
+/// Share of the time that Neon runs without requests. It suspends after five minutes, and the
+/// sweeper wakes it every 55 minutes (`functions/sweeper/src/idle.rs`) for some seconds.
 const NEON_IDLE_SHARE: f64 = 5.2 / 55.0;
 
-/// Receives of an empty queue: five pollers of Lambda that each wait 20 seconds. AWS documents that number for standard queues
-/// and none for FIFO queues.
+/// Receives of an empty queue: five pollers of Lambda that each wait 20 seconds. AWS documents that
+/// number for standard queues and none for FIFO queues.
 const EMPTY_RECEIVES_PER_MONTH: f64 = SECONDS_PER_MONTH / 20.0 * 5.0;
 
 /// DynamoDB writes of one idempotency key: begin and complete.
@@ -29,7 +29,7 @@ const WRITES_PER_BATCH: f64 = 1.0;
 /// DynamoDB reads and writes of one Stripe event.
 const READS_PER_EVENT: f64 = 1.0;
 const WRITES_PER_EVENT: f64 = 1.0;
-/// Size of a DynamoDB item, including its overhead of 100 bytes. Each fits in one write unit of 1 KB.
+/// Size of a DynamoDB item with its overhead of 100 bytes. Each fits in one write unit of 1 KB.
 const RECORD_BYTES: f64 = 500.0;
 /// An item expires after a day, and DynamoDB deletes it within a few days after that.
 const RECORD_DAYS: f64 = 3.0;
@@ -50,28 +50,12 @@ const LOG_COMPRESSION: f64 = 0.15;
 /// Monthly traffic that a fixed plan of Upstash includes.
 const FIXED_PLAN_GB: f64 = 50.0;
 
-/// The values in `template.yaml` that change the bill.
-pub(super) struct TemplateValues {
-    /// Metrics that `CloudWatch` alarms evaluate.
-    alarm_metrics: f64,
-    /// Retention of logs, in months.
-    log_months: f64,
-}
-
-impl TemplateValues {
-    pub(super) fn of(template: &Template) -> Result<Self> {
-        let days = template.parameter("LogRetentionDays").context("template.yaml has no LogRetentionDays")?;
-        #[expect(clippy::cast_precision_loss, reason = "small counts")]
-        Ok(Self { alarm_metrics: template.alarm_metrics() as f64, log_months: days as f64 / DAYS_PER_MONTH })
-    }
-}
-
-/// The bill for `workload`.
+#[expect(clippy::cast_precision_loss, reason = "small counts")]
 pub(super) fn estimate(
     workload: &Workload,
     figures: &Figures,
     prices: &Prices,
-    template: &TemplateValues,
+    template: &Template,
 ) -> Result<Estimate> {
     let invocations = workload.invocations(figures)?;
     let (messages, batches) = (workload.messages, workload.batches());
@@ -87,10 +71,13 @@ pub(super) fn estimate(
         + batches * WRITES_PER_BATCH
         + events * WRITES_PER_EVENT;
     let records = messages * 2.0 / DAYS_PER_MONTH * RECORD_DAYS * RECORD_BYTES / GB;
-    // One send per message, one receive and one delete per batch. Each sweep receives from the dead-letter queue.
+    // One send per message, one receive and one delete per batch. Each sweep receives from the
+    // dead-letter queue.
     let queue = messages + 2.0 * batches + EMPTY_RECEIVES_PER_MONTH + SWEEPS_PER_MONTH;
 
-    let lines = |lines: &[&str]| lines.iter().map(|line| bytes(line) + LINE_OVERHEAD).sum::<f64>();
+    let days = template.parameter("LogRetentionDays").context("template.yaml has no LogRetentionDays")?;
+    let log_months = days as f64 / DAYS_PER_MONTH;
+    let lines = |lines: &[&str]| lines.iter().map(|line| line.len() as f64 + LINE_OVERHEAD).sum::<f64>();
     let own = |one: &Invocations| one.figures.log_bytes + one.figures.log_lines * LINE_OVERHEAD;
     let logs = (sum(&own) + sum(&|_| lines(&PLATFORM_LINES)) + http * lines(&[ACCESS_LINE])) / GB;
 
@@ -115,8 +102,8 @@ pub(super) fn estimate(
         ("dynamodb_gb_month", "", records),
         ("dynamodb_recovery_gb_month", "", records),
         ("log_gb", "", logs),
-        ("log_gb_month", "", logs * LOG_COMPRESSION * template.log_months),
-        ("alarm_metric", "", template.alarm_metrics),
+        ("log_gb_month", "", logs * LOG_COMPRESSION * log_months),
+        ("alarm_metric", "", template.alarm_metrics() as f64),
         ("schedule", "", SWEEPS_PER_MONTH),
         ("secret", "", 1.0),
         ("data_out_gb", "", workload.gib_out(&invocations)),
@@ -126,9 +113,4 @@ pub(super) fn estimate(
         ("redis_fixed", "", redis_plans),
     ];
     Estimate::new(prices, &usage)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "log lines are short")]
-fn bytes(line: &str) -> f64 {
-    line.len() as f64
 }

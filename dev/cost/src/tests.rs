@@ -9,40 +9,32 @@ use super::estimate::Estimate;
 use super::figures::Figures;
 use super::nodejs::{CpuDemand, smallest_ec2_instance, smallest_fargate_task};
 use super::prices::Prices;
-use super::serverless::{self, ACCESS_LINE, PLATFORM_LINES, TemplateValues};
+use super::serverless::{self, ACCESS_LINE, PLATFORM_LINES};
 use super::workload::{IDLE, SECONDS_PER_MONTH, STANDARD, SWEEPS_PER_MONTH, Wait, Workload, http_total};
 use super::{DOCUMENT, report};
 
-fn prices() -> Prices {
-    Prices::read(&checkout()).unwrap()
+fn inputs() -> (Figures, Prices, Template) {
+    let root = checkout();
+    (Figures::read(&root).unwrap(), Prices::read(&root).unwrap(), Template::read(&root).unwrap())
 }
 
-fn figures() -> Figures {
-    Figures::read(&checkout()).unwrap()
-}
-
-/// Equal figures for every request: 1 GB for 10 ms.
-fn uniform_figures() -> Figures {
-    let mut figures = figures();
+/// The estimate when each request takes 1 GB for 10 ms.
+fn estimate(workload: &Workload) -> Estimate {
+    let (mut figures, prices, template) = inputs();
     for figures in figures.requests.values_mut() {
         (figures.memory_mb, figures.billed_ms) = (1024, 10.0);
         (figures.init_ms, figures.first_request_ms) = (4.0, 26.0);
         (figures.log_bytes, figures.log_lines, figures.response_bytes) = (300.0, 1.0, 1e3);
         (figures.redis_commands, figures.redis_bytes) = (5.0, 1e3);
     }
-    figures
-}
-
-fn estimate(workload: &Workload) -> Estimate {
-    let template = TemplateValues::of(&Template::read(&checkout()).unwrap()).unwrap();
-    serverless::estimate(workload, &uniform_figures(), &prices(), &template).unwrap()
+    serverless::estimate(workload, &figures, &prices, &template).unwrap()
 }
 
 /// The quantity of the line item whose name begins with `item`.
 fn quantity(estimate: &Estimate, item: &str, purpose: &str) -> f64 {
-    let is_meant =
-        |line: &&super::estimate::LineItem| line.price.item.starts_with(item) && line.purpose == purpose;
-    estimate.0.iter().find(is_meant).unwrap_or_else(|| panic!("no {item} {purpose}")).quantity
+    let mut lines = estimate.0.iter();
+    let line = lines.find(|line| line.price.item.starts_with(item) && line.purpose == purpose);
+    line.unwrap_or_else(|| panic!("no {item} {purpose}")).quantity
 }
 
 fn assert_close(one: f64, other: f64) {
@@ -66,23 +58,21 @@ fn document_contains_the_current_report() {
 
 #[test]
 fn requests_and_lambda_duration_are_multiplied() {
-    let estimate = estimate(&MESSAGES_ONLY);
-    assert_close(quantity(&estimate, "API Gateway", ""), 2e6);
-    assert_close(quantity(&estimate, "Lambda, requests", ""), 3e6 + SWEEPS_PER_MONTH);
-    assert_close(quantity(&estimate, "Lambda, duration", "requests"), 2e6 * 0.01);
-    assert_close(quantity(&estimate, "Lambda, duration", "worker, waiting for Gemini"), 1e6 * 2.01);
-    assert_close(quantity(&estimate, "Lambda, duration", "long polls"), 0.0);
-    // One of a hundred is a cold start: 4 ms of init, and 16 ms more for the first request.
-    assert_close(quantity(&estimate, "Lambda, duration", "cold starts"), 3e6 * 0.01 * 0.02);
-}
-
-#[test]
-fn batch_is_received_and_deleted_with_one_request_each() {
     let (one, ten) = (estimate(&MESSAGES_ONLY), estimate(&Workload { batch_size: 10, ..MESSAGES_ONLY }));
-    let saved = quantity(&one, "SQS", "") - quantity(&ten, "SQS", "");
-    assert_close(saved, 2.0 * 900_000.0);
-    let duration = |estimate| quantity(estimate, "Lambda, duration", "worker, waiting for Gemini");
-    assert_close(duration(&ten) * 10.0, duration(&one));
+    for (item, purpose, expected) in [
+        ("API Gateway", "", 2e6),
+        ("Lambda, requests", "", 3e6 + SWEEPS_PER_MONTH),
+        ("Lambda, duration", "requests", 2e6 * 0.01),
+        ("Lambda, duration", "worker, waiting for Gemini", 1e6 * 2.01),
+        ("Lambda, duration", "long polls", 0.0),
+        // One of a hundred is a cold start: 4 ms of init, and 16 ms more for the first request.
+        ("Lambda, duration", "cold starts", 3e6 * 0.01 * 0.02),
+    ] {
+        assert_close(quantity(&one, item, purpose), expected);
+    }
+    // Each batch is received and deleted with one request.
+    assert_close(quantity(&one, "SQS", "") - quantity(&ten, "SQS", ""), 2.0 * 900_000.0);
+    assert_close(quantity(&ten, "Lambda, duration", "worker, waiting for Gemini"), 1e5 * 2.01);
 }
 
 #[test]
@@ -109,7 +99,7 @@ fn idle_service_pays_only_for_what_always_runs() {
 
 #[test]
 fn free_tier_covers_an_item_once_for_all_its_lines() {
-    let prices = prices();
+    let (_, prices, _) = inputs();
     let usage = ["one", "another"].map(|purpose| ("lambda_gb_second", purpose, 300_000.0));
     let estimate = Estimate::new(&prices, &usage).unwrap();
     let price = prices.get("lambda_gb_second").unwrap();
@@ -119,8 +109,9 @@ fn free_tier_covers_an_item_once_for_all_its_lines() {
 
 #[test]
 fn estimate_includes_every_measured_aws_call() {
-    let figures = figures();
-    // A message: SQS send, idempotency record twice. A batch: job records, count of the hour. A webhook: event record twice.
+    let (figures, ..) = inputs();
+    // A message: SQS send, idempotency record twice. A batch: job records, count of the hour.
+    // A webhook: event record twice.
     for (name, estimated) in [
         ("POST message with Idempotency-Key", 3.0),
         ("worker, 1 message", 2.0),
@@ -134,20 +125,16 @@ fn estimate_includes_every_measured_aws_call() {
 
 #[test]
 fn figures_were_measured_with_the_memory_of_the_template() {
-    let template = Template::read(&checkout()).unwrap();
-    for (name, figures) in figures().requests {
-        let memory = template.memory(&figures.function);
-        assert_eq!(
-            memory,
-            Some(figures.memory_mb),
-            "{name} had other memory: run `cargo dev bench memory --figures`"
-        );
+    let (figures, _, template) = inputs();
+    for (name, figures) in figures.requests {
+        let (memory, measured) = (template.memory(&figures.function), Some(figures.memory_mb));
+        assert_eq!(memory, measured, "{name} had other memory: run `cargo dev bench memory --figures`");
     }
 }
 
 #[test]
 fn smallest_sufficient_task_and_instance_are_chosen() {
-    let figures = figures();
+    let (figures, ..) = inputs();
     let invocations = STANDARD.invocations(&figures).unwrap();
     let demand = CpuDemand::of(&STANDARD, &invocations);
     let requests = http_total(&invocations, |_| 1.0) - 20_000.0 + 1e6;

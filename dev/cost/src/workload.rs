@@ -1,9 +1,10 @@
-//! The monthly workload that the cost model assumes. The service has no users yet, so every number here is an assumption.
+//! The monthly workload that the cost model assumes. The service has no users yet, so every number
+//! here is an assumption.
 
 use anyhow::Result;
 
 use super::figures::{Figures, RequestFigures};
-use super::markdown::{Table, quantity};
+use super::markdown::{self, quantity};
 use super::prices::LAMBDA_MB_PER_GB;
 
 /// AWS counts a month as 730 hours.
@@ -50,12 +51,11 @@ pub(super) const COLD_START_RATE: f64 = 0.01;
 /// The busiest second divided by the average second.
 pub(super) const PEAK_FACTOR: f64 = 10.0;
 
-/// One month of requests.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Workload {
-    /// Messages per month.
+    /// Per month.
     pub(super) messages: f64,
-    /// HTTP requests per message.
+    /// HTTP requests and their number per message.
     pub(super) requests: &'static [(&'static str, f64)],
     /// Status requests per message that wait for the answer, and that return at once.
     pub(super) long_polls: f64,
@@ -71,7 +71,6 @@ pub(super) const STANDARD: Workload =
 /// The same service without users.
 pub(super) const IDLE: Workload = Workload { messages: 0.0, ..STANDARD };
 
-/// What invokes a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trigger {
     Http,
@@ -91,23 +90,20 @@ pub(super) struct Invocations<'a> {
 }
 
 impl Workload {
-    /// All invocations of a month.
+    /// All of a month.
     pub(super) fn invocations<'a>(&self, figures: &'a Figures) -> Result<Vec<Invocations<'a>>> {
         const STATUS: &str = "GET message status";
         let worker = if self.batch_size == 1 { "worker, 1 message" } else { "worker, 10 messages" };
         let gemini = Wait { seconds: GEMINI_SECONDS, sql_statements: 0.0 };
         let answered_after = QUEUE_SECONDS + GEMINI_SECONDS + figures.get(worker)?.billed_ms / 1e3;
-        let polls = (Trigger::Http, STATUS, self.messages * self.polls, Wait::default());
-        let requests = self.requests.iter();
-        let requests =
-            requests.map(|&(name, rate)| (Trigger::Http, name, self.messages * rate, Wait::default()));
+        let http = self.requests.iter().copied().chain([(STATUS, self.polls)]);
+        let http = http.map(|(name, rate)| (Trigger::Http, name, self.messages * rate, Wait::default()));
         let others = [
-            polls,
             (Trigger::LongPoll, STATUS, self.messages * self.long_polls, Wait::until(answered_after)),
             (Trigger::Queue, worker, self.batches(), gemini),
             (Trigger::Schedule, "sweep", SWEEPS_PER_MONTH, Wait::default()),
         ];
-        let invocations = requests.chain(others).map(|(trigger, name, count, wait)| {
+        let invocations = http.chain(others).map(|(trigger, name, count, wait)| {
             Ok(Invocations { trigger, name, figures: figures.get(name)?, count, wait })
         });
         invocations.collect()
@@ -126,27 +122,30 @@ impl Workload {
     /// The workload and its measured figures in Markdown.
     pub(super) fn table(&self, figures: &Figures) -> Result<String> {
         const HEADINGS: &str = "request|per month|billed ms|memory MB|CPU ms|SQL statements|Redis commands|log bytes|response bytes";
-        let mut table = Table::new(HEADINGS.split('|'));
         let invocations = self.invocations(figures)?;
-        for one in invocations.iter().filter(|one| one.count > 0.0) {
-            let (figures, is_long_poll) = (one.figures, one.trigger == Trigger::LongPoll);
-            table.row([
-                format!("{}{}", one.name, if is_long_poll { ", long poll" } else { "" }),
+        let statements = |one: &Invocations| one.figures.sql_statements + one.wait.sql_statements;
+        let row = |one: &Invocations| {
+            let figures = one.figures;
+            let kind = if one.trigger == Trigger::LongPoll { ", long poll" } else { "" };
+            vec![
+                format!("{}{kind}", one.name),
                 quantity(one.count),
                 quantity(one.duration_ms()),
                 figures.memory_mb.to_string(),
                 format!("{:.2}", figures.cpu_ms),
-                quantity(figures.sql_statements + one.wait.sql_statements),
+                quantity(statements(one)),
                 quantity(figures.redis_commands),
                 quantity(figures.log_bytes),
                 quantity(figures.response_bytes),
-            ]);
-        }
+            ]
+        };
+        let rows = invocations.iter().filter(|one| one.count > 0.0).map(row);
+        let table = markdown::table(&HEADINGS.split('|').collect::<Vec<_>>(), rows);
         let at_peak = |per_month: f64| quantity(per_month / SECONDS_PER_MONTH * PEAK_FACTOR);
         Ok(format!(
             "{table}\nIn the busiest second: {} HTTP requests, {} SQL statements, {} Redis commands.\n",
             at_peak(http_total(&invocations, |_| 1.0)),
-            at_peak(total(&invocations, |one| one.figures.sql_statements + one.wait.sql_statements)),
+            at_peak(total(&invocations, statements)),
             at_peak(total(&invocations, |one| one.figures.redis_commands)),
         ))
     }
@@ -185,12 +184,12 @@ pub(super) fn http_total(invocations: &[Invocations], of_one: impl Fn(&RequestFi
     total(invocations, |one| if is_http(one) { of_one(one.figures) } else { 0.0 })
 }
 
-/// The invocations per month of the request called `name`.
 pub(super) fn count_of(invocations: &[Invocations], name: &str) -> f64 {
     invocations.iter().filter(|one| one.name == name).map(|one| one.count).sum()
 }
 
-/// The time that an invocation waits beyond its measured duration, and the SQL statements that it polls with meanwhile.
+/// The time that an invocation waits beyond its measured duration, and the SQL statements that it
+/// polls with meanwhile.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Wait {
     pub(super) seconds: f64,
@@ -198,8 +197,9 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    /// A long poll for an answer that arrives after so many seconds. `functions/chatroom/src/get_message_status.rs` polls
-    /// after 0.1 s and then doubles the pause up to 1 s.
+    /// A long poll for an answer that arrives after so many seconds.
+    /// `functions/chatroom/src/get_message_status.rs` polls after 0.1 s and then doubles the pause up
+    /// to 1 s.
     pub(super) fn until(answered_after: f64) -> Self {
         let (mut wait, mut pause) = (Self::default(), 0.1_f64);
         while wait.seconds < answered_after {

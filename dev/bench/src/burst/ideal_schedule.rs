@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use crate::sample::Sample;
 
-/// A schedule in which only Gemini takes time: each worker starts with a full batch and gets the next one at once.
-#[derive(Debug, Clone, Copy)]
+/// A schedule in which only Gemini takes time: each worker starts with a full batch and gets the
+/// next one at once.
 pub(super) struct IdealSchedule {
     pub(super) messages: usize,
     /// Concurrent invocations of the worker.
     pub(super) concurrency: usize,
     /// Messages per invocation, which are sent to Gemini concurrently.
     pub(super) batch_size: usize,
-    /// Gemini's latency.
     pub(super) latency: Duration,
 }
 
@@ -27,7 +26,7 @@ impl IdealSchedule {
         rounds(self.messages.div_ceil(self.round_size()))
     }
 
-    /// How long each message waits for its call to Gemini.
+    /// The wait of each message for its call to Gemini.
     pub(super) fn waits(&self) -> Sample {
         (0..self.messages).map(|number| self.latency * rounds(number / self.round_size())).collect()
     }

@@ -1,17 +1,15 @@
 //! `cargo dev bench burst`: how long messages wait for the call to Gemini when many arrive at once.
 //!
-//! The messages are sent while the event source mapping is stopped; the clock starts when the
-//! mapping starts. Each message has its own chatroom, because messages of one chatroom are answered
-//! in order. The result is compared with an ideal schedule, in which only Gemini takes time.
+//! The messages are sent while the event source mapping is stopped. The clock starts with it. Each
+//! message has its own chatroom, because messages of one chatroom are answered in order. The result
+//! is compared with an ideal schedule, in which only Gemini takes time.
 
-mod cpu_time;
 mod ideal_schedule;
 mod outcome;
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use chrono::{DateTime, Utc};
 use futures::future::try_join_all;
 use harness::{SentMessage, Suite, TestEnvironment, TestUser};
 use serde_json::json;
@@ -27,18 +25,19 @@ use crate::{Benchmark, Mode, report};
 /// Concurrent invocations of the worker.
 const CONCURRENCY: usize = 5;
 
-/// Timeout of a burst.
+/// Of one burst.
 const TIMEOUT: Duration = Duration::from_mins(5);
 
-/// Variables of the functions. Rate limits and timeouts must not delay a message, even on a busy machine.
+/// Rate limits and timeouts must not delay a message, even on a busy machine.
 const VARIABLES: [(&str, &str); 3] = [
     ("WORKER_CONCURRENCY", "5"),
     ("GEMINI_REQUESTS_PER_MINUTE", "100000000"),
     ("GEMINI_TIMEOUT_MS", "20000"),
 ];
 
-/// Measures batches of one and of the deployed size, and the latter with a slower Gemini too: a loss through CPU contention does
-/// not grow with Gemini's latency, a loss through waiting in line does. Returns whether each message was answered exactly once.
+/// Measures batches of one and of the deployed size, and the latter with a slower Gemini too: a
+/// loss through CPU contention does not grow with Gemini's latency, a loss through waiting in line
+/// does. Returns whether each message was answered exactly once.
 pub(crate) async fn run(suite: &Suite, mode: Mode) -> Result<bool> {
     let environment = crate::start(suite, Benchmark::Burst, &VARIABLES).await?;
     // No message may become visible again while it is processed.
@@ -49,27 +48,24 @@ pub(crate) async fn run(suite: &Suite, mode: Mode) -> Result<bool> {
     let (mut are_complete, mut schedules, mut cpu_times) = (true, Vec::new(), Vec::new());
     for (batch_size, gemini_ms) in [(1, 200), (deployed, 200), (deployed, 1_000)] {
         let sent = send_messages(&environment, &users, messages_per_user).await?;
-        print(format_args!(
-            "  {} messages in batches of {batch_size}, Gemini latency {gemini_ms} ms\n",
-            sent.len()
-        ));
+        let count = sent.len();
+        print(format_args!("  {count} messages in batches of {batch_size}, Gemini latency {gemini_ms} ms\n"));
         let outcome = burst(&environment, &sent, batch_size, gemini_ms).await?;
-        if let Some(error) = outcome.error() {
+        if let Some(error) = outcome.error {
             print(format_args!("  {error}\n"));
             are_complete = false;
         }
-        schedules.push(outcome.schedule_row());
-        cpu_times.push(outcome.cpu_row());
+        schedules.push(outcome.schedule);
+        cpu_times.push(outcome.cpu);
     }
     print(report::markdown(&schedules) + &report::markdown(&cpu_times));
     if mode == Mode::Full {
         let json = json!({ "bursts": report::json(&schedules), "cpu_times": report::json(&cpu_times) });
-        report::write(&suite.home, "burst.json", &format!("{json:#}\n"))?;
+        report::write_json(&suite.home, "burst.json", &json)?;
     }
     Ok(are_complete)
 }
 
-/// Answers the `sent` messages in batches.
 async fn burst(
     environment: &TestEnvironment,
     sent: &[SentMessage],
@@ -80,15 +76,15 @@ async fn burst(
     let latency = Duration::from_millis(gemini_ms);
     let ideal = IdealSchedule { messages: sent.len(), concurrency: CONCURRENCY, batch_size, latency };
     drop(environment.lambda.take_times(WORKER));
-    let (calls, cpu) = (environment.gemini.count(), cpu_time::read(environment)?);
-    let begun = now();
+    let (calls, cpu) = (environment.gemini.count(), outcome::cpu_times(environment)?);
+    let begun = environment.db.value("SELECT clock_timestamp()", &[]).await?;
     environment.start_worker_with_batch_size(batch_size).await?;
     environment.wait_until_all_done(TIMEOUT).await.context("a burst")?;
-    let cpu = cpu_time::read(environment)?.since(&cpu);
+    let cpu = outcome::cpu_times(environment)?.since(&cpu);
     let invocations = environment.lambda.take_times(WORKER);
     event_source_mapping::stop(&environment.home).await?;
     let calls = environment.gemini.count() - calls;
-    BurstOutcome::read(environment, sent, ideal, begun, (calls, invocations, cpu)).await
+    outcome::read(environment, sent, ideal, begun, (calls, invocations, cpu)).await
 }
 
 /// Sends one message to each of `messages_per_user` new chatrooms of each user.
@@ -102,12 +98,4 @@ async fn send_messages(
         try_join_all(rooms.iter().map(|room| user.send_message(environment, room))).await
     });
     Ok(try_join_all(of_user).await?.concat())
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "compared with times that Postgres and the mock Gemini read from the clock"
-)]
-fn now() -> DateTime<Utc> {
-    Utc::now()
 }

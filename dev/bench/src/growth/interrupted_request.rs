@@ -7,8 +7,6 @@ use harness::{InstrumentedInstance, Request, TestEnvironment, TestUser, event};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::http::send;
-
 /// A request that has created a chatroom, but whose idempotency record is still in progress.
 pub(super) struct InterruptedRequest(Request);
 
@@ -24,20 +22,18 @@ impl InterruptedRequest {
         Ok(Self(request))
     }
 
-    /// Retries the request after the lease of its idempotency record: until then it is answered with 409.
+    /// Retries the request during the lease of its idempotency record (409) and after it.
     pub(super) async fn retry(self, environment: &TestEnvironment) -> Result<()> {
-        send(environment, self.0.clone(), 409).await?;
+        self.0.send(environment).await?.ensure(409)?;
         expire_leases(environment).await?;
-        send(environment, self.0, 201).await.map(drop)
+        self.0.send(environment).await?.ensure(201).map(drop)
     }
 }
 
-/// Expires the leases of all idempotency records in progress, so that the retry need not wait for it.
+/// Expires the leases of all idempotency records in progress, so that the retry does not wait.
 async fn expire_leases(environment: &TestEnvironment) -> Result<()> {
     let table = environment.var("TABLE_NAME")?;
-    let scan = json!({
-        "TableName": table, "FilterExpression": "attribute_exists(in_progress_until)",
-    });
+    let scan = json!({ "TableName": table, "FilterExpression": "attribute_exists(in_progress_until)" });
     let found = environment.aws.dynamodb("Scan", &scan).await?;
     let records = found["Items"].as_array().context("no items")?;
     ensure!(!records.is_empty(), "no idempotency record is in progress");

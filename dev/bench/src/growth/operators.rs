@@ -1,15 +1,13 @@
-//! What operators do: inspect, retry, redrive and delete failed messages, and reconcile subscriptions.
+//! Inspects, retries, redrives and deletes failed messages, and reconciles subscriptions.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use harness::{TestEnvironment, TestUser, unique};
+use harness::{Request, TestEnvironment, TestUser, unique};
 use serde_json::json;
 use stack::functions::MIGRATE;
 use stack::process::Launch;
 use uuid::Uuid;
-
-use super::http::{post, send};
 
 /// Handles a failed message of `user` as an operator, then runs the sweeper with a dead letter.
 pub(super) async fn run(environment: &TestEnvironment, user: &TestUser) -> Result<()> {
@@ -22,23 +20,20 @@ pub(super) async fn run(environment: &TestEnvironment, user: &TestUser) -> Resul
     let id = user.send_text(environment, &room, &text).await?.id;
     let ended = async || environment.wait_until_all_done(Duration::from_secs(30)).await;
     ended().await?;
-    for path in [
-        "/api/queue/failed".to_owned(),
-        format!("/api/queue/failed?cursor=1.{id}"),
-        format!("/api/queue/jobs/{id}"),
-    ] {
-        send(environment, operator.request("GET", path), 200).await?;
+    let cursor = format!("failed?cursor=1.{id}");
+    for path in ["failed", &cursor, &format!("jobs/{id}")] {
+        operator.request("GET", format!("/api/queue/{path}")).send(environment).await?.ensure(200)?;
     }
-    let redrive = post("/api/queue/redrive", &json!({ "error_code": "invalid_request" }));
+    let redrive = Request::post("/api/queue/redrive", &json!({ "error_code": "invalid_request" }));
     for retry in [
         operator.request("POST", format!("/api/queue/failed/{id}/retry")),
         user.request("POST", format!("/api/chatroom/message/{id}/retry")),
         redrive.token(&operator.token),
     ] {
-        send(environment, retry, 200).await?;
+        retry.send(environment).await?.ensure(200)?;
         ended().await?;
     }
-    send(environment, operator.request("DELETE", format!("/api/queue/failed/{id}")), 200).await?;
+    operator.request("DELETE", format!("/api/queue/failed/{id}")).send(environment).await?.ensure(200)?;
     environment.mocks.reset_gemini_scripts().await?;
     sweep_dead_letter(environment, id).await
 }
@@ -65,7 +60,8 @@ async fn execute(environment: &TestEnvironment, program: &str, args: &[&str]) ->
         .without_settings()
         .env(environment.env.clone())
         .folder(environment.home.root());
-    let ended = command.try_output().await.with_context(|| command.line())?;
+    let line = command.line();
+    let ended = command.try_output().await.with_context(|| line)?;
     ensure!(ended.status.success(), "{}: {}", command.line(), String::from_utf8_lossy(&ended.stderr));
     Ok(())
 }

@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::seed::TABLES;
 use crate::Mode;
 
-/// Statements that process a limited batch of due rows, by their beginning, and their parameters. Without the value of the limit
-/// Postgres assumes a tenth of the table, for which a sequential scan is the right plan.
+/// Statements that process a limited batch of due rows, by their beginning, and their parameters.
+/// Without the value of the limit Postgres assumes a tenth of the table, for which a sequential
+/// scan is the right plan.
 const BATCHES: [(&str, &str); 2] = [
     ("DELETE FROM sessions WHERE id IN", "(now(), 1000)"),
     (
@@ -19,27 +20,22 @@ const BATCHES: [(&str, &str); 2] = [
     ),
 ];
 
-/// After five executions with custom plans Postgres decides whether it uses the generic plan from then on.
+/// After five executions with custom plans Postgres may switch to the generic plan.
 const EXECUTIONS: usize = 6;
 
-/// A statement and the tables that it scans sequentially.
-#[derive(Debug)]
-pub(super) struct SeqScan {
-    pub(super) statement: String,
-    pub(super) tables: BTreeSet<String>,
-}
-
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct QueryPlans {
     pub(super) checked: usize,
-    pub(super) scans: Vec<SeqScan>,
-    /// Statements whose generic plan scans a table, but which Postgres executes with another plan.
-    pub(super) generic_scans: Vec<SeqScan>,
+    /// Sequential scans: the tables and the statement.
+    pub(super) scans: Vec<String>,
+    /// Scans of generic plans, where Postgres executes the statement with another plan.
+    pub(super) generic_scans: Vec<String>,
 }
 
 /// Checks the plans of all `statements` that read or write rows.
 ///
-/// In a small database Postgres scans small tables for good reason. In [`Mode::Counts`] only scans without an alternative count.
+/// In a small database Postgres scans small tables for good reason. In [`Mode::Counts`] only scans
+/// without an alternative count.
 pub(super) async fn check(db: &DbObserver, statements: &BTreeSet<String>, mode: Mode) -> Result<QueryPlans> {
     db.batch(mode.of("SET enable_seqscan = off", "SET enable_seqscan = on")).await?;
     let mut plans = QueryPlans::default();
@@ -48,7 +44,8 @@ pub(super) async fn check(db: &DbObserver, statements: &BTreeSet<String>, mode: 
         let (tables, is_used) = generic_scan(db, statement).await?;
         if !tables.is_empty() {
             let scans = if is_used { &mut plans.scans } else { &mut plans.generic_scans };
-            scans.push(SeqScan { statement: statement.clone(), tables });
+            let tables: Vec<_> = tables.into_iter().collect();
+            scans.push(format!("{}: {}", tables.join(", "), in_one_line(statement)));
         }
     }
     db.batch("RESET enable_seqscan").await?;
@@ -70,17 +67,23 @@ async fn generic_scan(db: &DbObserver, statement: &str) -> Result<(BTreeSet<Stri
     Ok((tables, !executed.is_empty()))
 }
 
-/// The plan for any parameter values. `EXPLAIN (GENERIC_PLAN)` would need PostgreSQL 16, so it is a prepared statement's.
+/// The plan for any parameter values. `EXPLAIN (GENERIC_PLAN)` needs PostgreSQL 16, so a prepared
+/// statement is explained.
 async fn generic_plan(db: &DbObserver, statement: &str) -> Result<Value> {
     const PARAMETERS: &str =
         "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'explained'";
     db.batch(&format!("SET plan_cache_mode = force_generic_plan; PREPARE explained AS {statement}")).await?;
-    let parameters: i32 = db.query_one(PARAMETERS, &[]).await?.get(0);
+    let parameters: i32 = db.value(PARAMETERS, &[]).await?;
     let nulls = vec!["NULL"; usize::try_from(parameters)?].join(", ");
     let arguments = if nulls.is_empty() { nulls } else { format!("({nulls})") };
     let plan = db.plan(&format!("EXPLAIN (FORMAT JSON) EXECUTE explained {arguments}")).await;
     db.batch("DEALLOCATE explained; RESET plan_cache_mode").await?;
     plan
+}
+
+/// The statement without line breaks.
+pub(super) fn in_one_line(statement: &str) -> String {
+    statement.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether `statement` reads or writes rows.
@@ -113,10 +116,10 @@ mod tests {
     #[test]
     fn scans_of_growing_tables_are_found_at_any_depth() {
         let scan = |table: &str| json!({ "Node Type": "Seq Scan", "Relation Name": table });
-        let found = json!({ "Node Type": "Index Scan", "Relation Name": "sessions" });
+        let lookup = json!({ "Node Type": "Index Scan", "Relation Name": "sessions" });
         let plan = json!([{ "Plan": {
             "Node Type": "Nested Loop",
-            "Plans": [found, { "Node Type": "Limit", "Plans": [scan("users"), scan("refinery_schema_history")] }],
+            "Plans": [lookup, { "Node Type": "Limit", "Plans": [scan("users"), scan("refinery_schema_history")] }],
         } }]);
         let mut tables = BTreeSet::new();
         collect_scans(&plan, &mut tables);

@@ -14,8 +14,8 @@ const SQL: &str = include_str!("seed.sql");
 pub(super) const TABLES: [&str; 6] =
     ["users", "sessions", "chatrooms", "messages", "daily_usage", "subscriptions"];
 
-/// The number of rows in [`Mode::Full`] by the placeholders in `seed.sql`. `:talkers` are the users with messages, `:rooms` the
-/// chatrooms of the large account.
+/// The number of rows in [`Mode::Full`] by the placeholders in `seed.sql`. `:talkers` are the users
+/// with messages, `:rooms` the chatrooms of the large account.
 const ROWS: [(&str, i64); 6] = [
     (":users", 1_000_000),
     (":talkers", 300_000),
@@ -25,28 +25,24 @@ const ROWS: [(&str, i64); 6] = [
     (":failed", 2_000),
 ];
 
-/// The number of rows in this mode.
 pub(super) fn rows(mode: Mode) -> [(&'static str, i64); ROWS.len()] {
     ROWS.map(|(name, rows)| (name, rows / mode.of(100, 1)))
 }
 
 /// The ids of an account with much data and of one with little.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Accounts {
     pub(super) large: Uuid,
     pub(super) small: Uuid,
 }
 
 /// Ids of an account's data.
-#[derive(Debug)]
 pub(super) struct Ids {
     /// All chatrooms, the newest first.
     pub(super) rooms: Vec<Uuid>,
-    /// The chatroom with the most messages.
+    /// The chatroom with the most messages, their number, and one of them.
     pub(super) room: Uuid,
-    /// The number of its messages.
     pub(super) messages: i64,
-    /// One of them.
     pub(super) message: Uuid,
 }
 
@@ -54,7 +50,7 @@ pub(super) struct Ids {
 pub(super) async fn fill(db: &DbObserver, mode: Mode, accounts: Accounts) -> Result<()> {
     const NOW: &str = "SELECT (extract(epoch FROM now()) * 1000)::bigint";
     let begun = Instant::now();
-    let now = db.query_one(NOW, &[]).await?.get(0);
+    let now = db.value(NOW, &[]).await?;
     let dropped = drop_indexes(db).await?;
     for step in steps(mode, accounts, now) {
         timed(step.lines().next().unwrap_or_default(), db.batch(&format!("--{step}"))).await?;
@@ -67,7 +63,8 @@ pub(super) async fn fill(db: &DbObserver, mode: Mode, accounts: Accounts) -> Res
     Ok(())
 }
 
-/// The steps of `seed.sql`, each of which begins with its name. `now` is in milliseconds since 1970.
+/// The steps of `seed.sql`, each of which begins with its name. `now` is in milliseconds since
+/// 1970.
 fn steps(mode: Mode, accounts: Accounts, now: i64) -> Vec<String> {
     let rows = rows(mode);
     // Messages are three seconds apart. A few more follow after those of the placeholders.
@@ -78,13 +75,12 @@ fn steps(mode: Mode, accounts: Accounts, now: i64) -> Vec<String> {
     for (name, rows) in rows {
         sql = sql.replace(name, &rows.to_string());
     }
-    for (name, id) in [(":large", accounts.large), (":small", accounts.small)] {
-        sql = sql.replace(name, &id.to_string());
-    }
+    sql = sql.replace(":large", &accounts.large.to_string()).replace(":small", &accounts.small.to_string());
     sql.split("\n//").skip(1).map(str::to_owned).collect()
 }
 
-/// Drops indexes and constraints. Returns their names and the statements that create them, in reverse order.
+/// Drops indexes and constraints. Returns their names and the statements that create them, in
+/// reverse order.
 async fn drop_indexes(db: &DbObserver) -> Result<Vec<(String, String)>> {
     // Foreign keys first, because they depend on the others.
     const DROPS: &str = "
@@ -121,6 +117,6 @@ pub(super) async fn ids_of(db: &DbObserver, user: Uuid) -> Result<Ids> {
     let &(room, messages) =
         rooms.iter().max_by_key(|(_, messages)| messages).context("the user has no chatroom")?;
     // A question in the middle of the chatroom.
-    let message = db.query_one(MESSAGE, &[&room, &(messages / 4 * 2 + 1)]).await?.get(0);
+    let message = db.value(MESSAGE, &[&room, &(messages / 4 * 2 + 1)]).await?;
     Ok(Ids { rooms: rooms.into_iter().map(|(id, _)| id).collect(), room, messages, message })
 }

@@ -7,11 +7,7 @@ use harness::{PASSWORD, Request, TestEnvironment, TestUser, unique};
 use serde_json::json;
 use stack::functions::WORKER;
 
-use super::http::{post, send};
 use super::operators;
-
-/// Timeout of the answers to all messages.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A bcrypt hash of [`PASSWORD`] as the Node.js service made it. It is replaced at the next login.
 const BCRYPT_HASH: &str = "$2b$04$dr29M4136pL.s3UYkS11M.ATr4xrUUye8EnEKRCI4KVyb5ITza7M2";
@@ -30,29 +26,27 @@ pub(super) async fn run(environment: &TestEnvironment) -> Result<()> {
 async fn send_messages(environment: &TestEnvironment, user: &TestUser) -> Result<String> {
     let room = user.create_chatroom(environment).await?;
     let rename = user.request("PATCH", format!("/api/chatroom/{room}")).json(&json!({ "name": "Another" }));
-    send(environment, rename, 200).await?;
+    rename.send(environment).await?.ensure(200)?;
     let cancelled = user.send_message(environment, &room).await?.id;
-    send(environment, user.request("POST", format!("/api/chatroom/message/{cancelled}/cancel")), 200).await?;
+    let cancel = user.request("POST", format!("/api/chatroom/message/{cancelled}/cancel"));
+    cancel.send(environment).await?.ensure(200)?;
     environment.start_worker().await?;
     // Gemini fails once, so that the worker retries.
     let text = unique("stumble");
     let error = json!({ "match": text, "steps": [{ "kind": "error", "status": 503 }] });
     environment.mocks.gemini("script", &error).await?;
     let sent = user.send_text(environment, &room, &text).await?;
-    environment.wait_until_all_done(TIMEOUT).await?;
-    environment
-        .lambda
-        .invoke(WORKER, environment.delivery_of(&[sent.id])?)
-        .await
-        .context("a duplicate delivery")?;
+    environment.wait_until_all_done(Duration::from_secs(30)).await?;
+    let duplicate = environment.delivery_of(&[sent.id])?;
+    environment.lambda.invoke(WORKER, duplicate).await.context("a duplicate delivery")?;
     let emptied = user.create_chatroom(environment).await?;
-    send(environment, user.request("DELETE", format!("/api/chatroom/{emptied}")), 200).await?;
+    user.request("DELETE", format!("/api/chatroom/{emptied}")).send(environment).await?.ensure(200)?;
     Ok(sent.id.to_string())
 }
 
 /// Reads everything that an account has.
 async fn read(environment: &TestEnvironment, user: &TestUser, message: &str) -> Result<()> {
-    let list = send(environment, user.request("GET", "/api/chatroom"), 200).await?;
+    let list = user.request("GET", "/api/chatroom").send(environment).await?.ensure(200)?;
     let room = list.string_at("/chatrooms/0/id")?;
     for path in [
         &format!("/api/chatroom?limit=1&cursor={room}"),
@@ -67,10 +61,10 @@ async fn read(environment: &TestEnvironment, user: &TestUser, message: &str) -> 
         "/api/queue/status",
         "/health?deep=true",
     ] {
-        send(environment, user.request("GET", path), 200).await?;
+        user.request("GET", path).send(environment).await?.ensure(200)?;
     }
     let rename = user.request("PUT", "/api/user/me").json(&json!({ "name": "Ada King" }));
-    send(environment, rename, 200).await.map(drop)
+    rename.send(environment).await?.ensure(200).map(drop)
 }
 
 /// Signs in and out, changes the password, and deletes the account.
@@ -79,23 +73,25 @@ async fn sign_in_and_leave(environment: &TestEnvironment) -> Result<()> {
     const NEW_PASSWORD: &str = "a wholly new password";
     let user = TestUser::sign_up(environment).await?;
     let number = &user.number;
-    let refresh = post("/api/auth/refresh", &json!({ "refresh_token": user.refresh_token }));
-    send(environment, refresh.clone(), 200).await?;
+    let refresh = Request::post("/api/auth/refresh", &json!({ "refresh_token": user.refresh_token }));
+    refresh.send(environment).await?.ensure(200)?;
     // The reuse of a refresh token.
-    send(environment, refresh, 401).await?;
+    refresh.send(environment).await?.ensure(401)?;
     environment.db.execute(SET_HASH, &[number, &BCRYPT_HASH]).await?;
-    let login = post("/api/auth/login", &json!({ "mobile_number": number, "password": PASSWORD }));
-    let token = send(environment, login.clone(), 200).await?.string_at("/token")?;
+    let login = Request::post("/api/auth/login", &json!({ "mobile_number": number, "password": PASSWORD }));
+    let token = login.send(environment).await?.ensure(200)?.string_at("/token")?;
     let passwords = json!({ "current_password": PASSWORD, "new_password": NEW_PASSWORD });
-    send(environment, post("/api/auth/change-password", &passwords).token(&token), 200).await?;
-    send(environment, post("/api/auth/logout", &json!({ "scope": "all" })).token(&token), 200).await?;
-    let forgot = post("/api/auth/forgot-password", &json!({ "mobile_number": number }));
-    let otp = send(environment, forgot, 200).await?.string_at("/otp")?;
+    let change = Request::post("/api/auth/change-password", &passwords).token(&token);
+    change.send(environment).await?.ensure(200)?;
+    let logout = Request::post("/api/auth/logout", &json!({ "scope": "all" })).token(&token);
+    logout.send(environment).await?.ensure(200)?;
+    let forgot = Request::post("/api/auth/forgot-password", &json!({ "mobile_number": number }));
+    let otp = forgot.send(environment).await?.ensure(200)?.string_at("/otp")?;
     let reset = json!({ "mobile_number": number, "otp": otp, "new_password": PASSWORD });
-    send(environment, post("/api/auth/reset-password", &reset), 200).await?;
-    let token = send(environment, login, 200).await?.string_at("/token")?;
+    Request::post("/api/auth/reset-password", &reset).send(environment).await?.ensure(200)?;
+    let token = login.send(environment).await?.ensure(200)?.string_at("/token")?;
     let delete = Request::new("DELETE", "/api/user/me").token(&token).json(&json!({ "password": PASSWORD }));
-    send(environment, delete, 200).await.map(drop)
+    delete.send(environment).await?.ensure(200).map(drop)
 }
 
 /// Subscribes to Pro, cancels, and reactivates.
@@ -104,13 +100,13 @@ async fn subscribe(environment: &TestEnvironment) -> Result<()> {
     environment.pay_for_pro(&user).await?;
     environment.wait_until_pro(&user).await?;
     for path in ["/api/subscription/status", "/api/subscription/plans"] {
-        send(environment, user.request("GET", path), 200).await?;
+        user.request("GET", path).send(environment).await?.ensure(200)?;
     }
     for path in ["/api/subscription/cancel", "/api/subscription/reactivate"] {
-        send(environment, user.request("POST", path).json(&json!({})), 200).await?;
+        user.request("POST", path).json(&json!({})).send(environment).await?.ensure(200)?;
     }
     let portal = json!({ "return_url": "http://localhost/" });
-    send(environment, user.request("POST", "/api/subscription/portal").json(&portal), 200).await?;
+    user.request("POST", "/api/subscription/portal").json(&portal).send(environment).await?.ensure(200)?;
     operators::reconcile(environment).await?;
     delete_during_stripe_outage(environment, &user).await
 }

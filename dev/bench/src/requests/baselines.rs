@@ -1,4 +1,5 @@
-//! Lower bounds that requests are compared with: single operations without the service around them.
+//! Lower bounds that requests are compared with: single operations without the service around
+//! them.
 
 use std::time::Duration;
 
@@ -9,12 +10,11 @@ use harness::{Request, TestEnvironment, event};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::cold_starts::BASELINE;
 use crate::NETWORK_DELAY;
-use crate::programs::BASELINE;
 use crate::report::Row;
 use crate::sample::{Sample, ratio};
 
@@ -22,69 +22,60 @@ use crate::sample::{Sample, ratio};
 const REPETITIONS: usize = 300;
 const SLOW_REPETITIONS: usize = 60;
 
-/// The measured baselines, empty where none were measured.
+/// Empty unless the baselines were measured.
 #[derive(Default)]
 pub(super) struct Baselines {
-    /// A Lambda function that returns a constant, warm.
-    constant: Sample,
-    /// The prepared statement of `GET /api/user/me` over an open connection.
-    statement: Sample,
-    /// A Redis PING over an open connection, on the loopback and with network delay.
-    ping: Sample,
-    delayed_ping: Sample,
-    /// An SQS `SendMessage` without TLS and signature.
-    send: Sample,
-    /// A password hash in allocated memory.
-    hash: Sample,
+    pub(super) rows: Vec<Row>,
+    /// The delay that the network adds to one round trip.
+    round_trip: Option<Duration>,
 }
 
 impl Baselines {
-    /// A row for each measured baseline.
-    pub(super) fn rows(&self) -> Vec<Row> {
-        let rows = [
-            ("constant Lambda, warm", &self.constant),
-            ("SQL statement of GET /api/user/me", &self.statement),
-            ("Redis PING", &self.ping),
-            ("Redis PING, delayed", &self.delayed_ping),
-            ("SQS SendMessage", &self.send),
-            ("password hash", &self.hash),
-        ];
-        let row = |(name, sample): (&str, &Sample)| {
-            Some(Row::default().text("baseline", name).ms("p50 ms", sample.median()?))
-        };
-        rows.into_iter().filter_map(row).collect()
-    }
-
-    /// The delay that the network adds to a request, divided by the delay that it adds to one round trip.
+    /// The delay that the network adds to a request, divided by that of one round trip.
     pub(super) fn sequential_round_trips(&self, warm: &Sample, delayed: &Sample) -> Option<f64> {
-        let added = |delayed: &Sample, warm: &Sample| delayed.median()?.checked_sub(warm.median()?);
-        ratio(added(delayed, warm), added(&self.delayed_ping, &self.ping))
+        ratio(added(warm, delayed), self.round_trip)
     }
+}
+
+fn added(near: &Sample, far: &Sample) -> Option<Duration> {
+    far.median()?.checked_sub(near.median()?)
 }
 
 /// Measures all baselines in turn.
 pub(super) async fn measure(environment: &TestEnvironment) -> Result<Baselines> {
-    let mut baselines = Baselines::default();
-    let constant = environment.lambda.instance(BASELINE, &[])?;
+    let instance = environment.lambda.instance(BASELINE, &[])?;
     let event = event(&Request::new("GET", "/api/user/me"));
     let redis = address_of(environment.direct_url("REDIS_URL")?)?;
     let proxy = Proxy::start(redis).await?;
     proxy.set_delay(NETWORK_DELAY);
     let mut near = TcpStream::connect(redis).await.context("connecting to Redis")?;
     let mut far = TcpStream::connect(address_of(&proxy.in_place_of(&format!("redis://{redis}"))?)?).await?;
-    let statement = environment.db.prepare_me().await?;
+    let prepared = environment.db.prepare_me().await?;
     let mut memory = vec![Block::default(); Params::DEFAULT.block_count()];
+    let mut samples: [Sample; 6] = Default::default();
+    let [constant, statement, near_ping, far_ping, send, hash] = &mut samples;
     for number in 0..REPETITIONS {
-        baselines.constant.push(time(async { constant.invoke(event.clone()).await.map(drop) }).await?);
-        baselines.statement.push(time(environment.db.me(&statement)).await?);
-        baselines.ping.push(time(ping(&mut near)).await?);
+        constant.push(time(async { instance.invoke(event.clone()).await.map(drop) }).await?);
+        statement.push(time(environment.db.me(&prepared)).await?);
+        near_ping.push(time(ping(&mut near)).await?);
         if number < SLOW_REPETITIONS {
-            baselines.delayed_ping.push(time(ping(&mut far)).await?);
-            baselines.send.push(time(send(environment)).await?);
-            baselines.hash.push(time(hash(&mut memory)).await?);
+            far_ping.push(time(ping(&mut far)).await?);
+            send.push(time(send_to_sqs(environment)).await?);
+            hash.push(time(async { hash_password(&mut memory) }).await?);
         }
     }
-    Ok(baselines)
+    let round_trip = added(near_ping, far_ping);
+    let names = [
+        "constant Lambda, warm",
+        "SQL statement of GET /api/user/me",
+        "Redis PING",
+        "Redis PING, delayed",
+        "SQS SendMessage",
+        "password hash",
+    ];
+    let row =
+        |(name, sample): (&str, &Sample)| Row::default().text("baseline", name).ms("p50 ms", sample.median());
+    Ok(Baselines { rows: names.into_iter().zip(&samples).map(row).collect(), round_trip })
 }
 
 async fn time(operation: impl Future<Output = Result<()>>) -> Result<Duration> {
@@ -101,22 +92,16 @@ async fn ping(stream: &mut TcpStream) -> Result<()> {
     Ok(())
 }
 
-/// Hashes a password with the default parameters, which the service uses too.
-async fn hash(memory: &mut Vec<Block>) -> Result<()> {
-    let mut blocks = std::mem::take(memory);
-    *memory = spawn_blocking(move || {
-        let mut hash = [0; Params::DEFAULT_OUTPUT_LEN];
-        Argon2::default()
-            .hash_password_into_with_memory(b"a password", b"of whatever salt", &mut hash, &mut blocks)
-            .map_err(|error| anyhow!("hashing: {error}"))?;
-        anyhow::Ok(blocks)
-    })
-    .await??;
-    Ok(())
+/// Hashes with the default parameters, which the service uses too, in allocated memory.
+fn hash_password(memory: &mut [Block]) -> Result<()> {
+    let mut hash = [0; Params::DEFAULT_OUTPUT_LEN];
+    let (password, salt) = (b"a password", b"of whatever salt");
+    let hashed = Argon2::default().hash_password_into_with_memory(password, salt, &mut hash, memory);
+    hashed.map_err(|error| anyhow!("hashing: {error}"))
 }
 
-/// Sends to the dead-letter queue, which drives no worker.
-async fn send(environment: &TestEnvironment) -> Result<()> {
+/// Sends to the dead-letter queue, which invokes no worker, without TLS and signature.
+async fn send_to_sqs(environment: &TestEnvironment) -> Result<()> {
     let id = Uuid::new_v4().to_string();
     let body = json!({
         "QueueUrl": environment.var("MESSAGE_DEAD_LETTER_QUEUE_URL")?, "MessageBody": "none", "MessageGroupId": id,
