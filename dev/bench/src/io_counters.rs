@@ -21,8 +21,8 @@ pub(crate) struct IoCounters {
 
 impl IoCounters {
     pub(crate) async fn read(environment: &TestEnvironment, function: &str) -> Result<Self> {
-        let port = address_of(environment.direct_url("REDIS_URL")?)?.port();
-        let mut counters = Self::of_info(&redis::info(port).await?);
+        let address = address_of(environment.direct_url("REDIS_URL")?)?;
+        let mut counters = Self::of_info(&redis::info(address).await?);
         counters.counters.add(&log_counters(&environment.home.log(function))?);
         Ok(counters)
     }

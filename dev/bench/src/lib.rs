@@ -146,7 +146,8 @@ async fn build(home: &StackFolder, mode: Mode) -> Result<PathBuf> {
     let cargo = Launch::new("cargo")
         .args(["build", "--release", "--bins", "--workspace", "--exclude", "dev"])
         .folder(home.root());
+    let line = cargo.line();
     let is_built = cargo.run_in_terminal().await?;
-    ensure!(is_built, "the functions do not compile: see the errors of `{}` above", cargo.line());
+    ensure!(is_built, "the functions do not compile: see the errors of `{line}` above");
     Ok(debug.with_file_name("release"))
 }

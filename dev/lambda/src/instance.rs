@@ -8,11 +8,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
 use stack::process::{Handle, Launch};
-use tokio::process::Command;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::{self, Instant};
 
-use super::{Setup, Slots, lock};
+use super::{Slots, lock};
 
 /// The Runtime API's side of one process: its next invocations, and those that it has not answered.
 pub(super) struct RuntimeApiSlot {
@@ -25,7 +24,6 @@ pub(super) struct RuntimeApiSlot {
 /// A function's response, or its error.
 pub(super) type Outcome = std::result::Result<String, String>;
 
-/// An invocation of a function.
 pub(super) struct Invocation {
     pub(super) id: String,
     pub(super) payload: String,
@@ -50,22 +48,20 @@ pub struct Instance {
 
 impl Instance {
     pub(super) fn start(
-        setup: &Setup,
+        launch: Launch,
         port: u16,
         slots: &Arc<Slots>,
-        (function, timeout): (&str, Duration),
-        env: &[(&str, &str)],
-        wrapper: &[String],
+        function: &str,
+        timeout: Duration,
     ) -> Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let name = format!("{function}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let launch = Launch::new(setup.programs.join(function))
-            .under(wrapper)
-            .without_settings()
-            .env(setup.env.clone())
-            .env(env.iter().copied())
-            .env(variables(function, &format!("http://127.0.0.1:{port}/{name}")));
-        let command = launch.command_with_log(&setup.logs.join(format!("{function}.log")))?;
+        let mut launch = launch.env([
+            ("AWS_LAMBDA_FUNCTION_NAME", function),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+            ("AWS_LAMBDA_RUNTIME_API", &format!("http://127.0.0.1:{port}/{name}")),
+        ]);
 
         let (invocations, next) = mpsc::unbounded_channel();
         let (is_ready, ready) = watch::channel(None);
@@ -73,10 +69,7 @@ impl Instance {
         let slot = RuntimeApiSlot { next: Mutex::new(next), unanswered, ready: is_ready };
         lock(slots).insert(name.clone(), Arc::new(slot));
         let started = Instant::now();
-        let mut child = Command::from(command)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("starting `{}`", launch.line()))?;
+        let (mut child, guard) = launch.spawn()?;
         let handle = child.id().and_then(Handle::of);
         let (kill, mut killed) = mpsc::unbounded_channel();
         let (died, dead) = watch::channel(false);
@@ -86,6 +79,7 @@ impl Instance {
                 // Also when the instance was dropped, and the sender with it.
                 _ = killed.recv() => drop(child.kill().await),
             }
+            drop(guard);
             let _ = died.send(true);
         });
         let handle = handle.with_context(|| format!("`{}` ended at once", launch.line()))?;
@@ -103,17 +97,12 @@ impl Instance {
         })
     }
 
-    /// The process.
-    #[must_use]
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
 
     /// Waits for the end of the cold start, and returns the time from the start of the process
     /// until its first request for an invocation.
-    ///
-    /// # Errors
-    /// When the process ends before that.
     pub async fn ready(&self) -> Result<Duration> {
         let (mut ready, mut dead) = (self.ready.clone(), self.dead.clone());
         tokio::select! {
@@ -125,14 +114,10 @@ impl Instance {
         }
     }
 
-    /// When the process was started.
-    #[must_use]
     pub fn started(&self) -> Instant {
         self.started
     }
 
-    /// Whether the process still runs.
-    #[must_use]
     pub fn is_alive(&self) -> bool {
         !*self.dead.borrow()
     }
@@ -144,10 +129,7 @@ impl Instance {
         let _ = self.dead.clone().wait_for(|dead| *dead).await;
     }
 
-    /// Invokes the function in this process.
-    ///
-    /// # Errors
-    /// When the function fails, or the process dies or exceeds its timeout. Then it is killed.
+    /// Invokes the function in this process. Kills the process if it exceeds its timeout.
     pub async fn invoke(&self, payload: Value) -> Result<Value> {
         let (outcome, answered) = oneshot::channel();
         let id = uuid::Uuid::new_v4().to_string();
@@ -178,17 +160,6 @@ impl Drop for Instance {
     fn drop(&mut self) {
         lock(&self.slots).remove(&self.name);
     }
-}
-
-/// The variables by which a process finds the Runtime API and knows its function.
-fn variables(function: &str, runtime_api: &str) -> [(String, String); 4] {
-    [
-        ("AWS_LAMBDA_FUNCTION_NAME", function),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
-        ("AWS_LAMBDA_RUNTIME_API", runtime_api),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "Lambda's own clock, which no test moves")]

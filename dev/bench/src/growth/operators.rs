@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use harness::{TestEnvironment, TestUser, unique};
 use serde_json::json;
 use stack::functions::MIGRATE;
@@ -65,7 +65,5 @@ async fn execute(environment: &TestEnvironment, program: &str, args: &[&str]) ->
         .without_settings()
         .env(environment.env.clone())
         .folder(environment.home.root());
-    let ended = command.try_output().await.with_context(|| command.line())?;
-    ensure!(ended.status.success(), "{}: {}", command.line(), String::from_utf8_lossy(&ended.stderr));
-    Ok(())
+    command.output().await.map(drop)
 }

@@ -10,7 +10,6 @@ use stack::StackFolder;
 
 use super::{exit_code, run_suite};
 
-/// What to measure.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Measure only counts, with the functions as tests build them.
@@ -37,5 +36,6 @@ pub async fn run(options: Options) -> Result<ExitCode> {
 
 /// Measures, and returns whether every budget is met.
 pub(super) async fn measure(plan: &Plan) -> Result<bool> {
-    run_suite(&StackFolder::of_bench(), bench::clear, async |folder| bench::run(folder, plan).await).await
+    run_suite(&StackFolder::of_suite("bench"), bench::clear, async |folder| bench::run(folder, plan).await)
+        .await
 }

@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result};
 use harness::{PASSWORD, Suite, TestEnvironment, TestUser};
 use stack::process::Launch;
-use stack::python::{self, Packages};
+use stack::python;
 
 use crate::ScenarioResult;
 
@@ -18,7 +18,7 @@ const ALWAYS_UNAUTHORISED: [&str; 4] = [
 
 pub(super) async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let examples: usize = suite.scale.of(100, 8);
-    python::install(&suite.home, Packages::Contract).await?;
+    python::install(&suite.home, "contract").await?;
     let env = TestEnvironment::start(suite, "contract", &[("OTP_MAX_PER_DAY", "1000000")]).await?;
     // Long polls return once their message is answered.
     env.start_worker().await?;

@@ -21,7 +21,6 @@ const LONG_POLL_SECONDS: u32 = 1;
 /// Delay after an error of the queue.
 const ERROR_DELAY: Duration = Duration::from_secs(1);
 
-/// A poller: a queue and the function that it invokes.
 #[derive(Debug, Clone)]
 pub(super) struct Poller {
     aws: Aws,
@@ -73,14 +72,12 @@ impl Poller {
             Ok(response) => batch_response::failed(&response, &ids),
             Err(error) => Err(format!("{error:#}")),
         };
-        let done: Vec<Value> = match &failed {
-            Ok(failed) => messages
-                .iter()
-                .filter(|m| !m["MessageId"].as_str().is_some_and(|id| failed.contains(id)))
-                .map(|m| m["ReceiptHandle"].clone())
-                .collect(),
-            Err(_) => Vec::new(),
+        let is_done = |message: &&Value| match (&failed, message["MessageId"].as_str()) {
+            (Ok(failed), Some(id)) => !failed.contains(id),
+            (outcome, _) => outcome.is_ok(),
         };
+        let done: Vec<Value> =
+            messages.iter().filter(is_done).map(|message| message["ReceiptHandle"].clone()).collect();
         let why = failed.err().map(|why| format!(": {why}")).unwrap_or_default();
         println!(
             "{} of {} messages processed in {} ms{why}",

@@ -11,7 +11,7 @@ use clap::Args;
 use harness::Scale;
 use stack::process::this_program;
 use stack::progress::{info, print};
-use stack::services::names;
+use stack::services::{names, postgres};
 use stack::settings::{LIMITS_RAISED_IN_TESTS, Settings};
 use stack::state::State;
 use stack::{Durability, Stack, StackFolder, TEST_DATABASE, ports};
@@ -22,7 +22,6 @@ use super::{bench, exit_code, faults, run_suite};
 /// The target of the end-to-end tests, which need a whole stack.
 const E2E: &str = "e2e";
 
-/// Which tests to run.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Run only the unit tests of the workspace.
@@ -64,7 +63,7 @@ impl Options {
 /// Runs the unit tests, the end-to-end tests, the counts of the benchmarks, and a short run of the
 /// fault suite, and prints the duration of each. No process is left running, whatever the outcome.
 pub async fn run(options: Options) -> Result<ExitCode> {
-    let folder = StackFolder::of_tests();
+    let folder = StackFolder::of_suite("test");
     let Some(programs) = phase("build", programs::build(&folder)).await? else {
         return Ok(ExitCode::FAILURE);
     };
@@ -88,7 +87,7 @@ async fn stack_tests(folder: &StackFolder, options: &Options, programs: Vec<Test
     stack::remove_logs(folder)?;
     let mut stack = Stack::new(folder, Durability::Ephemeral, settings());
     stack.start_storage().await?;
-    let unit_env = unit_env(&stack)?;
+    let unit_env = unit_env(folder, &stack)?;
     let (e2e, unit): (Vec<_>, Vec<_>) = programs.into_iter().partition(|program| program.target == E2E);
     let is_chosen =
         |program: &TestProgram| options.packages.is_empty() || options.packages.contains(&program.package);
@@ -129,12 +128,12 @@ fn settings() -> Settings {
 }
 
 /// The variables of the unit tests. `testkit` reads them.
-fn unit_env(stack: &Stack) -> Result<Vec<(&'static str, String)>> {
-    let postgres = stack.postgres().context("PostgreSQL was not started")?;
+fn unit_env(folder: &StackFolder, stack: &Stack) -> Result<Vec<(&'static str, String)>> {
+    let postgres = stack.state().service(names::POSTGRES).context("PostgreSQL was not started")?;
     let setting =
         |name| stack.settings().get(name).map(str::to_owned).with_context(|| format!("{name} is not set"));
     Ok(vec![
-        ("TEST_DATABASE_URL", postgres.url(TEST_DATABASE)),
+        ("TEST_DATABASE_URL", postgres::url(folder, &postgres.address, TEST_DATABASE)?),
         ("TEST_REDIS_URL", format!("{}/1", setting("REDIS_URL")?)),
         ("TEST_AWS_ENDPOINT_URL", setting("AWS_ENDPOINT_URL")?),
         ("TEST_TABLE_NAME", setting("TABLE_NAME")?),
