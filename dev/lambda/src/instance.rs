@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
-use stack::process::{Handle, Launch};
+use stack::process::{Handle, KillOnDrop, Launch};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::{self, Instant};
 
@@ -15,13 +15,13 @@ use super::{Slots, lock};
 
 /// The Runtime API's side of one process: its next invocations, and those that it has not answered.
 pub(super) struct RuntimeApiSlot {
+    invocations: mpsc::UnboundedSender<Invocation>,
     pub(super) next: Mutex<mpsc::UnboundedReceiver<Invocation>>,
     pub(super) unanswered: std::sync::Mutex<HashMap<String, oneshot::Sender<Outcome>>>,
     /// When the process first requested an invocation.
     pub(super) ready: watch::Sender<Option<Instant>>,
 }
 
-/// A function's response, or its error.
 pub(super) type Outcome = std::result::Result<String, String>;
 
 pub(super) struct Invocation {
@@ -37,12 +37,11 @@ pub struct Instance {
     function: String,
     name: String,
     slots: Arc<Slots>,
-    invocations: mpsc::UnboundedSender<Invocation>,
+    slot: Arc<RuntimeApiSlot>,
     handle: Handle,
-    kill: mpsc::UnboundedSender<()>,
+    _guard: KillOnDrop,
     dead: watch::Receiver<bool>,
     started: Instant,
-    ready: watch::Receiver<Option<Instant>>,
     timeout: Duration,
 }
 
@@ -64,37 +63,24 @@ impl Instance {
         ]);
 
         let (invocations, next) = mpsc::unbounded_channel();
-        let (is_ready, ready) = watch::channel(None);
-        let unanswered = std::sync::Mutex::default();
-        let slot = RuntimeApiSlot { next: Mutex::new(next), unanswered, ready: is_ready };
-        lock(slots).insert(name.clone(), Arc::new(slot));
+        let slot = Arc::new(RuntimeApiSlot {
+            invocations,
+            next: Mutex::new(next),
+            unanswered: std::sync::Mutex::default(),
+            ready: watch::Sender::new(None),
+        });
+        lock(slots).insert(name.clone(), slot.clone());
         let started = Instant::now();
         let (mut child, guard) = launch.spawn()?;
         let handle = child.id().and_then(Handle::of);
-        let (kill, mut killed) = mpsc::unbounded_channel();
+        let handle = handle.with_context(|| format!("`{}` ended at once", launch.line()))?;
         let (died, dead) = watch::channel(false);
         tokio::spawn(async move {
-            tokio::select! {
-                _ = child.wait() => {}
-                // Also when the instance was dropped, and the sender with it.
-                _ = killed.recv() => drop(child.kill().await),
-            }
-            drop(guard);
+            drop(child.wait().await);
             let _ = died.send(true);
         });
-        let handle = handle.with_context(|| format!("`{}` ended at once", launch.line()))?;
-        Ok(Self {
-            function: function.to_owned(),
-            name,
-            slots: slots.clone(),
-            invocations,
-            handle,
-            kill,
-            dead,
-            started,
-            ready,
-            timeout,
-        })
+        let (function, slots) = (function.to_owned(), slots.clone());
+        Ok(Self { function, name, slots, slot, handle, _guard: guard, dead, started, timeout })
     }
 
     pub fn handle(&self) -> &Handle {
@@ -104,7 +90,7 @@ impl Instance {
     /// Waits for the end of the cold start, and returns the time from the start of the process
     /// until its first request for an invocation.
     pub async fn ready(&self) -> Result<Duration> {
-        let (mut ready, mut dead) = (self.ready.clone(), self.dead.clone());
+        let (mut ready, mut dead) = (self.slot.ready.subscribe(), self.dead.clone());
         tokio::select! {
             at = ready.wait_for(Option::is_some) => {
                 let at = at.map_err(|_| anyhow!("{} has no slot", self.name))?;
@@ -122,9 +108,8 @@ impl Instance {
         !*self.dead.borrow()
     }
 
-    /// Kills the process with SIGKILL and waits for its end.
     pub async fn kill(&self) {
-        let _ = self.kill.send(());
+        self.handle.kill_tree();
         // Fails only if the task that waits for the end is gone, and the process with it.
         let _ = self.dead.clone().wait_for(|dead| *dead).await;
     }
@@ -134,7 +119,8 @@ impl Instance {
         let (outcome, answered) = oneshot::channel();
         let id = uuid::Uuid::new_v4().to_string();
         let deadline = milliseconds_since_1970() + self.timeout.as_millis();
-        let sent = self.invocations.send(Invocation { id, payload: payload.to_string(), deadline, outcome });
+        let sent =
+            self.slot.invocations.send(Invocation { id, payload: payload.to_string(), deadline, outcome });
         sent.map_err(|_| anyhow!("{} accepts no invocations", self.name))?;
         let mut dead = self.dead.clone();
         let outcome = time::timeout(self.timeout, async {

@@ -35,12 +35,9 @@ use self::function_pool::FunctionPool;
 pub use self::instance::Instance;
 use self::instance::RuntimeApiSlot;
 
-/// The functions' programs and environment.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// The folder of the programs.
     pub programs: PathBuf,
-    /// The folder of the functions' logs.
     pub logs: PathBuf,
     pub env: BTreeMap<String, String>,
     /// Maximum number of processes of one function.
@@ -66,7 +63,6 @@ struct Inner {
 type Slots = Mutex<HashMap<String, Arc<RuntimeApiSlot>>>;
 
 impl Lambda {
-    /// Starts a local Lambda without processes, on a free port.
     pub async fn start(setup: Setup) -> Result<Self> {
         Self::start_on(0, setup, BTreeMap::new()).await
     }
@@ -104,7 +100,6 @@ impl Lambda {
         self.instance_under(function, env, &[])
     }
 
-    /// Starts a process of `function` as a child of `wrapper`, a program with arguments.
     pub fn instance_under(
         &self,
         function: &str,
@@ -124,7 +119,6 @@ impl Lambda {
         Instance::start(launch, *port, slots, function, timeout)
     }
 
-    /// Kills a busy process of `function`. Returns false if there is none.
     pub async fn kill_busy(&self, function: &str) -> bool {
         match self.pool(function).any_busy() {
             Some(instance) => {
@@ -135,12 +129,10 @@ impl Lambda {
         }
     }
 
-    /// Returns and clears the durations of the successful invocations of `function`.
     pub fn take_times(&self, function: &str) -> Vec<Duration> {
         self.pool(function).take_durations()
     }
 
-    /// The numbers of the running processes of `function`.
     pub fn processes(&self, function: &str) -> BTreeSet<u32> {
         self.pool(function).processes()
     }

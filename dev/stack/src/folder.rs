@@ -28,7 +28,6 @@ impl StackFolder {
         Self { root: checkout(), dir: dir.to_owned() }
     }
 
-    /// The checkout's top folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -46,7 +45,6 @@ impl StackFolder {
         self.dir.join("logs")
     }
 
-    /// The log of a service or function.
     pub fn log(&self, name: &str) -> PathBuf {
         self.logs().join(format!("{name}.log"))
     }

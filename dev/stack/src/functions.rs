@@ -36,7 +36,6 @@ pub fn cargo_build(folder: &StackFolder) -> Launch {
     Launch::new("cargo").args(["build", "--workspace", "--bins", "--examples"]).folder(folder.root())
 }
 
-/// The folder with the built programs.
 pub async fn programs(folder: &StackFolder) -> Result<PathBuf> {
     let cargo =
         Launch::new("cargo").args(["metadata", "--no-deps", "--format-version", "1"]).folder(folder.root());

@@ -9,10 +9,8 @@ use anyhow::{Context as _, Result, bail};
 use crate::folder::StackFolder;
 use crate::progress;
 
-/// The API's default port.
 const API: u16 = 9000;
 
-/// Whether no program listens on `port`.
 fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }

@@ -79,7 +79,6 @@ async fn virtual_environment(stack: &StackFolder, python: &Path, log: &Path) -> 
     Ok(Launch::new(inner).args(["-m", "pip"]))
 }
 
-/// The first Python on the PATH that is new enough.
 async fn find_python() -> Result<PathBuf> {
     let mut seen = Vec::new();
     for name in ["python3", "python3.14", "python3.13", "python3.12", "python3.11"] {
@@ -110,13 +109,11 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
     Some((numbers.next()??, numbers.next()??))
 }
 
-/// The path of a program on the PATH.
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// The folder of an installed package.
 pub fn package(folder: &StackFolder, name: &str) -> Result<PathBuf> {
     let library = folder.python().join("lib");
     let versions = fs::read_dir(&library).with_context(|| format!("reading {}", library.display()))?;

@@ -11,7 +11,6 @@ use crate::state::State;
 use crate::template::Template;
 use crate::{Durability, functions, progress, python};
 
-/// The functions' database.
 const DATABASE: &str = "app";
 
 /// The database of tests that create schemas of their own.
@@ -31,12 +30,10 @@ impl Stack {
         Self { folder: folder.clone(), durability, settings, state: State::default() }
     }
 
-    /// The services that run so far.
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// The functions' variables that are known so far.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -136,7 +133,6 @@ impl Stack {
     }
 }
 
-/// Stops the stack in `folder`, if one runs.
 pub async fn stop(folder: &StackFolder) -> Result<()> {
     match State::load(folder)? {
         Some(state) => state.stop(folder).await,
@@ -144,7 +140,6 @@ pub async fn stop(folder: &StackFolder) -> Result<()> {
     }
 }
 
-/// Removes the logs of earlier starts.
 pub fn remove_logs(folder: &StackFolder) -> Result<()> {
     let logs = folder.subfolder("logs")?;
     let entries = fs::read_dir(&logs).with_context(|| format!("reading {}", logs.display()))?;

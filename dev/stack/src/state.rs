@@ -17,7 +17,6 @@ use crate::progress;
 use crate::services::names;
 use crate::settings::{read_if_exists, write_private};
 
-/// How long a service may take to end, by default.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -26,13 +25,11 @@ pub struct State {
     pub base_url: String,
     /// The functions' variables. Some are secret, so only the owner can read the file.
     pub env: BTreeMap<String, String>,
-    /// In the order in which they were started.
     pub services: Vec<Service>,
     /// Whether `cargo dev stop worker` stopped the event source mapping.
     pub worker_stopped: bool,
 }
 
-/// A process of the stack.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Service {
     /// One of [`names`].

@@ -34,7 +34,6 @@ pub async fn run(options: Options) -> Result<ExitCode> {
     measure(&Plan { mode, benchmarks, programs, figures }).await.map(exit_code)
 }
 
-/// Measures, and returns whether every budget is met.
 pub(super) async fn measure(plan: &Plan) -> Result<bool> {
     run_suite(&StackFolder::of_suite("bench"), bench::clear, async |folder| bench::run(folder, plan).await)
         .await

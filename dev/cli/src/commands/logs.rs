@@ -10,7 +10,6 @@ use stack::process::interrupted;
 use stack::template::Template;
 use tokio::time::sleep;
 
-/// Interval between checks of followed logs.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Prints the log of a function or service, or the logs of all functions. With `follow`, continues
@@ -47,7 +46,6 @@ async fn print_logs(logs: &mut [Log], follow: bool) -> Result<()> {
     }
 }
 
-/// A log that is printed line by line.
 pub(super) struct Log {
     reader: BufReader<File>,
     prefix: String,

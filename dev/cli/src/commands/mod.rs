@@ -19,11 +19,11 @@ use stack::process::interrupted;
 
 /// Runs tests or measurements in `folder`, unless a signal ends them. `stop` runs before and after,
 /// whatever the outcome, so that no process is left running.
-async fn run_suite(
+async fn run_suite<T>(
     folder: &StackFolder,
     stop: impl AsyncFn(&StackFolder) -> Result<()>,
-    suite: impl AsyncFnOnce(&StackFolder) -> Result<bool>,
-) -> Result<bool> {
+    suite: impl AsyncFnOnce(&StackFolder) -> Result<T>,
+) -> Result<T> {
     let _lock = folder.lock_for_tests()?;
     stop(folder).await?;
     let outcome = tokio::select! {

@@ -20,7 +20,6 @@ pub enum Command {
     Serve(Serve),
 }
 
-/// The options of mock Stripe.
 #[derive(Debug, Args)]
 pub struct Serve {
     #[arg(long)]

@@ -13,7 +13,6 @@ use tokio::time::sleep;
 
 use super::logs::Log;
 
-/// Interval between checks of the running stack.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Starts the stack. Unless it is detached, waits for Ctrl-C and then stops it.
@@ -54,7 +53,6 @@ async fn start(folder: &StackFolder, port: u16) -> Result<State> {
     stack.start_functions(port, true).await
 }
 
-/// The state of the stack, if all of it runs and answers.
 async fn healthy_state(folder: &StackFolder) -> Result<Option<State>> {
     let Some(state) = State::load(folder)? else { return Ok(None) };
     let answers = web::status(&format!("{}/health", state.base_url)).await == Some(200);

@@ -21,7 +21,6 @@ use tokio::task::JoinSet;
 
 use self::poller::Poller;
 
-/// The variable that overrides the template's batch size.
 pub const BATCH_SIZE: &str = "WORKER_BATCH_SIZE";
 
 /// The worker's event source in the template. `WORKER_CONCURRENCY` and [`BATCH_SIZE`] override it.

@@ -18,7 +18,6 @@ use super::{batch_response, event};
 /// messages until their visibility timeout.
 const LONG_POLL_SECONDS: u32 = 1;
 
-/// Delay after an error of the queue.
 const ERROR_DELAY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
@@ -41,7 +40,7 @@ impl Poller {
             while deleting.try_join_next().is_some() {}
             match self.process_batch().await {
                 Ok(done) if done.is_empty() => {}
-                Ok(done) => drop(deleting.spawn(self.clone().delete_or_log(done))),
+                Ok(done) => drop(deleting.spawn(self.clone().delete(done))),
                 Err(error) => {
                     println!("{error:#}");
                     sleep(ERROR_DELAY).await;
@@ -88,7 +87,6 @@ impl Poller {
         Ok(done)
     }
 
-    /// Invokes the function with the messages and returns its response.
     async fn invoke(&self, messages: &[Value]) -> Result<String> {
         let records: Vec<Value> = messages
             .iter()
@@ -108,25 +106,14 @@ impl Poller {
         Ok(text)
     }
 
-    async fn delete_or_log(self, receipts: Vec<Value>) {
-        if let Err(error) = self.delete(&receipts).await {
-            println!("{error:#}");
-        }
-    }
-
-    async fn delete(&self, receipts: &[Value]) -> Result<()> {
-        let entries: Vec<Value> = receipts
-            .iter()
-            .enumerate()
-            .map(|(number, receipt)| json!({"Id": number.to_string(), "ReceiptHandle": receipt}))
-            .collect();
-        let response = self
-            .aws
-            .sqs("DeleteMessageBatch", &json!({"QueueUrl": self.queue_url, "Entries": entries}))
-            .await?;
-        match response["Failed"].as_array() {
-            Some(failed) if !failed.is_empty() => bail!("SQS did not delete: {}", response["Failed"]),
-            _ => Ok(()),
+    async fn delete(self, receipts: Vec<Value>) {
+        let entry = |(number, receipt)| json!({"Id": format!("{number}"), "ReceiptHandle": receipt});
+        let entries: Vec<Value> = receipts.iter().enumerate().map(entry).collect();
+        let request = json!({"QueueUrl": self.queue_url, "Entries": entries});
+        match self.aws.sqs("DeleteMessageBatch", &request).await {
+            Ok(response) if response["Failed"].as_array().is_none_or(Vec::is_empty) => {}
+            Ok(response) => println!("SQS did not delete: {}", response["Failed"]),
+            Err(error) => println!("{error:#}"),
         }
     }
 }

@@ -9,7 +9,6 @@ use tokio::time::sleep;
 
 use super::table;
 
-/// Interval between checks of an ending process.
 const POLL_INTERVAL: Duration = Duration::from_millis(30);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -66,7 +66,6 @@ impl Launch {
         self
     }
 
-    /// Sets the working directory.
     pub fn folder(mut self, folder: &Path) -> Self {
         self.0.current_dir(folder);
         self

@@ -40,7 +40,6 @@ impl Launch {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// Runs the program and returns its status and output.
     pub async fn try_output(mut self) -> Result<Output> {
         self.0.stdout(Stdio::piped()).stderr(Stdio::piped());
         self.run().await

@@ -19,7 +19,6 @@ pub(super) fn entry(pid: u32) -> Option<Entry> {
     ps(&["-p", &pid.to_string()]).remove(&pid)
 }
 
-/// Every running process.
 pub(super) fn all() -> BTreeMap<u32, Entry> {
     if !cfg!(target_os = "linux") {
         return ps(&["-ax"]);

@@ -44,7 +44,6 @@ pub async fn stop(folder: &StackFolder) -> Result<()> {
     Ok(())
 }
 
-/// Starts the event source mapping again.
 pub async fn start(folder: &StackFolder) -> Result<()> {
     let (mut state, service) = running(folder)?;
     state.worker_stopped = false;

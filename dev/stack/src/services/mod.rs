@@ -15,7 +15,6 @@ pub use self::aws::Aws;
 use crate::state::Service;
 use crate::web;
 
-/// Whether a service that runs also answers.
 pub async fn answers(service: &Service) -> bool {
     let address = &service.address;
     let get = async |path: &str| web::status(&format!("{address}{path}")).await;

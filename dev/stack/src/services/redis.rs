@@ -35,7 +35,6 @@ pub(super) async fn answers(address: &str) -> bool {
     expect_reply(address, "PING", "+PONG").await.unwrap_or(false)
 }
 
-/// The output of `INFO all`.
 pub async fn info(address: impl ToSocketAddrs) -> Result<String> {
     let mut stream = TcpStream::connect(address).await.context("connecting to Redis")?;
     stream.write_all(b"INFO all\r\nQUIT\r\n").await.context("sending INFO to Redis")?;
@@ -44,7 +43,6 @@ pub async fn info(address: impl ToSocketAddrs) -> Result<String> {
     Ok(text)
 }
 
-/// Deletes all keys.
 pub async fn empty(address: impl ToSocketAddrs) -> Result<()> {
     let is_done = expect_reply(address, "FLUSHALL", "+OK").await.context("sending FLUSHALL to Redis")?;
     anyhow::ensure!(is_done, "Redis refused FLUSHALL");

@@ -4,7 +4,6 @@ use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 use serde_yaml_ng::Value as Yaml;
 
-/// Converts YAML to JSON, and `!Sub x` to `{"Fn::Sub": "x"}`.
 pub(super) fn to_json(yaml: Yaml) -> Result<Value> {
     Ok(match yaml {
         Yaml::Tagged(tagged) => {

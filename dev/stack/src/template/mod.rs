@@ -20,15 +20,12 @@ pub struct Template {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventSource {
-    /// Maximum number of messages in one invocation.
     pub batch_size: usize,
-    /// Maximum number of concurrent invocations.
     pub concurrency: usize,
     pub timeout: Duration,
 }
 
 impl Template {
-    /// Reads the template in the checkout's top folder.
     pub fn read(root: &Path) -> Result<Self> {
         let path = root.join("template.yaml");
         let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
@@ -66,7 +63,6 @@ impl Template {
         }))
     }
 
-    /// The functions, by the names of their binaries.
     pub fn binaries(&self) -> Vec<String> {
         self.functions().map(|(binary, _)| binary.to_owned()).collect()
     }
@@ -79,7 +75,6 @@ impl Template {
         events.map(|(binary, event)| (path(event), binary.to_owned())).collect()
     }
 
-    /// The event source mapping of the function whose binary is `name`.
     pub fn event_source(&self, name: &str) -> Result<EventSource> {
         let event = self.events().find(|(binary, event)| *binary == name && event["Type"] == "SQS");
         let (_, event) = event
@@ -94,7 +89,6 @@ impl Template {
         })
     }
 
-    /// The timeout of each function.
     pub fn timeouts(&self) -> BTreeMap<String, Duration> {
         self.functions().map(|(binary, _)| (binary.to_owned(), self.timeout(binary))).collect()
     }
@@ -124,7 +118,6 @@ impl Template {
         alarms.map(|(_, alarm)| metrics(alarm)).sum()
     }
 
-    /// A parameter's default, if it is a number.
     pub fn parameter(&self, name: &str) -> Option<u64> {
         self.number(&self.document["Parameters"][name]["Default"])
     }
@@ -154,7 +147,6 @@ impl Template {
         self.document["Resources"].as_object().into_iter().flatten()
     }
 
-    /// The functions with their binaries.
     fn functions(&self) -> impl Iterator<Item = (&str, &Value)> {
         let functions = self.resources().filter(|(_, one)| one["Type"] == "AWS::Serverless::Function");
         functions.filter_map(|(_, one)| Some((one["Metadata"]["BuildProperties"]["Binary"].as_str()?, one)))

@@ -16,7 +16,7 @@ use stack::settings::{LIMITS_RAISED_IN_TESTS, Settings};
 use stack::state::State;
 use stack::{Durability, Stack, StackFolder, TEST_DATABASE, ports};
 
-use self::programs::TestProgram;
+use self::programs::{Counts, TestProgram};
 use super::{bench, exit_code, faults, run_suite};
 
 /// The target of the end-to-end tests, which need a whole stack.
@@ -53,7 +53,7 @@ impl Options {
         self.has_unit() && self.has_e2e() && self.filters.is_empty() && self.test_args.is_empty()
     }
 
-    async fn run(&self, programs: &[TestProgram], env: &[(&'static str, String)]) -> Result<bool> {
+    async fn run(&self, programs: &[TestProgram], env: &[(&'static str, String)]) -> Result<Counts> {
         let args = [self.filters.clone(), self.test_args.clone()].concat();
         let show_output = args.iter().any(|arg| arg == "--nocapture" || arg == "--show-output");
         programs::run(programs, &args, env, show_output).await
@@ -70,20 +70,23 @@ pub async fn run(options: Options) -> Result<ExitCode> {
     let suite = async |folder: &StackFolder| stack_tests(folder, &options, programs).await;
     let stack_tests = run_suite(&folder, stack::stop, suite);
     if !options.has_everything() {
-        return stack_tests.await.map(exit_code);
+        let tests = stack_tests.await?;
+        print(tests);
+        return Ok(exit_code(tests.failed == 0));
     }
     // Counts do not depend on the load of the machine. The fault suite measures times, so it runs alone.
     let plan = Plan::for_tests();
     let counts = phase("counts", bench::measure(&plan));
     let (stack_tests, counts) = tokio::join!(stack_tests, counts);
     let faults = phase("fault suite", faults::run_scenarios(Scale::Short, &[])).await;
-    let passed = stack_tests? & counts? & faults?;
+    let tests = stack_tests?;
+    let passed = counts? & faults? && tests.failed == 0;
     print(if passed { "\nAll tests passed.\n" } else { "\nTESTS FAILED, see above.\n" });
+    print(tests);
     Ok(exit_code(passed))
 }
 
-/// Runs the tests that need the stack in `folder`.
-async fn stack_tests(folder: &StackFolder, options: &Options, programs: Vec<TestProgram>) -> Result<bool> {
+async fn stack_tests(folder: &StackFolder, options: &Options, programs: Vec<TestProgram>) -> Result<Counts> {
     stack::remove_logs(folder)?;
     let mut stack = Stack::new(folder, Durability::Ephemeral, settings());
     stack.start_storage().await?;
@@ -106,10 +109,9 @@ async fn stack_tests(folder: &StackFolder, options: &Options, programs: Vec<Test
         return e2e.await;
     }
     let (unit, e2e) = tokio::join!(unit, e2e);
-    Ok(unit? & e2e?)
+    Ok(unit? + e2e?)
 }
 
-/// Runs a phase and prints its duration.
 async fn phase<T>(name: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
     let begun = Instant::now();
     let outcome = work.await;

@@ -14,7 +14,6 @@ use crate::web;
 /// Timeout of a call, including a long poll.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A client of the AWS emulator.
 #[derive(Debug, Clone)]
 pub struct Aws {
     endpoint: String,

@@ -69,7 +69,6 @@ async fn delete(aws: &Aws) -> Result<()> {
     wait_until_stable(aws).await.map(|_| ())
 }
 
-/// Waits until no change is in progress and returns the stack's status.
 async fn wait_until_stable(aws: &Aws) -> Result<Option<String>> {
     let deadline = Instant::now() + MAX_WAIT;
     loop {

@@ -9,10 +9,8 @@ use crate::folder::StackFolder;
 use crate::process::Launch;
 use crate::python;
 
-/// The oldest version that is supported.
 const OLDEST: u32 = 14;
 
-/// A folder with `postgres` and `initdb`.
 #[derive(Debug, Clone)]
 pub(super) struct Binaries {
     pub(super) folder: PathBuf,

@@ -22,7 +22,6 @@ use crate::{Durability, ports, progress};
 /// The superuser of the cluster, which owns everything in it.
 const OWNER: &str = "app";
 
-/// The connection string of a database on the server at `address`.
 pub fn url(folder: &StackFolder, address: &str, database: &str) -> Result<String> {
     Ok(format!("postgres://{OWNER}:{}@{address}/{database}", password(folder)?))
 }
@@ -31,7 +30,6 @@ fn password(folder: &StackFolder) -> Result<String> {
     secret(&folder.subfolder("")?.join("postgres.password"))
 }
 
-/// Starts a server that has these `databases`.
 pub async fn start(folder: &StackFolder, durability: Durability, databases: &[&str]) -> Result<Service> {
     let binaries = Binaries::find(folder).await?;
     progress::step("PostgreSQL", async {
