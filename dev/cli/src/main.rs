@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use stack::services::event_source_mapping;
 use stack::{StackFolder, progress};
 
-use self::commands::{admin, bench, cost, down, env, faults, logs, openapi, status, stripe, test, up};
+use self::commands::{admin, bench, env, faults, logs, openapi, status, stripe, test, up};
 
 /// The local stack, the tests, the measurements and the cost model.
 #[derive(Debug, Parser)]
@@ -81,7 +81,11 @@ enum Command {
     /// Measure cold starts, response times, and the statements and round trips of each request.
     Bench(bench::Options),
     /// Print the cost of a million messages per month, by line of the bill.
-    Cost(cost::Options),
+    Cost {
+        /// Also write them to docs/cost.md.
+        #[arg(long)]
+        write: bool,
+    },
     /// Generate docs/openapi.json from the code.
     Openapi,
     /// Serve mock Gemini.
@@ -125,7 +129,7 @@ async fn run(options: Options) -> Result<ExitCode> {
     let folder = options.stack_folder.as_deref().map_or_else(StackFolder::of_up, StackFolder::at);
     match options.command {
         Command::Up { detach, port } => up::run(&folder, port, detach).await?,
-        Command::Down => down::run(&folder).await?,
+        Command::Down => up::down(&folder).await?,
         Command::Status => return status::run(&folder).await,
         Command::Logs { name, follow } => logs::run(&folder, name.as_deref(), follow).await?,
         Command::Env => env::run(&folder)?,
@@ -143,7 +147,12 @@ async fn run(options: Options) -> Result<ExitCode> {
         Command::Test(options) => return Box::pin(test::run(options)).await,
         Command::Faults(options) => return faults::run(options).await,
         Command::Bench(options) => return bench::run(options).await,
-        Command::Cost(options) => cost::run(&folder, &options)?,
+        Command::Cost { write } => {
+            if write {
+                cost::write(folder.root())?;
+            }
+            progress::print(cost::report(folder.root())?);
+        }
         Command::Openapi => return openapi::run(&folder).await,
         Command::Gemini { port } => mock_gemini::serve(port).await?,
         Command::Lambda { port, reload } => lambda::server::serve(&folder, port, reload).await?,

@@ -32,7 +32,7 @@ impl TestEnvironment {
         let mut state = self.state()?;
         let before = state.service(name).with_context(|| format!("{name} is not running"))?.address.clone();
         let service = match name {
-            names::POSTGRES => postgres::start(&self.home, Durability::Persistent, &[]).await?.service,
+            names::POSTGRES => postgres::start(&self.home, Durability::Persistent, &[]).await?,
             _ => redis::start(&self.home).await?,
         };
         ensure!(service.address == before, "{name} restarted at {}, not {before}", service.address);
@@ -40,7 +40,7 @@ impl TestEnvironment {
     }
 
     pub async fn empty_redis(&self) -> Result<()> {
-        redis::empty(address_of(self.direct_url("REDIS_URL")?)?.port()).await
+        redis::empty(address_of(self.direct_url("REDIS_URL")?)?).await
     }
 
     pub(super) fn state(&self) -> Result<State> {

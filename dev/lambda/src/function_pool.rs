@@ -13,7 +13,6 @@ use super::{Instance, lock};
 
 pub(super) struct FunctionPool {
     processes: Mutex<Processes>,
-    /// The durations of successful invocations.
     durations: Mutex<Vec<Duration>>,
     permits: Semaphore,
 }

@@ -42,8 +42,6 @@ pub fn function_of(path: &str) -> &'static str {
     exact.or_else(|| Some(longest()?.1)).map_or("", String::as_str)
 }
 
-/// The event of a request.
-#[must_use]
 pub fn event(method: &str, path_and_query: &str, headers: &Map<String, Value>, body: Option<&[u8]>) -> Value {
     let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
     let text = body.map(str::from_utf8);

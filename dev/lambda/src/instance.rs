@@ -7,25 +7,23 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
-use stack::process::{Handle, Launch};
-use tokio::process::Command;
+use stack::process::{Handle, KillOnDrop, Launch};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::{self, Instant};
 
-use super::{Setup, Slots, lock};
+use super::{Slots, lock};
 
 /// The Runtime API's side of one process: its next invocations, and those that it has not answered.
 pub(super) struct RuntimeApiSlot {
+    invocations: mpsc::UnboundedSender<Invocation>,
     pub(super) next: Mutex<mpsc::UnboundedReceiver<Invocation>>,
     pub(super) unanswered: std::sync::Mutex<HashMap<String, oneshot::Sender<Outcome>>>,
     /// When the process first requested an invocation.
     pub(super) ready: watch::Sender<Option<Instant>>,
 }
 
-/// A function's response, or its error.
 pub(super) type Outcome = std::result::Result<String, String>;
 
-/// An invocation of a function.
 pub(super) struct Invocation {
     pub(super) id: String,
     pub(super) payload: String,
@@ -39,83 +37,60 @@ pub struct Instance {
     function: String,
     name: String,
     slots: Arc<Slots>,
-    invocations: mpsc::UnboundedSender<Invocation>,
+    slot: Arc<RuntimeApiSlot>,
     handle: Handle,
-    kill: mpsc::UnboundedSender<()>,
+    _guard: KillOnDrop,
     dead: watch::Receiver<bool>,
     started: Instant,
-    ready: watch::Receiver<Option<Instant>>,
     timeout: Duration,
 }
 
 impl Instance {
     pub(super) fn start(
-        setup: &Setup,
+        launch: Launch,
         port: u16,
         slots: &Arc<Slots>,
-        (function, timeout): (&str, Duration),
-        env: &[(&str, &str)],
-        wrapper: &[String],
+        function: &str,
+        timeout: Duration,
     ) -> Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let name = format!("{function}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let launch = Launch::new(setup.programs.join(function))
-            .under(wrapper)
-            .without_settings()
-            .env(setup.env.clone())
-            .env(env.iter().copied())
-            .env(variables(function, &format!("http://127.0.0.1:{port}/{name}")));
-        let command = launch.command_with_log(&setup.logs.join(format!("{function}.log")))?;
+        let mut launch = launch.env([
+            ("AWS_LAMBDA_FUNCTION_NAME", function),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+            ("AWS_LAMBDA_RUNTIME_API", &format!("http://127.0.0.1:{port}/{name}")),
+        ]);
 
         let (invocations, next) = mpsc::unbounded_channel();
-        let (is_ready, ready) = watch::channel(None);
-        let unanswered = std::sync::Mutex::default();
-        let slot = RuntimeApiSlot { next: Mutex::new(next), unanswered, ready: is_ready };
-        lock(slots).insert(name.clone(), Arc::new(slot));
+        let slot = Arc::new(RuntimeApiSlot {
+            invocations,
+            next: Mutex::new(next),
+            unanswered: std::sync::Mutex::default(),
+            ready: watch::Sender::new(None),
+        });
+        lock(slots).insert(name.clone(), slot.clone());
         let started = Instant::now();
-        let mut child = Command::from(command)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("starting `{}`", launch.line()))?;
+        let (mut child, guard) = launch.spawn()?;
         let handle = child.id().and_then(Handle::of);
-        let (kill, mut killed) = mpsc::unbounded_channel();
+        let handle = handle.with_context(|| format!("`{}` ended at once", launch.line()))?;
         let (died, dead) = watch::channel(false);
         tokio::spawn(async move {
-            tokio::select! {
-                _ = child.wait() => {}
-                // Also when the instance was dropped, and the sender with it.
-                _ = killed.recv() => drop(child.kill().await),
-            }
+            drop(child.wait().await);
             let _ = died.send(true);
         });
-        let handle = handle.with_context(|| format!("`{}` ended at once", launch.line()))?;
-        Ok(Self {
-            function: function.to_owned(),
-            name,
-            slots: slots.clone(),
-            invocations,
-            handle,
-            kill,
-            dead,
-            started,
-            ready,
-            timeout,
-        })
+        let (function, slots) = (function.to_owned(), slots.clone());
+        Ok(Self { function, name, slots, slot, handle, _guard: guard, dead, started, timeout })
     }
 
-    /// The process.
-    #[must_use]
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
 
     /// Waits for the end of the cold start, and returns the time from the start of the process
     /// until its first request for an invocation.
-    ///
-    /// # Errors
-    /// When the process ends before that.
     pub async fn ready(&self) -> Result<Duration> {
-        let (mut ready, mut dead) = (self.ready.clone(), self.dead.clone());
+        let (mut ready, mut dead) = (self.slot.ready.subscribe(), self.dead.clone());
         tokio::select! {
             at = ready.wait_for(Option::is_some) => {
                 let at = at.map_err(|_| anyhow!("{} has no slot", self.name))?;
@@ -125,34 +100,27 @@ impl Instance {
         }
     }
 
-    /// When the process was started.
-    #[must_use]
     pub fn started(&self) -> Instant {
         self.started
     }
 
-    /// Whether the process still runs.
-    #[must_use]
     pub fn is_alive(&self) -> bool {
         !*self.dead.borrow()
     }
 
-    /// Kills the process with SIGKILL and waits for its end.
     pub async fn kill(&self) {
-        let _ = self.kill.send(());
+        self.handle.kill_tree();
         // Fails only if the task that waits for the end is gone, and the process with it.
         let _ = self.dead.clone().wait_for(|dead| *dead).await;
     }
 
-    /// Invokes the function in this process.
-    ///
-    /// # Errors
-    /// When the function fails, or the process dies or exceeds its timeout. Then it is killed.
+    /// Invokes the function in this process. Kills the process if it exceeds its timeout.
     pub async fn invoke(&self, payload: Value) -> Result<Value> {
         let (outcome, answered) = oneshot::channel();
         let id = uuid::Uuid::new_v4().to_string();
         let deadline = milliseconds_since_1970() + self.timeout.as_millis();
-        let sent = self.invocations.send(Invocation { id, payload: payload.to_string(), deadline, outcome });
+        let sent =
+            self.slot.invocations.send(Invocation { id, payload: payload.to_string(), deadline, outcome });
         sent.map_err(|_| anyhow!("{} accepts no invocations", self.name))?;
         let mut dead = self.dead.clone();
         let outcome = time::timeout(self.timeout, async {
@@ -178,17 +146,6 @@ impl Drop for Instance {
     fn drop(&mut self) {
         lock(&self.slots).remove(&self.name);
     }
-}
-
-/// The variables by which a process finds the Runtime API and knows its function.
-fn variables(function: &str, runtime_api: &str) -> [(String, String); 4] {
-    [
-        ("AWS_LAMBDA_FUNCTION_NAME", function),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
-        ("AWS_LAMBDA_RUNTIME_API", runtime_api),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "Lambda's own clock, which no test moves")]

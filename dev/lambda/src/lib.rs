@@ -3,6 +3,12 @@
 //! process handles one invocation at a time. If it dies, its invocation fails at once, and the next
 //! one starts another process.
 
+#![expect(
+    missing_docs,
+    clippy::must_use_candidate,
+    reason = "items are public only for the neighbouring crates; a comment appears where a name is not enough"
+)]
+
 pub mod event_source_mapping;
 mod function_pool;
 pub mod gateway;
@@ -21,6 +27,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
+use stack::process::Launch;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -28,18 +35,13 @@ use self::function_pool::FunctionPool;
 pub use self::instance::Instance;
 use self::instance::RuntimeApiSlot;
 
-/// The functions' programs and environment.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// The folder of the programs.
     pub programs: PathBuf,
-    /// The folder of the functions' logs.
     pub logs: PathBuf,
-    /// The functions' variables.
     pub env: BTreeMap<String, String>,
     /// Maximum number of processes of one function.
     pub concurrency: usize,
-    /// Timeout of one invocation.
     pub timeout: Duration,
 }
 
@@ -61,7 +63,6 @@ struct Inner {
 type Slots = Mutex<HashMap<String, Arc<RuntimeApiSlot>>>;
 
 impl Lambda {
-    /// Starts a local Lambda without processes, on a free port.
     pub async fn start(setup: Setup) -> Result<Self> {
         Self::start_on(0, setup, BTreeMap::new()).await
     }
@@ -83,16 +84,12 @@ impl Lambda {
     }
 
     /// The URL of the API and of the Invoke API.
-    #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.0.port)
     }
 
     /// Invokes `function` in an idle process or a new one. Waits while all processes are busy and
     /// no further one is allowed.
-    ///
-    /// # Errors
-    /// When the function fails, dies or exceeds its timeout.
     pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value> {
         self.pool(function).invoke(|| self.instance(function, &[]), payload).await
     }
@@ -103,7 +100,6 @@ impl Lambda {
         self.instance_under(function, env, &[])
     }
 
-    /// Starts a process of `function` as a child of `wrapper`, a program with arguments.
     pub fn instance_under(
         &self,
         function: &str,
@@ -112,10 +108,17 @@ impl Lambda {
     ) -> Result<Instance> {
         let Inner { setup, timeouts, port, slots, .. } = &*self.0;
         let timeout = timeouts.get(function).copied().unwrap_or(setup.timeout);
-        Instance::start(setup, *port, slots, (function, timeout), env, wrapper)
+        let env =
+            setup.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(env.iter().copied());
+        let program = setup.programs.join(function);
+        let launch = match wrapper.split_first() {
+            Some((wrapper, args)) => Launch::new(wrapper).args(args).args([program]),
+            None => Launch::new(program),
+        };
+        let launch = launch.without_settings().env(env).log(&setup.logs.join(format!("{function}.log")))?;
+        Instance::start(launch, *port, slots, function, timeout)
     }
 
-    /// Kills a busy process of `function`. Returns false if there is none.
     pub async fn kill_busy(&self, function: &str) -> bool {
         match self.pool(function).any_busy() {
             Some(instance) => {
@@ -126,14 +129,10 @@ impl Lambda {
         }
     }
 
-    /// Returns and clears the durations of the successful invocations of `function`.
-    #[must_use]
     pub fn take_times(&self, function: &str) -> Vec<Duration> {
         self.pool(function).take_durations()
     }
 
-    /// The numbers of the running processes of `function`.
-    #[must_use]
     pub fn processes(&self, function: &str) -> BTreeSet<u32> {
         self.pool(function).processes()
     }

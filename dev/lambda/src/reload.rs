@@ -13,7 +13,6 @@ use tokio::time::sleep;
 
 use super::Lambda;
 
-/// Interval between checks of the source files.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
 /// The files and folders that the functions are built from.
@@ -26,7 +25,8 @@ pub(super) struct Reloader {
     folder: StackFolder,
     env: BTreeMap<String, String>,
     sources: Sources,
-    programs: Files,
+    programs: Vec<PathBuf>,
+    built: Files,
 }
 
 impl Reloader {
@@ -36,9 +36,10 @@ impl Reloader {
         programs: &Path,
         env: BTreeMap<String, String>,
     ) -> Self {
-        let programs = template.binaries().into_iter().map(|name| programs.join(name));
-        let programs = programs.map(|path| (path.clone(), modified(&path))).collect();
-        Self { folder: folder.clone(), env, sources: Sources::new(folder.root()), programs }
+        let programs: Vec<PathBuf> =
+            template.binaries().into_iter().map(|name| programs.join(name)).collect();
+        let built = files(programs.clone());
+        Self { folder: folder.clone(), env, sources: Sources::new(folder.root()), programs, built }
     }
 
     pub(super) async fn run(mut self, lambda: Lambda) {
@@ -55,14 +56,11 @@ impl Reloader {
     }
 
     async fn replace_changed(&mut self, lambda: &Lambda) {
-        let mut changed = Vec::new();
-        for (path, built) in &mut self.programs {
-            let now = modified(path);
-            if now != *built {
-                *built = now;
-                changed.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
-            }
-        }
+        let built = files(self.programs.clone());
+        let changed = built.iter().filter(|(path, time)| self.built.get(*path) != Some(time));
+        let changed: Vec<_> =
+            changed.filter_map(|(path, _)| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+        self.built = built;
         for name in &changed {
             if name != MIGRATE {
                 lambda.replace(name);
@@ -76,14 +74,8 @@ impl Reloader {
     }
 }
 
-fn modified(path: &Path) -> SystemTime {
-    let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
-    modified.unwrap_or(SystemTime::UNIX_EPOCH)
-}
-
-/// The functions' source files.
 struct Sources {
-    root: PathBuf,
+    paths: Vec<PathBuf>,
     /// The files at the last build.
     built: Files,
     /// The files at the last check.
@@ -92,14 +84,15 @@ struct Sources {
 
 impl Sources {
     fn new(root: &Path) -> Self {
-        let files = source_files(root);
-        Self { root: root.to_owned(), built: files.clone(), seen: files }
+        let paths: Vec<PathBuf> = SOURCES.iter().map(|path| root.join(path)).collect();
+        let files = files(paths.clone());
+        Self { paths, built: files.clone(), seen: files }
     }
 
     /// Whether files differ from the last build. Waits until they are the same in two checks,
     /// because an editor may still be writing.
     fn have_changed(&mut self) -> bool {
-        let files = source_files(&self.root);
+        let files = files(self.paths.clone());
         let is_stable = files == self.seen;
         self.seen.clone_from(&files);
         let have_changed = is_stable && files != self.built;
@@ -110,9 +103,9 @@ impl Sources {
     }
 }
 
-fn source_files(root: &Path) -> Files {
+/// The files at and below `paths`.
+fn files(mut paths: Vec<PathBuf>) -> Files {
     let mut files = Files::new();
-    let mut paths: Vec<PathBuf> = SOURCES.iter().map(|path| root.join(path)).collect();
     while let Some(path) = paths.pop() {
         let Ok(metadata) = fs::metadata(&path) else { continue };
         if metadata.is_dir() {

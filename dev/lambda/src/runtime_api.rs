@@ -10,7 +10,7 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::time::Instant;
 
-use super::instance::{Outcome, RuntimeApiSlot};
+use super::instance::RuntimeApiSlot;
 use super::{Inner, Lambda, Slots, gateway, lock};
 
 #[derive(Clone)]
@@ -22,8 +22,7 @@ struct Service {
 pub(super) fn router(slots: Arc<Slots>, inner: Weak<Inner>) -> Router {
     Router::new()
         .route("/{instance}/2018-06-01/runtime/invocation/next", get(next))
-        .route("/{instance}/2018-06-01/runtime/invocation/{id}/response", post(response))
-        .route("/{instance}/2018-06-01/runtime/invocation/{id}/error", post(error))
+        .route("/{instance}/2018-06-01/runtime/invocation/{id}/{kind}", post(complete))
         .route("/{instance}/2018-06-01/runtime/init/error", post(init_error))
         .route("/2015-03-31/functions/{function}/invocations", post(invoke))
         .fallback(request)
@@ -33,15 +32,6 @@ pub(super) fn router(slots: Arc<Slots>, inner: Weak<Inner>) -> Router {
 impl Service {
     fn slot(&self, instance: &str) -> Option<Arc<RuntimeApiSlot>> {
         lock(&self.slots).get(instance).cloned()
-    }
-
-    fn complete(&self, instance: &str, id: &str, outcome: Outcome) -> StatusCode {
-        let sender = self.slot(instance).and_then(|slot| lock(&slot.unanswered).remove(id));
-        sender.map_or(StatusCode::BAD_REQUEST, |sender| {
-            // Fails only if the caller has cancelled the invocation.
-            let _ = sender.send(outcome);
-            StatusCode::ACCEPTED
-        })
     }
 }
 
@@ -63,20 +53,22 @@ async fn next(State(service): State<Service>, Path(instance): Path<String>) -> R
     (AppendHeaders(headers), invocation.payload).into_response()
 }
 
-async fn response(
+async fn complete(
     State(service): State<Service>,
-    Path((instance, id)): Path<(String, String)>,
+    Path((instance, id, kind)): Path<(String, String, String)>,
     body: String,
 ) -> StatusCode {
-    service.complete(&instance, &id, Ok(body))
-}
-
-async fn error(
-    State(service): State<Service>,
-    Path((instance, id)): Path<(String, String)>,
-    body: String,
-) -> StatusCode {
-    service.complete(&instance, &id, Err(body))
+    let outcome = match kind.as_str() {
+        "response" => Ok(body),
+        "error" => Err(body),
+        _ => return StatusCode::NOT_FOUND,
+    };
+    let sender = service.slot(&instance).and_then(|slot| lock(&slot.unanswered).remove(&id));
+    sender.map_or(StatusCode::BAD_REQUEST, |sender| {
+        // Fails only if the caller has cancelled the invocation.
+        let _ = sender.send(outcome);
+        StatusCode::ACCEPTED
+    })
 }
 
 async fn init_error(Path(instance): Path<String>, body: String) -> StatusCode {

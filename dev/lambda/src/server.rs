@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::json;
-use stack::StackFolder;
-use stack::functions;
+use stack::process::interrupted;
 use stack::settings::Settings;
 use stack::state::State;
 use stack::template::Template;
-use tokio::signal::unix::{SignalKind, signal};
+use stack::{StackFolder, functions};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -22,7 +21,7 @@ use super::{Lambda, Setup};
 /// waits.
 const CONCURRENCY: usize = 32;
 
-/// Serves the stack in `folder` until SIGTERM or SIGINT. With `reload`, rebuilds and replaces
+/// Serves the stack in `folder` until a signal. With `reload`, rebuilds and replaces
 /// functions whose source has changed.
 pub async fn serve(folder: &StackFolder, port: u16, reload: bool) -> Result<()> {
     let state = State::load_running(folder)?;
@@ -46,15 +45,8 @@ pub async fn serve(folder: &StackFolder, port: u16, reload: bool) -> Result<()> 
     if reload {
         tasks.spawn(Reloader::new(folder, &template, &programs, state.env).run(lambda));
     }
-    stop_signal().await
+    interrupted().await?;
     // Dropping the tasks and the local Lambda kills the functions' processes.
-}
-
-/// Waits for SIGTERM or SIGINT.
-pub(crate) async fn stop_signal() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
-    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     Ok(())
 }
 

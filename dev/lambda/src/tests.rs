@@ -26,7 +26,6 @@ while True:
     urllib.request.urlopen(urllib.request.Request(api + number + "/" + what, answer.encode(), method="POST"))
 "#;
 
-/// Starts a local Lambda whose functions `script` and `site` run the script.
 async fn start(name: &str, concurrency: usize) -> Lambda {
     let folder = std::env::temp_dir().join(format!("dev-lambda-{name}-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();

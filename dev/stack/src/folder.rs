@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-/// The folder of one stack: state, data and logs. `cargo dev up`, `test`, `faults` and `bench` have
-/// one each, so that tests never see a developer's data.
+/// The folder of one stack: state, data and logs. Each suite has its own, so that tests never see a
+/// developer's data.
 #[derive(Debug, Clone)]
 pub struct StackFolder {
     root: PathBuf,
@@ -14,62 +14,37 @@ pub struct StackFolder {
 }
 
 impl StackFolder {
-    /// The stack of `cargo dev up`, in `.dev`.
-    #[must_use]
+    /// The stack of `cargo dev up`.
     pub fn of_up() -> Self {
         Self::at(&checkout().join(".dev"))
     }
 
-    /// The stack of `cargo dev test`, in `.dev/test`.
-    #[must_use]
-    pub fn of_tests() -> Self {
-        Self::at(&checkout().join(".dev/test"))
+    /// The stacks of `cargo dev test`, `faults` or `bench`.
+    pub fn of_suite(name: &str) -> Self {
+        Self::at(&checkout().join(".dev").join(name))
     }
 
-    /// The stacks of `cargo dev faults`, below `.dev/faults`.
-    #[must_use]
-    pub fn of_faults() -> Self {
-        Self::at(&checkout().join(".dev/faults"))
-    }
-
-    /// The stack of `cargo dev bench`, below `.dev/bench`.
-    #[must_use]
-    pub fn of_bench() -> Self {
-        Self::at(&checkout().join(".dev/bench"))
-    }
-
-    /// The stack whose files are in `dir`.
-    #[must_use]
     pub fn at(dir: &Path) -> Self {
         Self { root: checkout(), dir: dir.to_owned() }
     }
 
-    /// The checkout's top folder.
-    #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The stack's own folder.
-    #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// The Python environment, which all stacks of a checkout share.
-    #[must_use]
     pub fn python(&self) -> PathBuf {
         self.root.join(".dev/python")
     }
 
-    /// The folder of the logs.
-    #[must_use]
     pub fn logs(&self) -> PathBuf {
         self.dir.join("logs")
     }
 
-    /// The log of a service or function.
-    #[must_use]
     pub fn log(&self, name: &str) -> PathBuf {
         self.logs().join(format!("{name}.log"))
     }
@@ -82,18 +57,12 @@ impl StackFolder {
     }
 
     /// Keeps other commands from starting or stopping this stack until the file is dropped.
-    ///
-    /// # Errors
-    /// When another command has the lock.
     pub fn lock(&self) -> Result<File> {
         self.lock_file("lock")
     }
 
     /// Keeps other commands from running tests on this stack. The tests themselves may still stop
     /// and start parts of it.
-    ///
-    /// # Errors
-    /// When another command has the lock.
     pub fn lock_for_tests(&self) -> Result<File> {
         self.lock_file("tests.lock")
     }
@@ -114,7 +83,6 @@ impl StackFolder {
 }
 
 /// The top folder of the checkout that this program was built in.
-#[must_use]
 pub fn checkout() -> PathBuf {
     // This crate is in `dev/stack`.
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

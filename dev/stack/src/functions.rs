@@ -17,14 +17,12 @@ pub const MIGRATE: &str = "migrate";
 pub const WORKER: &str = "worker";
 
 /// Builds the functions, and shows cargo's progress.
-///
-/// # Errors
-/// When they do not build.
 pub async fn build(folder: &StackFolder) -> Result<()> {
     progress::step("build", async {
         let cargo = cargo_build(folder);
+        let line = cargo.line();
         if !cargo.run_in_terminal().await? {
-            bail!("the functions do not build: `{}` shows why, above", cargo.line());
+            bail!("the functions do not build: `{line}` shows why, above");
         }
         Ok("the functions")
     })
@@ -38,7 +36,6 @@ pub fn cargo_build(folder: &StackFolder) -> Launch {
     Launch::new("cargo").args(["build", "--workspace", "--bins", "--examples"]).folder(folder.root())
 }
 
-/// The folder with the built programs.
 pub async fn programs(folder: &StackFolder) -> Result<PathBuf> {
     let cargo =
         Launch::new("cargo").args(["metadata", "--no-deps", "--format-version", "1"]).folder(folder.root());
@@ -48,12 +45,7 @@ pub async fn programs(folder: &StackFolder) -> Result<PathBuf> {
     Ok(PathBuf::from(target).join("debug"))
 }
 
-/// Runs the migrations on the functions' database.
-///
-/// # Errors
-/// When a migration fails.
 pub async fn run_migrations(folder: &StackFolder, env: &BTreeMap<String, String>) -> Result<()> {
-    let log = folder.subfolder("logs")?.join("migrate.log");
-    let migrate = Launch::new(programs(folder).await?.join(MIGRATE)).without_settings().env(env.clone());
-    migrate.folder(folder.root()).run_logged(&log).await.context("running the migrations")
+    let migrate = Launch::new(programs(folder).await?.join(MIGRATE)).without_settings().env(env);
+    migrate.folder(folder.root()).run_logged(&folder.log(MIGRATE)).await.context("running the migrations")
 }

@@ -3,7 +3,14 @@
 //! Lambda, the event source mapping) run as processes of its hidden subcommands, so that this crate
 //! imports none of them.
 
-pub mod folder;
+#![expect(
+    missing_docs,
+    clippy::must_use_candidate,
+    reason = "items are public only for the neighbouring crates; a comment appears where a name is not enough"
+)]
+
+mod durability;
+mod folder;
 pub mod functions;
 pub mod ports;
 pub mod process;
@@ -16,5 +23,6 @@ pub mod state;
 pub mod template;
 pub mod web;
 
+pub use self::durability::Durability;
 pub use self::folder::{StackFolder, checkout};
-pub use self::stack::{DATABASE, Durability, Stack, TEST_DATABASE, remove_logs, stop};
+pub use self::stack::{Stack, TEST_DATABASE, remove_logs, stop};

@@ -9,16 +9,12 @@ use anyhow::{Context as _, Result, bail};
 use crate::folder::StackFolder;
 use crate::progress;
 
-/// The API's default port.
-pub const API: u16 = 9000;
+const API: u16 = 9000;
 
-/// Whether no program listens on `port`.
-#[must_use]
-pub fn is_free(port: u16) -> bool {
+fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// Any free port.
 pub fn free() -> Result<u16> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("requesting a free port on 127.0.0.1")?;
@@ -26,15 +22,12 @@ pub fn free() -> Result<u16> {
 }
 
 /// The port of the API: the one that the developer chose, else [`API`], else any free one.
-///
-/// # Errors
-/// When the chosen port is taken.
 pub fn for_api(chosen: Option<u16>) -> Result<u16> {
     let port = chosen.unwrap_or(API);
     if is_free(port) {
         return Ok(port);
     }
-    let listener = listener_on(port);
+    let listener = listener_on(port).unwrap_or_else(|| "another program".to_owned());
     if chosen.is_some() {
         bail!("port {port} is taken by {listener}");
     }
@@ -61,13 +54,9 @@ pub fn for_service(folder: &StackFolder, name: &str) -> Result<u16> {
     Ok(port)
 }
 
-/// Describes the program that listens on `port`, as far as the system shows it.
-fn listener_on(port: u16) -> String {
-    linux_listener_on(port).unwrap_or_else(|| "another program".to_owned())
-}
-
-/// Finds the listening socket's inode in `/proc/net`, then the process that has it open.
-fn linux_listener_on(port: u16) -> Option<String> {
+/// The program that listens on `port`. Linux shows its socket's inode in `/proc/net`, and the
+/// process that has this socket open.
+fn listener_on(port: u16) -> Option<String> {
     let inode = ["/proc/net/tcp", "/proc/net/tcp6"].iter().find_map(|table| {
         let table = fs::read_to_string(table).ok()?;
         table.lines().skip(1).find_map(|line| listening_inode(line, port))

@@ -15,9 +15,6 @@ pub fn hide_steps() {
 }
 
 /// Runs a step and prints its name, its result and its duration.
-///
-/// # Errors
-/// The step's own.
 pub async fn step<T: Display, F: Future<Output = Result<T>>>(name: &str, work: F) -> Result<T> {
     if HIDDEN.load(Ordering::Relaxed) {
         return work.await;

@@ -19,45 +19,15 @@ const OLDEST: u32 = 11;
 const PIP_WITH_PYTHON: (u32, u32) = (22, 3);
 
 /// Whether to ignore the machine's programs and use those of the Python packages (`DEV_BUNDLED=1`).
-#[must_use]
 pub fn bundled_only() -> bool {
     env::var_os("DEV_BUNDLED").is_some_and(|value| value == "1")
 }
 
-/// A set of packages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Packages {
-    /// cargo-lambda and the AWS emulator, which every stack needs.
-    Tools,
-    /// PostgreSQL.
-    Postgres,
-    /// Redis.
-    Redis,
-    /// schemathesis, which tests the API against its OpenAPI document.
-    Contract,
-}
-
-impl Packages {
-    /// The name of the list in `dev/stack/python`, and a description.
-    fn names(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Tools => ("tools", "cargo-lambda and the AWS emulator"),
-            Self::Postgres => ("postgres", "PostgreSQL"),
-            Self::Redis => ("redis", "Valkey (Redis)"),
-            Self::Contract => ("contract", "schemathesis"),
-        }
-    }
-}
-
-/// Installs the packages unless they are installed.
-///
-/// # Errors
-/// When there is no suitable Python, or the installation fails.
-pub async fn install(folder: &StackFolder, packages: Packages) -> Result<()> {
+/// Installs the packages in `dev/stack/python/NAME.txt` unless they are installed.
+pub async fn install(folder: &StackFolder, name: &str) -> Result<()> {
     // Several stacks start concurrently in one process, and all share the environment.
     static INSTALLING: Mutex<()> = Mutex::const_new(());
     let _installing = INSTALLING.lock().await;
-    let (name, description) = packages.names();
     let list = folder.root().join(format!("dev/stack/python/{name}.txt"));
     let wanted = fs::read_to_string(&list).with_context(|| format!("reading {}", list.display()))?;
     let stamp = folder.python().join(format!("{name}.installed"));
@@ -66,7 +36,7 @@ pub async fn install(folder: &StackFolder, packages: Packages) -> Result<()> {
     }
     progress::step("install", async {
         let python = find_python().await?;
-        let log = folder.subfolder("logs")?.join(format!("install-{name}.log"));
+        let log = folder.log(&format!("install-{name}"));
         let pip = virtual_environment(folder, &python, &log).await?;
         // The machine's settings may ask for `--user`, which a virtual environment refuses.
         pip.args(["install", "--no-deps", "--no-input", "--disable-pip-version-check"])
@@ -77,7 +47,7 @@ pub async fn install(folder: &StackFolder, packages: Packages) -> Result<()> {
             .await
             .with_context(|| format!("installing the packages in {}", list.display()))?;
         fs::write(&stamp, &wanted).with_context(|| format!("writing {}", stamp.display()))?;
-        Ok(format!("{description} from dev/stack/python/{name}.txt"))
+        Ok(format!("the packages in dev/stack/python/{name}.txt"))
     })
     .await?;
     Ok(())
@@ -109,7 +79,6 @@ async fn virtual_environment(stack: &StackFolder, python: &Path, log: &Path) -> 
     Ok(Launch::new(inner).args(["-m", "pip"]))
 }
 
-/// The first Python on the PATH that is new enough.
 async fn find_python() -> Result<PathBuf> {
     let mut seen = Vec::new();
     for name in ["python3", "python3.14", "python3.13", "python3.12", "python3.11"] {
@@ -140,14 +109,11 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
     Some((numbers.next()??, numbers.next()??))
 }
 
-/// The path of a program on the PATH.
-#[must_use]
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// The folder of an installed package.
 pub fn package(folder: &StackFolder, name: &str) -> Result<PathBuf> {
     let library = folder.python().join("lib");
     let versions = fs::read_dir(&library).with_context(|| format!("reading {}", library.display()))?;

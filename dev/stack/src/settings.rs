@@ -38,16 +38,10 @@ pub struct Settings {
 impl Settings {
     /// The [`VARIABLES`] of the environment, and all of `.env` in the checkout's top folder. An
     /// empty value counts as unset.
-    ///
-    /// # Errors
-    /// When `.env` has an invalid line.
     pub fn of_developer(root: &Path) -> Result<Self> {
         let path = root.join(".env");
-        let mut variables = match fs::read_to_string(&path) {
-            Ok(text) => parse(&text).with_context(|| format!("reading {}", path.display()))?,
-            Err(error) if error.kind() == ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-        };
+        let text = read_if_exists(&path)?.unwrap_or_default();
+        let mut variables = parse(&text).with_context(|| format!("reading {}", path.display()))?;
         let wanted = |name: &String| VARIABLES.contains(&name.as_str()) || variables.contains_key(name);
         let environment: Vec<_> =
             env::vars().filter(|(name, value)| !value.is_empty() && wanted(name)).collect();
@@ -57,24 +51,18 @@ impl Settings {
     }
 
     /// No settings: tests use neither the developer's environment nor `.env`.
-    #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// The value of a variable.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
     }
 
-    /// Sets a variable unless it is set.
     pub fn set_default(&mut self, name: &str, value: impl Into<String>) {
         self.variables.entry(name.to_owned()).or_insert_with(|| value.into());
     }
 
-    /// All variables.
-    #[must_use]
     pub fn variables(&self) -> &BTreeMap<String, String> {
         &self.variables
     }
@@ -116,19 +104,23 @@ fn unquote(value: &str) -> String {
 
 /// The secret of 64 characters in `path`. The first call generates it.
 pub fn secret(path: &Path) -> Result<String> {
-    match fs::read_to_string(path) {
-        Ok(secret) if secret.len() >= 64 => return Ok(secret),
-        Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+    if let Some(secret) = read_if_exists(path)?.filter(|secret| secret.len() >= 64) {
+        return Ok(secret);
     }
     let secret = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
     write_private(path, secret.as_bytes())?;
     Ok(secret)
 }
 
+pub(crate) fn read_if_exists(path: &Path) -> Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        read => read.map(Some).with_context(|| format!("reading {}", path.display())),
+    }
+}
+
 /// Writes a file that only its owner can read.
-pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let written = options.open(path).and_then(|mut file| file.write_all(bytes));

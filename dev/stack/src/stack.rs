@@ -5,28 +5,16 @@ use std::{env, fs};
 use anyhow::{Context as _, Result};
 
 use crate::folder::StackFolder;
-use crate::functions;
-use crate::services::postgres::{self, Postgres};
-use crate::services::{Aws, aws, event_source_mapping, gemini, lambda, redis, stripe};
+use crate::services::{aws, event_source_mapping, lambda, mocks, postgres, redis};
 use crate::settings::{Settings, secret};
 use crate::state::State;
 use crate::template::Template;
-use crate::{progress, python};
+use crate::{Durability, functions, progress, python};
 
-/// The functions' database.
-pub const DATABASE: &str = "app";
+const DATABASE: &str = "app";
 
 /// The database of tests that create schemas of their own.
 pub const TEST_DATABASE: &str = "unit";
-
-/// Whether data survives a stop of the stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// It survives, even a crash of the machine.
-    Persistent,
-    /// It is deleted at the next start. Writes are faster.
-    Ephemeral,
-}
 
 /// A stack that is starting. Each service is saved at once, so that a later failure can stop it.
 #[derive(Debug)]
@@ -35,30 +23,17 @@ pub struct Stack {
     durability: Durability,
     settings: Settings,
     state: State,
-    postgres: Option<Postgres>,
 }
 
 impl Stack {
-    /// A stack without services.
-    #[must_use]
     pub fn new(folder: &StackFolder, durability: Durability, settings: Settings) -> Self {
-        Self { folder: folder.clone(), durability, settings, state: State::default(), postgres: None }
+        Self { folder: folder.clone(), durability, settings, state: State::default() }
     }
 
-    /// The PostgreSQL that was started, unless the developer set `DATABASE_URL`.
-    #[must_use]
-    pub fn postgres(&self) -> Option<&Postgres> {
-        self.postgres.as_ref()
-    }
-
-    /// The services that run so far.
-    #[must_use]
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// The functions' variables that are known so far.
-    #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -66,17 +41,17 @@ impl Stack {
     /// Starts Postgres, Redis and the AWS emulator, and creates the queues and the table.
     pub async fn start_storage(&mut self) -> Result<()> {
         if !self.is_provided("PostgreSQL", "DATABASE_URL") {
-            let postgres = postgres::start(&self.folder, self.durability, &[DATABASE, TEST_DATABASE]).await?;
-            self.state.add(&self.folder, postgres.service.clone())?;
-            self.settings.set_default("DATABASE_URL", postgres.url(DATABASE));
-            self.postgres = Some(postgres);
+            let service = postgres::start(&self.folder, self.durability, &[DATABASE, TEST_DATABASE]).await?;
+            let url = postgres::url(&self.folder, &service.address, DATABASE)?;
+            self.settings.set_default("DATABASE_URL", url);
+            self.state.add(&self.folder, service)?;
         }
         if !self.is_provided("Redis", "REDIS_URL") {
             let service = redis::start(&self.folder).await?;
             self.settings.set_default("REDIS_URL", format!("redis://{}", service.address));
             self.state.add(&self.folder, service)?;
         }
-        python::install(&self.folder, python::Packages::Tools).await?;
+        python::install(&self.folder, "tools").await?;
         self.start_aws().await
     }
 
@@ -93,11 +68,7 @@ impl Stack {
             functions::run_migrations(&self.folder, &self.state.env).await.map(|()| "up to date")
         })
         .await?;
-        progress::step("API", async {
-            lambda::start(&self.folder, &mut self.state, port, reload).await?;
-            Ok(self.state.base_url.clone())
-        })
-        .await?;
+        lambda::start(&self.folder, &mut self.state, port, reload).await?;
         self.state.add(&self.folder, event_source_mapping::launch(&self.folder).await?)?;
         Ok(self.state)
     }
@@ -118,17 +89,12 @@ impl Stack {
             progress::info("queues      yours (MESSAGE_QUEUE_URL, TABLE_NAME)");
             return Ok(());
         }
-        let template = Template::read(self.folder.root())?;
-        let resources = aws::create(&Aws::from_settings(&self.settings)?, &template).await?;
-        self.settings.set_default("MESSAGE_QUEUE_URL", resources.message_queue_url);
-        self.settings.set_default("MESSAGE_DEAD_LETTER_QUEUE_URL", resources.message_dead_letter_queue_url);
-        self.settings.set_default("TABLE_NAME", resources.table_name);
-        Ok(())
+        aws::create(&mut self.settings, &Template::read(self.folder.root())?).await
     }
 
     async fn start_gemini(&mut self) -> Result<()> {
         if !self.is_provided("Gemini", "GEMINI_API_KEY") {
-            let service = gemini::start(&self.folder).await?;
+            let service = mocks::start_gemini(&self.folder).await?;
             self.settings.set_default("GEMINI_API_KEY", "local");
             self.settings.set_default("GEMINI_BASE_URL", service.address.clone());
             self.state.add(&self.folder, service)?;
@@ -145,10 +111,10 @@ impl Stack {
         let path = self.folder.subfolder("")?.join("stripe.webhook.secret");
         let webhook_secret = secret(&path)?;
         let is_persistent = self.durability == Durability::Persistent;
-        let service = stripe::start(&self.folder, api_port, &path.to_string_lossy(), is_persistent).await?;
+        let service = mocks::start_stripe(&self.folder, api_port, &path, is_persistent).await?;
         for (name, value) in [
-            ("STRIPE_SECRET_KEY", stripe::KEY),
-            ("STRIPE_PRICE_ID", stripe::PRICE),
+            ("STRIPE_SECRET_KEY", mocks::STRIPE_KEY),
+            ("STRIPE_PRICE_ID", mocks::STRIPE_PRICE),
             ("STRIPE_WEBHOOK_SECRET", &webhook_secret),
             ("STRIPE_BASE_URL", &service.address),
         ] {
@@ -167,7 +133,6 @@ impl Stack {
     }
 }
 
-/// Stops the stack in `folder`, if one runs.
 pub async fn stop(folder: &StackFolder) -> Result<()> {
     match State::load(folder)? {
         Some(state) => state.stop(folder).await,
@@ -175,7 +140,6 @@ pub async fn stop(folder: &StackFolder) -> Result<()> {
     }
 }
 
-/// Removes the logs of earlier starts.
 pub fn remove_logs(folder: &StackFolder) -> Result<()> {
     let logs = folder.subfolder("logs")?;
     let entries = fs::read_dir(&logs).with_context(|| format!("reading {}", logs.display()))?;

@@ -12,56 +12,55 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::folder::StackFolder;
-use crate::process::{Handle, StopSignal};
+use crate::process::{Handle, Launch, StopSignal};
 use crate::progress;
 use crate::services::names;
-use crate::settings::write_private;
+use crate::settings::{read_if_exists, write_private};
 
-/// How long a service may take to end, by default.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The state of one stack.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct State {
     /// The URL of the API.
     pub base_url: String,
     /// The functions' variables. Some are secret, so only the owner can read the file.
     pub env: BTreeMap<String, String>,
-    /// The services, in the order in which they were started.
     pub services: Vec<Service>,
     /// Whether `cargo dev stop worker` stopped the event source mapping.
     pub worker_stopped: bool,
 }
 
-/// A process of the stack.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Service {
     /// One of [`names`].
     pub name: String,
-    /// The process.
     pub handle: Handle,
     /// Its address, or a note if it does not listen.
     pub address: String,
-    /// The signal that stops it.
-    pub stop_signal: StopSignal,
-    /// How long it may take to end.
-    pub stop_timeout: Duration,
-    /// Its log.
+    pub(crate) stop_signal: StopSignal,
+    pub(crate) stop_timeout: Duration,
     pub log: PathBuf,
 }
 
 impl Service {
-    /// A process that SIGTERM ends within seconds.
-    #[must_use]
-    pub fn new(name: &str, handle: Handle, address: impl Into<String>, log: PathBuf) -> Self {
-        Self {
+    /// Starts a service, which SIGTERM ends within seconds, and waits until `is_ready`.
+    pub(crate) async fn start(
+        folder: &StackFolder,
+        name: &str,
+        launch: Launch,
+        address: impl Into<String>,
+        is_ready: impl AsyncFn() -> bool,
+    ) -> Result<Self> {
+        let log = folder.log(name);
+        let handle = launch.start_service(&log, is_ready).await;
+        Ok(Self {
             name: name.to_owned(),
-            handle,
+            handle: handle.with_context(|| format!("starting {name}"))?,
             address: address.into(),
             stop_signal: StopSignal::Terminate,
             stop_timeout: STOP_TIMEOUT,
             log,
-        }
+        })
     }
 
     /// Stops the process. Returns false if it had to be killed.
@@ -80,19 +79,12 @@ impl State {
     /// The saved state, if a stack runs.
     pub fn load(folder: &StackFolder) -> Result<Option<Self>> {
         let path = folder.dir().join("state.json");
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Some(
-                serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))?,
-            )),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
-        }
+        let text = read_if_exists(&path)?;
+        let state = text.map(|text| serde_json::from_str(&text)).transpose();
+        state.with_context(|| format!("reading {}", path.display()))
     }
 
-    /// The saved state.
-    ///
-    /// # Errors
-    /// When no stack runs.
+    /// The saved state, or an error that says how to start a stack.
     pub fn load_running(folder: &StackFolder) -> Result<Self> {
         Self::load(folder)?.context("no stack runs: start it with `cargo dev up`")
     }
@@ -105,8 +97,6 @@ impl State {
         fs::rename(&draft, &path).with_context(|| format!("writing {}", path.display()))
     }
 
-    /// The service called `name`.
-    #[must_use]
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|service| service.name == name)
     }
@@ -119,7 +109,6 @@ impl State {
     }
 
     /// Services that have ended, except a worker that was stopped on purpose.
-    #[must_use]
     pub fn ended(&self) -> Vec<&Service> {
         let is_expected =
             |service: &&Service| !(self.worker_stopped && service.name == names::EVENT_SOURCE_MAPPING);
@@ -130,11 +119,8 @@ impl State {
     pub async fn stop(self, folder: &StackFolder) -> Result<()> {
         for service in self.services.iter().rev() {
             if !service.stop().await {
-                progress::info(format!(
-                    "{} did not end within {} s and was killed",
-                    service.name,
-                    service.stop_timeout.as_secs()
-                ));
+                let (name, timeout) = (&service.name, service.stop_timeout.as_secs());
+                progress::info(format!("{name} did not end within {timeout} s and was killed"));
             }
         }
         let path = folder.dir().join("state.json");

@@ -84,7 +84,7 @@ impl Stack {
             client: CLIENT.with(Client::clone),
             gemini_url: self.gemini_url.clone(),
             stripe_url: self.stripe_url.clone(),
-            stripe_key: stack::services::stripe::KEY.to_owned(),
+            stripe_key: stack::services::mocks::STRIPE_KEY.to_owned(),
         }
     }
 

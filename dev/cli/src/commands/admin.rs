@@ -10,7 +10,6 @@ use stack::progress;
 use stack::settings::Settings;
 use stack::state::State;
 
-/// Makes the account with the mobile number `number` an operator, or an ordinary account again.
 pub async fn run(folder: &StackFolder, number: &str, revoke: bool) -> Result<()> {
     let role = if revoke { "user" } else { "admin" };
     let command = function(folder, MIGRATE).await?.args(["role", number, role]);

@@ -10,7 +10,6 @@ use stack::StackFolder;
 
 use super::{exit_code, run_suite};
 
-/// What to measure.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Measure only counts, with the functions as tests build them.
@@ -35,7 +34,7 @@ pub async fn run(options: Options) -> Result<ExitCode> {
     measure(&Plan { mode, benchmarks, programs, figures }).await.map(exit_code)
 }
 
-/// Measures, and returns whether every budget is met.
 pub(super) async fn measure(plan: &Plan) -> Result<bool> {
-    run_suite(&StackFolder::of_bench(), bench::clear, async |folder| bench::run(folder, plan).await).await
+    run_suite(&StackFolder::of_suite("bench"), bench::clear, async |folder| bench::run(folder, plan).await)
+        .await
 }

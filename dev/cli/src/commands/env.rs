@@ -4,7 +4,6 @@ use anyhow::Result;
 use stack::StackFolder;
 use stack::state::State;
 
-/// Prints the functions' variables as shell commands.
 pub fn run(folder: &StackFolder) -> Result<()> {
     for (name, value) in &State::load_running(folder)?.env {
         println!("export {name}={}", quoted(value));
@@ -12,7 +11,6 @@ pub fn run(folder: &StackFolder) -> Result<()> {
     Ok(())
 }
 
-/// Quotes a value for a shell.
 fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }

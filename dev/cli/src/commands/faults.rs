@@ -9,7 +9,6 @@ use stack::{StackFolder, functions};
 
 use super::{exit_code, run_suite};
 
-/// Which scenarios to run.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Run each scenario at a small scale, as `cargo dev test` does.
@@ -25,7 +24,7 @@ pub async fn run(options: Options) -> Result<ExitCode> {
     if let Some(unknown) = options.names.iter().find(|name| !known.contains(&name.as_str())) {
         bail!("there is no scenario called {unknown}; choose from {}", known.join(", "));
     }
-    functions::build(&StackFolder::of_faults()).await?;
+    functions::build(&StackFolder::of_suite("faults")).await?;
     let scale = if options.short { Scale::Short } else { Scale::Full };
     run_scenarios(scale, &options.names).await.map(exit_code)
 }
@@ -33,5 +32,5 @@ pub async fn run(options: Options) -> Result<ExitCode> {
 /// Runs scenarios on functions that are built, and returns whether every promise held.
 pub(super) async fn run_scenarios(scale: Scale, names: &[String]) -> Result<bool> {
     let suite = async |folder: &StackFolder| faults::run(folder, scale, names).await;
-    run_suite(&StackFolder::of_faults(), faults::clear, suite).await
+    run_suite(&StackFolder::of_suite("faults"), faults::clear, suite).await
 }

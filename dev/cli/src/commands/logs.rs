@@ -1,17 +1,15 @@
 //! `cargo dev logs`
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, ErrorKind, Write as _, stdout};
+use std::io::{BufRead as _, BufReader, ErrorKind, Seek as _, SeekFrom, Write as _, stdout};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use stack::StackFolder;
+use stack::process::interrupted;
 use stack::template::Template;
 use tokio::time::sleep;
 
-use super::interrupted;
-
-/// Interval between checks of followed logs.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Prints the log of a function or service, or the logs of all functions. With `follow`, continues
@@ -48,8 +46,7 @@ async fn print_logs(logs: &mut [Log], follow: bool) -> Result<()> {
     }
 }
 
-/// A log that is printed line by line.
-struct Log {
+pub(super) struct Log {
     reader: BufReader<File>,
     prefix: String,
     /// The beginning of a line that is still incomplete.
@@ -57,7 +54,7 @@ struct Log {
 }
 
 impl Log {
-    fn open(folder: &StackFolder, name: &str, prefix: &str) -> Result<Self> {
+    pub(super) fn open(folder: &StackFolder, name: &str, prefix: &str) -> Result<Self> {
         match File::open(folder.log(name)) {
             Ok(file) => {
                 Ok(Self { reader: BufReader::new(file), prefix: prefix.to_owned(), line: String::new() })
@@ -71,8 +68,12 @@ impl Log {
         }
     }
 
+    pub(super) fn skip_to_end(&mut self) -> Result<()> {
+        self.reader.seek(SeekFrom::End(0)).map(drop).context("reading a log")
+    }
+
     /// Prints new lines. Returns false if the reader of standard output has gone.
-    fn print_new_lines(&mut self) -> Result<bool> {
+    pub(super) fn print_new_lines(&mut self) -> Result<bool> {
         while self.reader.read_line(&mut self.line).context("reading a log")? > 0 && self.line.ends_with('\n')
         {
             match stdout().write_all(format!("{}{}", self.prefix, self.line).as_bytes()) {

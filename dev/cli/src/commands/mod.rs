@@ -2,8 +2,6 @@
 
 pub mod admin;
 pub mod bench;
-pub mod cost;
-pub mod down;
 pub mod env;
 pub mod faults;
 pub mod logs;
@@ -15,30 +13,17 @@ pub mod up;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use stack::StackFolder;
-use tokio::signal::unix::{SignalKind, signal};
-
-/// Waits for a signal that ends the command, and describes it.
-async fn interrupted() -> Result<&'static str> {
-    let listen = |kind| signal(kind).context("listening for signals");
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut hang_up = listen(SignalKind::hangup())?;
-    Ok(tokio::select! {
-        _ = interrupt.recv() => "Ctrl-C",
-        _ = terminate.recv() => "SIGTERM",
-        _ = hang_up.recv() => "the end of the terminal",
-    })
-}
+use stack::process::interrupted;
 
 /// Runs tests or measurements in `folder`, unless a signal ends them. `stop` runs before and after,
 /// whatever the outcome, so that no process is left running.
-async fn run_suite(
+async fn run_suite<T>(
     folder: &StackFolder,
     stop: impl AsyncFn(&StackFolder) -> Result<()>,
-    suite: impl AsyncFnOnce(&StackFolder) -> Result<bool>,
-) -> Result<bool> {
+    suite: impl AsyncFnOnce(&StackFolder) -> Result<T>,
+) -> Result<T> {
     let _lock = folder.lock_for_tests()?;
     stop(folder).await?;
     let outcome = tokio::select! {
@@ -49,7 +34,6 @@ async fn run_suite(
     outcome
 }
 
-/// The exit code of a suite.
 fn exit_code(passed: bool) -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -11,7 +11,6 @@ use super::test::programs;
 /// The test that compares the document with the code, and writes it if `OPENAPI_WRITE` is set.
 const TEST: &str = "document::the_served_document_matches_the_code";
 
-/// Generates `docs/openapi.json` from the code.
 pub async fn run(folder: &StackFolder) -> Result<ExitCode> {
     let Some(programs) = programs::build(folder).await? else { return Ok(ExitCode::FAILURE) };
     let contract = programs.iter().find(|program| program.target == "contract");

@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use stack::services::{aws, names, redis};
+use stack::StackFolder;
+use stack::services::{answers, names};
 use stack::state::{Service, State};
-use stack::{StackFolder, web};
-use tokio::net::TcpStream;
 
 use super::exit_code;
 
@@ -34,20 +33,4 @@ async fn condition(state: &State, service: &Service) -> (String, bool) {
         return (format!("ended; see its log {}", service.log.display()), false);
     }
     if answers(service).await { ("healthy".to_owned(), true) } else { ("does not answer".to_owned(), false) }
-}
-
-async fn answers(service: &Service) -> bool {
-    let get = async |path: &str| web::status(&format!("{}{path}", service.address)).await;
-    match service.name.as_str() {
-        names::POSTGRES => TcpStream::connect(&service.address).await.is_ok(),
-        names::REDIS => {
-            let port = service.address.rsplit(':').next().and_then(|port| port.parse().ok());
-            redis::answers(port.unwrap_or_default()).await
-        }
-        names::AWS => aws::answers(&service.address).await,
-        names::STRIPE => get("/c/pay/none").await == Some(404),
-        names::GEMINI => get("/_control/calls").await == Some(200),
-        names::LAMBDA => get("/health").await == Some(200),
-        _ => true,
-    }
 }

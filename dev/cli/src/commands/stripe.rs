@@ -7,11 +7,10 @@ use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use mock_stripe::Endpoint;
 use stack::StackFolder;
-use stack::services::stripe;
+use stack::services::mocks;
 
 use super::admin::function;
 
-/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Compare every subscription with Stripe and correct the differences.
@@ -21,7 +20,6 @@ pub enum Command {
     Serve(Serve),
 }
 
-/// The options of mock Stripe.
 #[derive(Debug, Args)]
 pub struct Serve {
     #[arg(long)]
@@ -37,7 +35,6 @@ pub struct Serve {
     state: Option<PathBuf>,
 }
 
-/// Runs a subcommand.
 pub async fn run(folder: &StackFolder, command: Command) -> Result<()> {
     match command {
         Command::Reconcile => {
@@ -51,7 +48,7 @@ pub async fn run(folder: &StackFolder, command: Command) -> Result<()> {
         Command::Serve(Serve { port, webhook_url: url, webhook_secret, state }) => {
             let secret = fs::read_to_string(&webhook_secret)
                 .with_context(|| format!("reading {}", webhook_secret.display()))?;
-            mock_stripe::serve(port, state, stripe::KEY, Endpoint { url, secret }).await
+            mock_stripe::serve(port, state, mocks::STRIPE_KEY, Endpoint { url, secret }).await
         }
     }
 }
@@ -62,6 +59,6 @@ mod tests {
 
     #[test]
     fn functions_use_the_price_of_mock_stripe() {
-        assert_eq!(stripe::PRICE, mock_stripe::PRICE);
+        assert_eq!(mocks::STRIPE_PRICE, mock_stripe::PRICE);
     }
 }

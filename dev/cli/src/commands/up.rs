@@ -1,11 +1,9 @@
-//! `cargo dev up`
+//! `cargo dev up` and `cargo dev down`
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use stack::process::tail;
+use stack::process::{interrupted, tail};
 use stack::progress::{info, print};
 use stack::services::names;
 use stack::settings::Settings;
@@ -13,9 +11,8 @@ use stack::state::State;
 use stack::{Durability, Stack, StackFolder, functions, ports, web};
 use tokio::time::sleep;
 
-use super::interrupted;
+use super::logs::Log;
 
-/// Interval between checks of the running stack.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Starts the stack. Unless it is detached, waits for Ctrl-C and then stops it.
@@ -56,7 +53,6 @@ async fn start(folder: &StackFolder, port: u16) -> Result<State> {
     stack.start_functions(port, true).await
 }
 
-/// The state of the stack, if all of it runs and answers.
 async fn healthy_state(folder: &StackFolder) -> Result<Option<State>> {
     let Some(state) = State::load(folder)? else { return Ok(None) };
     let answers = web::status(&format!("{}/health", state.base_url)).await == Some(200);
@@ -68,32 +64,23 @@ async fn healthy_state(folder: &StackFolder) -> Result<Option<State>> {
 }
 
 fn print_instructions(folder: &StackFolder, state: &State, detach: bool) {
-    let url = &state.base_url;
+    let (url, logs) = (&state.base_url, folder.logs());
     let number = r#"{"mobile_number": "+491701234567"}"#;
-    let mut lines = vec![
-        format!("address   {url}"),
-        format!("try it    {url}/ in a browser"),
-        format!("          curl {url}/health"),
-        format!("          curl {url}/api/auth/send-signup-otp --json '{number}'"),
-    ];
+    info(format!("address   {url}"));
+    info(format!("try it    {url}/ in a browser"));
+    info(format!("          curl {url}/health"));
+    info(format!("          curl {url}/api/auth/send-signup-otp --json '{number}'"));
     if state.service(names::GEMINI).is_some() {
-        lines.push(
-            "Gemini    a mock server; set GEMINI_API_KEY, here or in .env, for the real one".to_owned(),
-        );
+        info("Gemini    a mock server; set GEMINI_API_KEY, here or in .env, for the real one");
     }
     if let Some(stripe) = state.service(names::STRIPE) {
-        let page = &stripe.address;
-        lines.push(format!(
-            "Stripe    a mock server at {page}; set STRIPE_SECRET_KEY, here or in .env, for the real one"
-        ));
+        let set = "set STRIPE_SECRET_KEY, here or in .env, for the real one";
+        info(format!("Stripe    a mock server at {}; {set}", stripe.address));
     }
+    info(format!("logs      cargo dev logs [name] [-f], or {}/*.log", logs.display()));
+    info("worker    cargo dev stop worker, cargo dev start worker");
     let stop = if detach { "cargo dev down" } else { "Ctrl-C here, or cargo dev down elsewhere" };
-    lines.extend([
-        format!("logs      cargo dev logs [name] [-f], or {}/*.log", folder.logs().display()),
-        "worker    cargo dev stop worker, cargo dev start worker".to_owned(),
-        format!("stop      {stop}\n"),
-    ]);
-    lines.into_iter().for_each(info);
+    info(format!("stop      {stop}\n"));
 }
 
 /// Waits until a signal arrives or a service ends by itself, then stops the stack.
@@ -108,30 +95,14 @@ async fn wait_and_stop(folder: &StackFolder) -> Result<()> {
     outcome
 }
 
-/// The log of the local Lambda, printed while the stack runs: reloads, failed builds, crashes.
-struct LambdaLog {
-    path: PathBuf,
-    printed: usize,
-}
-
-impl LambdaLog {
-    fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), printed: fs::read(path).map_or(0, |bytes| bytes.len()) }
-    }
-
-    fn print_new(&mut self) {
-        let bytes = fs::read(&self.path).unwrap_or_default();
-        print(String::from_utf8_lossy(bytes.get(self.printed..).unwrap_or_default()));
-        self.printed = bytes.len();
-    }
-}
-
-/// Checks the stack until it is incomplete.
+/// Prints the log of the local Lambda (reloads, failed builds, crashes) until the stack is
+/// incomplete.
 async fn watch(folder: &StackFolder) -> Result<()> {
-    let mut log = LambdaLog::new(&folder.log(names::LAMBDA));
+    let mut log = Log::open(folder, names::LAMBDA, "")?;
+    log.skip_to_end()?;
     loop {
         sleep(POLL_INTERVAL).await;
-        log.print_new();
+        log.print_new_lines()?;
         let Some(state) = State::load(folder)? else {
             print("Another command has stopped the stack.\n");
             return Ok(());
@@ -145,4 +116,15 @@ async fn watch(folder: &StackFolder) -> Result<()> {
             }
         }
     }
+}
+
+pub async fn down(folder: &StackFolder) -> Result<()> {
+    let _lock = folder.lock()?;
+    if State::load(folder)?.is_none() {
+        println!("No stack runs.");
+        return Ok(());
+    }
+    stack::stop(folder).await?;
+    println!("Stopped.");
+    Ok(())
 }

@@ -155,7 +155,7 @@ fn logs(folder: &Path, functions: &[String]) -> Result<Vec<(String, String)>> {
 fn search_other_logs(suite: &Suite, functions: &[String]) -> Result<(usize, Vec<String>)> {
     let (mut lines, mut found) = (0, Vec::new());
     let scenarios = scenario_names().into_iter().map(|name| (name, suite.home_of(name).logs()));
-    for (name, folder) in scenarios.chain([("end-to-end", StackFolder::of_tests().logs())]) {
+    for (name, folder) in scenarios.chain([("end-to-end", StackFolder::of_suite("test").logs())]) {
         if !folder.is_dir() {
             continue;
         }

@@ -2,7 +2,7 @@
 //! token and without, and applies all of its checks to each response.
 
 use stack::process::Launch;
-use stack::python::{self, Packages};
+use stack::python;
 
 use crate::prelude::*;
 
@@ -16,7 +16,7 @@ const ALWAYS_UNAUTHORISED: [&str; 4] = [
 
 pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let examples: usize = suite.scale.of(100, 8);
-    python::install(&suite.home, Packages::Contract).await?;
+    python::install(&suite.home, "contract").await?;
     let run = Run::start(suite, "contract", &[("OTP_MAX_PER_DAY", "1000000")]).await?;
     // Long polls return once their message is answered.
     run.start_worker().await?;

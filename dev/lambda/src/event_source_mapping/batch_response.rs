@@ -34,32 +34,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn responses_without_a_list_mean_success() {
-        for answer in ["", "null", "{}", r#"{"batchItemFailures":null}"#, r#"{"batchItemFailures":[]}"#] {
-            assert_eq!(failed(answer, &["a", "b"]), Ok(BTreeSet::new()), "{answer}");
+    fn failed_messages_follow_the_rules_of_lambda() {
+        let none = || Ok(BTreeSet::new());
+        let entry = |entry: &str| format!(r#"{{"batchItemFailures":[{entry}]}}"#);
+        let all_failed = || Err(());
+        for (response, expected) in [
+            (String::new(), none()),
+            ("null".to_owned(), none()),
+            ("{}".to_owned(), none()),
+            (r#"{"batchItemFailures":null}"#.to_owned(), none()),
+            (entry(""), none()),
+            // As in Lambda, a misspelt key is not a list, so all messages are deleted.
+            (r#"{"batchItemFailure":[{"itemIdentifier":"a"}]}"#.to_owned(), none()),
+            (entry(r#"{"itemIdentifier":"b"}"#), Ok(["b".to_owned()].into())),
+            (entry(r#"{"itemIdentifier":""}"#), all_failed()),
+            (entry(r#"{"itemIdentifier":null}"#), all_failed()),
+            (entry(r#"{"id":"a"}"#), all_failed()),
+            (entry(r#"{"itemIdentifier":"x"}"#), all_failed()),
+            ("not JSON".to_owned(), all_failed()),
+            (r#"{"batchItemFailures":"a"}"#.to_owned(), all_failed()),
+        ] {
+            assert_eq!(failed(&response, &["a", "b"]).map_err(drop), expected, "{response}");
         }
-        // As in Lambda, a misspelt key is not a list, so all messages are deleted.
-        assert_eq!(failed(r#"{"batchItemFailure":[{"itemIdentifier":"a"}]}"#, &["a"]), Ok(BTreeSet::new()));
-    }
-
-    #[test]
-    fn only_the_listed_messages_failed() {
-        let answer = r#"{"batchItemFailures":[{"itemIdentifier":"b"}]}"#;
-        assert_eq!(failed(answer, &["a", "b"]), Ok(["b".to_owned()].into()));
-    }
-
-    #[test]
-    fn invalid_responses_mean_that_all_failed() {
-        let bad_entries = [
-            r#"{"itemIdentifier":""}"#,
-            r#"{"itemIdentifier":null}"#,
-            r#"{"id":"a"}"#,
-            r#"{"itemIdentifier":"x"}"#,
-        ];
-        for entry in bad_entries {
-            assert!(failed(&format!(r#"{{"batchItemFailures":[{entry}]}}"#), &["a"]).is_err(), "{entry}");
-        }
-        assert!(failed("not JSON", &["a"]).is_err());
-        assert!(failed(r#"{"batchItemFailures":"a"}"#, &["a"]).is_err());
     }
 }

@@ -4,8 +4,6 @@
 
 use serde_json::{Map, Value, json};
 
-/// Converts a message of `ReceiveMessage` into a record.
-#[must_use]
 pub fn record(message: &Value, queue_url: &str, region: &str) -> Value {
     let mut path = queue_url.rsplit('/');
     let (queue, account) = (path.next().unwrap_or_default(), path.next().unwrap_or_default());

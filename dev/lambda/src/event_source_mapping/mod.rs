@@ -11,6 +11,7 @@ use std::process;
 use anyhow::{Context as _, Result};
 use stack::StackFolder;
 use stack::functions::WORKER;
+use stack::process::interrupted;
 use stack::services::Aws;
 use stack::settings::Settings;
 use stack::state::State;
@@ -19,15 +20,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use self::poller::Poller;
-use crate::server::stop_signal;
 
-/// The variable that overrides the template's batch size.
 pub const BATCH_SIZE: &str = "WORKER_BATCH_SIZE";
 
 /// The worker's event source in the template. `WORKER_CONCURRENCY` and [`BATCH_SIZE`] override it.
-///
-/// # Errors
-/// When a variable is not a number above 0.
 pub fn event_source(template: &Template, settings: &Settings) -> Result<EventSource> {
     let mut events = template.event_source(WORKER)?;
     for (name, number) in
@@ -41,8 +37,7 @@ pub fn event_source(template: &Template, settings: &Settings) -> Result<EventSou
     Ok(events)
 }
 
-/// Runs the event source mapping until SIGTERM or SIGINT, then finishes the invocations in
-/// progress.
+/// Runs the event source mapping until a signal, then finishes the invocations in progress.
 pub async fn run(folder: &StackFolder) -> Result<()> {
     let state = State::load_running(folder)?;
     let settings = Settings::from(state.env);
@@ -63,7 +58,7 @@ pub async fn run(folder: &StackFolder) -> Result<()> {
     for _ in 0..events.concurrency {
         pollers.spawn(poller.clone().run(stopped.clone()));
     }
-    stop_signal().await?;
+    interrupted().await?;
     println!("stopping: waiting for the invocations in progress");
     let _ = stop.send(true);
     while pollers.join_next().await.is_some() {}

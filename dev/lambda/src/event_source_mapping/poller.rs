@@ -18,10 +18,8 @@ use super::{batch_response, event};
 /// messages until their visibility timeout.
 const LONG_POLL_SECONDS: u32 = 1;
 
-/// Delay after an error of the queue.
 const ERROR_DELAY: Duration = Duration::from_secs(1);
 
-/// A poller: a queue and the function that it invokes.
 #[derive(Debug, Clone)]
 pub(super) struct Poller {
     aws: Aws,
@@ -42,7 +40,7 @@ impl Poller {
             while deleting.try_join_next().is_some() {}
             match self.process_batch().await {
                 Ok(done) if done.is_empty() => {}
-                Ok(done) => drop(deleting.spawn(self.clone().delete_or_log(done))),
+                Ok(done) => drop(deleting.spawn(self.clone().delete(done))),
                 Err(error) => {
                     println!("{error:#}");
                     sleep(ERROR_DELAY).await;
@@ -73,14 +71,12 @@ impl Poller {
             Ok(response) => batch_response::failed(&response, &ids),
             Err(error) => Err(format!("{error:#}")),
         };
-        let done: Vec<Value> = match &failed {
-            Ok(failed) => messages
-                .iter()
-                .filter(|m| !m["MessageId"].as_str().is_some_and(|id| failed.contains(id)))
-                .map(|m| m["ReceiptHandle"].clone())
-                .collect(),
-            Err(_) => Vec::new(),
+        let is_done = |message: &&Value| match (&failed, message["MessageId"].as_str()) {
+            (Ok(failed), Some(id)) => !failed.contains(id),
+            (outcome, _) => outcome.is_ok(),
         };
+        let done: Vec<Value> =
+            messages.iter().filter(is_done).map(|message| message["ReceiptHandle"].clone()).collect();
         let why = failed.err().map(|why| format!(": {why}")).unwrap_or_default();
         println!(
             "{} of {} messages processed in {} ms{why}",
@@ -91,7 +87,6 @@ impl Poller {
         Ok(done)
     }
 
-    /// Invokes the function with the messages and returns its response.
     async fn invoke(&self, messages: &[Value]) -> Result<String> {
         let records: Vec<Value> = messages
             .iter()
@@ -111,25 +106,14 @@ impl Poller {
         Ok(text)
     }
 
-    async fn delete_or_log(self, receipts: Vec<Value>) {
-        if let Err(error) = self.delete(&receipts).await {
-            println!("{error:#}");
-        }
-    }
-
-    async fn delete(&self, receipts: &[Value]) -> Result<()> {
-        let entries: Vec<Value> = receipts
-            .iter()
-            .enumerate()
-            .map(|(number, receipt)| json!({"Id": number.to_string(), "ReceiptHandle": receipt}))
-            .collect();
-        let response = self
-            .aws
-            .sqs("DeleteMessageBatch", &json!({"QueueUrl": self.queue_url, "Entries": entries}))
-            .await?;
-        match response["Failed"].as_array() {
-            Some(failed) if !failed.is_empty() => bail!("SQS did not delete: {}", response["Failed"]),
-            _ => Ok(()),
+    async fn delete(self, receipts: Vec<Value>) {
+        let entry = |(number, receipt)| json!({"Id": format!("{number}"), "ReceiptHandle": receipt});
+        let entries: Vec<Value> = receipts.iter().enumerate().map(entry).collect();
+        let request = json!({"QueueUrl": self.queue_url, "Entries": entries});
+        match self.aws.sqs("DeleteMessageBatch", &request).await {
+            Ok(response) if response["Failed"].as_array().is_none_or(Vec::is_empty) => {}
+            Ok(response) => println!("SQS did not delete: {}", response["Failed"]),
+            Err(error) => println!("{error:#}"),
         }
     }
 }

@@ -9,45 +9,39 @@ use tokio::time::sleep;
 
 use super::table;
 
-/// Interval between checks of an ending process.
 const POLL_INTERVAL: Duration = Duration::from_millis(30);
 
-/// The signal that ends a process in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopSignal {
-    /// SIGTERM.
     Terminate,
-    /// SIGINT: Postgres ends at once on it, and on SIGTERM waits until its clients disconnect.
+    /// Postgres ends at once on it, and on SIGTERM waits until its clients disconnect.
     Interrupt,
 }
 
-/// A process: its number and its start time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handle {
-    /// The process number.
     pub pid: u32,
     started: String,
 }
 
 impl Handle {
     /// The process that has the number `pid` now, unless it has ended already.
-    #[must_use]
     pub fn of(pid: u32) -> Option<Self> {
         Some(Self { pid, started: table::entry(pid)?.started })
     }
 
-    /// Whether the process still runs.
-    #[must_use]
     pub fn is_alive(&self) -> bool {
         table::entry(self.pid).is_some_and(|entry| entry.started == self.started)
     }
 
     /// The process and all its descendants, parents first.
-    #[must_use]
     pub fn tree(&self) -> Vec<Self> {
+        if !self.is_alive() {
+            return Vec::new();
+        }
         let all = table::all();
-        let mut tree: Vec<Self> = if self.is_alive() { vec![self.clone()] } else { Vec::new() };
+        let mut tree = vec![self.clone()];
         let mut next = 0;
         while let Some(parent) = tree.get(next).map(|member| member.pid) {
             let children = all.iter().filter(|(_, entry)| entry.parent == parent);
@@ -78,19 +72,16 @@ impl Handle {
         true
     }
 
-    /// Kills the process and its descendants.
     pub fn kill_tree(&self) {
         for member in self.tree() {
             member.signal(Signal::SIGKILL);
         }
     }
 
-    /// Suspends the process until [`Self::resume`].
     pub fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
     }
 
-    /// Continues a frozen process.
     pub fn resume(&self) {
         self.signal(Signal::SIGCONT);
     }
@@ -100,6 +91,18 @@ impl Handle {
         if self.is_alive() {
             // Fails only if the process has just ended.
             let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+}
+
+/// Kills a process and its descendants when dropped.
+#[derive(Debug)]
+pub struct KillOnDrop(pub(super) Option<Handle>);
+
+impl Drop for KillOnDrop {
+    fn drop(&mut self) {
+        if let Some(handle) = &self.0 {
+            handle.kill_tree();
         }
     }
 }

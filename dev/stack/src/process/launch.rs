@@ -1,151 +1,132 @@
-//! Describes a program to start, and starts it detached.
+//! Describes a program to start, and starts it with its output in a log.
 
-use std::collections::BTreeMap;
-use std::env;
-use std::ffi::OsString;
-use std::fs::OpenOptions;
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::ffi::OsStr;
+use std::fs::{self, OpenOptions};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use std::{env, iter};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use tokio::process::{Child, Command};
+use tokio::time::sleep;
 
-use super::Handle;
+use super::handle::KillOnDrop;
+use super::{Handle, tail};
 use crate::settings;
+
+/// Interval between checks of a starting service, and the time that it may take to start.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
 /// The user to run a program as when this process is root and the program refuses root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unprivileged {
-    /// The user id.
     pub uid: u32,
-    /// The group id.
     pub gid: u32,
 }
 
 /// A program to start, with its arguments and environment.
 #[must_use]
 #[derive(Debug)]
-pub struct Launch {
-    program: PathBuf,
-    args: Vec<OsString>,
-    env: BTreeMap<String, String>,
-    without: Vec<String>,
-    folder: Option<PathBuf>,
-    user: Option<Unprivileged>,
-}
+pub struct Launch(pub(super) Command);
 
 impl Launch {
-    /// The program at `program`.
-    pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self {
-            program: program.into(),
-            args: Vec::new(),
-            env: BTreeMap::new(),
-            without: Vec::new(),
-            folder: None,
-            user: None,
-        }
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        let mut command = Command::new(program);
+        command.stdin(Stdio::null());
+        let names = env::vars_os().map(|(name, _)| name);
+        Self(command).without(names.filter(|name| is_set_by_cargo_run(&name.to_string_lossy())))
     }
 
-    /// Adds arguments.
-    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        self.args.extend(args.into_iter().map(Into::into));
-        self
-    }
-
-    /// Wraps the program: runs `wrapper`, a program with arguments, and passes it this program with
-    /// its arguments. An empty `wrapper` changes nothing.
-    pub fn under(mut self, wrapper: &[String]) -> Self {
-        let Some((program, words)) = wrapper.split_first() else { return self };
-        let this = std::mem::replace(&mut self.program, program.into());
-        let args = words.iter().map(OsString::from).chain([this.into_os_string()]);
-        self.args = args.chain(std::mem::take(&mut self.args)).collect();
+    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.0.args(args);
         self
     }
 
     /// Sets variables, in addition to those of this process.
-    pub fn env<K: Into<String>, V: Into<String>>(
+    pub fn env<K: AsRef<OsStr>, V: AsRef<OsStr>>(
         mut self,
         variables: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
-        self.env.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self.0.envs(variables);
         self
     }
 
-    /// Removes the functions' variables, which a developer may have set: see
-    /// [`settings::VARIABLES`].
+    /// Removes the functions' variables, which a developer may have set.
     pub fn without_settings(self) -> Self {
-        self.without(settings::VARIABLES.iter().copied())
+        self.without(settings::VARIABLES.iter())
     }
 
     /// Removes variables that this process has.
-    pub fn without<K: Into<String>>(mut self, names: impl IntoIterator<Item = K>) -> Self {
-        self.without.extend(names.into_iter().map(Into::into));
+    pub fn without<K: AsRef<OsStr>>(mut self, names: impl IntoIterator<Item = K>) -> Self {
+        for name in names {
+            self.0.env_remove(name);
+        }
         self
     }
 
-    /// Sets the working directory.
     pub fn folder(mut self, folder: &Path) -> Self {
-        self.folder = Some(folder.to_owned());
+        self.0.current_dir(folder);
         self
     }
 
-    /// Sets the user.
     pub fn user(mut self, user: Option<Unprivileged>) -> Self {
-        self.user = user;
+        if let Some(user) = user {
+            self.0.uid(user.uid).gid(user.gid);
+        }
         self
+    }
+
+    /// Appends the program's output to `log`.
+    pub fn log(mut self, log: &Path) -> Result<Self> {
+        if let Some(folder) = log.parent() {
+            fs::create_dir_all(folder)
+                .with_context(|| format!("creating the folder {}", folder.display()))?;
+        }
+        let file = OpenOptions::new().create(true).append(true).open(log);
+        let file = file.with_context(|| format!("opening the log {}", log.display()))?;
+        self.0.stderr(file.try_clone().context("sharing a log")?).stdout(file);
+        Ok(self)
     }
 
     /// The command line, for error messages. Leaves out the variables, which may be secret.
     #[must_use]
     pub fn line(&self) -> String {
-        let words = self.args.iter().map(|arg| arg.to_string_lossy());
-        std::iter::once(self.program.to_string_lossy()).chain(words).collect::<Vec<_>>().join(" ")
+        let command = self.0.as_std();
+        let words = iter::once(command.get_program()).chain(command.get_args());
+        words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
     }
 
-    /// The command as the standard library starts it.
-    #[must_use]
-    pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(&self.args).stdin(Stdio::null());
-        for (name, _) in env::vars_os() {
-            if is_set_by_cargo_run(&name.to_string_lossy()) {
-                command.env_remove(name);
-            }
-        }
-        for name in &self.without {
-            command.env_remove(name);
-        }
-        command.envs(&self.env);
-        if let Some(folder) = &self.folder {
-            command.current_dir(folder);
-        }
-        if let Some(user) = self.user {
-            command.uid(user.uid).gid(user.gid);
-        }
-        command
+    /// Starts the program. The second value kills it with its descendants when it is dropped.
+    pub fn spawn(&mut self) -> Result<(Child, KillOnDrop)> {
+        let child = self.0.spawn().with_context(|| format!("starting `{}`", self.line()))?;
+        let guard = KillOnDrop(child.id().and_then(Handle::of));
+        Ok((child, guard))
     }
 
-    /// The command, with its output appended to `log`.
-    pub fn command_with_log(&self, log: &Path) -> Result<Command> {
-        let file = OpenOptions::new().create(true).append(true).open(log);
-        let file = file.with_context(|| format!("opening the log {}", log.display()))?;
-        let mut command = self.command();
-        command.stderr(file.try_clone().context("sharing a log")?).stdout(file);
-        Ok(command)
-    }
-
-    /// Starts the program in its own process group, with its output in `log`. Ctrl-C in this
-    /// terminal does not reach it, and it outlives this process.
-    pub fn detach(&self, log: &Path) -> Result<Handle> {
-        let mut command = self.command_with_log(log)?;
-        command.process_group(0);
-        let child = tokio::process::Command::from(command)
-            .spawn()
-            .with_context(|| format!("starting `{}`", self.line()))?;
+    /// Starts a service in its own process group and waits until `is_ready`. Ctrl-C in this
+    /// terminal does not reach it, and it outlives this process. Kills a service that does not
+    /// become ready, or when the future is dropped before.
+    pub async fn start_service(mut self, log: &Path, is_ready: impl AsyncFn() -> bool) -> Result<Handle> {
+        self = self.log(log)?;
+        self.0.process_group(0);
         // Dropping the child leaves it running; the runtime reaps it if it ends first.
-        let handle = child.id().and_then(Handle::of);
-        handle.with_context(|| format!("`{}` ended at once; {}", self.line(), super::tail(log)))
+        let (_, mut guard) = self.spawn()?;
+        let handle = guard.0.clone();
+        let handle = handle.with_context(|| format!("`{}` ended at once; {}", self.line(), tail(log)))?;
+        let deadline = Instant::now() + MAX_WAIT;
+        while !is_ready().await {
+            if !handle.is_alive() {
+                bail!("`{}` ended at once; {}", self.line(), tail(log));
+            }
+            if Instant::now() > deadline {
+                bail!("`{}` was not ready after {} s; {}", self.line(), MAX_WAIT.as_secs(), tail(log));
+            }
+            sleep(POLL_INTERVAL).await;
+        }
+        guard.0 = None;
+        Ok(handle)
     }
 }
 

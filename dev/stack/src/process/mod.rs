@@ -3,7 +3,6 @@
 
 mod handle;
 mod launch;
-mod ready;
 mod run;
 mod table;
 
@@ -11,16 +10,15 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use anyhow::{Context as _, Result};
+use tokio::signal::unix::{SignalKind, signal};
 
-pub use self::handle::{Handle, StopSignal};
+pub use self::handle::{Handle, KillOnDrop, StopSignal};
 pub use self::launch::{Launch, Unprivileged};
-pub use self::ready::wait_until_ready;
 
 /// How many lines of a log an error message quotes.
 const TAIL: usize = 20;
 
 /// The last lines of a log, for an error message.
-#[must_use]
 pub fn tail(log: &Path) -> String {
     let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
@@ -37,4 +35,17 @@ pub fn this_program() -> Result<PathBuf> {
     // Linux appends this after a build has replaced the file.
     let replaced = path.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map(PathBuf::from);
     Ok(replaced.unwrap_or(path))
+}
+
+/// Waits for a signal that ends this program, and describes it.
+pub async fn interrupted() -> Result<&'static str> {
+    let listen = |kind| signal(kind).context("listening for signals");
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut hang_up = listen(SignalKind::hangup())?;
+    Ok(tokio::select! {
+        _ = interrupt.recv() => "Ctrl-C",
+        _ = terminate.recv() => "SIGTERM",
+        _ = hang_up.recv() => "the end of the terminal",
+    })
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
-/// A running process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) parent: u32,
@@ -20,7 +19,6 @@ pub(super) fn entry(pid: u32) -> Option<Entry> {
     ps(&["-p", &pid.to_string()]).remove(&pid)
 }
 
-/// Every running process.
 pub(super) fn all() -> BTreeMap<u32, Entry> {
     if !cfg!(target_os = "linux") {
         return ps(&["-ax"]);

@@ -19,25 +19,20 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// Starts the event source mapping of a stack whose functions are served.
 pub async fn launch(folder: &StackFolder) -> Result<Service> {
     progress::step("worker", async {
-        let log = folder.subfolder("logs")?.join(format!("{EVENT_SOURCE_MAPPING}.log"));
-        let handle = Launch::new(this_program()?)
+        let launch = Launch::new(this_program()?)
             .args(["--stack-folder".as_ref(), folder.dir().as_os_str()])
-            .args([EVENT_SOURCE_MAPPING])
-            .detach(&log)
-            .context("starting the event source mapping")?;
+            .args([EVENT_SOURCE_MAPPING]);
+        let note = "invoked with the queue's messages";
+        let mut service = Service::start(folder, EVENT_SOURCE_MAPPING, launch, note, async || true).await?;
         let source = Template::read(folder.root())?.event_source(WORKER)?;
-        let mut service =
-            Service::new(EVENT_SOURCE_MAPPING, handle, "invoked with the queue's messages", log);
         service.stop_timeout = source.timeout + MARGIN;
         Ok(service)
     })
     .await
 }
 
-/// Stops the event source mapping: invocations in progress finish, messages stay in the queue.
-///
-/// # Errors
-/// When no stack runs, or an invocation did not finish in time and was killed.
+/// Stops the event source mapping: invocations in progress finish, messages stay in the queue. Fails
+/// if an invocation did not finish in time and was killed.
 pub async fn stop(folder: &StackFolder) -> Result<()> {
     let (mut state, service) = running(folder)?;
     // Saved first, so that `cargo dev up` does not take the end for a crash.
@@ -49,10 +44,6 @@ pub async fn stop(folder: &StackFolder) -> Result<()> {
     Ok(())
 }
 
-/// Starts the event source mapping again.
-///
-/// # Errors
-/// When no stack runs.
 pub async fn start(folder: &StackFolder) -> Result<()> {
     let (mut state, service) = running(folder)?;
     state.worker_stopped = false;

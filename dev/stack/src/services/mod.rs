@@ -3,28 +3,29 @@
 
 pub mod aws;
 pub mod event_source_mapping;
-pub mod gemini;
 pub mod lambda;
+pub mod mocks;
+pub mod names;
 pub mod postgres;
 pub mod redis;
-pub mod stripe;
+
+use tokio::net::TcpStream;
 
 pub use self::aws::Aws;
+use crate::state::Service;
+use crate::web;
 
-/// The services' names in `state.json`, in `cargo dev status` and of their logs.
-pub mod names {
-    /// The AWS emulator.
-    pub const AWS: &str = "aws";
-    /// The event source mapping between the queue and the worker.
-    pub const EVENT_SOURCE_MAPPING: &str = "event-source-mapping";
-    /// Mock Gemini.
-    pub const GEMINI: &str = "gemini";
-    /// The local Lambda, with API Gateway and the schedules.
-    pub const LAMBDA: &str = "lambda";
-    /// PostgreSQL.
-    pub const POSTGRES: &str = "postgres";
-    /// Redis.
-    pub const REDIS: &str = "redis";
-    /// Mock Stripe.
-    pub const STRIPE: &str = "stripe";
+pub async fn answers(service: &Service) -> bool {
+    let address = &service.address;
+    let get = async |path: &str| web::status(&format!("{address}{path}")).await;
+    match service.name.as_str() {
+        names::POSTGRES => TcpStream::connect(address).await.is_ok(),
+        names::REDIS => redis::answers(address).await,
+        names::AWS => aws::answers(address).await,
+        names::STRIPE => get("/c/pay/none").await == Some(404),
+        names::GEMINI => get("/_control/calls").await == Some(200),
+        names::LAMBDA => get("/health").await == Some(200),
+        // The event source mapping does not listen.
+        _ => true,
+    }
 }

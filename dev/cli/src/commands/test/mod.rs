@@ -11,18 +11,17 @@ use clap::Args;
 use harness::Scale;
 use stack::process::this_program;
 use stack::progress::{info, print};
-use stack::services::names;
+use stack::services::{names, postgres};
 use stack::settings::{LIMITS_RAISED_IN_TESTS, Settings};
 use stack::state::State;
 use stack::{Durability, Stack, StackFolder, TEST_DATABASE, ports};
 
-use self::programs::TestProgram;
+use self::programs::{Counts, TestProgram};
 use super::{bench, exit_code, faults, run_suite};
 
 /// The target of the end-to-end tests, which need a whole stack.
 const E2E: &str = "e2e";
 
-/// Which tests to run.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Run only the unit tests of the workspace.
@@ -54,7 +53,7 @@ impl Options {
         self.has_unit() && self.has_e2e() && self.filters.is_empty() && self.test_args.is_empty()
     }
 
-    async fn run(&self, programs: &[TestProgram], env: &[(&'static str, String)]) -> Result<bool> {
+    async fn run(&self, programs: &[TestProgram], env: &[(&'static str, String)]) -> Result<Counts> {
         let args = [self.filters.clone(), self.test_args.clone()].concat();
         let show_output = args.iter().any(|arg| arg == "--nocapture" || arg == "--show-output");
         programs::run(programs, &args, env, show_output).await
@@ -64,31 +63,34 @@ impl Options {
 /// Runs the unit tests, the end-to-end tests, the counts of the benchmarks, and a short run of the
 /// fault suite, and prints the duration of each. No process is left running, whatever the outcome.
 pub async fn run(options: Options) -> Result<ExitCode> {
-    let folder = StackFolder::of_tests();
+    let folder = StackFolder::of_suite("test");
     let Some(programs) = phase("build", programs::build(&folder)).await? else {
         return Ok(ExitCode::FAILURE);
     };
     let suite = async |folder: &StackFolder| stack_tests(folder, &options, programs).await;
     let stack_tests = run_suite(&folder, stack::stop, suite);
     if !options.has_everything() {
-        return stack_tests.await.map(exit_code);
+        let tests = stack_tests.await?;
+        print(tests);
+        return Ok(exit_code(tests.failed == 0));
     }
     // Counts do not depend on the load of the machine. The fault suite measures times, so it runs alone.
     let plan = Plan::for_tests();
     let counts = phase("counts", bench::measure(&plan));
     let (stack_tests, counts) = tokio::join!(stack_tests, counts);
     let faults = phase("fault suite", faults::run_scenarios(Scale::Short, &[])).await;
-    let passed = stack_tests? & counts? & faults?;
+    let tests = stack_tests?;
+    let passed = counts? & faults? && tests.failed == 0;
     print(if passed { "\nAll tests passed.\n" } else { "\nTESTS FAILED, see above.\n" });
+    print(tests);
     Ok(exit_code(passed))
 }
 
-/// Runs the tests that need the stack in `folder`.
-async fn stack_tests(folder: &StackFolder, options: &Options, programs: Vec<TestProgram>) -> Result<bool> {
+async fn stack_tests(folder: &StackFolder, options: &Options, programs: Vec<TestProgram>) -> Result<Counts> {
     stack::remove_logs(folder)?;
     let mut stack = Stack::new(folder, Durability::Ephemeral, settings());
     stack.start_storage().await?;
-    let unit_env = unit_env(&stack)?;
+    let unit_env = unit_env(folder, &stack)?;
     let (e2e, unit): (Vec<_>, Vec<_>) = programs.into_iter().partition(|program| program.target == E2E);
     let is_chosen =
         |program: &TestProgram| options.packages.is_empty() || options.packages.contains(&program.package);
@@ -107,10 +109,9 @@ async fn stack_tests(folder: &StackFolder, options: &Options, programs: Vec<Test
         return e2e.await;
     }
     let (unit, e2e) = tokio::join!(unit, e2e);
-    Ok(unit? & e2e?)
+    Ok(unit? + e2e?)
 }
 
-/// Runs a phase and prints its duration.
 async fn phase<T>(name: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
     let begun = Instant::now();
     let outcome = work.await;
@@ -129,12 +130,12 @@ fn settings() -> Settings {
 }
 
 /// The variables of the unit tests. `testkit` reads them.
-fn unit_env(stack: &Stack) -> Result<Vec<(&'static str, String)>> {
-    let postgres = stack.postgres().context("PostgreSQL was not started")?;
+fn unit_env(folder: &StackFolder, stack: &Stack) -> Result<Vec<(&'static str, String)>> {
+    let postgres = stack.state().service(names::POSTGRES).context("PostgreSQL was not started")?;
     let setting =
         |name| stack.settings().get(name).map(str::to_owned).with_context(|| format!("{name} is not set"));
     Ok(vec![
-        ("TEST_DATABASE_URL", postgres.url(TEST_DATABASE)),
+        ("TEST_DATABASE_URL", postgres::url(folder, &postgres.address, TEST_DATABASE)?),
         ("TEST_REDIS_URL", format!("{}/1", setting("REDIS_URL")?)),
         ("TEST_AWS_ENDPOINT_URL", setting("AWS_ENDPOINT_URL")?),
         ("TEST_TABLE_NAME", setting("TABLE_NAME")?),

@@ -1,6 +1,8 @@
 //! Builds all test programs of the workspace at once, and runs them side by side. `cargo test` runs
 //! one after another.
 
+use std::fmt::{self, Display, Formatter};
+use std::ops::Add;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::Arc;
@@ -18,10 +20,8 @@ use tokio::task::JoinSet;
 /// emulator.
 const CONCURRENCY: usize = 4;
 
-/// A test program that is built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestProgram {
-    /// The name of the package.
     pub package: String,
     /// The name of the target: of a library, a binary or an integration test.
     pub target: String,
@@ -49,7 +49,6 @@ pub async fn build(folder: &StackFolder) -> Result<Option<Vec<TestProgram>>> {
     Ok(Some(programs))
 }
 
-/// The test program that a message of cargo names, if it is one.
 fn test_program(message: &Value) -> Option<TestProgram> {
     if message["profile"]["test"] != true {
         return None;
@@ -67,7 +66,6 @@ fn test_program(message: &Value) -> Option<TestProgram> {
 }
 
 impl TestProgram {
-    /// The command that runs the program, with arguments of libtest.
     pub fn launch(&self, args: &[String]) -> Launch {
         Launch::new(&self.path)
             .args(args)
@@ -78,13 +76,13 @@ impl TestProgram {
 }
 
 /// Runs test programs side by side and prints a line for each, with its output if it fails or if
-/// `show_output`. Returns whether all passed.
+/// `show_output`.
 pub async fn run(
     programs: &[TestProgram],
     args: &[String],
     env: &[(&'static str, String)],
     show_output: bool,
-) -> Result<bool> {
+) -> Result<Counts> {
     let permits = Arc::new(Semaphore::new(CONCURRENCY));
     let mut runs = JoinSet::new();
     for program in programs {
@@ -96,19 +94,18 @@ pub async fn run(
             (program, launch.try_output().await, begun.elapsed())
         });
     }
-    let mut all_passed = true;
+    let mut total = Counts::default();
     while let Some(run) = runs.join_next().await {
         let (program, output, duration) = run.context("running a test program")?;
-        let output = output?;
-        all_passed &= output.status.success();
-        report(&program, &output, duration, show_output);
+        total = total + report(&program, &output?, duration, show_output);
     }
-    Ok(all_passed)
+    Ok(total)
 }
 
-fn report(program: &TestProgram, output: &Output, duration: Duration, show_output: bool) {
+fn report(program: &TestProgram, output: &Output, duration: Duration, show_output: bool) -> Counts {
     let text = String::from_utf8_lossy(&output.stdout);
-    if show_output || !output.status.success() {
+    let is_success = output.status.success();
+    if show_output || !is_success {
         print(format_args!("{text}{}", String::from_utf8_lossy(&output.stderr)));
     }
     let summary = text.lines().rev().find_map(|line| line.strip_prefix("test result: "));
@@ -116,13 +113,53 @@ fn report(program: &TestProgram, output: &Output, duration: Duration, show_outpu
         Some(summary) => summary.split("; finished").next().unwrap_or_default(),
         None => "FAILED: it ended before its last test",
     };
-    if output.status.success() && summary.starts_with("ok. 0 passed; 0 failed; 0 ignored") {
-        return;
+    let counts = Counts::parse(summary, is_success);
+    if counts != Counts::default() {
+        // `ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out`
+        let shown: Vec<&str> = summary.split("; ").filter(|count| !count.starts_with("0 ")).collect();
+        let name = format!("{}/{}", program.package, program.target);
+        print(format_args!("  {name:<34} {:<36} {:>6.1} s\n", shown.join(", "), duration.as_secs_f64()));
     }
-    // `ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out`
-    let counts: Vec<&str> = summary.split("; ").filter(|count| !count.starts_with("0 ")).collect();
-    let name = format!("{}/{}", program.package, program.target);
-    print(format_args!("  {name:<34} {:<36} {:>6.1} s\n", counts.join(", "), duration.as_secs_f64()));
+    counts
+}
+
+/// How many tests ran. A program that fails without a failed test counts as one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    passed: u32,
+    pub failed: u32,
+    ignored: u32,
+}
+
+impl Counts {
+    /// Reads the last line of libtest.
+    fn parse(summary: &str, is_success: bool) -> Self {
+        let count = |name: &str| {
+            let mut counts = summary.split([';', '.']).filter_map(|count| count.trim().strip_suffix(name));
+            counts.find_map(|number| number.trim().parse().ok()).unwrap_or(0)
+        };
+        let failed = count("failed").max(u32::from(!is_success));
+        Self { passed: count("passed"), failed, ignored: count("ignored") }
+    }
+}
+
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            passed: self.passed + other.passed,
+            failed: self.failed + other.failed,
+            ignored: self.ignored + other.ignored,
+        }
+    }
+}
+
+impl Display for Counts {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} passed, {} failed", self.passed, self.failed)?;
+        if self.ignored > 0 { writeln!(f, "{} ignored", self.ignored) } else { Ok(()) }
+    }
 }
 
 #[cfg(test)]
@@ -144,5 +181,14 @@ mod tests {
         assert_eq!(test_program(&message).unwrap().package, "cli");
         message["profile"]["test"] = false.into();
         assert_eq!(test_program(&message), None);
+    }
+
+    #[test]
+    fn counts_of_programs_are_summed() {
+        let passed = Counts::parse("ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out", true);
+        let failed = Counts::parse("FAILED. 3 passed; 2 failed; 0 ignored; 0 measured", false);
+        let crashed = Counts::parse("FAILED: it ended before its last test", false);
+        assert_eq!((passed + failed + crashed).to_string(), "15 passed, 3 failed\n1 ignored\n");
+        assert_eq!(failed.to_string(), "3 passed, 2 failed\n");
     }
 }

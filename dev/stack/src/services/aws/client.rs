@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use reqwest::RequestBuilder;
 use serde_json::Value;
+use url::form_urlencoded;
 
 use crate::settings::Settings;
 use crate::web;
@@ -13,7 +14,6 @@ use crate::web;
 /// Timeout of a call, including a long poll.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A client of the AWS emulator.
 #[derive(Debug, Clone)]
 pub struct Aws {
     endpoint: String,
@@ -22,10 +22,6 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// The emulator that these variables name.
-    ///
-    /// # Errors
-    /// When one of them is not set.
     pub fn from_settings(settings: &Settings) -> Result<Self> {
         let get = |name| settings.get(name).with_context(|| format!("{name} is not set"));
         Ok(Self {
@@ -35,56 +31,47 @@ impl Aws {
         })
     }
 
-    /// The region.
-    #[must_use]
     pub fn region(&self) -> &str {
         &self.region
     }
 
     /// The URL of a queue on this endpoint. Emulators return URLs with a host name of their own.
-    #[must_use]
-    pub fn queue_url(&self, given: &str) -> String {
+    pub(super) fn queue_url(&self, given: &str) -> String {
         let path = given.split_once("://").map_or(given, |(_, rest)| rest);
         let path = path.split_once('/').map_or("", |(_, path)| path);
         format!("{}/{path}", self.endpoint)
     }
 
-    /// Calls SQS.
     pub async fn sqs(&self, action: &str, body: &Value) -> Result<Value> {
+        self.json("sqs", format!("AmazonSQS.{action}"), body).await
+    }
+
+    pub async fn dynamodb(&self, action: &str, body: &Value) -> Result<Value> {
+        self.json("dynamodb", format!("DynamoDB_20120810.{action}"), body).await
+    }
+
+    async fn json(&self, service: &str, target: String, body: &Value) -> Result<Value> {
         let request = self
-            .request("sqs")
-            .header("x-amz-target", format!("AmazonSQS.{action}"))
+            .request(service)
+            .header("x-amz-target", &target)
             .header("content-type", "application/x-amz-json-1.0")
             .body(body.to_string());
-        let text = send(action, request).await?;
+        let text = send(&target, request).await?;
         if text.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_str(&text).with_context(|| format!("reading the response of SQS to {action}"))
+        serde_json::from_str(&text).with_context(|| format!("reading the response to {target}"))
     }
 
     /// Calls CloudFormation and returns its response, which is XML.
-    pub async fn cloudformation(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
-        let version = [("Action", action), ("Version", "2010-05-15")];
-        let pairs = version.iter().chain(parameters);
-        let body: Vec<String> =
-            pairs.map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
+    pub(super) async fn cloudformation(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs([("Action", action), ("Version", "2010-05-15")]).extend_pairs(parameters);
         let request = self
             .request("cloudformation")
             .header("content-type", "application/x-www-form-urlencoded")
-            .body(body.join("&"));
+            .body(body.finish());
         send(action, request).await
-    }
-
-    /// Calls DynamoDB.
-    pub async fn dynamodb(&self, action: &str, body: &Value) -> Result<Value> {
-        let request = self
-            .request("dynamodb")
-            .header("x-amz-target", format!("DynamoDB_20120810.{action}"))
-            .header("content-type", "application/x-amz-json-1.0")
-            .body(body.to_string());
-        let text = send(action, request).await?;
-        serde_json::from_str(&text).with_context(|| format!("reading DynamoDB's response to {action}"))
     }
 
     fn request(&self, service: &str) -> RequestBuilder {
@@ -105,14 +92,6 @@ async fn send(action: &str, request: RequestBuilder) -> Result<String> {
         bail!("the AWS emulator refused {action} ({status}): {}", text.trim());
     }
     Ok(text)
-}
-
-fn percent_encoded(text: &str) -> String {
-    let encode = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(encode).collect()
 }
 
 /// The text of the first `element` in a CloudFormation response.
@@ -138,9 +117,8 @@ mod tests {
     }
 
     #[test]
-    fn xml_and_forms_are_escaped() {
+    fn text_of_an_xml_element_is_unescaped() {
         assert_eq!(element("<a><b>x &amp; &lt;y&gt;</b><b>2</b></a>", "b").as_deref(), Some("x & <y>"));
         assert_eq!(element("<a></a>", "b"), None);
-        assert_eq!(percent_encoded("a b&c=ü"), "a%20b%26c%3D%C3%BC");
     }
 }

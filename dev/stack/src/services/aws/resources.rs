@@ -1,6 +1,5 @@
 //! The queues and the table of `template.yaml`, created by the emulator's CloudFormation.
 
-use std::fmt::{self, Display, Formatter};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -8,6 +7,7 @@ use tokio::time::sleep;
 
 use super::client::{Aws, element};
 use crate::progress;
+use crate::settings::Settings;
 use crate::template::Template;
 
 /// The name of the CloudFormation stack; the queues' names begin with it.
@@ -16,43 +16,37 @@ const STACK: &str = "local";
 /// How long a change of the stack may take.
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
-/// The resources' names, as the functions' variables contain them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resources {
-    /// `MESSAGE_QUEUE_URL`.
-    pub message_queue_url: String,
-    /// `MESSAGE_DEAD_LETTER_QUEUE_URL`.
-    pub message_dead_letter_queue_url: String,
-    /// `TABLE_NAME`.
-    pub table_name: String,
-}
+/// The functions' variables that name a resource, and the resource's name in `template.yaml`.
+const VARIABLES: [(&str, &str); 3] = [
+    ("MESSAGE_QUEUE_URL", "MessageQueue"),
+    ("MESSAGE_DEAD_LETTER_QUEUE_URL", "MessageDeadLetterQueue"),
+    ("TABLE_NAME", "Table"),
+];
 
-impl Display for Resources {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "2 queues and the table {} from template.yaml", self.table_name)
-    }
-}
-
-/// Creates the resources, or updates those of an earlier start.
-pub async fn create(aws: &Aws, template: &Template) -> Result<Resources> {
+/// Creates the resources, or updates those of an earlier start, and sets the variables that name
+/// them unless they are set.
+pub(crate) async fn create(settings: &mut Settings, template: &Template) -> Result<()> {
+    let aws = Aws::from_settings(settings)?;
     progress::step("queues", async {
         let body = template.storage()?.to_string();
-        if let Err(error) = create_or_update(aws, &body).await {
+        if let Err(error) = create_or_update(&aws, &body).await {
             progress::info(format!(
                 "the queues of an earlier start cannot be updated to template.yaml ({error:#}): recreating them"
             ));
-            delete(aws).await?;
-            create_or_update(aws, &body)
+            delete(&aws).await?;
+            create_or_update(&aws, &body)
                 .await
                 .context("creating the queues and the table of template.yaml")?;
         }
-        Ok(Resources {
-            message_queue_url: aws.queue_url(&physical(aws, "MessageQueue").await?),
-            message_dead_letter_queue_url: aws.queue_url(&physical(aws, "MessageDeadLetterQueue").await?),
-            table_name: physical(aws, "Table").await?,
-        })
+        for (variable, logical) in VARIABLES {
+            let id = physical_id(&aws, logical).await?;
+            let is_queue = variable.ends_with("_QUEUE_URL");
+            settings.set_default(variable, if is_queue { aws.queue_url(&id) } else { id });
+        }
+        Ok("2 queues and the table from template.yaml")
     })
-    .await
+    .await?;
+    Ok(())
 }
 
 async fn create_or_update(aws: &Aws, body: &str) -> Result<()> {
@@ -75,7 +69,6 @@ async fn delete(aws: &Aws) -> Result<()> {
     wait_until_stable(aws).await.map(|_| ())
 }
 
-/// Waits until no change is in progress and returns the stack's status.
 async fn wait_until_stable(aws: &Aws) -> Result<Option<String>> {
     let deadline = Instant::now() + MAX_WAIT;
     loop {
@@ -95,7 +88,7 @@ async fn status(aws: &Aws) -> Option<String> {
     element(&xml, "StackStatus").filter(|status| status != "DELETE_COMPLETE")
 }
 
-async fn physical(aws: &Aws, logical: &str) -> Result<String> {
+async fn physical_id(aws: &Aws, logical: &str) -> Result<String> {
     let parameters = [("StackName", STACK), ("LogicalResourceId", logical)];
     let xml = aws.cloudformation("DescribeStackResource", &parameters).await?;
     element(&xml, "PhysicalResourceId")

