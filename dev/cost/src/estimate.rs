@@ -33,7 +33,8 @@ impl Estimate {
         self.0.iter().map(LineItem::dollars).sum()
     }
 
-    /// The dollars after AWS's permanent free tier, which covers an item once per account and month.
+    /// The dollars after AWS's permanent free tier, which covers an item once per account and
+    /// month.
     pub(super) fn dollars_after_free_tier(&self) -> f64 {
         let mut free = HashMap::new();
         let dollars = self.0.iter().map(|LineItem { price, quantity, .. }| {

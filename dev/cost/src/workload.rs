@@ -23,7 +23,8 @@ const REQUESTS: [(&str, f64); 7] = [
     ("GET /api/user/me", 0.2),
     // One chatroom per 20 messages.
     ("POST /api/chatroom", 0.05),
-    // A user who sends 50 messages a week logs in once, because an access token lives for seven days.
+    // A user who sends 50 messages a week logs in once, because an access token lives for seven
+    // days.
     (LOGIN, 0.02),
     // 10,000 users with 100 messages each, a tenth of them on Pro, four events per renewal.
     (WEBHOOK, 0.004),
@@ -198,8 +199,8 @@ pub(super) struct Wait {
 
 impl Wait {
     /// A long poll for an answer that arrives after so many seconds.
-    /// `functions/chatroom/src/get_message_status.rs` polls after 0.1 s and then doubles the pause up
-    /// to 1 s.
+    /// `functions/chatroom/src/get_message_status.rs` polls after 0.1 s and then doubles the pause
+    /// up to 1 s.
     pub(super) fn until(answered_after: f64) -> Self {
         let (mut wait, mut pause) = (Self::default(), 0.1_f64);
         while wait.seconds < answered_after {
