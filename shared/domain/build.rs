@@ -1,5 +1,5 @@
-//! Builds the filter of breached passwords: the sorted fingerprints of `data/breached_passwords.txt`.
-//! The program embeds the filter, not the list.
+//! Builds the filter of breached passwords: the sorted fingerprints of the passwords in
+//! `data/breached_passwords.txt`. The program embeds the filter, not the list.
 
 use std::collections::BTreeSet;
 use std::error::Error;

@@ -44,7 +44,7 @@ impl TestUser {
     }
 
     pub async fn create_chatroom(&self, api: &impl Transport) -> Result<String> {
-        let request = self.request("POST", "/api/chatroom").json(&json!({ "name": "A room" }));
+        let request = self.request("POST", "/api/chatroom").json(&json!({ "name": "A chatroom" }));
         request.send(api).await?.ensure(201)?.string_at("/chatroom/id")
     }
 

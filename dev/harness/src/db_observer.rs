@@ -50,8 +50,8 @@ impl DbObserver {
     }
 
     pub async fn plan(&self, sql: &str) -> Result<Value> {
-        let answer = self.client().await?.simple_query(sql).await.with_context(|| sql.to_owned())?;
-        let text = answer.iter().find_map(|message| match message {
+        let response = self.client().await?.simple_query(sql).await.with_context(|| sql.to_owned())?;
+        let text = response.iter().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => row.get(0),
             _ => None,
         });

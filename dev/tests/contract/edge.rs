@@ -69,7 +69,7 @@ fn check(line: &str, response: &Response) {
 #[tokio::test]
 async fn every_response_has_the_headers_and_every_error_is_a_problem_document() {
     let app = start().await;
-    let (user, admin) = (app.person().await, app.person().await);
+    let (user, admin) = (app.user().await, app.user().await);
     app.make_admin(&admin).await;
     for token in [None, Some("not a token"), Some(user.token.as_str()), Some(admin.token.as_str())] {
         for route in table() {
@@ -79,7 +79,7 @@ async fn every_response_has_the_headers_and_every_error_is_a_problem_document() 
             check(&line(&route), &response);
             // Some routes end the session or the account.
             if token.is_some_and(|token| token == user.token) && response.status == 200 {
-                app.revive(&user).await;
+                app.restore_account(&user).await;
             }
         }
     }

@@ -23,7 +23,7 @@ async fn send(app: &TestApp, user: &TestUser, route: &Route, body: &str) -> Resp
 }
 
 async fn operator(app: &TestApp) -> TestUser {
-    let user = app.person().await;
+    let user = app.user().await;
     app.make_admin(&user).await;
     user
 }
@@ -32,7 +32,7 @@ async fn operator(app: &TestApp) -> TestUser {
 async fn bodies_other_than_a_json_object_are_refused() {
     let app = start().await;
     let user = operator(&app).await;
-    let rows: i64 = app.stored(ROWS).await;
+    let rows: i64 = app.query_value(ROWS).await;
     let deep = |open: &str| format!("{{\"x\":{}", open.repeat(60_000 / open.len()));
     let texts = r#"|{|"text"|[]|["a"]|null|true|1e999|{} {}|{'x':1}|{"x":NaN}|// {}"#;
     let mut bodies: Vec<String> = texts.split('|').map(str::to_owned).collect();
@@ -45,7 +45,7 @@ async fn bodies_other_than_a_json_object_are_refused() {
             assert!(!response.text("/detail").is_empty());
         }
     }
-    assert_eq!(app.stored::<i64>(ROWS).await, rows);
+    assert_eq!(app.query_value::<i64>(ROWS).await, rows);
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn wrong_content_types_and_sizes_have_their_own_status() {
 async fn every_route_names_an_invalid_field() {
     let app = start().await;
     let user = operator(&app).await;
-    let rows: i64 = app.stored(ROWS).await;
+    let rows: i64 = app.query_value(ROWS).await;
     for (route, body) in with_body() {
         for field in body.as_object().unwrap().keys() {
             let mut values = vec![json!({}), json!([]), json!(true), json!([["x"]]), json!(-1.5)];
@@ -109,14 +109,14 @@ async fn every_route_names_an_invalid_field() {
             assert_eq!(response.status, 400, "{} {field} twice: {response}", line(&route));
         }
     }
-    assert_eq!(app.stored::<i64>(ROWS).await, rows);
+    assert_eq!(app.query_value::<i64>(ROWS).await, rows);
 }
 
 #[tokio::test]
 async fn protected_fields_cannot_be_set() {
     let app = start().await;
-    let (user, other) = (app.person().await, app.person().await);
-    let room = app.room(&user).await;
+    let (user, other) = (app.user().await, app.user().await);
+    let chatroom = app.create_chatroom(&user).await;
     let extra = json!({
         "id": UNKNOWN_ID, "user_id": other.id, "owner": other.id, "role": "admin", "is_admin": true,
         "subscription_tier": "pro", "tier": "pro", "daily_message_limit": 9999, "password_hash": "x",
@@ -129,7 +129,7 @@ async fn protected_fields_cannot_be_set() {
     };
     for (route, mut body) in with_body().into_iter().filter(|(route, _)| harmless(route)) {
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        let path = path_of(&route, &room);
+        let path = path_of(&route, &chatroom);
         let response = app.request(route.method.as_str(), &path).by(&user).json(body).send().await;
         assert!(response.status.as_u16() < 500, "{path}: {response}");
     }
@@ -142,7 +142,7 @@ async fn protected_fields_cannot_be_set() {
                 OR processing_status <> 'pending')",
         user.id
     );
-    assert_eq!(app.stored::<i64>(&applied).await, 0);
+    assert_eq!(app.query_value::<i64>(&applied).await, 0);
 }
 
 #[tokio::test]

@@ -7,20 +7,21 @@ use super::{UNKNOWN_ID, line, request, start, table};
 #[tokio::test]
 async fn another_users_id_is_answered_like_an_unknown_id() {
     let app = start().await;
-    let (owner, other) = (app.person().await, app.person().await);
-    let room = app.room(&owner).await;
-    let message = app.message(&owner, &room, "hello").await;
-    let failed = app.message(&owner, &room, "hello again").await;
+    let (owner, other) = (app.user().await, app.user().await);
+    let chatroom = app.create_chatroom(&owner).await;
+    let message = app.send_message(&owner, &chatroom, "hello").await;
+    let failed = app.send_message(&owner, &chatroom, "hello again").await;
     app.execute(&format!(
         "UPDATE messages SET processing_status = 'failed', sweep_at = NULL WHERE id = '{failed}'"
     ))
     .await;
-    let session =
-        app.stored::<String>(&format!("SELECT id::text FROM sessions WHERE user_id = '{}'", owner.id)).await;
-    let before: String = app.stored(OWNED_DIGEST).await;
+    let session = app
+        .query_value::<String>(&format!("SELECT id::text FROM sessions WHERE user_id = '{}'", owner.id))
+        .await;
+    let before: String = app.query_value(OWNED_DIGEST).await;
     let mut sent = 0;
     for route in table().iter().filter(|route| route.path.contains("{id}")) {
-        for id in [&room, &message, &failed, &session] {
+        for id in [&chatroom, &message, &failed, &session] {
             let foreign = request(&app, route, id).by(&other).send().await;
             let unknown = request(&app, route, UNKNOWN_ID).by(&other).send().await;
             let line = line(route);
@@ -32,15 +33,15 @@ async fn another_users_id_is_answered_like_an_unknown_id() {
         }
     }
     assert!(sent >= 40, "only {sent} sent");
-    assert_eq!(app.stored::<String>(OWNED_DIGEST).await, before);
+    assert_eq!(app.query_value::<String>(OWNED_DIGEST).await, before);
 }
 
 #[tokio::test]
 async fn lists_and_counts_exclude_other_users() {
     let app = start().await;
-    let (owner, other) = (app.person().await, app.person().await);
-    let room = app.room(&owner).await;
-    let message = app.message(&owner, &room, "a private word").await;
+    let (owner, other) = (app.user().await, app.user().await);
+    let chatroom = app.create_chatroom(&owner).await;
+    let message = app.send_message(&owner, &chatroom, "a private word").await;
     for path in [
         "/api/chatroom",
         "/api/chatroom/search?q=private",
@@ -52,7 +53,7 @@ async fn lists_and_counts_exclude_other_users() {
     ] {
         let response = app.request("GET", path).by(&other).send().await.expect(200);
         let text = response.body.to_string();
-        for foreign in [&room, &message, &owner.id.to_string(), owner.mobile_number.as_str(), "private"] {
+        for foreign in [&chatroom, &message, &owner.id.to_string(), owner.mobile_number.as_str(), "private"] {
             assert!(!text.contains(foreign), "{path}: {foreign} in {text}");
         }
     }

@@ -1,4 +1,4 @@
-//! `POST /api/auth/change-password`: sets a new password for a caller who knows the current one.
+//! Sets a new password for a caller who knows the current one.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(crate) struct ChangePassword {
 
 /// Changes the password and ends every other session. Requires the current password.
 #[utoipa::path(
-    post, path = "/api/auth/change-password", operation_id = "change_password", tag = "Auth",
+    post, path = "/api/auth/change-password",
     security(("token" = [])),
     request_body = ChangePassword,
     responses(

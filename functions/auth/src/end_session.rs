@@ -1,4 +1,4 @@
-//! `DELETE /api/auth/sessions/{id}`: ends one session of the caller.
+//! Ends one session of the caller.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use web::{ApiError, Caller, Id, MessageResponse, success};
 
 /// Ends one of the caller's sessions, which signs that device out.
 #[utoipa::path(
-    delete, path = "/api/auth/sessions/{id}", operation_id = "end_session", tag = "Auth",
+    delete, path = "/api/auth/sessions/{id}",
     security(("token" = [])),
     params(("id" = SessionId, Path, description = "The id of the session.")),
     responses(

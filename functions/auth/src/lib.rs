@@ -2,7 +2,6 @@
 
 mod change_password;
 mod end_session;
-mod forgot_password;
 mod list_sessions;
 mod login;
 mod logout;
@@ -10,6 +9,7 @@ mod new_session;
 mod one_time_codes;
 mod refresh_session;
 mod reset_password;
+mod send_password_reset_otp;
 mod send_signup_otp;
 #[cfg(test)]
 mod tests;
@@ -26,7 +26,7 @@ web::endpoints! {
     send_signup_otp: Standard,
     verify_signup_otp: Standard,
     login: Standard,
-    forgot_password: Standard,
+    send_password_reset_otp: Standard,
     reset_password: Standard,
     change_password: Standard,
     refresh_session: Standard,

@@ -1,4 +1,4 @@
-//! `GET /api/auth/sessions`: lists the sessions of the caller.
+//! Lists the sessions of the caller.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ struct SessionView {
 
 /// Lists the active sessions of the caller, the last seen first.
 #[utoipa::path(
-    get, path = "/api/auth/sessions", operation_id = "list_sessions", tag = "Auth",
+    get, path = "/api/auth/sessions",
     security(("token" = [])),
     responses(
         (status = 200, description = "The active sessions.", body = SessionListView),

@@ -1,4 +1,4 @@
-//! `POST /api/auth/login`: starts a session with mobile number and password.
+//! Starts a session with mobile number and password.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(crate) struct Login {
 
 /// Signs in. An unknown number gets the same response as a wrong password, after the same time.
 #[utoipa::path(
-    post, path = "/api/auth/login", operation_id = "login", tag = "Auth",
+    post, path = "/api/auth/login",
     request_body = Login,
     responses(
         (status = 200, description = "A session has started.", body = SignedInView),

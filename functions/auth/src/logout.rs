@@ -1,4 +1,4 @@
-//! `POST /api/auth/logout`: ends the current session, all others, or all sessions of the caller.
+//! Ends the current session, all others, or all sessions of the caller.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ struct LogoutView {
 
 /// Ends sessions. Their tokens are invalid from the next request on.
 #[utoipa::path(
-    post, path = "/api/auth/logout", operation_id = "logout", tag = "Auth",
+    post, path = "/api/auth/logout",
     security(("token" = [])),
     request_body = Logout,
     responses(

@@ -1,4 +1,4 @@
-//! `POST /api/auth/refresh`: replaces the access token and the refresh token of a session.
+//! Replaces the access token and the refresh token of a session.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ struct RefreshedSessionView {
 /// Replaces both tokens of a session. A refresh token is valid once. If it is used again, someone
 /// has stolen it, so the session ends for both parties.
 #[utoipa::path(
-    post, path = "/api/auth/refresh", operation_id = "refresh_session", tag = "Auth",
+    post, path = "/api/auth/refresh",
     request_body = RefreshSession,
     responses(
         (status = 200, description = "The new tokens of the session.", body = RefreshedSessionView),
@@ -88,7 +88,7 @@ async fn rotate(
     let outcome = sessions::rotate_refresh_token(&app.db().await?, rotation).await?;
     match outcome {
         RotationOutcome::Rotated { user, mobile_number } => {
-            passwords::remember_network(app, &client.origin(), &mobile_number).await;
+            passwords::add_known_network(app, &client.origin(), &mobile_number).await;
             Ok(user)
         }
         RotationOutcome::Reused { user } => {

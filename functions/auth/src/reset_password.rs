@@ -1,4 +1,4 @@
-//! `POST /api/auth/reset-password`: sets a new password with a one-time code.
+//! Sets a new password with a one-time code.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub(crate) struct ResetPassword {
 /// Sets a new password with a one-time code and ends every session of the user. A number without an
 /// account gets the same response as a wrong code.
 #[utoipa::path(
-    post, path = "/api/auth/reset-password", operation_id = "reset_password", tag = "Auth",
+    post, path = "/api/auth/reset-password",
     request_body = ResetPassword,
     responses(
         (status = 200, description = "The password is set and every session has ended.", body = MessageResponse),

@@ -1,4 +1,4 @@
-//! `POST /api/auth/send-signup-otp`: sends a code for a sign-up.
+//! Sends a code for a sign-up.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::one_time_codes::{self, SendCode, SentCodeView};
 /// Sends a one-time code for a sign-up. A number that has an account gets the same response, with a
 /// code that is invalid.
 #[utoipa::path(
-    post, path = "/api/auth/send-signup-otp", operation_id = "send_signup_otp", tag = "Auth",
+    post, path = "/api/auth/send-signup-otp",
     request_body = SendCode,
     responses(
         (status = 200, description = "A code is sent if the number can receive one.", body = SentCodeView),

@@ -1,4 +1,4 @@
-//! `POST /api/auth/verify-signup-otp`: creates an account with a one-time code.
+//! Creates an account with a one-time code.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub(crate) struct CreateAccount {
 /// Creates an account with a one-time code and signs in. A number that already has an account gets
 /// the same response as a wrong code.
 #[utoipa::path(
-    post, path = "/api/auth/verify-signup-otp", operation_id = "verify_signup_otp", tag = "Auth",
+    post, path = "/api/auth/verify-signup-otp",
     request_body = CreateAccount,
     responses(
         (status = 201, description = "The account is created and a session has started.", body = SignedInView),
@@ -69,6 +69,6 @@ pub(crate) async fn handle(
         let is_taken = error.violates("users_mobile_number_key");
         if is_taken { one_time_codes::invalid_code() } else { error.into() }
     })?;
-    passwords::remember_network(&app, &draft.client().origin(), &user.mobile_number).await;
+    passwords::add_known_network(&app, &draft.client().origin(), &user.mobile_number).await;
     Ok((StatusCode::CREATED, success(draft.into_view(&app, user, "Account created")?)))
 }

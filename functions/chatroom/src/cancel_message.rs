@@ -20,7 +20,7 @@ struct CancelledMessage {
 
 /// Cancels a message that has no answer yet. Its quota unit is refunded.
 #[utoipa::path(
-    post, path = "/api/chatroom/message/{id}/cancel", operation_id = "cancel_message",
+    post, path = "/api/chatroom/message/{id}/cancel",
     security(("token" = [])),
     params(("id" = MessageId, Path, description = "The message.")),
     responses(

@@ -49,7 +49,7 @@ struct Receipt {
 
 /// Creates a chatroom.
 #[utoipa::path(
-    post, path = "/api/chatroom", operation_id = "create_chatroom",
+    post, path = "/api/chatroom",
     security(("token" = [])),
     request_body = CreateChatroom,
     responses(

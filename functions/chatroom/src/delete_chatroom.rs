@@ -12,7 +12,7 @@ use web::{ApiError, Caller, Id, MessageResponse, success};
 
 /// Deletes a chatroom with all its messages.
 #[utoipa::path(
-    delete, path = "/api/chatroom/{id}", operation_id = "delete_chatroom",
+    delete, path = "/api/chatroom/{id}",
     security(("token" = [])),
     params(("id" = ChatroomId, Path, description = "The chatroom.")),
     responses(

@@ -37,7 +37,7 @@ struct ChatroomWithMessages {
 ///
 /// Without `before` this is the newest page.
 #[utoipa::path(
-    get, path = "/api/chatroom/{id}", operation_id = "get_chatroom",
+    get, path = "/api/chatroom/{id}",
     security(("token" = [])),
     params(("id" = ChatroomId, Path, description = "The chatroom."), MessagePageQuery),
     responses(

@@ -61,7 +61,7 @@ struct ReplyView {
 ///
 /// With `wait` the response is delayed until the status is final or the time is over.
 #[utoipa::path(
-    get, path = "/api/chatroom/message/{id}/status", operation_id = "get_message_status",
+    get, path = "/api/chatroom/message/{id}/status",
     security(("token" = [])),
     params(("id" = MessageId, Path, description = "The message."), WaitQuery),
     responses(

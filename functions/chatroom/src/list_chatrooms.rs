@@ -46,7 +46,7 @@ struct ChatroomPage {
 
 /// Lists the caller's chatrooms, newest first.
 #[utoipa::path(
-    get, path = "/api/chatroom", operation_id = "list_chatrooms",
+    get, path = "/api/chatroom",
     security(("token" = [])),
     params(ChatroomPageQuery),
     responses(

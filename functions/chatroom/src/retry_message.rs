@@ -21,7 +21,7 @@ use crate::quota_response::{quota_exhausted, quota_headers, usage_today};
 ///
 /// It costs a quota unit, because the message's own was refunded when it failed.
 #[utoipa::path(
-    post, path = "/api/chatroom/message/{id}/retry", operation_id = "retry_message",
+    post, path = "/api/chatroom/message/{id}/retry",
     security(("token" = [])),
     params(("id" = MessageId, Path, description = "The message.")),
     responses(

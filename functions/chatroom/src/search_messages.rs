@@ -74,7 +74,7 @@ fn has_few_words(query: &Text<1, 200>, (): &()) -> garde::Result {
 ///
 /// A message without an answer is not found yet.
 #[utoipa::path(
-    get, path = "/api/chatroom/search", operation_id = "search_messages",
+    get, path = "/api/chatroom/search",
     security(("token" = [])),
     params(SearchQuery),
     responses(

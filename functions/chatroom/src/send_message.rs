@@ -30,7 +30,7 @@ pub(crate) struct SendMessage {
 
 /// Accepts a message, which is answered in the background.
 #[utoipa::path(
-    post, path = "/api/chatroom/{id}/message", operation_id = "send_message",
+    post, path = "/api/chatroom/{id}/message",
     security(("token" = [])),
     request_body = SendMessage,
     params(("id" = ChatroomId, Path, description = "The chatroom.")),

@@ -47,7 +47,7 @@ struct UpdatedChatroom {
 ///
 /// A new system prompt applies from the next answer on.
 #[utoipa::path(
-    patch, path = "/api/chatroom/{id}", operation_id = "update_chatroom",
+    patch, path = "/api/chatroom/{id}",
     security(("token" = [])),
     request_body = UpdateChatroom,
     params(("id" = ChatroomId, Path, description = "The chatroom.")),

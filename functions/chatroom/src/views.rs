@@ -1,4 +1,4 @@
-//! What clients see of chatrooms and messages.
+//! Views: chatrooms and messages in responses.
 
 use chrono::{DateTime, Utc};
 use domain::message::{MessageType, ProcessingStatus};

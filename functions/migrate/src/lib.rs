@@ -44,12 +44,10 @@ struct CustomResourceResponse {
     logical_resource_id: String,
 }
 
-/// Runs the pending migrations and returns their names. `MIGRATION_DATABASE_URL` replaces
-/// `DATABASE_URL` when it is set: a pooler in transaction mode cannot hold the session lock that
-/// serialises concurrent runs.
+/// Runs the pending migrations and returns their names. An error names the migration that failed.
 ///
-/// # Errors
-/// The error names the migration that failed.
+/// `MIGRATION_DATABASE_URL` replaces `DATABASE_URL` when it is set: a pooler in transaction mode
+/// cannot hold the session lock that serialises concurrent runs.
 pub async fn run(config: &Config) -> Result<Vec<String>, Error> {
     let mut client = database(config)?.client().await?;
     let applied = migrations::run(&mut client).await?;
@@ -69,9 +67,6 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_mins(4);
 /// Handles a request of CloudFormation: migrates on creation and update, does nothing on deletion.
 /// Without a response the deploy hangs until CloudFormation's timeout, so every result is sent,
 /// also an invalid configuration and a timeout.
-///
-/// # Errors
-/// When the response cannot be delivered.
 pub async fn handle(
     config: Result<Config, ConfigError>,
     event: LambdaEvent<CustomResourceRequest>,

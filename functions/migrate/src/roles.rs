@@ -8,9 +8,6 @@ use lambda_runtime::Error;
 use crate::database;
 
 /// Sets the role of the account with this `number`, from the account's next request on.
-///
-/// # Errors
-/// When the account or the role does not exist.
 pub async fn set(config: &Config, number: &str, role: &str) -> Result<(), Error> {
     let role: Role = role.try_into().map_err(|_| format!("{role:?} is not a role: use admin or user"))?;
     let number = MobileNumber::from(number);

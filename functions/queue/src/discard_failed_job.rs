@@ -23,7 +23,7 @@ struct DiscardedJob {
 ///
 /// For its owner the message stays failed and can be retried.
 #[utoipa::path(
-    delete, path = "/api/queue/failed/{id}", operation_id = "discard_failed_job",
+    delete, path = "/api/queue/failed/{id}",
     security(("token" = [])),
     params(("id" = MessageId, Path, description = "The message.")),
     responses(

@@ -19,7 +19,7 @@ struct JobResponse {
 
 /// Shows a message in any status, with the outcome of its last attempt.
 #[utoipa::path(
-    get, path = "/api/queue/jobs/{id}", operation_id = "get_job",
+    get, path = "/api/queue/jobs/{id}",
     security(("token" = [])),
     params(("id" = MessageId, Path, description = "The message.")),
     responses(

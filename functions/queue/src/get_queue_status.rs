@@ -26,7 +26,7 @@ struct QueueCounts {
 ///
 /// The counts may be a few seconds old. This endpoint is public.
 #[utoipa::path(
-    get, path = "/api/queue/status", operation_id = "get_queue_status",
+    get, path = "/api/queue/status",
     responses(
         (status = 200, description = "The counts.", body = QueueCounts),
     ),

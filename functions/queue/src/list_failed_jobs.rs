@@ -68,7 +68,7 @@ struct FailedJobs {
 
 /// Lists failed messages with the outcome of their last attempt, latest failure first.
 #[utoipa::path(
-    get, path = "/api/queue/failed", operation_id = "list_failed_jobs",
+    get, path = "/api/queue/failed",
     security(("token" = [])),
     params(FailedJobsQuery),
     responses(

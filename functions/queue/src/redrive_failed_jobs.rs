@@ -59,7 +59,7 @@ struct RedrivenJobs {
 ///
 /// It costs their owners no quota.
 #[utoipa::path(
-    post, path = "/api/queue/redrive", operation_id = "redrive_failed_jobs",
+    post, path = "/api/queue/redrive",
     security(("token" = [])),
     request_body = RedriveFailedJobs,
     responses(

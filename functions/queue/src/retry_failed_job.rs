@@ -26,7 +26,7 @@ struct RetriedJob {
 ///
 /// It costs its owner no quota.
 #[utoipa::path(
-    post, path = "/api/queue/failed/{id}/retry", operation_id = "retry_failed_job",
+    post, path = "/api/queue/failed/{id}/retry",
     security(("token" = [])),
     params(("id" = MessageId, Path, description = "The message.")),
     responses(

@@ -1,4 +1,4 @@
-//! What operators see of a message, and the error for a message that has not failed.
+//! Views: messages in responses to operators. Also the error for a message that has not failed.
 
 use std::collections::HashMap;
 
@@ -86,12 +86,17 @@ pub(crate) async fn job_views(app: &AppState, messages: Vec<Progress>) -> Vec<Jo
     messages.into_iter().map(view).collect()
 }
 
-/// The error for a message that has not failed: 409 with its status, or 404 if there is none.
+/// The error for an operation on a message that has not failed: 409 with its status, or 404 if the
+/// message does not exist.
 pub(crate) async fn absent_or_not_failed(app: &AppState, id: MessageId) -> ApiError {
     let found = async { progress::find(&app.db().await?, id).await };
     match found.await {
-        Ok(Some(message)) => ApiError::new(StatusCode::CONFLICT, "wrong_state", "the message has not failed")
-            .with("processing_status", message.status),
+        Ok(Some(message)) => ApiError::new(
+            StatusCode::CONFLICT,
+            "wrong_state",
+            "only a failed message can be retried or discarded",
+        )
+        .with("processing_status", message.status),
         Ok(None) => ApiError::not_found("message"),
         Err(error) => error.into(),
     }

@@ -1,13 +1,16 @@
 //! The endpoints outside `/api`: the bundled web client, health and the OpenAPI document. This
 //! function also answers requests to unknown paths. One file per endpoint.
 
-mod client;
-mod health;
-mod openapi_document;
+mod client_file;
+mod get_client_page;
+mod get_client_script;
+mod get_client_stylesheet;
+mod get_health;
+mod get_openapi_document;
 #[cfg(test)]
 mod tests;
 
-pub use health::start_uptime;
+pub use get_health::start_uptime;
 
 use app::Dependency;
 
@@ -24,9 +27,9 @@ pub const DEPENDENCIES: &[Dependency] = &[
 
 web::endpoints! {
     tag: "Site", "The bundled web client, health and this document.";
-    client::page: Standard,
-    client::script: Standard,
-    client::stylesheet: Standard,
-    health: LivenessProbe,
-    openapi_document: Standard,
+    get_client_page: Standard,
+    get_client_script: Standard,
+    get_client_stylesheet: Standard,
+    get_health: LivenessProbe,
+    get_openapi_document: Standard,
 }

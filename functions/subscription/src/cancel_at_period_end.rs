@@ -1,4 +1,5 @@
-//! Schedules the end of a subscription, and takes it back: shared by `cancel` and `reactivate`.
+//! Schedules or withdraws the cancellation of a subscription. Shared by `cancel_subscription` and
+//! `reactivate_subscription`.
 
 use app::AppState;
 use domain::UserId;
@@ -8,8 +9,8 @@ use web::ApiError;
 
 use crate::errors::{no_subscription, payment_pending};
 
-/// Sets whether all subscriptions of `user` end with the current period. Returns the subscription
-/// that decides the plan, as it is afterwards.
+/// Sets whether all subscriptions of `user` end with the current period. Returns the
+/// changed subscription that decides the plan.
 pub(crate) async fn set_cancel_at_period_end(
     app: &AppState,
     user: UserId,

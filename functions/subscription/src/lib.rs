@@ -1,17 +1,17 @@
 //! The Lambda `subscription`: plans, checkout, cancellation and the customer portal. One file per
 //! endpoint.
 
-mod cancel;
 mod cancel_at_period_end;
+mod cancel_subscription;
 mod checkout;
 mod customer;
 mod errors;
-mod plans;
-mod portal;
-mod pro;
-mod reactivate;
+mod get_subscription;
+mod list_plans;
+mod open_checkout;
+mod open_portal;
+mod reactivate_subscription;
 mod redirect;
-mod status;
 #[cfg(test)]
 mod tests;
 mod views;
@@ -29,10 +29,10 @@ pub const DEPENDENCIES: &[Dependency] = &[
 
 web::endpoints! {
     tag: "Subscription", "Plans and the subscription of the caller.";
-    pro: Idempotent,
-    status: SpeculativeRead,
-    plans: Standard,
-    cancel: Standard,
-    reactivate: Standard,
-    portal: Standard,
+    open_checkout: Idempotent,
+    get_subscription: SpeculativeRead,
+    list_plans: Standard,
+    cancel_subscription: Standard,
+    reactivate_subscription: Standard,
+    open_portal: Standard,
 }

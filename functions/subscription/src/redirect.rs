@@ -1,4 +1,4 @@
-//! The check of URLs that Stripe's pages redirect to.
+//! Checks the URLs that Stripe's pages redirect to.
 
 use app::AppState;
 use axum::http::StatusCode;
@@ -7,8 +7,7 @@ use web::ApiError;
 
 /// Returns the URL when its host is among `REDIRECT_HOSTS`.
 ///
-/// # Errors
-/// 422, which names `field`, otherwise.
+/// Returns a 422 that names `field` otherwise.
 pub(crate) fn allowed(app: &AppState, field: &str, url: &RedirectUrl) -> Result<String, ApiError> {
     url.normalize_if_allowed(&app.config.billing.redirect_hosts).map_err(|error| {
         let detail = format!("{field}: {error}");

@@ -25,7 +25,7 @@ const MAX_ACCOUNTS: i64 = 50;
 /// The number of sessions that one statement deletes.
 const SESSION_BATCH: i64 = 1_000;
 
-/// Deletes what it can within [`MAX_TIME`] and returns how many accounts are gone.
+/// Deletes as much as possible within [`MAX_TIME`] and returns the number of deleted accounts.
 pub(crate) async fn purge(app: &AppState) -> Result<usize, SweepError> {
     let (deadline, mut purged) = (Instant::now() + MAX_TIME, 0);
     if let Ok(outcome) = timeout_at(deadline, delete(app, &mut purged)).await {

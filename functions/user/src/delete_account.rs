@@ -1,4 +1,4 @@
-//! `DELETE /api/user/me`: deletes the caller's account, everything it owns and its subscription.
+//! Deletes the caller's account, everything it owns and its subscription.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(crate) struct DeleteAccount {
 /// the password. After the response the mobile number is free and every session has ended. The last
 /// messages of a very large account are deleted within minutes.
 #[utoipa::path(
-    delete, path = "/api/user/me", operation_id = "delete_account", tag = "User",
+    delete, path = "/api/user/me",
     security(("token" = [])),
     request_body = DeleteAccount,
     responses(
@@ -65,7 +65,7 @@ pub(crate) async fn handle(
     .await?
     .ok_or_else(wrong)?;
     let ended = account_deletion::start(&mut app.db().await?, user, &hash, app.clock.now()).await?;
-    // From here on nobody can sign in, and no request can read what is left.
+    // The account is locked: sign-in fails, and no request can read the remaining rows.
     services::sessions::invalidate(&app, &ended.ok_or_else(wrong)?).await;
     services::chatroom_list::invalidate(&app, user).await;
     passwords::delete_attempts(&app, &client.origin(), number).await;

@@ -1,4 +1,4 @@
-//! `GET /api/user/me`: the caller's account and today's usage.
+//! Returns the caller's account and today's usage.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ struct AccountView {
 
 /// Returns the account and today's usage.
 #[utoipa::path(
-    get, path = "/api/user/me", operation_id = "get_account", tag = "User",
+    get, path = "/api/user/me",
     security(("token" = [])),
     responses(
         (status = 200, description = "The account and today's usage.", body = AccountWithUsageView),

@@ -1,4 +1,4 @@
-//! `GET /api/user/stats`: the counters of the caller's account.
+//! Returns the counters of the caller's account.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ struct StatsView {
 
 /// Returns the numbers of chatrooms, messages and tokens of the account.
 #[utoipa::path(
-    get, path = "/api/user/stats", operation_id = "get_stats", tag = "User",
+    get, path = "/api/user/stats",
     security(("token" = [])),
     responses(
         (status = 200, description = "The counters of the account.", body = AccountStatsView),

@@ -1,4 +1,4 @@
-//! `GET /api/user/usage`: the usage of the caller, day by day.
+//! Lists the usage of the caller, day by day.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ struct DailyUsageView {
 /// Lists the usage of each of the last days (UTC), the latest first. Days without usage are
 /// included.
 #[utoipa::path(
-    get, path = "/api/user/usage", operation_id = "list_usage", tag = "User",
+    get, path = "/api/user/usage",
     security(("token" = [])),
     params(ListUsage),
     responses(

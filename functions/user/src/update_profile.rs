@@ -1,4 +1,4 @@
-//! `PUT /api/user/me`: changes the name of the account.
+//! Changes the name of the account.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ struct UpdatedProfileView {
 
 /// Changes the name of the account.
 #[utoipa::path(
-    put, path = "/api/user/me", operation_id = "update_profile", tag = "User",
+    put, path = "/api/user/me",
     security(("token" = [])),
     request_body = UpdateProfile,
     responses(

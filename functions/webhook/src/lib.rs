@@ -1,8 +1,8 @@
 //! The Lambda `webhook`: receives Stripe's events. One file per endpoint.
 
 mod event;
-mod stripe;
-mod test;
+mod get_configuration;
+mod receive_stripe_event;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +20,6 @@ pub const DEPENDENCIES: &[Dependency] = &[
 
 web::endpoints! {
     tag: "Webhook", "Events that Stripe sends.";
-    stripe: SignedWebhook,
-    test: Standard,
+    receive_stripe_event: SignedWebhook,
+    get_configuration: Standard,
 }

@@ -157,7 +157,7 @@ impl<'a> Attempt<'a> {
                 self.deferred.invalidate_chatroom_list(self.user_id);
             }
             Err(error) if error.violates("messages_reply_to_key") => {
-                warn!(message.id = %message_id, attempt, "the message has an answer already; this one is dropped");
+                warn!(message.id = %message_id, attempt, "the message already has an answer; this one is discarded");
             }
             Err(error) => return Err(error.into()),
         }

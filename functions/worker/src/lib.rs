@@ -34,8 +34,8 @@ pub const BATCH: usize = 10;
 /// Answers the messages of a batch and returns those that SQS must deliver again.
 pub async fn handle(app: &Arc<AppState>, event: LambdaEvent<SqsEvent>) -> SqsBatchResponse {
     let deadline = i64::try_from(event.context.deadline).ok().and_then(DateTime::from_timestamp_millis);
-    // `cargo lambda watch` sets every deadline to ten minutes after the start of 1970. A deadline
-    // in the past means that there is none.
+    // `cargo lambda watch` sets every deadline to ten minutes after the start of 1970, so this
+    // ignores a deadline in the past.
     let deadline = deadline.filter(|deadline| *deadline > app.clock.now());
     batch::run(app, event.payload, deadline.unwrap_or(DateTime::<Utc>::MAX_UTC)).await
 }

@@ -23,7 +23,7 @@ use crate::{BillingSettings, Clock, Config, Dependency, OtpDelivery, Tokens};
 /// A programming error: a handler uses a client that its function's list of [`Dependency`]s does
 /// not name.
 #[derive(Debug, Error)]
-#[error("this function is not set up for {0:?}")]
+#[error("this function does not declare the dependency {0:?}")]
 pub struct NotConfigured(DependencyKind);
 
 /// The configuration has a value that a client cannot be built from.

@@ -56,8 +56,8 @@ impl Otp {
         &self.0
     }
 
-    /// HMAC-SHA-256 over purpose, number and code, in base64url. It is stored in place of the code:
-    /// without the key, nobody can compare a million candidates with it.
+    /// HMAC-SHA-256 over purpose, number and code, in base64url. It is stored in place of the code.
+    /// An attacker without the key cannot find the code by hashing all million candidates.
     #[must_use]
     pub fn keyed_hash(&self, key: &[u8], purpose: Purpose, number: &MobileNumber) -> String {
         let mut mac = keyed(key);

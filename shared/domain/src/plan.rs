@@ -55,11 +55,11 @@ impl DailyLimits {
             Plan { tier, name, daily_messages, features: std::iter::once(first).chain(features).collect() }
         };
         [
-            plan(Tier::Basic, "Basic", &["Any number of rooms", "Full history and search"]),
+            plan(Tier::Basic, "Basic", &["Any number of chatrooms", "Full history and search"]),
             plan(
                 Tier::Pro,
                 "Pro",
-                &["Answers by the stronger model", "Any number of rooms", "Full history and search"],
+                &["Answers by the stronger model", "Any number of chatrooms", "Full history and search"],
             ),
         ]
     }

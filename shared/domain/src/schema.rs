@@ -70,11 +70,11 @@ schema_of!(
         ))
         .min_length(Some(8))
         .max_length(Some(128))
-        .examples(["four words nobody guesses"])
+        .examples(["four words chosen at random"])
 );
 schema_of!(
     Password,
-    string().min_length(Some(1)).max_length(Some(128)).examples(["four words nobody guesses"])
+    string().min_length(Some(1)).max_length(Some(128)).examples(["four words chosen at random"])
 );
 schema_of!(
     RedirectUrl,

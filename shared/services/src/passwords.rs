@@ -75,11 +75,12 @@ pub fn reject_mobile_number(
     if password.is_part_of(number) { Err(PasswordError::IsMobileNumber { field }) } else { Ok(()) }
 }
 
-/// Counts an attempt at `account` and compares `password` with `hash`. `None` when it is wrong; the
-/// same after the same time when there is no hash. A correct password clears the counters.
+/// Counts an attempt at `account` and compares `password` with `hash`. Returns `None` when it is
+/// wrong, and after the same time when there is no hash. A correct password clears the counters.
 ///
 /// # Errors
-/// [`PasswordError::TooManyAttempts`] without a comparison.
+/// [`PasswordError::TooManyAttempts`] if the next attempt is not allowed yet. The password is not
+/// compared then.
 pub async fn verify(
     app: &AppState,
     origin: &Origin<'_>,
@@ -104,7 +105,7 @@ pub struct CountedAttempt<'a> {
 /// Counts an attempt at `account`. After a correct password, call [`clear_attempts`].
 ///
 /// # Errors
-/// [`PasswordError::TooManyAttempts`].
+/// [`PasswordError::TooManyAttempts`] if the next attempt is not allowed yet.
 pub async fn count_attempt<'a>(
     app: &AppState,
     origin: &'a Origin<'a>,
@@ -128,13 +129,13 @@ impl CountedAttempt<'_> {
         hash: Option<String>,
     ) -> Result<Option<Verified>, PasswordError> {
         let comparison = spawn_blocking(move || {
-            let verdict = password.verify(hash.as_deref().unwrap_or(DUMMY_HASH));
+            let verification = password.verify(hash.as_deref().unwrap_or(DUMMY_HASH));
             let upgraded =
-                (verdict == Verification::CorrectButOutdated).then(|| password.rehash()).transpose();
-            (verdict, upgraded)
+                (verification == Verification::CorrectButOutdated).then(|| password.rehash()).transpose();
+            (verification, upgraded)
         });
-        let (verdict, upgraded) = comparison.await?;
-        if verdict == Verification::Wrong {
+        let (verification, upgraded) = comparison.await?;
+        if verification == Verification::Wrong {
             info!(client.address = self.origin.address, "password rejected");
             sleep_until(self.started + MIN_REJECTION_TIME).await;
             return Ok(None);
@@ -151,18 +152,18 @@ pub async fn refund_attempt(app: &AppState, origin: &Origin<'_>, account: &str) 
     }
 }
 
-/// Clears the attempt counters of `account` after a correct password, and remembers the network.
+/// Clears the attempt counters of `account` after a correct password, and adds its known network.
 pub async fn clear_attempts(app: &AppState, origin: &Origin<'_>, account: &str) {
     if let Err(error) = app.redis.reset_password_attempts(origin.attempt(account)).await {
         warn!(error = chain(&error), "failed to clear the password attempts");
     }
 }
 
-/// Remembers a network from which `account` is used. Attempts from other networks do not lock its
-/// owner out there.
-pub async fn remember_network(app: &AppState, origin: &Origin<'_>, account: &str) {
+/// Adds a network from which `account` has signed in. Attempts from other networks cannot lock the
+/// owner out of it.
+pub async fn add_known_network(app: &AppState, origin: &Origin<'_>, account: &str) {
     if let Err(error) = app.redis.add_known_network(origin.attempt(account)).await {
-        warn!(error = chain(&error), "failed to remember the network of an account");
+        warn!(error = chain(&error), "failed to add a known network of an account");
     }
 }
 

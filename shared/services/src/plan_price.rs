@@ -30,11 +30,8 @@ pub struct PlanPrice {
     read_at: DateTime<Utc>,
 }
 
-/// The price of the Pro plan, up to ten minutes old. While Stripe does not answer, a cached price
-/// of any age is returned.
-///
-/// # Errors
-/// When Stripe fails and no price is cached.
+/// The price of the Pro plan, up to ten minutes old. While Stripe is unavailable, a cached
+/// price of any age is returned.
 pub async fn find(app: &AppState) -> Result<PlanPrice, BillingError> {
     let (price_id, now) = (&app.config.billing.price_id, app.clock.now());
     let Some(cached) = find_cached(app, price_id).await else {

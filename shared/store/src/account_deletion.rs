@@ -14,9 +14,9 @@ use crate::sessions::{self, SessionFilter};
 pub const BATCH_SIZE: i64 = 2_000;
 
 /// Starts the deletion of `user` if `password_hash` is still the stored one. Clears the number,
-/// name and password, sets `deleted_at` and deletes all sessions, so the number is free and nobody
-/// can sign in. Returns the deleted sessions, or `None` if the hash has changed or the deletion has
-/// already started.
+/// name and password, sets `deleted_at` and deletes all sessions, so the number is free and the
+/// account cannot be signed in to. Returns the deleted sessions, or `None` if the hash has changed
+/// or the deletion has already started.
 pub async fn start(
     db: &mut impl GenericClient,
     user: UserId,

@@ -210,13 +210,13 @@ pub async fn update(
 /// Deletes the chatroom `id` and its messages if it belongs to `owner`, and refunds the quota units
 /// of the unfinished messages. Returns whether there was such a chatroom.
 pub async fn delete(db: &impl GenericClient, owner: UserId, id: ChatroomId) -> Result<bool, StoreError> {
-    // The counts in `gone` force an order: delete messages, then refund, then update the counters
-    // of the user. All statements take their locks in that order, so they cannot deadlock.
+    // The counts in `deleted` force an order: delete messages, then refund, then update the user's
+    // counters. All statements take their locks in that order, so they cannot deadlock.
     const SQL: &str = "
-        WITH room AS (
+        WITH chatroom AS (
             SELECT id FROM chatrooms WHERE id = $1 AND user_id = $2 FOR UPDATE
         ), emptied AS (
-            DELETE FROM messages USING room WHERE messages.chatroom_id = room.id
+            DELETE FROM messages USING chatroom WHERE messages.chatroom_id = chatroom.id
             RETURNING messages.user_id, messages.quota_day, messages.processing_status
         ), unanswered AS (
             SELECT user_id, quota_day, count(*) AS units FROM emptied
@@ -225,16 +225,16 @@ pub async fn delete(db: &impl GenericClient, owner: UserId, id: ChatroomId) -> R
             UPDATE daily_usage d SET messages = greatest(d.messages - unanswered.units, 0)::integer
             FROM unanswered WHERE d.user_id = unanswered.user_id AND d.day = unanswered.quota_day
             RETURNING 1
-        ), gone AS (
-            DELETE FROM chatrooms c USING room
-            WHERE c.id = room.id AND (SELECT count(*) FROM emptied) + (SELECT count(*) FROM refunded) >= 0
+        ), deleted AS (
+            DELETE FROM chatrooms c USING chatroom
+            WHERE c.id = chatroom.id AND (SELECT count(*) FROM emptied) + (SELECT count(*) FROM refunded) >= 0
             RETURNING c.user_id, c.message_count, c.ai_response_count
         )
         UPDATE users u SET
             chatroom_count = u.chatroom_count - 1,
-            message_count = u.message_count - (gone.message_count - gone.ai_response_count),
-            ai_response_count = u.ai_response_count - gone.ai_response_count
-        FROM gone WHERE u.id = gone.user_id";
+            message_count = u.message_count - (deleted.message_count - deleted.ai_response_count),
+            ai_response_count = u.ai_response_count - deleted.ai_response_count
+        FROM deleted WHERE u.id = deleted.user_id";
     let statement = db.prepare_cached(SQL).await?;
     Ok(db.execute(&statement, &[&id.0, &owner.0]).await? == 1)
 }

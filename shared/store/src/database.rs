@@ -84,9 +84,6 @@ impl Database {
     }
 
     /// Sends an empty query to check that Postgres responds.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] if it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.client().await?.simple_query("").await?;
         Ok(())

@@ -1,4 +1,4 @@
-//! Fakes of external services. They record calls and fail or answer as the test says.
+//! Fakes of external services. They record calls, and respond or fail as the test scripts.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -17,13 +17,13 @@ use uuid::Uuid;
 pub struct FakeQueue {
     sent: Mutex<Vec<(ChatroomId, MessageId, i32)>>,
     delays: Mutex<Vec<(String, Duration)>>,
-    broken: AtomicBool,
+    is_failing: AtomicBool,
 }
 
 impl FakeQueue {
     /// The jobs that were sent, in order.
     pub fn sent(&self) -> Vec<(ChatroomId, MessageId)> {
-        self.sent.lock().unwrap().iter().map(|(room, message, _)| (*room, *message)).collect()
+        self.sent.lock().unwrap().iter().map(|(chatroom, message, _)| (*chatroom, *message)).collect()
     }
 
     /// The resend number of each job that was sent, in order.
@@ -37,17 +37,17 @@ impl FakeQueue {
     }
 
     /// Makes every call fail.
-    pub fn break_down(&self) {
-        self.broken.store(true, Ordering::SeqCst);
+    pub fn fail_requests(&self) {
+        self.is_failing.store(true, Ordering::SeqCst);
     }
 
     /// Makes calls succeed again.
-    pub fn repair(&self) {
-        self.broken.store(false, Ordering::SeqCst);
+    pub fn recover(&self) {
+        self.is_failing.store(false, Ordering::SeqCst);
     }
 
     fn check(&self) -> Result<(), QueueError> {
-        if self.broken.load(Ordering::SeqCst) { Err(QueueError::new("fake", "broken")) } else { Ok(()) }
+        if self.is_failing.load(Ordering::SeqCst) { Err(QueueError::new("fake", "broken")) } else { Ok(()) }
     }
 }
 
@@ -55,12 +55,12 @@ impl FakeQueue {
 impl JobQueue for FakeQueue {
     async fn send_message(
         &self,
-        room: ChatroomId,
+        chatroom: ChatroomId,
         message: MessageId,
         resend: i32,
     ) -> Result<(), QueueError> {
         self.check()?;
-        self.sent.lock().unwrap().push((room, message, resend));
+        self.sent.lock().unwrap().push((chatroom, message, resend));
         Ok(())
     }
 
@@ -84,14 +84,14 @@ pub struct FakeDeadLetters {
 
 impl FakeDeadLetters {
     /// Adds a letter with this body.
-    pub fn put(&self, body: &str) {
+    pub fn add(&self, body: &str) {
         let id = format!("letter {}", Uuid::new_v4());
         let letter = DeadLetter { receipt_handle: format!("receipt of {id}"), id, body: body.to_owned() };
         self.waiting.lock().unwrap().push(letter);
     }
 
     /// The number of letters that were not deleted.
-    pub fn left(&self) -> usize {
+    pub fn remaining(&self) -> usize {
         self.waiting.lock().unwrap().len() + self.in_flight.lock().unwrap().len()
     }
 }
@@ -114,7 +114,7 @@ impl DeadLetterQueue for FakeDeadLetters {
 #[derive(Debug, Default)]
 pub struct FakeModel {
     script: Mutex<VecDeque<Result<Answer, GenerateError>>>,
-    asked: Mutex<Vec<Prompt>>,
+    prompts: Mutex<Vec<Prompt>>,
 }
 
 impl FakeModel {
@@ -124,15 +124,15 @@ impl FakeModel {
     }
 
     /// The prompts of all calls, in order.
-    pub fn asked(&self) -> Vec<Prompt> {
-        self.asked.lock().unwrap().clone()
+    pub fn prompts(&self) -> Vec<Prompt> {
+        self.prompts.lock().unwrap().clone()
     }
 }
 
 #[async_trait]
 impl LanguageModel for FakeModel {
     async fn generate(&self, prompt: &Prompt) -> Result<Answer, GenerateError> {
-        self.asked.lock().unwrap().push(prompt.clone());
+        self.prompts.lock().unwrap().push(prompt.clone());
         let scripted = self.script.lock().unwrap().pop_front();
         scripted.unwrap_or_else(|| {
             let question = prompt.turns.last().map(|turn| turn.text.clone()).unwrap_or_default();
@@ -155,26 +155,31 @@ impl LanguageModel for FakeModel {
 #[derive(Debug, Default)]
 pub struct FakeSms {
     sent: Mutex<Vec<(MobileNumber, String)>>,
-    broken: AtomicBool,
+    is_failing: AtomicBool,
 }
 
 impl FakeSms {
     /// The texts sent to `number`, in order.
-    pub fn to(&self, number: &MobileNumber) -> Vec<String> {
+    pub fn texts_to(&self, number: &MobileNumber) -> Vec<String> {
         let sent = self.sent.lock().unwrap();
         sent.iter().filter(|(to, _)| to == number).map(|(_, text)| text.clone()).collect()
     }
 
-    /// Sets whether calls fail.
-    pub fn set_broken(&self, broken: bool) {
-        self.broken.store(broken, Ordering::SeqCst);
+    /// Makes every call fail.
+    pub fn fail_requests(&self) {
+        self.is_failing.store(true, Ordering::SeqCst);
+    }
+
+    /// Makes calls succeed again.
+    pub fn recover(&self) {
+        self.is_failing.store(false, Ordering::SeqCst);
     }
 }
 
 #[async_trait]
 impl SmsSender for FakeSms {
     async fn send(&self, number: &MobileNumber, text: &str) -> Result<(), SmsError> {
-        if self.broken.load(Ordering::SeqCst) {
+        if self.is_failing.load(Ordering::SeqCst) {
             return Err(SmsError::new("broken"));
         }
         self.sent.lock().unwrap().push((number.clone(), text.to_owned()));

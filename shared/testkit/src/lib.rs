@@ -1,5 +1,5 @@
-//! What tests share: [`TestApp`] on real Postgres, Redis and DynamoDB, fakes of the other services, a
-//! mock Stripe in the test's process, and events.
+//! Test support: [`TestApp`] on real Postgres, Redis and DynamoDB, fakes of the other services, a
+//! mock Stripe in the test's process, and sample events.
 //!
 //! `cargo dev test` starts Postgres, Redis and the AWS emulator and sets `TEST_DATABASE_URL`,
 //! `TEST_REDIS_URL`, `TEST_AWS_ENDPOINT_URL` and `TEST_TABLE_NAME`. Each [`TestApp`] has its own
@@ -20,10 +20,10 @@ mod stripe;
 mod test_app;
 mod user;
 
-pub use api_client::{PASSWORD, Response, Response as Answer};
+pub use api_client::{PASSWORD, Response};
 pub use fakes::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms};
 pub use request::{RequestBuilder, event};
 pub use schema::empty_schema;
 pub use stripe::{GOOD_CARD, GOOD_ONCE_CARD, StripeEvent};
 pub use test_app::{TestApp, TestAppBuilder, random_number};
-pub use user::{TestUser, TestUser as Person};
+pub use user::TestUser;

@@ -1,4 +1,4 @@
-//! The test's account at its mock Stripe.
+//! Checkout, webhooks and subscriptions at the mock Stripe of a [`TestApp`].
 
 use http_body_util::BodyExt;
 use lambda_http::http::Request;
@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::{Answer, Person, TestApp};
+use crate::{Response, TestApp, TestUser};
 
 /// A card that pays.
 pub const GOOD_CARD: &str = "4242 4242 4242 4242";
@@ -46,7 +46,7 @@ impl TestApp {
     }
 
     /// Pays on a checkout page.
-    pub async fn pay(&self, session: &str, card: &str) {
+    pub async fn pay_checkout(&self, session: &str, card: &str) {
         self.stripe("POST", &format!("/_control/checkout/{session}"), json!({ "card": card })).await;
     }
 
@@ -64,12 +64,12 @@ impl TestApp {
     }
 
     /// Delivers an event to the webhook route.
-    pub async fn deliver(&self, event: &StripeEvent) -> Answer {
-        self.deliver_as(&event.payload, Some(&event.signature)).await
+    pub async fn deliver_event(&self, event: &StripeEvent) -> Response {
+        self.deliver_payload(&event.payload, Some(&event.signature)).await
     }
 
     /// Delivers `payload`, optionally with a signature.
-    pub async fn deliver_as(&self, payload: &str, signature: Option<&str>) -> Answer {
+    pub async fn deliver_payload(&self, payload: &str, signature: Option<&str>) -> Response {
         let request = self.request("POST", "/api/webhook/stripe").body(payload);
         let request = request.header("content-type", "application/json; charset=utf-8");
         match signature {
@@ -79,30 +79,31 @@ impl TestApp {
     }
 
     /// Delivers all events of the account.
-    pub async fn deliver_all(&self) {
+    pub async fn deliver_all_events(&self) {
         for event in self.stripe_events().await {
-            let _ = self.deliver(&event).await.expect(200);
+            let _ = self.deliver_event(&event).await.expect(200);
         }
     }
 
     /// Creates a checkout session through the API and returns its id.
-    pub async fn checkout(&self, person: &Person) -> String {
+    pub async fn open_checkout(&self, user: &TestUser) -> String {
         let body = json!({ "success_url": "https://app.example.com/paid", "cancel_url": "https://app.example.com/plans" });
-        let request = self.request("POST", "/api/subscription/pro").by(person).json(body);
+        let request = self.request("POST", "/api/subscription/pro").by(user).json(body);
         request.send().await.expect(200).text("/session_id")
     }
 
-    /// Subscribes `person` to Pro with `card` and delivers all webhooks. Returns the subscription's id.
-    pub async fn subscribe(&self, person: &Person, card: &str) -> String {
-        let session = self.checkout(person).await;
-        self.pay(&session, card).await;
-        self.deliver_all().await;
-        self.stored(&format!("SELECT subscription_id FROM subscriptions WHERE user_id = '{}'", person.id))
+    /// Subscribes `user` to Pro with `card` and delivers all webhooks. Returns the subscription's
+    /// id.
+    pub async fn subscribe(&self, user: &TestUser, card: &str) -> String {
+        let session = self.open_checkout(user).await;
+        self.pay_checkout(&session, card).await;
+        self.deliver_all_events().await;
+        self.query_value(&format!("SELECT subscription_id FROM subscriptions WHERE user_id = '{}'", user.id))
             .await
     }
 
-    /// The stored plan of `person`.
-    pub async fn tier(&self, person: &Person) -> String {
-        self.stored(&format!("SELECT subscription_tier FROM users WHERE id = '{}'", person.id)).await
+    /// The stored plan of `user`.
+    pub async fn tier(&self, user: &TestUser) -> String {
+        self.query_value(&format!("SELECT subscription_tier FROM users WHERE id = '{}'", user.id)).await
     }
 }

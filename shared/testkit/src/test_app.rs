@@ -104,7 +104,8 @@ impl TestAppBuilder {
 }
 
 impl TestApp {
-    /// Builds an application that serves `routes`, with rate limits that no test reaches by accident.
+    /// Builds an application that serves `routes`, with rate limits too high to be reached by
+    /// accident.
     #[must_use]
     pub fn serving(routes: Routes) -> TestAppBuilder {
         // Rate limits and availability are per model, so each test has its own models.
@@ -149,7 +150,7 @@ impl TestApp {
     }
 
     /// Changes the idempotency record `key` as if the function was killed before it completed.
-    pub async fn break_off_operation(&self, key: &str) {
+    pub async fn interrupt_operation(&self, key: &str) {
         let until = (self.app.clock.now() + Duration::from_secs(35)).timestamp_millis();
         let config = self.app.config.aws.load();
         aws_sdk_dynamodb::Client::new(&config.expect("the AWS client is created"))
@@ -167,7 +168,7 @@ impl TestApp {
     }
 
     /// Returns the single value that `sql` selects.
-    pub async fn stored<T: for<'a> tokio_postgres::types::FromSql<'a>>(&self, sql: &str) -> T {
+    pub async fn query_value<T: for<'a> tokio_postgres::types::FromSql<'a>>(&self, sql: &str) -> T {
         self.app.db().await.expect("Postgres responds").query_one(sql, &[]).await.expect("one row").get(0)
     }
 

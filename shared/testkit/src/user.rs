@@ -9,7 +9,8 @@ use store::users::{self, NewUser};
 
 use crate::{TestApp, random_number};
 
-/// The hash of [`PASSWORD`]. A constant, because argon2 takes 20 ms or more for each user otherwise.
+/// The hash of [`PASSWORD`]. A constant, because argon2 takes 20 ms or more for each user
+/// otherwise.
 const PASSWORD_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$zfVqt8yNtpDU9J9Dzpvk3g$Q+i1PkBZNwJsp0ZVG5JbUEVnKWNhpY+UdmgOrpbDol0";
 
@@ -33,7 +34,7 @@ impl Deref for TestUser {
 
 impl TestApp {
     /// Creates a signed-in user on the Basic plan.
-    pub async fn person(&self) -> TestUser {
+    pub async fn user(&self) -> TestUser {
         let now = self.app.clock.now();
         let (id, session_id, mobile_number) = (UserId::new(now), SessionId::new(now), random_number());
         let user = NewUser { id, mobile_number: &mobile_number, name: "Ada", password_hash: PASSWORD_HASH };
@@ -45,7 +46,7 @@ impl TestApp {
             created_at: now,
             expires_at: now + self.app.config.refresh_lifetime,
         };
-        let db = self.app.db().await.expect("Postgres answers");
+        let db = self.app.db().await.expect("Postgres responds");
         users::insert_with_session(&db, user, &session).await.expect("the account can be inserted");
         let token = self.app.tokens().unwrap().issue(id, session_id, now).expect("a token can be issued");
         let number = mobile_number.as_str().to_owned();
@@ -54,10 +55,10 @@ impl TestApp {
     }
 
     /// Restores the session of `user`'s token, and the account, after a request ended one of them.
-    pub async fn revive(&self, user: &TestUser) {
+    pub async fn restore_account(&self, user: &TestUser) {
         let now = self.app.clock.now();
         let claims = self.app.tokens().unwrap().verify(&user.token, now).expect("the token is valid");
-        let db = self.app.db().await.expect("Postgres answers");
+        let db = self.app.db().await.expect("Postgres responds");
         db.execute(
             "INSERT INTO users (id, mobile_number, name, password_hash, created_at, updated_at)
              VALUES ($1, $2, 'Ada', $3, $4, $4) ON CONFLICT (id) DO UPDATE SET password_hash = $3",
@@ -73,7 +74,7 @@ impl TestApp {
         )
         .await
         .expect("the session can be inserted");
-        self.app.redis.invalidate_session(claims.sid).await.expect("Redis answers");
+        self.app.redis.invalidate_session(claims.sid).await.expect("Redis responds");
     }
 
     /// Moves `user` to `tier`.
@@ -88,12 +89,12 @@ impl TestApp {
     }
 
     /// Creates a chatroom through the API and returns its id.
-    pub async fn room(&self, user: &TestUser) -> String {
+    pub async fn create_chatroom(&self, user: &TestUser) -> String {
         user.create_chatroom(self).await.expect("the chatroom is created")
     }
 
     /// Sends a message through the API and returns its id.
-    pub async fn message(&self, user: &TestUser, chatroom: &str, content: &str) -> String {
+    pub async fn send_message(&self, user: &TestUser, chatroom: &str, content: &str) -> String {
         user.send_text(self, chatroom, content).await.expect("the message is accepted").id.to_string()
     }
 }

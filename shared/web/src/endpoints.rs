@@ -2,7 +2,8 @@
 
 /// Declares the endpoints of a function, one a line: the module of the handler, and the
 /// [`RoutePolicy`](crate::RoutePolicy) of the route. Method and path are those of the
-/// `#[utoipa::path]` attribute on the module's `handle` function.
+/// `#[utoipa::path]` attribute on the module's `handle` function. The operation id is the name of
+/// the module.
 ///
 /// ```ignore
 /// web::endpoints! {
@@ -17,14 +18,14 @@
 /// linker drops them from the Lambda.
 #[macro_export]
 macro_rules! endpoints {
-    (tag: $tag:literal, $description:literal; $($($module:ident)::+: $policy:ident),+ $(,)?) => {
+    (tag: $tag:literal, $description:literal; $($module:ident: $policy:ident),+ $(,)?) => {
         /// The routes of this function.
         #[must_use]
         pub fn routes() -> $crate::Routes {
             $crate::Routes::new()$(
-                .endpoint::<$($module)::+::__path_handle, _, _>(
+                .endpoint::<$module::__path_handle, _, _>(
                     $crate::RoutePolicy::$policy,
-                    $($module)::+::handle,
+                    $module::handle,
                 )
             )+
         }
@@ -35,13 +36,16 @@ macro_rules! endpoints {
             #[derive(utoipa::OpenApi)]
             #[openapi(
                 tags((name = $tag, description = $description)),
-                paths($($($module)::+::handle),+)
+                paths($($module::handle),+)
             )]
             struct Document;
 
             $crate::openapi::DocumentedRoutes {
                 routes: routes(),
                 tag: $tag,
+                operations: vec![$(
+                    $crate::openapi::OperationId::of::<$module::__path_handle>(stringify!($module))
+                ),+],
                 document: <Document as utoipa::OpenApi>::openapi(),
             }
         }

@@ -1,4 +1,4 @@
-//! What clients see of an account, in every response that shows one.
+//! The view of an account, the same in every response that shows one.
 
 use domain::{Tier, UserId};
 use serde::Serialize;

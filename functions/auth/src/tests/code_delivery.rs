@@ -3,7 +3,7 @@
 use clients::sms::{SmsSender, SnsSender};
 use domain::MobileNumber;
 use serde_json::{Value, json};
-use testkit::{Answer, TestApp, random_number};
+use testkit::{Response, TestApp, random_number};
 
 use super::verify;
 
@@ -11,7 +11,7 @@ async fn start_with_sns() -> TestApp {
     TestApp::serving(crate::routes()).var("OTP_DELIVERY", "sns").start().await
 }
 
-async fn request_code(app: &TestApp, path: &str, number: &MobileNumber) -> Answer {
+async fn request_code(app: &TestApp, path: &str, number: &MobileNumber) -> Response {
     let body = json!({ "mobile_number": number.as_str() });
     app.request("POST", &format!("/api/auth/{path}")).json(body).send().await
 }
@@ -26,9 +26,9 @@ fn code_in(text: &str) -> String {
 #[tokio::test]
 async fn code_is_sent_by_text_message_and_not_in_the_response() {
     let (app, number) = (start_with_sns().await, random_number());
-    let answer = request_code(&app, "send-signup-otp", &number).await.expect(200);
-    assert!(answer.body.get("otp").is_none(), "{}", answer.body);
-    let sent = app.sms.to(&number);
+    let response = request_code(&app, "send-signup-otp", &number).await.expect(200);
+    assert!(response.body.get("otp").is_none(), "{}", response.body);
+    let sent = app.sms.texts_to(&number);
     assert_eq!(sent.len(), 1);
     assert!(sent[0].len() <= 160 && sent[0].is_ascii(), "{}", sent[0]);
     let _ = verify(&app, &number, &code_in(&sent[0])).await.expect(201);
@@ -37,16 +37,16 @@ async fn code_is_sent_by_text_message_and_not_in_the_response() {
 #[tokio::test]
 async fn text_message_explains_why_no_code_was_sent() {
     let app = start_with_sns().await;
-    let (user, unknown_number) = (app.person().await, random_number());
+    let (user, unknown_number) = (app.user().await, random_number());
     let known = request_code(&app, "send-signup-otp", &user.mobile_number).await.expect(200);
     let unknown = request_code(&app, "forgot-password", &unknown_number).await.expect(200);
     assert_eq!(known.body["message"], unknown.body["message"]);
-    let texts = app.sms.to(&user.mobile_number);
+    let texts = app.sms.texts_to(&user.mobile_number);
     assert!(
         texts.len() == 1 && texts[0].contains("already has an account") && texts[0].len() <= 160,
         "{texts:?}"
     );
-    let texts = app.sms.to(&unknown_number);
+    let texts = app.sms.texts_to(&unknown_number);
     assert!(texts.len() == 1 && texts[0].contains("has no account") && texts[0].len() <= 160, "{texts:?}");
 }
 
@@ -54,12 +54,13 @@ async fn text_message_explains_why_no_code_was_sent() {
 async fn undelivered_code_is_not_charged_to_the_limits() {
     let app = TestApp::serving(crate::routes()).var("OTP_DELIVERY", "sns").var("OTP_MAX_PER_DAY", "1");
     let (app, number) = (app.start().await, random_number());
-    app.sms.set_broken(true);
+    app.sms.fail_requests();
     for _ in 0..3 {
-        let answer = request_code(&app, "send-signup-otp", &number).await.expect_problem(503, "unavailable");
-        assert!(answer.header("retry-after").is_some());
+        let response =
+            request_code(&app, "send-signup-otp", &number).await.expect_problem(503, "unavailable");
+        assert!(response.header("retry-after").is_some());
     }
-    app.sms.set_broken(false);
+    app.sms.recover();
     let _ = request_code(&app, "send-signup-otp", &number).await.expect(200);
 }
 
@@ -73,8 +74,8 @@ async fn test_number_has_a_fixed_code_and_gets_no_text_message() {
     // The number is the same in every test run, so Redis may still have a code from the previous
     // run.
     app.app.redis.delete_code(domain::otp::Purpose::SignUp, &number, &[]).await.unwrap();
-    let answer = request_code(&app, "send-signup-otp", &number).await.expect(200);
-    assert!(answer.body.get("otp").is_none() && app.sms.to(&number).is_empty());
+    let response = request_code(&app, "send-signup-otp", &number).await.expect(200);
+    assert!(response.body.get("otp").is_none() && app.sms.texts_to(&number).is_empty());
     let _ = verify(&app, &number, "314159").await.expect_problem(400, "invalid_code");
     let _ = verify(&app, &number, "271828").await.expect(201);
 }

@@ -1,15 +1,17 @@
 //! Calls the routes in-process, with real Postgres and Redis.
 
 mod code_delivery;
-mod guessing;
+mod code_limits;
 mod one_time_codes;
+mod password_attempts;
+mod password_rules;
 mod passwords;
 mod sessions;
 mod validation;
 
 use domain::MobileNumber;
 use serde_json::json;
-use testkit::{Answer, TestApp};
+use testkit::{Response, TestApp};
 
 async fn start() -> TestApp {
     TestApp::serving(crate::routes()).start().await
@@ -21,12 +23,12 @@ async fn signup_code(app: &TestApp, number: &MobileNumber) -> String {
     app.request("POST", "/api/auth/send-signup-otp").json(body).send().await.expect(200).text("/otp")
 }
 
-async fn verify(app: &TestApp, number: &MobileNumber, otp: &str) -> Answer {
+async fn verify(app: &TestApp, number: &MobileNumber, otp: &str) -> Response {
     let body = json!({ "mobile_number": number.as_str(), "otp": otp, "name": " Ada ", "password": "first password" });
     app.request("POST", "/api/auth/verify-signup-otp").json(body).send().await
 }
 
-async fn login(app: &TestApp, number: &MobileNumber, password: &str) -> Answer {
+async fn login(app: &TestApp, number: &MobileNumber, password: &str) -> Response {
     let body = json!({ "mobile_number": number.as_str(), "password": password });
     app.request("POST", "/api/auth/login").json(body).send().await
 }
@@ -34,4 +36,9 @@ async fn login(app: &TestApp, number: &MobileNumber, password: &str) -> Answer {
 /// A code other than `correct`.
 fn wrong(correct: &str) -> String {
     format!("{:06}", (correct.parse::<u32>().unwrap() + 1) % 1_000_000)
+}
+
+/// The seconds in `Retry-After`.
+fn retry_after(response: &Response) -> u64 {
+    response.header("retry-after").unwrap().parse().unwrap()
 }

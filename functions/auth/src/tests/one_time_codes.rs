@@ -15,10 +15,10 @@ async fn code_creates_one_account() {
     let (app, number) = (start().await, random_number());
     let code = signup_code(&app, &number).await;
 
-    let answer = verify(&app, &number, &code).await.expect(201);
-    assert_eq!(answer.body["user"]["mobile_number"], number.as_str());
-    assert_eq!(answer.text("/refresh_token").len(), 107);
-    assert_json_snapshot!(answer.body, {
+    let response = verify(&app, &number, &code).await.expect(201);
+    assert_eq!(response.body["user"]["mobile_number"], number.as_str());
+    assert_eq!(response.text("/refresh_token").len(), 107);
+    assert_json_snapshot!(response.body, {
         ".token" => "[token]", ".refresh_token" => "[token]", ".user.id" => "[id]", ".user.mobile_number" => "[number]"
     }, @r#"
     {
@@ -35,11 +35,11 @@ async fn code_creates_one_account() {
       }
     }
     "#);
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM users").await, 1);
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 1);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM users").await, 1);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM sessions").await, 1);
 
     let _ = verify(&app, &number, &code).await.expect_problem(400, "invalid_code");
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM users").await, 1);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM users").await, 1);
 }
 
 #[tokio::test]
@@ -48,10 +48,10 @@ async fn password_and_refresh_token_are_stored_as_hashes() {
     let code = signup_code(&app, &number).await;
     let refresh_token = verify(&app, &number, &code).await.expect(201).text("/refresh_token");
 
-    let hash: String = app.stored("SELECT password_hash FROM users").await;
+    let hash: String = app.query_value("SELECT password_hash FROM users").await;
     assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
     let hashed = format!("SELECT refresh_token_hash = sha256('{refresh_token}'::bytea) FROM sessions");
-    assert!(app.stored::<bool>(&hashed).await);
+    assert!(app.query_value::<bool>(&hashed).await);
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn correct_code_is_refused_after_five_wrong_attempts() {
         let _ = verify(&app, &number, &wrong(&code)).await.expect_problem(400, "invalid_code");
     }
     let _ = verify(&app, &number, &code).await.expect_problem(400, "invalid_code");
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM users").await, 0);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM users").await, 0);
 }
 
 #[tokio::test]
@@ -80,9 +80,9 @@ async fn second_code_is_refused_within_a_minute() {
     let (app, number) = (start().await, random_number());
     let _ = signup_code(&app, &number).await;
     let body = json!({ "mobile_number": number.as_str() });
-    let answer = app.request("POST", "/api/auth/send-signup-otp").json(body).send().await;
-    let answer = answer.expect_problem(429, "code_sent_recently");
-    let retry_after: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    let response = app.request("POST", "/api/auth/send-signup-otp").json(body).send().await;
+    let response = response.expect_problem(429, "code_sent_recently");
+    let retry_after: u64 = response.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&retry_after), "{retry_after}");
 }
 
@@ -120,21 +120,21 @@ async fn code_is_invalid_for_another_purpose_or_number() {
     let code = signup_code(&app, &number).await;
     let _ = verify(&app, &random_number(), &code).await.expect_problem(400, "invalid_code");
     let body = json!({ "mobile_number": number.as_str(), "otp": code, "new_password": "another one" });
-    let answer = app.request("POST", "/api/auth/reset-password").json(body).send().await;
-    let _ = answer.expect_problem(400, "invalid_code");
+    let response = app.request("POST", "/api/auth/reset-password").json(body).send().await;
+    let _ = response.expect_problem(400, "invalid_code");
 }
 
 #[tokio::test]
 async fn password_reset_sets_the_password_and_ends_every_session() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let number = json!({ "mobile_number": user.mobile_number.as_str() });
     let sent = app.request("POST", "/api/auth/forgot-password").json(number).send().await.expect(200);
 
     let body = json!({ "mobile_number": user.mobile_number.as_str(), "otp": sent.text("/otp"), "new_password": "a new one!" });
     let _ = app.request("POST", "/api/auth/reset-password").json(body).send().await.expect(200);
 
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 0);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM sessions").await, 0);
     let _ =
         login(&app, &user.mobile_number, testkit::PASSWORD).await.expect_problem(401, "invalid_credentials");
     let _ = login(&app, &user.mobile_number, "a new one!").await.expect(200);
@@ -161,11 +161,11 @@ async fn password_reset_of_an_unknown_number_looks_like_a_wrong_code() {
 #[tokio::test]
 async fn session_expires_with_its_refresh_token() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     app.advance(Duration::from_hours(24 * 31));
     let body = json!({ "current_password": testkit::PASSWORD, "new_password": "a new one!" });
-    let answer = app.request("POST", "/api/auth/change-password").by(&user).json(body).send().await;
-    let _ = answer.expect_problem(401, "not_authenticated");
+    let response = app.request("POST", "/api/auth/change-password").by(&user).json(body).send().await;
+    let _ = response.expect_problem(401, "not_authenticated");
 }
 
 #[tokio::test]
@@ -173,8 +173,8 @@ async fn concurrent_code_attempts_share_the_five() {
     let (app, number) = (start().await, random_number());
     let code = signup_code(&app, &number).await;
     let wrong_code = wrong(&code);
-    let answers = futures::future::join_all((0..50).map(|_| verify(&app, &number, &wrong_code))).await;
-    assert!(answers.iter().all(|answer| answer.status == 400));
+    let responses = futures::future::join_all((0..50).map(|_| verify(&app, &number, &wrong_code))).await;
+    assert!(responses.iter().all(|response| response.status == 400));
     let _ = verify(&app, &number, &code).await.expect_problem(400, "invalid_code");
 }
 
@@ -182,9 +182,9 @@ async fn concurrent_code_attempts_share_the_five() {
 async fn concurrent_uses_of_a_code_create_one_account() {
     let (app, number) = (start().await, random_number());
     let code = signup_code(&app, &number).await;
-    let answers = futures::future::join_all((0..5).map(|_| verify(&app, &number, &code))).await;
-    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM users").await, 1);
+    let responses = futures::future::join_all((0..5).map(|_| verify(&app, &number, &code))).await;
+    assert_eq!(responses.iter().filter(|response| response.status == 201).count(), 1);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM users").await, 1);
 }
 
 #[tokio::test]
@@ -193,8 +193,8 @@ async fn without_redis_codes_are_unavailable() {
         testkit::TestApp::serving(crate::routes()).var("REDIS_URL", "redis://127.0.0.1:1").start().await;
     let number = random_number();
     let body = json!({ "mobile_number": number.as_str() });
-    let answer = app.request("POST", "/api/auth/send-signup-otp").json(body).send().await;
-    assert!(answer.expect_problem(503, "unavailable").header("retry-after").is_some());
+    let response = app.request("POST", "/api/auth/send-signup-otp").json(body).send().await;
+    assert!(response.expect_problem(503, "unavailable").header("retry-after").is_some());
     let _ = verify(&app, &number, "123456").await.expect_problem(503, "unavailable");
 }
 

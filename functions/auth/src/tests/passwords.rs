@@ -1,4 +1,4 @@
-//! Login and password change.
+//! Login, password change and their races with each other.
 
 use domain::SessionId;
 use serde_json::json;
@@ -10,30 +10,30 @@ use super::{login, start};
 #[tokio::test]
 async fn login_starts_another_session() {
     let app = start().await;
-    let user = app.person().await;
-    let answer = login(&app, &user.mobile_number, PASSWORD).await.expect(200);
-    assert_eq!(answer.body["user"]["id"], user.id.to_string());
-    assert_ne!(answer.text("/token"), user.token);
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 2);
-    let address: String = app.stored("SELECT address FROM sessions WHERE address IS NOT NULL").await;
+    let user = app.user().await;
+    let response = login(&app, &user.mobile_number, PASSWORD).await.expect(200);
+    assert_eq!(response.body["user"]["id"], user.id.to_string());
+    assert_ne!(response.text("/token"), user.token);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM sessions").await, 2);
+    let address: String = app.query_value("SELECT address FROM sessions WHERE address IS NOT NULL").await;
     assert_eq!(address, app.address);
 }
 
 #[tokio::test]
 async fn unknown_number_and_wrong_password_get_the_same_response() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let wrong =
         login(&app, &user.mobile_number, "wrong password").await.expect_problem(401, "invalid_credentials");
     let unknown = login(&app, &random_number(), PASSWORD).await.expect_problem(401, "invalid_credentials");
     assert_eq!(wrong.body["detail"], unknown.body["detail"]);
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 1);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM sessions").await, 1);
 }
 
 #[tokio::test]
 async fn password_change_ends_every_other_session() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let other = login(&app, &user.mobile_number, PASSWORD).await.expect(200).text("/token");
 
     let body = json!({ "current_password": PASSWORD, "new_password": "a new one!" });
@@ -47,17 +47,17 @@ async fn password_change_ends_every_other_session() {
 
     let refused = app.request("POST", "/api/auth/change-password").token(&other).json(body).send().await;
     let _ = refused.expect_problem(401, "not_authenticated");
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 1);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM sessions").await, 1);
     let _ = login(&app, &user.mobile_number, "a new one!").await.expect(200);
 }
 
 #[tokio::test]
 async fn password_change_requires_the_current_password() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let body = json!({ "current_password": "not this one", "new_password": "a new one!" });
-    let answer = app.request("POST", "/api/auth/change-password").by(&user).json(body.clone()).send().await;
-    let _ = answer.expect_problem(401, "invalid_credentials");
+    let response = app.request("POST", "/api/auth/change-password").by(&user).json(body.clone()).send().await;
+    let _ = response.expect_problem(401, "invalid_credentials");
     let anonymous = app.request("POST", "/api/auth/change-password").json(body).send().await;
     let _ = anonymous.expect_problem(401, "not_authenticated");
     let _ = login(&app, &user.mobile_number, PASSWORD).await.expect(200);
@@ -66,22 +66,22 @@ async fn password_change_requires_the_current_password() {
 #[tokio::test]
 async fn manipulated_access_tokens_are_refused() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let body = json!({ "current_password": PASSWORD, "new_password": "a new one!" });
     for token in
         [&user.token[..user.token.len() - 2], "x.y.z", "", &format!("{} ", user.token.replace('.', " "))]
     {
-        let answer =
+        let response =
             app.request("POST", "/api/auth/change-password").token(token).json(body.clone()).send().await;
-        let _ = answer.expect_problem(401, "not_authenticated");
+        let _ = response.expect_problem(401, "not_authenticated");
     }
 }
 
 #[tokio::test]
 async fn login_with_a_replaced_password_hash_starts_no_session() {
     let app = start().await;
-    let user = app.person().await;
-    let verified: String = app.stored("SELECT password_hash FROM users").await;
+    let user = app.user().await;
+    let verified: String = app.query_value("SELECT password_hash FROM users").await;
     app.execute("UPDATE users SET password_hash = 'another'; DELETE FROM sessions").await;
     let now = app.app.clock.now();
     let session = NewSession {
@@ -101,7 +101,7 @@ async fn login_with_a_replaced_password_hash_starts_no_session() {
 /// yet committed.
 async fn uncommitted_login<'a>(
     client: &'a mut store::Client,
-    user: &testkit::Person,
+    user: &testkit::TestUser,
     now: chrono::DateTime<chrono::Utc>,
 ) -> deadpool_postgres::Transaction<'a> {
     let transaction = client.transaction().await.unwrap();
@@ -126,7 +126,7 @@ async fn uncommitted_login<'a>(
 async fn concurrent_login_does_not_survive_a_reset_change_or_deletion() {
     let app = start().await;
     for change in ["reset", "change", "deletion"] {
-        let user = app.person().await;
+        let user = app.user().await;
         let now = app.app.clock.now();
         let (mut client, mut other) = (app.app.db().await.unwrap(), app.app.db().await.unwrap());
         let login = uncommitted_login(&mut client, &user, now).await;
@@ -158,7 +158,7 @@ async fn concurrent_login_does_not_survive_a_reset_change_or_deletion() {
         };
         // The change waits for the lock of the login, which then commits.
         let commit = async {
-            while app.stored::<i64>("SELECT count(*) FROM pg_locks WHERE NOT granted").await == 0 {
+            while app.query_value::<i64>("SELECT count(*) FROM pg_locks WHERE NOT granted").await == 0 {
                 tokio::task::yield_now().await;
             }
             login.commit().await.unwrap();
@@ -166,6 +166,6 @@ async fn concurrent_login_does_not_survive_a_reset_change_or_deletion() {
         let (ended, ()) = futures::join!(end, commit);
         assert_eq!(ended.unwrap().unwrap().len(), 2, "{change}");
         let left = format!("SELECT count(*) FROM sessions WHERE user_id = '{}'", user.id);
-        assert_eq!(app.stored::<i64>(&left).await, 0, "{change}");
+        assert_eq!(app.query_value::<i64>(&left).await, 0, "{change}");
     }
 }

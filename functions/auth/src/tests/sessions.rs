@@ -5,16 +5,16 @@ use std::time::Duration;
 use futures::future::join_all;
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
-use testkit::{Answer, PASSWORD, Person, TestApp};
+use testkit::{PASSWORD, Response, TestApp, TestUser};
 
 use super::{login, start};
 
 /// Starts another session of `user` and returns the response to the login.
-async fn start_session(app: &TestApp, user: &Person) -> Answer {
+async fn start_session(app: &TestApp, user: &TestUser) -> Response {
     login(app, &user.mobile_number, PASSWORD).await.expect(200)
 }
 
-async fn refresh(app: &TestApp, token: &str) -> Answer {
+async fn refresh(app: &TestApp, token: &str) -> Response {
     app.request("POST", "/api/auth/refresh").json(json!({ "refresh_token": token })).send().await
 }
 
@@ -23,14 +23,14 @@ async fn is_accepted(app: &TestApp, token: &str) -> bool {
     app.request("GET", "/api/auth/sessions").token(token).send().await.status == 200
 }
 
-async fn logout(app: &TestApp, token: &str, body: Value) -> Answer {
+async fn logout(app: &TestApp, token: &str, body: Value) -> Response {
     app.request("POST", "/api/auth/logout").token(token).json(body).send().await
 }
 
 #[tokio::test]
 async fn refresh_returns_new_tokens_and_extends_the_session() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let first = start_session(&app, &user).await;
     app.advance(Duration::from_hours(29 * 24));
     let second = refresh(&app, &first.text("/refresh_token")).await.expect(200);
@@ -44,7 +44,7 @@ async fn refresh_returns_new_tokens_and_extends_the_session() {
 #[tokio::test]
 async fn reused_refresh_token_ends_only_its_session() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let stolen = start_session(&app, &user).await.text("/refresh_token");
     let renewed = refresh(&app, &stolen).await.expect(200);
     let _ = refresh(&app, &stolen).await.expect_problem(401, "invalid_refresh_token");
@@ -56,18 +56,22 @@ async fn reused_refresh_token_ends_only_its_session() {
 #[tokio::test]
 async fn of_twenty_concurrent_refreshes_one_succeeds_and_the_session_ends() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let token = start_session(&app, &user).await.text("/refresh_token");
-    let answers = join_all((0..20).map(|_| refresh(&app, &token))).await;
-    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
-    assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 19);
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 1, "only the other session is left");
+    let responses = join_all((0..20).map(|_| refresh(&app, &token))).await;
+    assert_eq!(responses.iter().filter(|response| response.status == 200).count(), 1);
+    assert_eq!(responses.iter().filter(|response| response.status == 401).count(), 19);
+    assert_eq!(
+        app.query_value::<i64>("SELECT count(*) FROM sessions").await,
+        1,
+        "only the other session is left"
+    );
 }
 
 #[tokio::test]
 async fn invalid_refresh_tokens_are_refused_and_end_no_session() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let session = start_session(&app, &user).await;
     let access = session.text("/token");
     for token in ["x", access.as_str(), &session.text("/refresh_token")[1..]] {
@@ -95,7 +99,7 @@ async fn logout_ends_this_session_the_others_or_all() {
         (json!({ "scope": "others" }), true, false),
         (json!({ "scope": "all" }), false, false),
     ] {
-        let user = app.person().await;
+        let user = app.user().await;
         let other = start_session(&app, &user).await.text("/token");
         let _ = logout(&app, &user.token, body.clone()).await.expect(200);
         assert_eq!(
@@ -104,7 +108,7 @@ async fn logout_ends_this_session_the_others_or_all() {
             "{body}"
         );
     }
-    let user = app.person().await;
+    let user = app.user().await;
     logout(&app, &user.token, json!({ "scope": "everybody" })).await.expect_invalid(&["scope"]);
     assert!(is_accepted(&app, &user.token).await);
 }
@@ -112,7 +116,7 @@ async fn logout_ends_this_session_the_others_or_all() {
 #[tokio::test]
 async fn only_the_owner_lists_and_ends_sessions() {
     let app = start().await;
-    let (user, stranger) = (app.person().await, app.person().await);
+    let (user, stranger) = (app.user().await, app.user().await);
     let other = start_session(&app, &user).await.text("/token");
     let list = app.request("GET", "/api/auth/sessions").token(&other).send().await.expect(200);
     assert_eq!(list.body["sessions"][0]["address"], app.address.as_str());
@@ -150,4 +154,37 @@ async fn only_the_owner_lists_and_ends_sessions() {
     let _ = end(&other).await.expect(200);
     assert!(!is_accepted(&app, &user.token).await);
     let _ = end(&other).await.expect_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn ended_session_is_refused_at_the_next_request_even_if_cached() {
+    let app = start().await;
+    let user = app.user().await;
+    let list = |token: &str| app.request("GET", "/api/auth/sessions").token(token).send();
+    let other = login(&app, &user.mobile_number, PASSWORD).await.expect(200).text("/token");
+    for token in [&user.token, &other] {
+        for _ in 0..2 {
+            let _ = list(token).await.expect(200);
+        }
+    }
+    let body = json!({ "current_password": PASSWORD, "new_password": "a new one!" });
+    let change = app.request("POST", "/api/auth/change-password").by(&user).json(body).send();
+    let _ = change.await.expect(200);
+    let _ = list(&other).await.expect_problem(401, "not_authenticated");
+    let _ = app.request("POST", "/api/auth/logout").by(&user).json(json!({})).send().await.expect(200);
+    let _ = list(&user.token).await.expect_problem(401, "not_authenticated");
+}
+
+#[tokio::test]
+async fn cached_session_expires_on_time() {
+    let app = TestApp::serving(crate::routes()).var("REFRESH_EXPIRES_IN", "60s").start().await;
+    let user = app.user().await;
+    let _ = app.request("GET", "/api/auth/sessions").by(&user).send().await.expect(200);
+    app.advance(Duration::from_secs(61));
+    let _ = app
+        .request("GET", "/api/auth/sessions")
+        .by(&user)
+        .send()
+        .await
+        .expect_problem(401, "not_authenticated");
 }

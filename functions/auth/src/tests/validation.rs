@@ -13,7 +13,7 @@ const ROUTES: [(&str, &[&str]); 5] = [
     ("reset-password", &["mobile_number", "otp", "new_password"]),
 ];
 
-async fn post(app: &TestApp, route: &str, body: &str) -> testkit::Answer {
+async fn post(app: &TestApp, route: &str, body: &str) -> testkit::Response {
     let path = format!("/api/auth/{route}");
     app.request("POST", &path).body(body).header("content-type", "application/json").send().await
 }
@@ -24,9 +24,9 @@ async fn all_missing_fields_are_named_in_one_response() {
     for (route, fields) in ROUTES {
         post(&app, route, "{}").await.expect_invalid(fields);
     }
-    let user = app.person().await;
-    let answer = app.request("POST", "/api/auth/change-password").by(&user).json(json!({})).send().await;
-    answer.expect_invalid(&["current_password", "new_password"]);
+    let user = app.user().await;
+    let response = app.request("POST", "/api/auth/change-password").by(&user).json(json!({})).send().await;
+    response.expect_invalid(&["current_password", "new_password"]);
 }
 
 #[tokio::test]
@@ -51,8 +51,8 @@ async fn bodies_that_are_no_json_objects_are_refused() {
         assert_eq!(status.as_u16(), 400, "{body:.40}");
     }
     let duplicate = r#"{"mobile_number":"+4915112345678","mobile_number":"+4915112345679","password":"x"}"#;
-    let answer = post(&app, "login", duplicate).await.expect_problem(400, "validation_failed");
-    assert!(answer.text("/detail").contains("mobile_number"), "{}", answer.body);
+    let response = post(&app, "login", duplicate).await.expect_problem(400, "validation_failed");
+    assert!(response.text("/detail").contains("mobile_number"), "{}", response.body);
 }
 
 #[tokio::test]
@@ -76,14 +76,15 @@ async fn fields_outside_their_bounds_are_named() {
     ] {
         post(&app, "verify-signup-otp", &signup((field, value))).await.expect_invalid(&[field]);
     }
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM users").await, 0);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM users").await, 0);
 }
 
 #[tokio::test]
 async fn wrong_methods_paths_types_and_sizes_have_their_own_status() {
     let app = start().await;
-    let answer = app.request("GET", "/api/auth/login").send().await.expect_problem(405, "method_not_allowed");
-    assert_eq!(answer.header("allow"), Some("POST"));
+    let response =
+        app.request("GET", "/api/auth/login").send().await.expect_problem(405, "method_not_allowed");
+    assert_eq!(response.header("allow"), Some("POST"));
     let _ = app.request("POST", "/api/auth/nothing").send().await.expect_problem(404, "route_not_found");
     let text =
         app.request("POST", "/api/auth/login").body("{}").header("content-type", "text/plain").send().await;
@@ -100,11 +101,11 @@ async fn unknown_fields_are_ignored_and_never_applied() {
         "mobile_number": number.as_str(), "otp": otp, "name": "Ada", "password": "eight ch",
         "subscription_tier": "pro", "role": "admin", "id": "018f0000-0000-7000-8000-00000000ffff", "chatroom_count": 9,
     });
-    let answer = post(&app, "verify-signup-otp", &body.to_string()).await.expect(201);
-    assert_eq!(answer.body["user"]["subscription_tier"], "basic");
+    let response = post(&app, "verify-signup-otp", &body.to_string()).await.expect(201);
+    assert_eq!(response.body["user"]["subscription_tier"], "basic");
     let applied =
         "SELECT subscription_tier = 'pro' OR chatroom_count > 0 OR id::text LIKE '%ffff' FROM users";
-    assert!(!app.stored::<bool>(applied).await);
+    assert!(!app.query_value::<bool>(applied).await);
 }
 
 #[tokio::test]
@@ -114,10 +115,10 @@ async fn sample_events_are_answered() {
     let _ = app.event("auth-verify-signup-otp", None, None).send().await.expect_problem(400, "invalid_code");
     let _ = app.event("auth-reset-password", None, None).send().await.expect_problem(400, "invalid_code");
     for name in ["auth-send-signup-otp", "auth-forgot-password"] {
-        let answer = app.event(name, None, None).send().await;
-        assert!([200, 429].contains(&answer.status.as_u16()), "{}", answer.body);
+        let response = app.event(name, None, None).send().await;
+        assert!([200, 429].contains(&response.status.as_u16()), "{}", response.body);
     }
-    let user = app.person().await;
-    let answer = app.event("auth-change-password", Some(&user), None).send().await;
-    assert!([200, 401].contains(&answer.status.as_u16()), "{}", answer.body);
+    let user = app.user().await;
+    let response = app.event("auth-change-password", Some(&user), None).send().await;
+    assert!([200, 401].contains(&response.status.as_u16()), "{}", response.body);
 }

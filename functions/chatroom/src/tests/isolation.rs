@@ -7,9 +7,9 @@ use super::start;
 #[tokio::test]
 async fn chatroom_and_message_of_another_user_are_not_found() {
     let app = start().await;
-    let (owner, other) = (app.person().await, app.person().await);
-    let chatroom = app.room(&owner).await;
-    let message = app.message(&owner, &chatroom, "secret").await;
+    let (owner, other) = (app.user().await, app.user().await);
+    let chatroom = app.create_chatroom(&owner).await;
+    let message = app.send_message(&owner, &chatroom, "secret").await;
     let unknown = "018f0000-0000-7000-8000-00000000ffff";
     for (method, path, foreign) in [
         ("GET", "/api/chatroom/{}", &chatroom),
@@ -26,9 +26,9 @@ async fn chatroom_and_message_of_another_user_are_not_found() {
         assert_eq!(theirs.body["detail"], absent.body["detail"], "{method} {path}");
         let _ = request("nonsense").await.expect_problem(404, "not_found");
     }
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages").await, 1);
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM chatrooms").await, 1);
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM daily_usage").await, 1);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM messages").await, 1);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM chatrooms").await, 1);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM daily_usage").await, 1);
     let list = app.request("GET", "/api/chatroom").by(&other).send().await.expect(200);
     assert_eq!(list.body["chatrooms"], json!([]));
 }
@@ -36,8 +36,8 @@ async fn chatroom_and_message_of_another_user_are_not_found() {
 #[tokio::test]
 async fn every_route_requires_a_token() {
     let app = start().await;
-    let owner = app.person().await;
-    let chatroom = app.room(&owner).await;
+    let owner = app.user().await;
+    let chatroom = app.create_chatroom(&owner).await;
     for (method, path) in [
         ("GET", "/api/chatroom".to_owned()),
         ("POST", "/api/chatroom".to_owned()),

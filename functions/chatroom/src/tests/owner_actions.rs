@@ -2,23 +2,23 @@
 
 use futures::future::join_all;
 use serde_json::json;
-use testkit::{Answer, Person, TestApp};
+use testkit::{Response, TestApp, TestUser};
 
 use super::start;
 
-async fn sent(app: &TestApp) -> (Person, String) {
-    let person = app.person().await;
-    let chatroom = app.room(&person).await;
-    let id = app.message(&person, &chatroom, "hello").await;
-    (person, id)
+async fn sent(app: &TestApp) -> (TestUser, String) {
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    let id = app.send_message(&user, &chatroom, "hello").await;
+    (user, id)
 }
 
-async fn act(app: &TestApp, person: &Person, id: &str, action: &str) -> Answer {
-    app.request("POST", &format!("/api/chatroom/message/{id}/{action}")).by(person).send().await
+async fn act(app: &TestApp, user: &TestUser, id: &str, action: &str) -> Response {
+    app.request("POST", &format!("/api/chatroom/message/{id}/{action}")).by(user).send().await
 }
 
 async fn used(app: &TestApp) -> i32 {
-    app.stored("SELECT messages FROM daily_usage").await
+    app.query_value("SELECT messages FROM daily_usage").await
 }
 
 /// Marks the message as failed and refunds it, as the worker does.
@@ -31,11 +31,11 @@ async fn fail(app: &TestApp) {
 #[tokio::test]
 async fn cancelled_pending_message_is_refunded() {
     let app = start().await;
-    let (person, id) = sent(&app).await;
-    let answer = act(&app, &person, &id, "cancel").await.expect(200);
-    assert_eq!(answer.body["message"]["processing_status"], "cancelled");
+    let (user, id) = sent(&app).await;
+    let response = act(&app, &user, &id, "cancel").await.expect(200);
+    assert_eq!(response.body["message"]["processing_status"], "cancelled");
     assert_eq!(used(&app).await, 0);
-    let again = act(&app, &person, &id, "cancel").await.expect_problem(409, "wrong_state");
+    let again = act(&app, &user, &id, "cancel").await.expect_problem(409, "wrong_state");
     assert_eq!(again.body["processing_status"], "cancelled");
     assert_eq!(used(&app).await, 0);
 }
@@ -43,58 +43,58 @@ async fn cancelled_pending_message_is_refunded() {
 #[tokio::test]
 async fn cancelling_revokes_the_lease_of_the_worker() {
     let app = start().await;
-    let (person, id) = sent(&app).await;
+    let (user, id) = sent(&app).await;
     app.execute("UPDATE messages SET processing_status = 'processing', lease_owner = gen_random_uuid()")
         .await;
-    let _ = act(&app, &person, &id, "cancel").await.expect(200);
-    assert!(app.stored::<bool>("SELECT lease_owner IS NULL FROM messages").await);
+    let _ = act(&app, &user, &id, "cancel").await.expect(200);
+    assert!(app.query_value::<bool>("SELECT lease_owner IS NULL FROM messages").await);
 }
 
 #[tokio::test]
 async fn retry_of_a_failed_message_costs_a_quota_unit() {
     let app = start().await;
-    let (person, id) = sent(&app).await;
+    let (user, id) = sent(&app).await;
     fail(&app).await;
-    let answer = act(&app, &person, &id, "retry").await.expect(200);
-    let (message, queue_status) = (&answer.body["message"], &answer.body["queue_status"]);
+    let response = act(&app, &user, &id, "retry").await.expect(200);
+    let (message, queue_status) = (&response.body["message"], &response.body["queue_status"]);
     assert_eq!((&message["processing_status"], queue_status), (&json!("pending"), &json!("queued")));
-    assert_eq!(answer.header("x-quota-remaining"), Some("4"));
+    assert_eq!(response.header("x-quota-remaining"), Some("4"));
     assert_eq!(app.queue.resends(), [0, 1]);
-    assert_eq!(app.stored::<i32>("SELECT attempts FROM messages").await, 0);
-    assert!(app.stored::<bool>("SELECT error_code IS NULL FROM messages").await);
+    assert_eq!(app.query_value::<i32>("SELECT attempts FROM messages").await, 0);
+    assert!(app.query_value::<bool>("SELECT error_code IS NULL FROM messages").await);
 }
 
 #[tokio::test]
 async fn concurrent_retries_are_accepted_once() {
     let app = start().await;
-    let (person, id) = sent(&app).await;
+    let (user, id) = sent(&app).await;
     fail(&app).await;
-    let answers = join_all((0..10).map(|_| act(&app, &person, &id, "retry"))).await;
-    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
-    assert_eq!(answers.iter().filter(|answer| answer.status == 409).count(), 9);
+    let responses = join_all((0..10).map(|_| act(&app, &user, &id, "retry"))).await;
+    assert_eq!(responses.iter().filter(|response| response.status == 200).count(), 1);
+    assert_eq!(responses.iter().filter(|response| response.status == 409).count(), 9);
     assert_eq!(used(&app).await, 1);
 }
 
 #[tokio::test]
 async fn retry_is_refused_when_the_quota_is_exhausted() {
     let app = start().await;
-    let (person, id) = sent(&app).await;
+    let (user, id) = sent(&app).await;
     fail(&app).await;
     app.execute("UPDATE daily_usage SET messages = 5").await;
-    let _ = act(&app, &person, &id, "retry").await.expect_problem(429, "daily_quota_exhausted");
-    assert_eq!(app.stored::<String>("SELECT processing_status FROM messages").await, "failed");
+    let _ = act(&app, &user, &id, "retry").await.expect_problem(429, "daily_quota_exhausted");
+    assert_eq!(app.query_value::<String>("SELECT processing_status FROM messages").await, "failed");
 }
 
 #[tokio::test]
 async fn only_the_owner_retries_and_only_a_failed_message() {
     let app = start().await;
-    let (person, id) = sent(&app).await;
-    let _ = act(&app, &person, &id, "retry").await.expect_problem(409, "wrong_state");
-    let other = app.person().await;
+    let (user, id) = sent(&app).await;
+    let _ = act(&app, &user, &id, "retry").await.expect_problem(409, "wrong_state");
+    let other = app.user().await;
     fail(&app).await;
     for action in ["retry", "cancel"] {
         let _ = act(&app, &other, &id, action).await.expect_problem(404, "not_found");
-        let _ = act(&app, &person, "nonsense", action).await.expect_problem(404, "not_found");
+        let _ = act(&app, &user, "nonsense", action).await.expect_problem(404, "not_found");
     }
     assert_eq!(used(&app).await, 0);
 }

@@ -9,12 +9,12 @@ use super::start;
 #[tokio::test]
 async fn message_is_stored_and_only_its_id_is_queued() {
     let app = start().await;
-    let person = app.person().await;
-    let chatroom = app.room(&person).await;
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
     let path = format!("/api/chatroom/{chatroom}/message");
     let sent = app
         .request("POST", &path)
-        .by(&person)
+        .by(&user)
         .json(json!({ "content": " Héllo\n日本 " }))
         .send()
         .await
@@ -30,64 +30,64 @@ async fn message_is_stored_and_only_its_id_is_queued() {
     let queued = app.queue.sent();
     assert_eq!(queued.len(), 1);
     assert_eq!((queued[0].0.to_string(), json!(queued[0].1)), (chatroom, message["id"].clone()));
-    assert_eq!(app.stored::<String>("SELECT content FROM messages").await, " Héllo\n日本 ");
+    assert_eq!(app.query_value::<String>("SELECT content FROM messages").await, " Héllo\n日本 ");
 }
 
 #[tokio::test]
 async fn message_is_stored_when_the_queue_is_unavailable() {
     let app = start().await;
-    let person = app.person().await;
-    let chatroom = app.room(&person).await;
-    app.queue.break_down();
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    app.queue.fail_requests();
     let path = format!("/api/chatroom/{chatroom}/message");
     let sent =
-        app.request("POST", &path).by(&person).json(json!({ "content": "hello" })).send().await.expect(201);
+        app.request("POST", &path).by(&user).json(json!({ "content": "hello" })).send().await.expect(201);
     assert_eq!(sent.body["queue_status"], "delayed");
-    assert_eq!(app.stored::<String>("SELECT processing_status FROM messages").await, "pending");
+    assert_eq!(app.query_value::<String>("SELECT processing_status FROM messages").await, "pending");
 }
 
 #[tokio::test]
 async fn invalid_content_is_a_validation_error_and_not_stored() {
     let app = start().await;
-    let person = app.person().await;
-    let path = format!("/api/chatroom/{}/message", app.room(&person).await);
+    let user = app.user().await;
+    let path = format!("/api/chatroom/{}/message", app.create_chatroom(&user).await);
     for content in
         [json!(""), json!(" \n\t "), json!("x".repeat(10_001)), json!("a\u{0}b"), json!(7), json!(null)]
     {
-        let request = app.request("POST", &path).by(&person).json(json!({ "content": content }));
+        let request = app.request("POST", &path).by(&user).json(json!({ "content": content }));
         request.send().await.expect_invalid(&["content"]);
     }
-    app.request("POST", &path).by(&person).json(json!({})).send().await.expect_invalid(&["content"]);
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages").await, 0);
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM daily_usage").await, 0);
+    app.request("POST", &path).by(&user).json(json!({})).send().await.expect_invalid(&["content"]);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM messages").await, 0);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM daily_usage").await, 0);
     assert!(app.queue.sent().is_empty());
 }
 
 #[tokio::test]
 async fn ten_thousand_characters_of_any_script_are_accepted() {
     let app = start().await;
-    let person = app.person().await;
-    let path = format!("/api/chatroom/{}/message", app.room(&person).await);
-    let request = app.request("POST", &path).by(&person).json(json!({ "content": "語".repeat(10_000) }));
+    let user = app.user().await;
+    let path = format!("/api/chatroom/{}/message", app.create_chatroom(&user).await);
+    let request = app.request("POST", &path).by(&user).json(json!({ "content": "語".repeat(10_000) }));
     let _ = request.send().await.expect(201);
 }
 
 #[tokio::test]
 async fn status_shows_chatroom_attempts_error_and_reply() {
     let app = start().await;
-    let person = app.person().await;
-    let chatroom = app.room(&person).await;
-    let id = app.message(&person, &chatroom, "hello").await;
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    let id = app.send_message(&user, &chatroom, "hello").await;
     let path = format!("/api/chatroom/message/{id}/status");
-    let status = app.request("GET", &path).by(&person).send().await.expect(200);
+    let status = app.request("GET", &path).by(&user).send().await.expect(200);
     let message = &status.body["message"];
     assert_eq!((&message["id"], &message["chatroom_id"]), (&json!(id), &json!(chatroom)));
-    assert_eq!((&message["chatroom_name"], &message["attempts"]), (&json!("A room"), &json!(0)));
+    assert_eq!((&message["chatroom_name"], &message["attempts"]), (&json!("A chatroom"), &json!(0)));
     assert_eq!((&message["error_code"], &message["reply"]), (&json!(null), &json!(null)));
 
     app.execute("UPDATE messages SET processing_status = 'failed', error_code = 'timeout', attempts = 3")
         .await;
-    let failed = app.request("GET", &path).by(&person).send().await.expect(200);
+    let failed = app.request("GET", &path).by(&user).send().await.expect(200);
     assert_eq!(
         (&failed.body["message"]["error_code"], &failed.body["message"]["attempts"]),
         (&json!("timeout"), &json!(3))
@@ -97,16 +97,16 @@ async fn status_shows_chatroom_attempts_error_and_reply() {
 #[tokio::test]
 async fn long_poll_ends_when_the_status_is_final() {
     let app = start().await;
-    let person = app.person().await;
-    let chatroom = app.room(&person).await;
-    let id = app.message(&person, &chatroom, "hello").await;
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    let id = app.send_message(&user, &chatroom, "hello").await;
     let path = format!("/api/chatroom/message/{id}/status?wait=25");
     let answered = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         app.execute("UPDATE messages SET processing_status = 'cancelled'").await;
     };
     let started = tokio::time::Instant::now();
-    let (status, ()) = tokio::join!(app.request("GET", &path).by(&person).send(), answered);
+    let (status, ()) = tokio::join!(app.request("GET", &path).by(&user).send(), answered);
     assert_eq!(status.expect(200).body["message"]["processing_status"], "cancelled");
     assert!(started.elapsed() < Duration::from_secs(20), "it waited for the whole time");
 }
@@ -114,15 +114,15 @@ async fn long_poll_ends_when_the_status_is_final() {
 #[tokio::test]
 async fn long_poll_ends_after_its_bounded_wait() {
     let app = start().await;
-    let person = app.person().await;
-    let chatroom = app.room(&person).await;
-    let path = format!("/api/chatroom/message/{}/status", app.message(&person, &chatroom, "hello").await);
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    let path = format!("/api/chatroom/message/{}/status", app.send_message(&user, &chatroom, "hello").await);
     let started = tokio::time::Instant::now();
-    let status = app.request("GET", &format!("{path}?wait=1")).by(&person).send().await.expect(200);
+    let status = app.request("GET", &format!("{path}?wait=1")).by(&user).send().await.expect(200);
     assert!(started.elapsed() >= Duration::from_secs(1), "it did not wait");
     assert_eq!(status.body["message"]["processing_status"], "pending");
     for wait in ["26", "-1", "soon", "1.5"] {
-        let request = app.request("GET", &format!("{path}?wait={wait}")).by(&person);
+        let request = app.request("GET", &format!("{path}?wait={wait}")).by(&user);
         request.send().await.expect_invalid(&["wait"]);
     }
 }

@@ -60,7 +60,7 @@ async fn concurrent_deploys_migrate_once() {
 
 #[tokio::test]
 async fn unreachable_database_fails_the_deploy_but_not_a_deletion() {
-    let config = config("postgres://nobody:secret@127.0.0.1:1/none");
+    let config = config("postgres://user:secret@127.0.0.1:1/none");
     let failed = response_to(&config, "Create").await;
     assert_eq!(failed["Status"], "FAILED", "{failed}");
     assert!(!failed.to_string().contains("secret"), "{failed}");

@@ -9,22 +9,22 @@ use domain::MessageId;
 use domain::message::{ErrorCode, ProcessingStatus};
 use serde_json::{Value, json};
 use store::messages::admin;
-use testkit::{Person, TestApp};
+use testkit::{TestApp, TestUser};
 
-async fn start() -> (TestApp, Person) {
+async fn start() -> (TestApp, TestUser) {
     let app = TestApp::serving(chatroom::routes().merge(crate::routes())).start().await;
-    let admin = app.person().await;
+    let admin = app.user().await;
     app.make_admin(&admin).await;
     (app, admin)
 }
 
 /// Messages of one user that failed at intervals of a minute. The user's quota is exhausted.
 async fn insert_failed(app: &TestApp, count: usize) -> Vec<String> {
-    let person = app.person().await;
-    let chatroom = app.room(&person).await;
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
     let mut ids = Vec::new();
     for _ in 0..count {
-        let id = app.message(&person, &chatroom, "my secret").await;
+        let id = app.send_message(&user, &chatroom, "my secret").await;
         let now = app.app.clock.now().to_rfc3339();
         app.execute(&format!(
             "UPDATE messages SET processing_status = 'failed', error_code = 'timeout', attempts = 3, sweep_at = NULL,
@@ -38,10 +38,11 @@ async fn insert_failed(app: &TestApp, count: usize) -> Vec<String> {
     ids
 }
 
-async fn list_failed(app: &TestApp, admin: &Person, query: &str) -> (Vec<String>, Value) {
-    let answer = app.request("GET", &format!("/api/queue/failed{query}")).by(admin).send().await.expect(200);
-    let ids = answer.body["failed"].as_array().unwrap().iter();
-    (ids.map(|job| job["id"].as_str().unwrap().to_owned()).collect(), answer.body["next_cursor"].clone())
+async fn list_failed(app: &TestApp, admin: &TestUser, query: &str) -> (Vec<String>, Value) {
+    let response =
+        app.request("GET", &format!("/api/queue/failed{query}")).by(admin).send().await.expect(200);
+    let ids = response.body["failed"].as_array().unwrap().iter();
+    (ids.map(|job| job["id"].as_str().unwrap().to_owned()).collect(), response.body["next_cursor"].clone())
 }
 
 fn job_record(app: &TestApp, id: &str, status: ProcessingStatus) -> JobRecord {
@@ -62,7 +63,7 @@ fn job_record(app: &TestApp, id: &str, status: ProcessingStatus) -> JobRecord {
 async fn only_current_operators_have_access() {
     let (app, admin) = start().await;
     let id = insert_failed(&app, 1).await.remove(0);
-    let person = app.person().await;
+    let user = app.user().await;
     let routes = [
         ("GET", "/api/queue/failed".to_owned()),
         ("GET", format!("/api/queue/jobs/{id}")),
@@ -73,12 +74,12 @@ async fn only_current_operators_have_access() {
     app.execute(&format!("UPDATE users SET role = 'user' WHERE id = '{}'", admin.id)).await;
     for (method, path) in &routes {
         let _ = app.request(method, path).send().await.expect_problem(401, "not_authenticated");
-        for caller in [&person, &admin] {
+        for caller in [&user, &admin] {
             let request = app.request(method, path).by(caller).json(json!({}));
             let _ = request.send().await.expect_problem(403, "forbidden");
         }
     }
-    assert_eq!(app.stored::<String>("SELECT processing_status FROM messages").await, "failed");
+    assert_eq!(app.query_value::<String>("SELECT processing_status FROM messages").await, "failed");
 }
 
 #[tokio::test]
@@ -91,8 +92,8 @@ async fn failed_jobs_are_listed_latest_first_without_text() {
         list_failed(&app, &admin, &format!("?limit=3&cursor={}", cursor.as_str().unwrap())).await;
     assert_eq!([first, second].concat(), ids);
     assert_eq!(end, json!(null));
-    let answer = app.request("GET", "/api/queue/failed").by(&admin).send().await.expect(200);
-    assert!(!answer.body.to_string().contains("my secret"));
+    let response = app.request("GET", "/api/queue/failed").by(&admin).send().await.expect(200);
+    assert!(!response.body.to_string().contains("my secret"));
     for cursor in [
         "x",
         "1.2",
@@ -125,7 +126,7 @@ async fn job_shows_its_last_attempt_for_a_day() {
 async fn failed_jobs_are_listed_without_the_table() {
     let app = TestApp::serving(chatroom::routes().merge(crate::routes()));
     let app = app.var("TABLE_NAME", "absent").start().await;
-    let admin = app.person().await;
+    let admin = app.user().await;
     app.make_admin(&admin).await;
     let ids = insert_failed(&app, 1).await;
     assert_eq!(list_failed(&app, &admin, "").await.0, ids);
@@ -136,15 +137,15 @@ async fn operator_retry_is_free_and_unlists_the_message() {
     let (app, admin) = start().await;
     let id = insert_failed(&app, 1).await.remove(0);
     let path = format!("/api/queue/failed/{id}/retry");
-    let answer = app.request("POST", &path).by(&admin).send().await.expect(200);
-    assert_eq!(answer.body["queued"], true);
+    let response = app.request("POST", &path).by(&admin).send().await.expect(200);
+    assert_eq!(response.body["queued"], true);
     assert_eq!(app.queue.resends(), [0, 1]);
     assert!(list_failed(&app, &admin, "").await.0.is_empty());
-    assert_eq!(app.stored::<i32>("SELECT messages FROM daily_usage").await, 5);
+    assert_eq!(app.query_value::<i32>("SELECT messages FROM daily_usage").await, 5);
     let again = app.request("POST", &path).by(&admin).send().await.expect_problem(409, "wrong_state");
     assert_eq!(again.body["processing_status"], "pending");
     // Without a quota day, a second failure refunds nothing.
-    assert!(app.stored::<bool>("SELECT quota_day IS NULL FROM messages").await);
+    assert!(app.query_value::<bool>("SELECT quota_day IS NULL FROM messages").await);
 }
 
 #[tokio::test]
@@ -155,10 +156,10 @@ async fn redrive_retries_the_oldest_and_skips_discarded_jobs() {
     let _ =
         app.request("DELETE", &format!("/api/queue/failed/{}", ids[1])).by(&admin).send().await.expect(200);
     let redrive = |body: Value| app.request("POST", "/api/queue/redrive").by(&admin).json(body).send();
-    let answer = redrive(json!({ "error_code": "timeout", "limit": 1 })).await.expect(200);
-    assert_eq!((&answer.body["redriven"], &answer.body["queued"]), (&json!(1), &json!(1)));
+    let response = redrive(json!({ "error_code": "timeout", "limit": 1 })).await.expect(200);
+    assert_eq!((&response.body["redriven"], &response.body["queued"]), (&json!(1), &json!(1)));
     assert_eq!(list_failed(&app, &admin, "").await.0, [ids[3].as_str(), ids[0].as_str()]);
-    let blocked = app.message(&admin, &app.room(&admin).await, "bad").await;
+    let blocked = app.send_message(&admin, &app.create_chatroom(&admin).await, "bad").await;
     app.execute(&format!(
         "UPDATE messages SET processing_status = 'failed', error_code = 'blocked_by_safety' WHERE id = '{blocked}'"
     ))
@@ -179,7 +180,7 @@ async fn discarded_job_stays_failed_for_its_owner() {
         let _ = app.request("DELETE", &path).by(&admin).send().await.expect(200);
     }
     assert!(list_failed(&app, &admin, "").await.0.is_empty());
-    assert_eq!(app.stored::<String>("SELECT processing_status FROM messages").await, "failed");
+    assert_eq!(app.query_value::<String>("SELECT processing_status FROM messages").await, "failed");
     let unknown = format!("/api/queue/failed/{}", MessageId::new(app.app.clock.now()));
     let _ = app.request("DELETE", &unknown).by(&admin).send().await.expect_problem(404, "not_found");
 }
@@ -187,10 +188,10 @@ async fn discarded_job_stays_failed_for_its_owner() {
 #[tokio::test]
 async fn queue_status_is_public_and_counts_each_state() {
     let (app, _) = start().await;
-    let person = app.person().await;
-    let chatroom = app.room(&person).await;
-    let ids = [app.message(&person, &chatroom, "a").await, app.message(&person, &chatroom, "b").await];
-    app.message(&person, &chatroom, "c").await;
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    let ids = [app.send_message(&user, &chatroom, "a").await, app.send_message(&user, &chatroom, "b").await];
+    app.send_message(&user, &chatroom, "c").await;
     let soon = (app.app.clock.now() + Duration::from_mins(1)).to_rfc3339();
     app.execute(&format!(
         "UPDATE messages SET processing_status = 'processing', lease_owner = gen_random_uuid(), lease_until = '{soon}'
@@ -212,9 +213,9 @@ async fn queue_status_is_public_and_counts_each_state() {
     // Other tests add to the same totals.
     assert!(after.completed > before.completed && after.failed > before.failed, "{before:?} {after:?}");
 
-    let answer = app.request("GET", "/api/queue/status").send().await.expect(200);
+    let response = app.request("GET", "/api/queue/status").send().await.expect(200);
     for name in ["waiting", "active", "delayed", "completed", "failed"] {
-        assert!(answer.body[name].is_i64(), "{name} in {}", answer.body);
+        assert!(response.body[name].is_i64(), "{name} in {}", response.body);
     }
 }
 
@@ -233,10 +234,10 @@ async fn integer_is_accepted_in_any_json_notation() {
         let request = app.request("POST", "/api/queue/redrive").by(&admin);
         let request =
             request.body(&format!("{{\"limit\":{limit}}}")).header("content-type", "application/json");
-        let answer = request.send().await;
-        assert_eq!(answer.status == 200, taken, "{limit}: {}", answer.body);
+        let response = request.send().await;
+        assert_eq!(response.status == 200, taken, "{limit}: {}", response.body);
         if !taken {
-            answer.expect_invalid(&["limit"]);
+            response.expect_invalid(&["limit"]);
         }
     }
 }

@@ -9,11 +9,11 @@ async fn health_needs_no_dependency_and_is_not_rate_limited() {
     let app =
         serving().var("REDIS_URL", "redis://127.0.0.1:1").var("RATE_LIMIT_MAX_REQUESTS", "1").start().await;
     for _ in 0..3 {
-        let answer = app.event("site-health", None, None).send().await.expect(200);
-        assert_eq!((&answer.body["status"], &answer.body["success"]), (&json!("OK"), &json!(true)));
-        assert_eq!(answer.body["version"], env!("CARGO_PKG_VERSION"));
-        assert!(answer.body["uptime"].is_number() && answer.body["timestamp"].is_string());
-        assert!(answer.body.get("checks").is_none());
+        let response = app.event("site-health", None, None).send().await.expect(200);
+        assert_eq!((&response.body["status"], &response.body["success"]), (&json!("OK"), &json!(true)));
+        assert_eq!(response.body["version"], env!("CARGO_PKG_VERSION"));
+        assert!(response.body["uptime"].is_number() && response.body["timestamp"].is_string());
+        assert!(response.body.get("checks").is_none());
     }
 }
 
@@ -23,14 +23,14 @@ async fn deep_health_names_the_dependency_that_is_down() {
     let healthy = all.event("site-health-deep", None, None).send().await.expect(200);
     assert_eq!(healthy.body["checks"]["table"]["status"], "up");
     let app = serving().var("TABLE_NAME", "absent").start().await;
-    let answer = app.event("site-health-deep", None, None).send().await.expect_problem(503, "unavailable");
-    let checks = &answer.body["checks"];
+    let response = app.event("site-health-deep", None, None).send().await.expect_problem(503, "unavailable");
+    let checks = &response.body["checks"];
     for part in ["postgres", "redis", "queue", "gemini"] {
         assert_eq!(checks[part]["status"], "up", "{part} in {checks}");
         assert!(checks[part]["latency_ms"].is_u64());
     }
     assert_eq!(checks["table"]["status"], "down");
-    assert!(answer.header("retry-after").is_some());
+    assert!(response.header("retry-after").is_some());
     let wrong = app.request("GET", "/health?deep=perhaps").send().await;
     wrong.expect_invalid(&["deep"]);
 }

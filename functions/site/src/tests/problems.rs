@@ -9,7 +9,7 @@ use garde::Validate;
 use insta::{assert_json_snapshot, with_settings};
 use serde::Deserialize;
 use serde_json::json;
-use testkit::{Answer, Person, RequestBuilder, TestApp};
+use testkit::{RequestBuilder, Response, TestApp, TestUser};
 use tokio::sync::Notify;
 use utoipa::openapi::HttpMethod;
 use web::{Admin, ApiError, Caller, Id, Operation, RoutePolicy, Routes, Valid, ValidQuery};
@@ -42,37 +42,37 @@ async fn start() -> TestApp {
     TestApp::serving(routes).start().await
 }
 
-fn post_item<'a>(app: &'a TestApp, person: &Person, body: &str) -> RequestBuilder<'a> {
-    app.request("POST", "/items").by(person).body(body).header("content-type", "application/json")
+fn post_item<'a>(app: &'a TestApp, user: &TestUser, body: &str) -> RequestBuilder<'a> {
+    app.request("POST", "/items").by(user).body(body).header("content-type", "application/json")
 }
 
-/// Asserts status and code of `answer`, and compares its document with the snapshot `code`.
+/// Asserts status and code of `response`, and compares its document with the snapshot `code`.
 #[track_caller]
-fn assert_problem(answer: Answer, status: u16, code: &str) {
-    let answer = answer.expect_problem(status, code);
+fn assert_problem(response: Response, status: u16, code: &str) {
+    let response = response.expect_problem(status, code);
     with_settings!({ sort_maps => true, prepend_module_to_snapshot => false }, {
-        assert_json_snapshot!(code, answer.body, { ".request_id" => "[request id]" });
+        assert_json_snapshot!(code, response.body, { ".request_id" => "[request id]" });
     });
 }
 
 #[tokio::test]
 async fn documents_of_unparsable_requests() {
     let app = start().await;
-    let person = app.person().await;
-    assert_problem(post_item(&app, &person, "{").send().await, 400, "malformed_request");
+    let user = app.user().await;
+    assert_problem(post_item(&app, &user, "{").send().await, 400, "malformed_request");
     assert_problem(app.request("GET", "/search?name=x").send().await, 400, "validation_failed");
     let large = json!({ "name": "x".repeat(70_000) }).to_string();
-    assert_problem(post_item(&app, &person, &large).send().await, 413, "body_too_large");
-    let without_type = app.request("POST", "/items").by(&person).body("{}").send().await;
+    assert_problem(post_item(&app, &user, &large).send().await, 413, "body_too_large");
+    let without_type = app.request("POST", "/items").by(&user).body("{}").send().await;
     assert_problem(without_type, 415, "unsupported_media_type");
 }
 
 #[tokio::test]
 async fn documents_of_denied_requests() {
     let app = start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     assert_problem(app.request("POST", "/items").send().await, 401, "not_authenticated");
-    assert_problem(app.request("GET", "/admin").by(&person).send().await, 403, "forbidden");
+    assert_problem(app.request("GET", "/admin").by(&user).send().await, 403, "forbidden");
 }
 
 #[tokio::test]
@@ -100,8 +100,8 @@ async fn documents_of_server_errors_hide_the_cause() {
 #[tokio::test]
 async fn document_of_a_reused_idempotency_key() {
     let app = start().await;
-    let person = app.person().await;
-    let with_key = |body| post_item(&app, &person, body).header("idempotency-key", "key").send();
+    let user = app.user().await;
+    let with_key = |body| post_item(&app, &user, body).header("idempotency-key", "key").send();
     let _ = with_key(r#"{ "name": "first" }"#).await.expect(200);
     assert_problem(with_key(r#"{ "name": "second" }"#).await, 422, "idempotency_key_reused");
 }
@@ -116,14 +116,14 @@ async fn document_of_a_request_whose_key_is_in_use() {
     };
     let routes = Routes::new().route(&[HttpMethod::Post], "/items", RoutePolicy::Idempotent, blocking);
     let app = TestApp::serving(routes).start().await;
-    let person = app.person().await;
-    let send = || post_item(&app, &person, "{}").header("idempotency-key", "key").send();
+    let user = app.user().await;
+    let send = || post_item(&app, &user, "{}").header("idempotency-key", "key").send();
     let second = async {
         started.notified().await;
-        let answer = send().await;
+        let response = send().await;
         release.notify_one();
-        answer
+        response
     };
-    let (_, answer) = tokio::join!(send(), second);
-    assert_problem(answer, 409, "request_in_flight");
+    let (_, response) = tokio::join!(send(), second);
+    assert_problem(response, 409, "request_in_flight");
 }

@@ -11,11 +11,11 @@ async fn requests_are_limited_by_network_address() {
     let app =
         serving().var("RATE_LIMIT_MAX_REQUESTS", "3").var("RATE_LIMIT_WINDOW_MS", "60000").start().await;
     for remaining in [2, 1, 0] {
-        let answer = app.request("GET", "/x").header("x-forwarded-for", "1.2.3.4").send().await.expect(404);
-        assert_eq!(answer.header("x-ratelimit-limit"), Some("3"));
-        assert_eq!(answer.header("x-ratelimit-remaining"), Some(remaining.to_string().as_str()));
-        assert_eq!(answer.header("ratelimit-policy"), Some("\"default\";q=3;w=60"));
-        assert!(answer.header("ratelimit").unwrap().starts_with(&format!("\"default\";r={remaining};t=")));
+        let response = app.request("GET", "/x").header("x-forwarded-for", "1.2.3.4").send().await.expect(404);
+        assert_eq!(response.header("x-ratelimit-limit"), Some("3"));
+        assert_eq!(response.header("x-ratelimit-remaining"), Some(remaining.to_string().as_str()));
+        assert_eq!(response.header("ratelimit-policy"), Some("\"default\";q=3;w=60"));
+        assert!(response.header("ratelimit").unwrap().starts_with(&format!("\"default\";r={remaining};t=")));
     }
     let forged = app.request("GET", "/x").header("x-forwarded-for", "5.6.7.8").send().await;
     let refused = forged.expect_problem(429, "rate_limited");
@@ -27,13 +27,13 @@ async fn requests_are_limited_by_network_address() {
 #[tokio::test]
 async fn requests_are_limited_by_user_across_addresses() {
     let mut app = serving().var("RATE_LIMIT_USER_MAX_REQUESTS", "2").start().await;
-    let (person, other) = (app.person().await, app.person().await);
+    let (user, other) = (app.user().await, app.user().await);
     for address in ["198.51.100.1", "198.51.100.2"] {
         app.address = address.to_owned();
-        let _ = app.request("GET", "/x").by(&person).send().await.expect(404);
+        let _ = app.request("GET", "/x").by(&user).send().await.expect(404);
     }
     app.address = "198.51.100.3".to_owned();
-    let _ = app.request("GET", "/x").by(&person).send().await.expect_problem(429, "rate_limited");
+    let _ = app.request("GET", "/x").by(&user).send().await.expect_problem(429, "rate_limited");
     let _ = app.request("GET", "/x").by(&other).send().await.expect(404);
 }
 
@@ -43,14 +43,14 @@ async fn rate_limit_depends_on_the_tier() {
         app.var("RATE_LIMIT_USER_MAX_REQUESTS", "2").var("RATE_LIMIT_PRO_MAX_REQUESTS", "4")
     };
     let app = limits(serving()).start().await;
-    let (basic, pro) = (app.person().await, app.person().await);
+    let (basic, pro) = (app.user().await, app.user().await);
     app.set_tier(&pro, domain::Tier::Pro).await;
-    for (person, allowed) in [(&basic, 2), (&pro, 4)] {
+    for (user, allowed) in [(&basic, 2), (&pro, 4)] {
         for _ in 0..allowed {
-            let answer = app.request("GET", "/x").by(person).send().await.expect(404);
-            assert_eq!(answer.header("x-ratelimit-limit"), Some(allowed.to_string().as_str()));
+            let response = app.request("GET", "/x").by(user).send().await.expect(404);
+            assert_eq!(response.header("x-ratelimit-limit"), Some(allowed.to_string().as_str()));
         }
-        let _ = app.request("GET", "/x").by(person).send().await.expect_problem(429, "rate_limited");
+        let _ = app.request("GET", "/x").by(user).send().await.expect_problem(429, "rate_limited");
     }
 }
 
@@ -58,15 +58,15 @@ async fn rate_limit_depends_on_the_tier() {
 async fn rejected_request_is_charged_to_no_limit() {
     let mut app =
         serving().var("RATE_LIMIT_USER_MAX_REQUESTS", "1").var("RATE_LIMIT_MAX_REQUESTS", "2").start().await;
-    let person = app.person().await;
-    let _ = app.request("GET", "/x").by(&person).send().await.expect(404);
+    let user = app.user().await;
+    let _ = app.request("GET", "/x").by(&user).send().await.expect(404);
     for _ in 0..3 {
-        let _ = app.request("GET", "/x").by(&person).send().await.expect_problem(429, "rate_limited");
+        let _ = app.request("GET", "/x").by(&user).send().await.expect_problem(429, "rate_limited");
     }
-    let answer = app.request("GET", "/x").send().await.expect(404);
-    assert_eq!(answer.header("x-ratelimit-remaining"), Some("0"));
+    let response = app.request("GET", "/x").send().await.expect(404);
+    assert_eq!(response.header("x-ratelimit-remaining"), Some("0"));
     app.address = "198.51.100.77".to_owned();
-    let _ = app.request("GET", "/x").by(&person).send().await.expect_problem(429, "rate_limited");
+    let _ = app.request("GET", "/x").by(&user).send().await.expect_problem(429, "rate_limited");
 }
 
 #[tokio::test]
@@ -74,8 +74,8 @@ async fn each_process_counts_requests_without_redis() {
     let serving = serving().var("REDIS_URL", "redis://127.0.0.1:1").var("RATE_LIMIT_MAX_REQUESTS", "2");
     let app = serving.start().await;
     for remaining in ["1", "0"] {
-        let answer = app.request("GET", "/x").send().await.expect(404);
-        assert_eq!(answer.header("x-ratelimit-remaining"), Some(remaining));
+        let response = app.request("GET", "/x").send().await.expect(404);
+        assert_eq!(response.header("x-ratelimit-remaining"), Some(remaining));
     }
     let _ = app.request("GET", "/x").send().await.expect_problem(429, "rate_limited");
 }
@@ -83,15 +83,15 @@ async fn each_process_counts_requests_without_redis() {
 #[tokio::test]
 async fn token_of_an_ended_session_is_not_charged_to_its_user() {
     let app = serving().var("RATE_LIMIT_USER_MAX_REQUESTS", "1").start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     app.execute("CREATE TABLE kept AS SELECT * FROM sessions; DELETE FROM sessions").await;
     for _ in 0..3 {
-        let _ = app.request("GET", "/x").by(&person).send().await.expect(404);
+        let _ = app.request("GET", "/x").by(&user).send().await.expect(404);
     }
     app.execute("INSERT INTO sessions SELECT * FROM kept").await;
-    let answer = app.request("GET", "/x").by(&person).send().await.expect(404);
-    assert_eq!(answer.header("x-ratelimit-remaining"), Some("0"));
-    let _ = app.request("GET", "/x").by(&person).send().await.expect_problem(429, "rate_limited");
+    let response = app.request("GET", "/x").by(&user).send().await.expect(404);
+    assert_eq!(response.header("x-ratelimit-remaining"), Some("0"));
+    let _ = app.request("GET", "/x").by(&user).send().await.expect_problem(429, "rate_limited");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use super::serving;
 async fn every_response_has_the_security_headers() {
     let app = serving().start().await;
     for path in ["/health", "/nothing", "/health?deep=x"] {
-        let answer = app.request("GET", path).header("x-request-id", "forged").send().await;
+        let response = app.request("GET", path).header("x-request-id", "forged").send().await;
         for (name, value) in [
             ("cache-control", "no-store"),
             ("x-content-type-options", "nosniff"),
@@ -19,9 +19,9 @@ async fn every_response_has_the_security_headers() {
             ("strict-transport-security", "max-age=31536000; includeSubDomains"),
             ("content-security-policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
         ] {
-            assert_eq!(answer.header(name), Some(value), "{path}");
+            assert_eq!(response.header(name), Some(value), "{path}");
         }
-        let id = answer.header("x-request-id").unwrap();
+        let id = response.header("x-request-id").unwrap();
         assert!(id != "forged" && !id.is_empty());
     }
 }
@@ -58,14 +58,14 @@ async fn panic_is_an_internal_error() {
     }
     let routes = Routes::new().route(&[HttpMethod::Get], "/broken", RoutePolicy::Standard, broken);
     let app = TestApp::serving(routes).start().await;
-    let answer = app.request("GET", "/broken").send().await.expect_problem(500, "internal");
-    assert!(!answer.body.to_string().contains("on purpose"));
+    let response = app.request("GET", "/broken").send().await.expect_problem(500, "internal");
+    assert!(!response.body.to_string().contains("on purpose"));
 }
 
 #[tokio::test]
 async fn unknown_path_and_method_are_problem_documents() {
     let app = serving().start().await;
-    let answer = app.request("GET", "/api/nothing").send().await.expect_problem(404, "route_not_found");
-    assert_eq!(answer.body["request_id"].as_str(), answer.header("x-request-id"));
+    let response = app.request("GET", "/api/nothing").send().await.expect_problem(404, "route_not_found");
+    assert_eq!(response.body["request_id"].as_str(), response.header("x-request-id"));
     let _ = app.request("POST", "/health").send().await.expect_problem(405, "method_not_allowed");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use app::AppState;
 use axum::extract::State;
 use axum::handler::Handler;
-use testkit::{Person, TestApp, TestAppBuilder};
+use testkit::{TestApp, TestAppBuilder, TestUser};
 use utoipa::openapi::HttpMethod;
 use web::{ApiError, Caller, RoutePolicy, Routes};
 
@@ -34,16 +34,16 @@ fn serving_blocking_read() -> (TestAppBuilder, Arc<AtomicUsize>) {
     (serving(read), started)
 }
 
-async fn delete_sessions(app: &TestApp, person: &Person) {
-    app.execute(&format!("DELETE FROM sessions WHERE user_id = '{}'", person.id)).await;
+async fn delete_sessions(app: &TestApp, user: &TestUser) {
+    app.execute(&format!("DELETE FROM sessions WHERE user_id = '{}'", user.id)).await;
 }
 
 /// Asserts that GET and HEAD are refused with `status`, and that the response hides the page.
-async fn assert_refused(app: &TestApp, person: &Person, status: u16) {
+async fn assert_refused(app: &TestApp, user: &TestUser, status: u16) {
     for method in ["GET", "HEAD"] {
-        let answer = app.request(method, "/page").by(person).send().await;
-        assert_eq!(answer.status.as_u16(), status, "{method}");
-        assert!(!answer.body.to_string().contains("page content"), "{method}");
+        let response = app.request(method, "/page").by(user).send().await;
+        assert_eq!(response.status.as_u16(), status, "{method}");
+        assert!(!response.body.to_string().contains("page content"), "{method}");
     }
 }
 
@@ -51,15 +51,15 @@ async fn assert_refused(app: &TestApp, person: &Person, status: u16) {
 async fn refused_request_does_not_wait_for_its_read_and_the_next_one_starts_none() {
     let (app, started) = serving_blocking_read();
     let app = app.var("RATE_LIMIT_USER_MAX_REQUESTS", "2").start().await;
-    let (limited, signed_out) = (app.person().await, app.person().await);
+    let (limited, signed_out) = (app.user().await, app.user().await);
     for remaining in ["1", "0"] {
-        let answer = app.request("GET", "/page").by(&limited).send().await.expect(200);
-        assert_eq!(answer.header("x-ratelimit-remaining"), Some(remaining));
+        let response = app.request("GET", "/page").by(&limited).send().await.expect(200);
+        assert_eq!(response.header("x-ratelimit-remaining"), Some(remaining));
     }
     // From now on a read never finishes, so a response shows that the request did not wait for it.
     app.execute("UPDATE sessions SET user_agent = 'refused'").await;
-    let answer = app.request("GET", "/page").by(&limited).send().await.expect_problem(429, "rate_limited");
-    assert_eq!(answer.header("x-ratelimit-remaining"), Some("0"));
+    let response = app.request("GET", "/page").by(&limited).send().await.expect_problem(429, "rate_limited");
+    assert_eq!(response.header("x-ratelimit-remaining"), Some("0"));
     delete_sessions(&app, &signed_out).await;
     let _ = app.request("GET", "/page").by(&signed_out).send().await.expect_problem(401, "not_authenticated");
 
@@ -78,7 +78,7 @@ async fn read_that_finishes_first_is_not_shown_before_the_session_is_checked() {
     // With one connection in the pool, the session check has to wait for the handler's connection.
     let app = serving(read).var("RATE_LIMIT_USER_MAX_REQUESTS", "1").var("DATABASE_POOL_SIZE", "1");
     let app = app.start().await;
-    let (limited, signed_out) = (app.person().await, app.person().await);
+    let (limited, signed_out) = (app.user().await, app.user().await);
     let _ = app.request("GET", "/page").by(&limited).send().await.expect(200);
     assert_refused(&app, &limited, 429).await;
     delete_sessions(&app, &signed_out).await;
@@ -89,8 +89,8 @@ async fn read_that_finishes_first_is_not_shown_before_the_session_is_checked() {
 async fn read_is_checked_in_postgres_when_redis_is_unavailable() {
     let read = |_: Caller| async { "page content" };
     let app = serving(read).var("REDIS_URL", "redis://127.0.0.1:1").start().await;
-    let person = app.person().await;
-    let _ = app.request("GET", "/page").by(&person).send().await.expect(200);
-    delete_sessions(&app, &person).await;
-    assert_refused(&app, &person, 401).await;
+    let user = app.user().await;
+    let _ = app.request("GET", "/page").by(&user).send().await.expect(200);
+    delete_sessions(&app, &user).await;
+    assert_refused(&app, &user, 401).await;
 }

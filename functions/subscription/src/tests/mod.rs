@@ -6,7 +6,7 @@ mod lifecycle;
 mod plans;
 
 use serde_json::{Value, json};
-use testkit::{Answer, Person, TestApp, TestAppBuilder};
+use testkit::{Response, TestApp, TestAppBuilder, TestUser};
 
 /// An application with all routes that these tests use.
 fn builder() -> TestAppBuilder {
@@ -18,8 +18,8 @@ async fn start() -> TestApp {
     builder().start().await
 }
 
-async fn post(app: &TestApp, person: &Person, path: &str, body: Value) -> Answer {
-    let request = app.request("POST", &format!("/api/subscription/{path}")).by(person);
+async fn post(app: &TestApp, user: &TestUser, path: &str, body: Value) -> Response {
+    let request = app.request("POST", &format!("/api/subscription/{path}")).by(user);
     if body.is_null() { request.send().await } else { request.json(body).send().await }
 }
 
@@ -28,7 +28,7 @@ fn page() -> Value {
     json!({ "success_url": "https://app.example.com/paid", "cancel_url": "https://app.example.com/plans" })
 }
 
-async fn status(app: &TestApp, person: &Person) -> Value {
-    let answer = app.request("GET", "/api/subscription/status").by(person).send().await.expect(200);
-    answer.body["subscription"].clone()
+async fn status(app: &TestApp, user: &TestUser) -> Value {
+    let response = app.request("GET", "/api/subscription/status").by(user).send().await.expect(200);
+    response.body["subscription"].clone()
 }

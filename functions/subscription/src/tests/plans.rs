@@ -35,6 +35,6 @@ async fn price_is_cached_and_outlives_a_stripe_outage() {
     assert_eq!(plans(&app).await, first, "the old price is shown");
     let unknown =
         testkit::TestApp::serving(crate::routes()).var("STRIPE_PRICE_ID", "price_of_nothing").start().await;
-    let answer = unknown.request("GET", "/api/subscription/plans").send().await;
-    let _ = answer.expect_problem(500, "internal");
+    let response = unknown.request("GET", "/api/subscription/plans").send().await;
+    let _ = response.expect_problem(500, "internal");
 }

@@ -32,7 +32,7 @@ async fn start_with_own_redis() -> TestApp {
 #[tokio::test]
 async fn sweeps_stop_querying_the_database_while_the_service_is_idle() {
     let app = start_with_own_redis().await;
-    let (person, id) = send_message(&app).await;
+    let (user, id) = send_message(&app).await;
     // An unfinished message keeps the service active.
     for _ in 0..3 {
         let _ = sweep_later(&app).await.unwrap();
@@ -49,7 +49,7 @@ async fn sweeps_stop_querying_the_database_while_the_service_is_idle() {
     assert!(!sweep_queries_the_database(&app).await);
     // After a request, sweeps take place until two are empty again.
     let path = format!("/api/chatroom/message/{id}/status");
-    let _ = app.request("GET", &path).by(&person).send().await.expect(200);
+    let _ = app.request("GET", &path).by(&user).send().await.expect(200);
     for _ in 0..2 {
         assert!(sweep_queries_the_database(&app).await);
         let _ = sweep_later(&app).await.unwrap();

@@ -8,7 +8,7 @@ mod resend;
 use std::time::Duration;
 
 use serde_json::json;
-use testkit::{Person, TestApp};
+use testkit::{TestApp, TestUser};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -17,11 +17,11 @@ async fn start() -> TestApp {
 }
 
 /// Sends a message in a new chatroom of a new user. Returns the user and the message's id.
-async fn send_message(app: &TestApp) -> (Person, String) {
-    let person = app.person().await;
-    let room = app.room(&person).await;
-    let id = app.message(&person, &room, "hello").await;
-    (person, id)
+async fn send_message(app: &TestApp) -> (TestUser, String) {
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    let id = app.send_message(&user, &chatroom, "hello").await;
+    (user, id)
 }
 
 /// The payload of the job for the message `id`.

@@ -10,11 +10,11 @@ use crate::{SweepSummary, sweep};
 #[tokio::test]
 async fn unfinished_deletions_and_expired_sessions_are_purged() {
     let app = start().await;
-    let ((person, _), (other, _)) = (send_message(&app).await, send_message(&app).await);
-    let hash: String = app.stored("SELECT password_hash FROM users LIMIT 1").await;
+    let ((user, _), (other, _)) = (send_message(&app).await, send_message(&app).await);
+    let hash: String = app.query_value("SELECT password_hash FROM users LIMIT 1").await;
     app.execute(&format!("UPDATE users SET password_hash = '{hash}'")).await;
     let mut db = app.app.db().await.unwrap();
-    let _ = account_deletion::start(&mut db, person.id, &hash, app.app.clock.now()).await.unwrap().unwrap();
+    let _ = account_deletion::start(&mut db, user.id, &hash, app.app.clock.now()).await.unwrap().unwrap();
     assert_eq!(sweep(&app.app).await.unwrap().purged, 0, "the request may still be deleting it");
     app.execute("UPDATE messages SET sweep_at = now() + interval '1 hour'").await;
     app.advance(MINUTE);
@@ -22,10 +22,10 @@ async fn unfinished_deletions_and_expired_sessions_are_purged() {
         sweep(&app.app).await.unwrap(),
         SweepSummary { resent: 0, failed: 0, purged: 1, plans_changed: 0 }
     );
-    assert_eq!(app.stored::<String>("SELECT id::text FROM users").await, other.id.to_string());
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM messages").await, 1);
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 1);
+    assert_eq!(app.query_value::<String>("SELECT id::text FROM users").await, other.id.to_string());
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM messages").await, 1);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM sessions").await, 1);
     app.advance(Duration::from_hours(30 * 24));
     let _ = sweep(&app.app).await.unwrap();
-    assert_eq!(app.stored::<i64>("SELECT count(*) FROM sessions").await, 0);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM sessions").await, 0);
 }

@@ -52,11 +52,11 @@ async fn leased_and_failed_messages_are_not_resent() {
 #[tokio::test]
 async fn concurrent_sweeps_resend_each_message_once() {
     let app = start().await;
-    let person = app.person().await;
-    app.set_tier(&person, domain::Tier::Pro).await;
-    let room = app.room(&person).await;
+    let user = app.user().await;
+    app.set_tier(&user, domain::Tier::Pro).await;
+    let chatroom = app.create_chatroom(&user).await;
     for _ in 0..20 {
-        app.message(&person, &room, "hello").await;
+        app.send_message(&user, &chatroom, "hello").await;
     }
     app.advance(MINUTE);
     let (one, other) = tokio::join!(sweep(&app.app), sweep(&app.app));
@@ -69,9 +69,9 @@ async fn message_is_resent_later_when_the_queue_fails() {
     let app = start().await;
     let _ = send_message(&app).await;
     app.advance(MINUTE);
-    app.queue.break_down();
+    app.queue.fail_requests();
     assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
-    app.queue.repair();
+    app.queue.recover();
     app.advance(MINUTE * 2);
     assert_eq!(sweep(&app.app).await.unwrap().resent, 1);
 }

@@ -1,4 +1,4 @@
-//! `GET /api/user/export`: streams all data of the caller as newline-delimited JSON.
+//! Streams all data of the caller as newline-delimited JSON.
 
 mod cursor;
 mod lines;
@@ -38,7 +38,7 @@ pub(crate) struct ExportAccount {
 /// the export failed; send the `cursor` to continue. A response without one of these lines was cut
 /// off.
 #[utoipa::path(
-    get, path = "/api/user/export", operation_id = "export_account", tag = "User",
+    get, path = "/api/user/export",
     security(("token" = [])),
     params(ExportAccount),
     responses(

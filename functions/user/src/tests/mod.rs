@@ -1,6 +1,7 @@
 //! Calls the routes in-process, with real Postgres and Redis.
 
 mod account_deletion;
+mod export;
 
 use std::time::Duration;
 
@@ -12,10 +13,14 @@ async fn start() -> TestApp {
     TestApp::serving(crate::routes()).start().await
 }
 
+async fn start_with_chatrooms() -> TestApp {
+    TestApp::serving(crate::routes().merge(chatroom::routes())).start().await
+}
+
 #[tokio::test]
 async fn get_account_returns_the_account_and_todays_usage() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let day = app.app.clock.now().date_naive();
     app.execute(&format!(
         "INSERT INTO daily_usage (user_id, day, messages) VALUES ('{}', '{day}', 3)",
@@ -23,13 +28,13 @@ async fn get_account_returns_the_account_and_todays_usage() {
     ))
     .await;
 
-    let answer = app.event("user-get-me", Some(&user), None).send().await.expect(200);
+    let response = app.event("user-get-me", Some(&user), None).send().await.expect(200);
 
-    assert_eq!(answer.body["user"]["id"], user.id.to_string());
-    assert_eq!(answer.body["user"]["mobile_number"], user.mobile_number.as_str());
-    assert!(answer.text("/user/created_at").ends_with('Z'), "{}", answer.body);
-    assert!(answer.text("/usage/resets_at").ends_with("T00:00:00Z"), "{}", answer.body);
-    assert_json_snapshot!(answer.body, {
+    assert_eq!(response.body["user"]["id"], user.id.to_string());
+    assert_eq!(response.body["user"]["mobile_number"], user.mobile_number.as_str());
+    assert!(response.text("/user/created_at").ends_with('Z'), "{}", response.body);
+    assert!(response.text("/usage/resets_at").ends_with("T00:00:00Z"), "{}", response.body);
+    assert_json_snapshot!(response.body, {
         ".user.id" => "[id]", ".user.mobile_number" => "[number]", ".user.created_at" => "[time]",
         ".usage.resets_at" => "[time]"
     }, @r#"
@@ -55,45 +60,48 @@ async fn get_account_returns_the_account_and_todays_usage() {
 #[tokio::test]
 async fn name_is_updated_and_trimmed() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let request = app.request("PUT", "/api/user/me").by(&user).json(json!({ "name": "  Grace Hopper " }));
-    let answer = request.send().await.expect(200);
-    assert_eq!(answer.body["user"]["name"], "Grace Hopper");
-    assert_eq!(app.stored::<String>("SELECT name FROM users").await, "Grace Hopper");
+    let response = request.send().await.expect(200);
+    assert_eq!(response.body["user"]["name"], "Grace Hopper");
+    assert_eq!(app.query_value::<String>("SELECT name FROM users").await, "Grace Hopper");
     let _ = app.event("user-put-me", Some(&user), None).send().await.expect(200);
 }
 
 #[tokio::test]
 async fn only_the_name_can_be_updated() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     let body =
         json!({ "name": "Ada", "subscription_tier": "pro", "id": "x", "mobile_number": "+4915100000000" });
     let _ = app.request("PUT", "/api/user/me").by(&user).json(body).send().await.expect(200);
-    assert_eq!(app.stored::<String>("SELECT subscription_tier FROM users").await, "basic");
-    assert_eq!(app.stored::<String>("SELECT mobile_number FROM users").await, user.mobile_number.as_str());
+    assert_eq!(app.query_value::<String>("SELECT subscription_tier FROM users").await, "basic");
+    assert_eq!(
+        app.query_value::<String>("SELECT mobile_number FROM users").await,
+        user.mobile_number.as_str()
+    );
 }
 
 #[tokio::test]
 async fn invalid_name_is_refused_with_the_field_name() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     for name in [json!(""), json!("A"), json!("x".repeat(101)), json!(5), json!(null), json!("a\u{0}b")] {
         let request = app.request("PUT", "/api/user/me").by(&user).json(json!({ "name": name }));
         request.send().await.expect_invalid(&["name"]);
     }
     app.request("PUT", "/api/user/me").by(&user).json(json!({})).send().await.expect_invalid(&["name"]);
-    assert_eq!(app.stored::<String>("SELECT name FROM users").await, "Ada");
+    assert_eq!(app.query_value::<String>("SELECT name FROM users").await, "Ada");
 }
 
 #[tokio::test]
 async fn stats_return_the_stored_counters() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     app.execute("UPDATE users SET chatroom_count = 2, message_count = 7, prompt_tokens = 11").await;
-    let answer = app.event("user-stats", Some(&user), None).send().await.expect(200);
+    let response = app.event("user-stats", Some(&user), None).send().await.expect(200);
     assert_eq!(
-        answer.body["stats"],
+        response.body["stats"],
         json!({ "chatroom_count": 2, "message_count": 7, "ai_response_count": 0, "prompt_tokens": 11, "response_tokens": 0 })
     );
 }
@@ -101,7 +109,7 @@ async fn stats_return_the_stored_counters() {
 #[tokio::test]
 async fn requests_without_an_active_session_are_refused() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     for path in ["/api/user/me", "/api/user/stats"] {
         let _ = app.request("GET", path).send().await.expect_problem(401, "not_authenticated");
         let basic = app.request("GET", path).header("authorization", "Basic YTpi").send().await;
@@ -115,7 +123,7 @@ async fn requests_without_an_active_session_are_refused() {
 #[tokio::test]
 async fn access_token_expires_on_time() {
     let app = start().await;
-    let user = app.person().await;
+    let user = app.user().await;
     app.advance(Duration::from_hours(7 * 24));
     let _ =
         app.request("GET", "/api/user/me").by(&user).send().await.expect_problem(401, "not_authenticated");
@@ -124,7 +132,7 @@ async fn access_token_expires_on_time() {
 #[tokio::test]
 async fn usage_is_listed_day_by_day() {
     let app = start().await;
-    let (user, other) = (app.person().await, app.person().await);
+    let (user, other) = (app.user().await, app.user().await);
     let today = app.app.clock.now().date_naive();
     app.execute(&format!(
         "INSERT INTO daily_usage (user_id, day, messages, prompt_tokens, response_tokens) VALUES

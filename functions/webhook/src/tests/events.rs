@@ -1,15 +1,15 @@
 //! The effect of events: order, duplicates, relevance and failures.
 
 use serde_json::{Value, json};
-use testkit::{GOOD_CARD, Person, StripeEvent, TestApp};
+use testkit::{GOOD_CARD, StripeEvent, TestApp, TestUser};
 
 use super::{signed, start};
 
 /// A user whose subscription was paid, past due, paid again and ended; and its events.
-async fn ended_subscription(app: &TestApp) -> (Person, Vec<StripeEvent>) {
-    let person = app.person().await;
-    let session = app.checkout(&person).await;
-    app.pay(&session, GOOD_CARD).await;
+async fn ended_subscription(app: &TestApp) -> (TestUser, Vec<StripeEvent>) {
+    let user = app.user().await;
+    let session = app.open_checkout(&user).await;
+    app.pay_checkout(&session, GOOD_CARD).await;
     let subscriptions = app.stripe("GET", "/v1/subscriptions", Value::Null).await;
     let id = subscriptions["data"][0]["id"].as_str().unwrap();
     let set =
@@ -18,54 +18,54 @@ async fn ended_subscription(app: &TestApp) -> (Person, Vec<StripeEvent>) {
     set(json!({ "status": "active" })).await;
     app.stripe("POST", &format!("/_control/subscriptions/{id}/give_up"), Value::Null).await;
     let affects_subscription = |event: &StripeEvent| event.kind != "customer.created";
-    (person, app.stripe_events().await.into_iter().filter(affects_subscription).collect())
+    (user, app.stripe_events().await.into_iter().filter(affects_subscription).collect())
 }
 
 #[tokio::test]
 async fn reordered_and_repeated_events_have_the_same_result() {
     let app = start().await;
-    let (person, events) = ended_subscription(&app).await;
+    let (user, events) = ended_subscription(&app).await;
     assert!(events.len() >= 5, "{events:?}");
     for turn in 0..events.len() {
         let mut order: Vec<&StripeEvent> = events.iter().rev().collect();
         order.rotate_left(turn);
         for event in order {
             for _ in 0..2 {
-                let answer = app.deliver(event).await.expect(200);
-                assert_eq!(answer.body, json!({ "success": true, "received": true }));
+                let response = app.deliver_event(event).await.expect(200);
+                assert_eq!(response.body, json!({ "success": true, "received": true }));
             }
         }
-        assert_eq!(app.tier(&person).await, "basic");
-        assert_eq!(app.stored::<String>("SELECT status FROM subscriptions").await, "canceled");
+        assert_eq!(app.tier(&user).await, "basic");
+        assert_eq!(app.query_value::<String>("SELECT status FROM subscriptions").await, "canceled");
     }
 }
 
 #[tokio::test]
 async fn concurrent_deliveries_of_one_event_take_effect_once() {
     let app = start().await;
-    let person = app.person().await;
-    let session = app.checkout(&person).await;
-    app.pay(&session, GOOD_CARD).await;
+    let user = app.user().await;
+    let session = app.open_checkout(&user).await;
+    app.pay_checkout(&session, GOOD_CARD).await;
     let event = app.stripe_events().await.pop().unwrap();
-    let answers = futures::future::join_all((0..10).map(|_| app.deliver(&event))).await;
-    assert!(answers.into_iter().all(|answer| answer.status == 200));
-    assert_eq!(app.tier(&person).await, "pro");
+    let responses = futures::future::join_all((0..10).map(|_| app.deliver_event(&event))).await;
+    assert!(responses.into_iter().all(|response| response.status == 200));
+    assert_eq!(app.tier(&user).await, "pro");
     // The event is on record now, so a repeat makes no call to Stripe.
     let calls =
         async || app.stripe("GET", "/_control/calls", Value::Null).await["GET /v1/subscriptions"].clone();
     let before = calls().await;
-    let _ = app.deliver(&event).await.expect(200);
+    let _ = app.deliver_event(&event).await.expect(200);
     assert_eq!(calls().await, before);
 }
 
 #[tokio::test]
 async fn old_event_does_not_restore_an_old_state() {
     let app = start().await;
-    let (person, events) = ended_subscription(&app).await;
+    let (user, events) = ended_subscription(&app).await;
     let created = events.iter().find(|event| event.kind == "customer.subscription.created").unwrap();
     assert!(created.payload.contains("\"status\": \"active\""));
-    let _ = app.deliver(created).await.expect(200);
-    assert_eq!(app.tier(&person).await, "basic");
+    let _ = app.deliver_event(created).await.expect(200);
+    assert_eq!(app.tier(&user).await, "basic");
 }
 
 #[tokio::test]
@@ -88,9 +88,9 @@ async fn irrelevant_events_are_acknowledged() {
         ("something.that.does.not.exist", json!({ "customer": 7 })),
     ] {
         let (payload, signature) = signed(&app, "evt_1", kind, &object);
-        let answer = app.deliver_as(&payload, Some(&signature)).await;
+        let response = app.deliver_payload(&payload, Some(&signature)).await;
         let is_malformed = object["customer"] == 7;
-        assert_eq!(answer.status, if is_malformed { 400 } else { 200 }, "{kind}: {}", answer.body);
+        assert_eq!(response.status, if is_malformed { 400 } else { 200 }, "{kind}: {}", response.body);
     }
     for payload in ["", "{}", "[]", "null", "{\"id\": 1}", "\u{0}"] {
         use secrecy::ExposeSecret;
@@ -100,25 +100,25 @@ async fn irrelevant_events_are_acknowledged() {
             secret.as_bytes(),
             app.app.clock.now(),
         );
-        let _ = app.deliver_as(payload, Some(&header)).await.expect_problem(400, "malformed_request");
+        let _ = app.deliver_payload(payload, Some(&header)).await.expect_problem(400, "malformed_request");
     }
 }
 
 #[tokio::test]
 async fn transient_failure_answers_503_so_that_stripe_retries() {
     let app = start().await;
-    let person = app.person().await;
-    let session = app.checkout(&person).await;
-    app.pay(&session, GOOD_CARD).await;
+    let user = app.user().await;
+    let session = app.open_checkout(&user).await;
+    app.pay_checkout(&session, GOOD_CARD).await;
     let event = app.stripe_events().await.pop().unwrap();
     for status in [500, 503, 429] {
         let fault = json!({ "fault": "status", "status": status });
         app.stripe_faults(json!([fault, fault])).await;
-        let _ = app.deliver(&event).await.expect_problem(503, "unavailable");
-        assert_eq!(app.tier(&person).await, "basic");
+        let _ = app.deliver_event(&event).await.expect_problem(503, "unavailable");
+        assert_eq!(app.tier(&user).await, "basic");
     }
     app.stripe_faults(json!([{ "fault": "garbage" }])).await;
-    let _ = app.deliver(&event).await.expect_problem(500, "internal");
-    let _ = app.deliver(&event).await.expect(200);
-    assert_eq!(app.tier(&person).await, "pro");
+    let _ = app.deliver_event(&event).await.expect_problem(500, "internal");
+    let _ = app.deliver_event(&event).await.expect(200);
+    assert_eq!(app.tier(&user).await, "pro");
 }

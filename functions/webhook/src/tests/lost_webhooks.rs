@@ -8,29 +8,29 @@ use super::start;
 #[tokio::test]
 async fn sweeper_finds_changes_whose_webhook_was_lost() {
     let app = start().await;
-    let person = app.person().await;
-    let session = app.checkout(&person).await;
-    app.pay(&session, GOOD_CARD).await;
+    let user = app.user().await;
+    let session = app.open_checkout(&user).await;
+    app.pay_checkout(&session, GOOD_CARD).await;
     let sweep = async || sweeper::sweep(&app.app).await.unwrap().plans_changed;
     assert_eq!(sweep().await, 0);
     app.advance(std::time::Duration::from_mins(6));
-    assert_eq!((sweep().await, app.tier(&person).await.as_str()), (1, "pro"));
+    assert_eq!((sweep().await, app.tier(&user).await.as_str()), (1, "pro"));
     // The webhook of its end is lost as well.
-    let id: String = app.stored("SELECT subscription_id FROM subscriptions").await;
+    let id: String = app.query_value("SELECT subscription_id FROM subscriptions").await;
     app.stripe("POST", &format!("/_control/subscriptions/{id}/give_up"), Value::Null).await;
     app.advance(std::time::Duration::from_hours(24));
     assert_eq!(sweep().await, 0);
     app.advance(std::time::Duration::from_hours(6 * 24));
-    assert_eq!((sweep().await, app.tier(&person).await.as_str()), (1, "basic"));
+    assert_eq!((sweep().await, app.tier(&user).await.as_str()), (1, "basic"));
 }
 
 #[tokio::test]
 async fn reconcile_syncs_all_accounts_and_reports_failures() {
     let app = start().await;
-    let (one, other) = (app.person().await, app.person().await);
-    for person in [&one, &other] {
-        let session = app.checkout(person).await;
-        app.pay(&session, GOOD_CARD).await;
+    let (one, other) = (app.user().await, app.user().await);
+    for user in [&one, &other] {
+        let session = app.open_checkout(user).await;
+        app.pay_checkout(&session, GOOD_CARD).await;
     }
     let down = json!({ "fault": "status", "status": 500 });
     // Two accounts are synced at once, with two attempts each: three failures leave one unsynced.
@@ -45,11 +45,11 @@ async fn reconcile_syncs_all_accounts_and_reports_failures() {
 #[tokio::test]
 async fn key_of_another_stripe_account_takes_no_plan_away() {
     let app = start().await;
-    let person = app.person().await;
-    let session = app.checkout(&person).await;
-    app.pay(&session, GOOD_CARD).await;
-    app.deliver_all().await;
+    let user = app.user().await;
+    let session = app.open_checkout(&user).await;
+    app.pay_checkout(&session, GOOD_CARD).await;
+    app.deliver_all_events().await;
     app.execute("UPDATE subscriptions SET customer_id = 'cus_of_another_account', subscription_id = 'sub_of_another_account'").await;
     let compared = sweeper::reconcile(&app.app).await.unwrap();
-    assert_eq!((compared.compared, compared.failed, app.tier(&person).await.as_str()), (0, 1, "pro"));
+    assert_eq!((compared.compared, compared.failed, app.tier(&user).await.as_str()), (0, 1, "pro"));
 }

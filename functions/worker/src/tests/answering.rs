@@ -10,31 +10,35 @@ use super::{deliver, overloaded, sent, start, status};
 #[tokio::test]
 async fn message_is_answered_once_despite_duplicate_deliveries() {
     let app = start().await;
-    let (person, room, id) = sent(&app, "hello").await;
+    let (user, chatroom, id) = sent(&app, "hello").await;
     for _ in 0..3 {
         assert!(deliver(&app, &[&id]).await.is_empty());
     }
-    let message = status(&app, &person, &id).await;
+    let message = status(&app, &user, &id).await;
     assert_eq!((&message["processing_status"], &message["attempts"]), (&json!("completed"), &json!(1)));
     assert_eq!(message["reply"]["content"], "Echo: hello");
-    assert_eq!(app.model.asked().len(), 1);
-    let page = app.request("GET", &format!("/api/chatroom/{room}")).by(&person).send().await.expect(200).body;
+    assert_eq!(app.model.prompts().len(), 1);
+    let page =
+        app.request("GET", &format!("/api/chatroom/{chatroom}")).by(&user).send().await.expect(200).body;
     assert_eq!(page["messages"][1]["message_type"], "ai");
     assert_eq!(page["chatroom"]["message_count"], 2);
-    let usage: i64 = app.stored("SELECT prompt_tokens * 100 + response_tokens FROM daily_usage").await;
+    let usage: i64 = app.query_value("SELECT prompt_tokens * 100 + response_tokens FROM daily_usage").await;
     assert_eq!(usage, 703);
-    assert_eq!(app.stored::<i64>("SELECT ai_response_count * 1000 + prompt_tokens FROM users").await, 1_007);
+    assert_eq!(
+        app.query_value::<i64>("SELECT ai_response_count * 1000 + prompt_tokens FROM users").await,
+        1_007
+    );
 }
 
 #[tokio::test]
 async fn transient_failures_back_off_and_third_attempt_answers() {
     let app = start().await;
-    let (person, _, id) = sent(&app, "hello").await;
+    let (user, _, id) = sent(&app, "hello").await;
     app.model.fail_with(overloaded());
     app.model.fail_with(overloaded());
     for attempt in 1..=2_u32 {
         assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
-        let message = status(&app, &person, &id).await;
+        let message = status(&app, &user, &id).await;
         assert_eq!(
             (&message["processing_status"], &message["attempts"]),
             (&json!("pending"), &json!(attempt))
@@ -46,41 +50,41 @@ async fn transient_failures_back_off_and_third_attempt_answers() {
 
         // A delivery before its time: the message is not due, and the model is not called.
         assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
-        assert_eq!(app.model.asked().len(), attempt as usize);
+        assert_eq!(app.model.prompts().len(), attempt as usize);
         app.advance(delay);
     }
     assert!(deliver(&app, &[&id]).await.is_empty());
-    let message = status(&app, &person, &id).await;
+    let message = status(&app, &user, &id).await;
     assert_eq!((&message["processing_status"], &message["attempts"]), (&json!("completed"), &json!(3)));
 }
 
 #[tokio::test]
 async fn message_fails_after_three_attempts_and_its_quota_unit_is_refunded() {
     let app = start().await;
-    let (person, _, id) = sent(&app, "hello").await;
+    let (user, _, id) = sent(&app, "hello").await;
     for _ in 0..3 {
         app.model.fail_with(overloaded());
         let _ = deliver(&app, &[&id]).await;
         app.advance(Duration::from_secs(10));
     }
-    let message = status(&app, &person, &id).await;
+    let message = status(&app, &user, &id).await;
     assert_eq!(
         (&message["processing_status"], &message["error_code"]),
         (&json!("failed"), &json!("gemini_overloaded"))
     );
-    assert_eq!(app.stored::<i32>("SELECT messages FROM daily_usage").await, 0);
+    assert_eq!(app.query_value::<i32>("SELECT messages FROM daily_usage").await, 0);
     assert!(deliver(&app, &[&id]).await.is_empty());
-    assert_eq!(app.model.asked().len(), 3);
-    assert_eq!(app.stored::<i32>("SELECT messages FROM daily_usage").await, 0);
+    assert_eq!(app.model.prompts().len(), 3);
+    assert_eq!(app.query_value::<i32>("SELECT messages FROM daily_usage").await, 0);
 }
 
 #[tokio::test]
 async fn permanent_error_fails_the_message_at_once() {
     let app = start().await;
-    let (person, _, id) = sent(&app, "hello").await;
+    let (user, _, id) = sent(&app, "hello").await;
     app.model.fail_with(GenerateError::BlockedPrompt { reason: "SAFETY".to_owned() });
     assert!(deliver(&app, &[&id]).await.is_empty());
-    let message = status(&app, &person, &id).await;
+    let message = status(&app, &user, &id).await;
     assert_eq!((&message["error_code"], &message["attempts"]), (&json!("blocked_by_safety"), &json!(1)));
 }
 
@@ -97,25 +101,25 @@ async fn retry_delay_of_gemini_is_honoured() {
 #[tokio::test]
 async fn prompt_has_history_instruction_and_model_of_the_plan() {
     let app = start().await;
-    let person = app.person().await;
-    app.set_tier(&person, domain::Tier::Pro).await;
-    let body = json!({ "name": "A room", "system_prompt": "Be brief." });
-    let room = app
+    let user = app.user().await;
+    app.set_tier(&user, domain::Tier::Pro).await;
+    let body = json!({ "name": "A chatroom", "system_prompt": "Be brief." });
+    let chatroom = app
         .request("POST", "/api/chatroom")
-        .by(&person)
+        .by(&user)
         .json(body)
         .send()
         .await
         .expect(201)
         .text("/chatroom/id");
-    let first = app.message(&person, &room, "one").await;
-    let second = app.message(&person, &room, "two").await;
+    let first = app.send_message(&user, &chatroom, "one").await;
+    let second = app.send_message(&user, &chatroom, "two").await;
     app.model.fail_with(GenerateError::BlockedPrompt { reason: "SAFETY".to_owned() });
     let _ = deliver(&app, &[&first, &second]).await;
-    let third = app.message(&person, &room, "three").await;
+    let third = app.send_message(&user, &chatroom, "three").await;
     let _ = deliver(&app, &[&third]).await;
 
-    let prompt = app.model.asked().pop().unwrap();
+    let prompt = app.model.prompts().pop().unwrap();
     // The first message failed, so the history leaves it out.
     let turns: Vec<(&str, &str)> =
         prompt.turns.iter().map(|turn| (turn.role.as_str(), turn.text.as_str())).collect();
@@ -127,20 +131,20 @@ async fn prompt_has_history_instruction_and_model_of_the_plan() {
 #[tokio::test]
 async fn message_of_a_deleted_chatroom_is_skipped() {
     let app = start().await;
-    let (person, room, id) = sent(&app, "hello").await;
-    let _ = app.request("DELETE", &format!("/api/chatroom/{room}")).by(&person).send().await.expect(200);
+    let (user, chatroom, id) = sent(&app, "hello").await;
+    let _ = app.request("DELETE", &format!("/api/chatroom/{chatroom}")).by(&user).send().await.expect(200);
     assert!(deliver(&app, &[&id]).await.is_empty());
-    assert!(app.model.asked().is_empty());
+    assert!(app.model.prompts().is_empty());
 }
 
 #[tokio::test]
 async fn answer_invalidates_the_cached_chatroom_list() {
     let app = start().await;
-    let (person, _, id) = sent(&app, "hello").await;
+    let (user, _, id) = sent(&app, "hello").await;
     for _ in 0..2 {
-        let _ = app.request("GET", "/api/chatroom").by(&person).send().await.expect(200);
+        let _ = app.request("GET", "/api/chatroom").by(&user).send().await.expect(200);
     }
     let _ = deliver(&app, &[&id]).await;
-    let list = app.request("GET", "/api/chatroom").by(&person).send().await.expect(200).body;
+    let list = app.request("GET", "/api/chatroom").by(&user).send().await.expect(200).body;
     assert_eq!((&list["cached"], &list["chatrooms"][0]["message_count"]), (&json!(false), &json!(2)));
 }

@@ -12,7 +12,7 @@ use aws_lambda_events::event::sqs::SqsBatchResponse;
 use clients::gemini::GenerateError;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
-use testkit::{Person, TestApp, event};
+use testkit::{TestApp, TestUser, event};
 
 /// An application whose chatrooms and messages are created through the API.
 async fn start() -> TestApp {
@@ -46,17 +46,17 @@ async fn deliver(app: &TestApp, ids: &[&str]) -> Vec<String> {
     deliver_with_time_left(app, ids, Duration::from_mins(5)).await
 }
 
-async fn status(app: &TestApp, person: &Person, id: &str) -> Value {
+async fn status(app: &TestApp, user: &TestUser, id: &str) -> Value {
     let path = format!("/api/chatroom/message/{id}/status");
-    app.request("GET", &path).by(person).send().await.expect(200).body["message"].clone()
+    app.request("GET", &path).by(user).send().await.expect(200).body["message"].clone()
 }
 
 /// Sends a message in a new chatroom of a new user.
-async fn sent(app: &TestApp, content: &str) -> (Person, String, String) {
-    let person = app.person().await;
-    let room = app.room(&person).await;
-    let id = app.message(&person, &room, content).await;
-    (person, room, id)
+async fn sent(app: &TestApp, content: &str) -> (TestUser, String, String) {
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    let id = app.send_message(&user, &chatroom, content).await;
+    (user, chatroom, id)
 }
 
 fn overloaded() -> GenerateError {

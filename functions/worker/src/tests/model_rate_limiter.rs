@@ -79,7 +79,7 @@ async fn call_that_has_waited_need_not_join_the_line_again() {
     let model = Model::of(&app);
     let call = model.grant(900).await;
     assert!(model.wait(200).await > 0);
-    // The prompt was smaller than reserved, so there is room again; but one call is in the line.
+    // The prompt was smaller than reserved, so quota is available again; but one call is in line.
     model.record(call, CallOutcome::Responded { prompt_tokens: Some(1) }).await;
     assert!(matches!(model.admit(Uuid::new_v4(), 1, false).await, Admission::Wait(..)));
     assert_eq!(model.admit(Uuid::new_v4(), 1, true).await, Admission::Granted);

@@ -53,43 +53,43 @@ async fn error_is_recorded_after_each_attempt() {
 #[tokio::test]
 async fn unwritable_record_does_not_delay_the_answer() {
     let app = TestApp::serving(chatroom::routes()).var("TABLE_NAME", "absent").start().await;
-    let (person, _, id) = sent(&app, "hello").await;
+    let (user, _, id) = sent(&app, "hello").await;
     assert!(deliver(&app, &[&id]).await.is_empty());
-    assert_eq!(status(&app, &person, &id).await["processing_status"], "completed");
+    assert_eq!(status(&app, &user, &id).await["processing_status"], "completed");
 }
 
 #[tokio::test]
 async fn answer_is_cached_for_its_owner_when_enabled() {
     let app = TestApp::serving(chatroom::routes()).var("RESPONSE_CACHE_TTL", "60").start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for expected in [1, 1] {
-        let room = app.room(&person).await;
-        let id = app.message(&person, &room, "hello").await;
+        let chatroom = app.create_chatroom(&user).await;
+        let id = app.send_message(&user, &chatroom, "hello").await;
         assert!(deliver(&app, &[&id]).await.is_empty());
-        assert_eq!(status(&app, &person, &id).await["reply"]["content"], "Echo: hello");
-        assert_eq!(app.model.asked().len(), expected);
+        assert_eq!(status(&app, &user, &id).await["reply"]["content"], "Echo: hello");
+        assert_eq!(app.model.prompts().len(), expected);
     }
-    assert_eq!(app.stored::<i64>("SELECT prompt_tokens FROM users").await, 7);
+    assert_eq!(app.query_value::<i64>("SELECT prompt_tokens FROM users").await, 7);
     // Another user or another history is a cache miss.
     let (_, _, id) = sent(&app, "hello").await;
     let _ = deliver(&app, &[&id]).await;
-    assert_eq!(app.model.asked().len(), 2);
-    let room = app.room(&person).await;
+    assert_eq!(app.model.prompts().len(), 2);
+    let chatroom = app.create_chatroom(&user).await;
     for text in ["something else", "hello"] {
-        let id = app.message(&person, &room, text).await;
+        let id = app.send_message(&user, &chatroom, text).await;
         let _ = deliver(&app, &[&id]).await;
     }
-    assert_eq!(app.model.asked().len(), 4);
+    assert_eq!(app.model.prompts().len(), 4);
 }
 
 #[tokio::test]
 async fn answer_is_not_cached_by_default() {
     let app = start().await;
-    let person = app.person().await;
+    let user = app.user().await;
     for calls in [1, 2] {
-        let room = app.room(&person).await;
-        let id = app.message(&person, &room, "hello").await;
+        let chatroom = app.create_chatroom(&user).await;
+        let id = app.send_message(&user, &chatroom, "hello").await;
         let _ = deliver(&app, &[&id]).await;
-        assert_eq!(app.model.asked().len(), calls);
+        assert_eq!(app.model.prompts().len(), calls);
     }
 }

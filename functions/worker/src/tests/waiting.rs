@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clients::gemini::GenerateError;
 use serde_json::json;
-use testkit::{Person, TestApp};
+use testkit::{TestApp, TestUser};
 
 use super::{deliver, overloaded, sent, start, status};
 
@@ -22,30 +22,30 @@ async fn start_with_quota(requests: &str) -> TestApp {
 
 /// Sends a message in a new chatroom and delivers it. Returns its id and whether SQS must deliver
 /// it again.
-async fn deliver_new(app: &TestApp, text: &str) -> (Person, String, bool) {
-    let (person, _, id) = sent(app, text).await;
+async fn deliver_new(app: &TestApp, text: &str) -> (TestUser, String, bool) {
+    let (user, _, id) = sent(app, text).await;
     let failures = deliver(app, &[&id]).await;
-    (person, id, !failures.is_empty())
+    (user, id, !failures.is_empty())
 }
 
 #[tokio::test]
 async fn exceeded_minute_quota_uses_no_attempt_and_pauses_all_workers() {
     let app = start().await;
     app.model.fail_with(minute_quota(Duration::from_millis(400)));
-    let (person, first, is_redelivered) = deliver_new(&app, "one").await;
+    let (user, first, is_redelivered) = deliver_new(&app, "one").await;
     assert!(is_redelivered);
-    let waiting = status(&app, &person, &first).await;
+    let waiting = status(&app, &user, &first).await;
     assert_eq!((&waiting["processing_status"], &waiting["attempts"]), (&json!("pending"), &json!(0)));
 
     let (_, _, is_redelivered) = deliver_new(&app, "two").await;
     assert!(is_redelivered, "no worker calls Gemini before the retry delay is over");
-    assert_eq!(app.model.asked().len(), 1);
+    assert_eq!(app.model.prompts().len(), 1);
 
     // Redis measures the time by its own clock, which a test cannot move.
     tokio::time::sleep(Duration::from_millis(450)).await;
     app.advance(Duration::from_millis(400));
     assert!(deliver(&app, &[&first]).await.is_empty());
-    let answered = status(&app, &person, &first).await;
+    let answered = status(&app, &user, &first).await;
     assert_eq!((&answered["processing_status"], &answered["attempts"]), (&json!("completed"), &json!(1)));
 }
 
@@ -55,10 +55,10 @@ async fn configured_quota_limits_the_calls() {
     for text in ["one", "two"] {
         assert!(!deliver_new(&app, text).await.2);
     }
-    let (person, id, is_redelivered) = deliver_new(&app, "three").await;
+    let (user, id, is_redelivered) = deliver_new(&app, "three").await;
     assert!(is_redelivered);
-    assert_eq!(app.model.asked().len(), 2);
-    let message = status(&app, &person, &id).await;
+    assert_eq!(app.model.prompts().len(), 2);
+    let message = status(&app, &user, &id).await;
     assert_eq!((&message["processing_status"], &message["attempts"]), (&json!("pending"), &json!(0)));
     let delay = app.queue.delays().pop().unwrap().1;
     assert!((Duration::from_secs(30)..=Duration::from_secs(62)).contains(&delay), "{delay:?}");
@@ -75,18 +75,18 @@ async fn configured_quota_limits_the_calls() {
 async fn message_that_waited_too_long_fails() {
     let app = start_with_quota("1").await;
     assert!(!deliver_new(&app, "one").await.2);
-    let (person, id, is_redelivered) = deliver_new(&app, "two").await;
+    let (user, id, is_redelivered) = deliver_new(&app, "two").await;
     assert!(is_redelivered);
     app.advance(Duration::from_mins(30));
     assert!(deliver(&app, &[&id]).await.is_empty());
-    let failed = status(&app, &person, &id).await;
+    let failed = status(&app, &user, &id).await;
     assert_eq!(
         (&failed["processing_status"], &failed["error_code"]),
         (&json!("failed"), &json!("gemini_quota"))
     );
-    let used = format!("SELECT messages FROM daily_usage WHERE user_id = '{}'", person.id);
-    assert_eq!(app.stored::<i32>(&used).await, 0);
-    assert_eq!(app.model.asked().len(), 1);
+    let units = format!("SELECT messages FROM daily_usage WHERE user_id = '{}'", user.id);
+    assert_eq!(app.query_value::<i32>(&units).await, 0);
+    assert_eq!(app.model.prompts().len(), 1);
 }
 
 #[tokio::test]
@@ -94,26 +94,26 @@ async fn attempt_ends_the_waiting_time() {
     let app = start().await;
     app.model.fail_with(minute_quota(Duration::from_millis(100)));
     let (_, id, _) = deliver_new(&app, "one").await;
-    assert!(app.stored::<bool>("SELECT waiting_since IS NOT NULL FROM messages").await);
+    assert!(app.query_value::<bool>("SELECT waiting_since IS NOT NULL FROM messages").await);
     tokio::time::sleep(Duration::from_millis(150)).await;
     app.advance(Duration::from_secs(1));
     app.model.fail_with(overloaded());
     assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
-    assert!(app.stored::<bool>("SELECT waiting_since IS NULL AND attempts = 1 FROM messages").await);
+    assert!(app.query_value::<bool>("SELECT waiting_since IS NULL AND attempts = 1 FROM messages").await);
 }
 
 #[tokio::test]
 async fn model_with_exhausted_daily_quota_is_replaced_by_the_fallback() {
     let app = start().await;
     app.model.fail_with(daily_quota());
-    let (person, id, is_redelivered) = deliver_new(&app, "one").await;
+    let (user, id, is_redelivered) = deliver_new(&app, "one").await;
     assert!(!is_redelivered);
-    let answered = status(&app, &person, &id).await;
+    let answered = status(&app, &user, &id).await;
     assert_eq!((&answered["processing_status"], &answered["attempts"]), (&json!("completed"), &json!(1)));
     assert!(!deliver_new(&app, "two").await.2);
     let settings = &app.app.config.gemini;
     let fallback = settings.model_fallback.as_ref().unwrap();
-    let models: Vec<String> = app.model.asked().into_iter().map(|prompt| prompt.model).collect();
+    let models: Vec<String> = app.model.prompts().into_iter().map(|prompt| prompt.model).collect();
     assert_eq!(models, [settings.model_basic.as_str(), fallback, fallback]);
 }
 
@@ -121,8 +121,8 @@ async fn model_with_exhausted_daily_quota_is_replaced_by_the_fallback() {
 async fn missing_model_is_replaced_by_the_fallback() {
     let app = start().await;
     app.model.fail_with(GenerateError::ModelNotFound { model: "x".to_owned() });
-    let (person, id, _) = deliver_new(&app, "one").await;
-    assert_eq!(status(&app, &person, &id).await["processing_status"], "completed");
+    let (user, id, _) = deliver_new(&app, "one").await;
+    assert_eq!(status(&app, &user, &id).await["processing_status"], "completed");
 }
 
 #[tokio::test]
@@ -130,15 +130,15 @@ async fn message_fails_fast_when_all_models_are_exhausted() {
     let app = TestApp::serving(chatroom::routes()).var("GEMINI_MODEL_FALLBACK", "none").start().await;
     app.model.fail_with(daily_quota());
     for text in ["one", "two"] {
-        let (person, id, is_redelivered) = deliver_new(&app, text).await;
-        let failed = status(&app, &person, &id).await;
+        let (user, id, is_redelivered) = deliver_new(&app, text).await;
+        let failed = status(&app, &user, &id).await;
         assert!(!is_redelivered);
         assert_eq!(
             (&failed["processing_status"], &failed["error_code"]),
             (&json!("failed"), &json!("gemini_quota"))
         );
     }
-    assert_eq!(app.model.asked().len(), 1);
+    assert_eq!(app.model.prompts().len(), 1);
 }
 
 #[tokio::test]
@@ -152,22 +152,22 @@ async fn circuit_breaker_opens_after_failures_and_closes_after_a_successful_prob
         app.model.fail_with(overloaded());
         assert!(deliver_new(&app, text).await.2);
     }
-    let (person, id, is_redelivered) = deliver_new(&app, "three").await;
+    let (user, id, is_redelivered) = deliver_new(&app, "three").await;
     assert!(is_redelivered);
-    assert_eq!(app.model.asked().len(), 2, "the circuit breaker is open");
-    assert_eq!(status(&app, &person, &id).await["attempts"], 0);
+    assert_eq!(app.model.prompts().len(), 2, "the circuit breaker is open");
+    assert_eq!(status(&app, &user, &id).await["attempts"], 0);
 
     tokio::time::sleep(Duration::from_millis(450)).await;
     app.model.fail_with(overloaded());
     assert!(deliver_new(&app, "a probe").await.2);
     assert!(deliver_new(&app, "four").await.2);
-    assert_eq!(app.model.asked().len(), 3, "the probe failed, so the circuit breaker is open again");
+    assert_eq!(app.model.prompts().len(), 3, "the probe failed, so the circuit breaker is open again");
 
     tokio::time::sleep(Duration::from_millis(450)).await;
     for text in ["another probe", "five"] {
         assert!(!deliver_new(&app, text).await.2);
     }
-    assert_eq!(app.model.asked().len(), 5);
+    assert_eq!(app.model.prompts().len(), 5);
 }
 
 #[tokio::test]
@@ -181,10 +181,10 @@ async fn worker_without_redis_takes_its_share_of_the_quota() {
     for text in ["one", "two"] {
         assert!(!deliver_new(&app, text).await.2);
     }
-    let (person, id, is_redelivered) = deliver_new(&app, "three").await;
+    let (user, id, is_redelivered) = deliver_new(&app, "three").await;
     assert!(is_redelivered);
-    assert_eq!(app.model.asked().len(), 2);
+    assert_eq!(app.model.prompts().len(), 2);
     app.advance(Duration::from_secs(63));
     assert!(deliver(&app, &[&id]).await.is_empty());
-    assert_eq!(status(&app, &person, &id).await["attempts"], 1);
+    assert_eq!(status(&app, &user, &id).await["attempts"], 1);
 }

@@ -156,20 +156,10 @@ impl Config {
             refresh_lifetime: env.parsed(REFRESH_EXPIRES_IN, duration::parse),
             codes,
             rate_limits: rate_limits(env),
-            daily_limits: DailyLimits {
-                basic: env.number(BASIC_DAILY_MESSAGE_LIMIT, 0),
-                pro: env.number(PRO_DAILY_MESSAGE_LIMIT, 0),
-            },
+            daily_limits: daily_limits(env),
             cache_ttl: Duration::from_secs(env.number(CACHE_TTL, 1)),
             cors_allowed_origins: env.list(CORS_ALLOWED_ORIGINS),
-            aws: AwsConfig {
-                region: env.required(
-                    AWS_REGION,
-                    sends_text || uses_queue || uses_table,
-                    "for example eu-central-1",
-                ),
-                endpoint_url: env.get(AWS_ENDPOINT_URL),
-            },
+            aws: aws_config(env, sends_text || uses_queue || uses_table),
             dead_letter_queue_url: env.required(
                 MESSAGE_DEAD_LETTER_QUEUE_URL,
                 needs(DependencyKind::DeadLetters),
@@ -213,6 +203,20 @@ fn jwt_secrets(env: &mut Env<'_>, needed: bool) -> (SecretString, Option<SecretS
     }
     let secret = |place: usize| secrets.get(place).map(|secret| SecretString::from(*secret));
     (secret(0).unwrap_or_default(), secret(1))
+}
+
+fn aws_config(env: &mut Env<'_>, needed: bool) -> AwsConfig {
+    AwsConfig {
+        region: env.required(AWS_REGION, needed, "for example eu-central-1"),
+        endpoint_url: env.get(AWS_ENDPOINT_URL),
+    }
+}
+
+fn daily_limits(env: &mut Env<'_>) -> DailyLimits {
+    DailyLimits {
+        basic: env.number(BASIC_DAILY_MESSAGE_LIMIT, 0),
+        pro: env.number(PRO_DAILY_MESSAGE_LIMIT, 0),
+    }
 }
 
 fn rate_limits(env: &mut Env<'_>) -> RateLimits {

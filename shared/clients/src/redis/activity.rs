@@ -12,7 +12,7 @@ use super::{Redis, RedisUnavailable};
 
 const COUNT: &str = "activity";
 const SEEN: &str = "activity:seen";
-const QUIET: &str = "activity:quiet";
+const IDLE: &str = "activity:quiet";
 
 /// How long the count of an empty sweep is kept: longer than the interval between two sweeps.
 const SEEN_TTL: Duration = Duration::from_mins(10);
@@ -31,13 +31,13 @@ impl Redis {
     /// Reads the activity.
     pub async fn find_activity(&self) -> Result<Activity, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("MGET").arg(COUNT).arg(SEEN).arg(QUIET).cmd("PTTL").arg(SEEN);
+        pipeline.cmd("MGET").arg(COUNT).arg(SEEN).arg(IDLE).cmd("PTTL").arg(SEEN);
         let (values, ttl): ([Option<String>; 3], i64) = self.run(&pipeline).await?;
-        let [count, seen, quiet] = values;
+        let [count, seen, idle] = values;
         let count = count.unwrap_or_else(|| "0".to_owned());
         let ttl = Duration::from_millis(ttl.try_into().unwrap_or_default());
         let seen_for = seen.filter(|seen| *seen == count).map(|_| SEEN_TTL.saturating_sub(ttl));
-        Ok(Activity { is_idle: quiet.as_ref() == Some(&count), seen_for, count })
+        Ok(Activity { is_idle: idle.as_ref() == Some(&count), seen_for, count })
     }
 
     /// Counts activity that no rate limit has counted.
@@ -54,7 +54,7 @@ impl Redis {
 
     /// Marks the service idle at this activity, for `time`.
     pub async fn mark_idle(&self, activity: &Activity, time: Duration) -> Result<(), RedisUnavailable> {
-        self.set_count(QUIET, activity, time).await
+        self.set_count(IDLE, activity, time).await
     }
 
     async fn set_count(&self, key: &str, activity: &Activity, ttl: Duration) -> Result<(), RedisUnavailable> {

@@ -47,10 +47,8 @@ impl Redis {
         self.run(pipeline.ignore()).await
     }
 
-    /// Invalidates `owner`'s cached list. Every write that changes the list calls this afterwards.
-    ///
-    /// # Errors
-    /// When Redis does not answer; a cached page then lives until it expires.
+    /// Invalidates `owner`'s cached list. Every write that changes the list calls this
+    /// afterwards. If Redis is unavailable, a cached page lives until it expires.
     pub async fn invalidate_chatroom_list(&self, owner: UserId) -> Result<(), RedisUnavailable> {
         let version = Uuid::new_v4().simple().to_string();
         let mut pipeline = ::redis::pipe();

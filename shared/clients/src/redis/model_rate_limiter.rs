@@ -138,7 +138,7 @@ impl ModelRateLimiter {
         let admission = match self.redis.admit_model_call(call, self.limits.quota).await {
             Ok(admission) => admission,
             Err(error) => {
-                warn!(error = %error, model = call.model, "Gemini's quota is shared out without Redis");
+                warn!(error = %error, model = call.model, "Redis unavailable: this worker uses a fixed share of Gemini's quota");
                 let ModelLimits { quota, workers, .. } = self.limits;
                 self.logs().entry(call.model.to_owned()).or_default().admit(now, call.tokens, quota, workers)
             }
@@ -153,7 +153,7 @@ impl ModelRateLimiter {
     pub async fn record(&self, model: &str, call_id: Uuid, outcome: CallOutcome) {
         let recorded = self.redis.record_model_call(model, call_id, outcome, self.limits.breaker).await;
         if let Err(error) = recorded {
-            warn!(error = %error, model, "other workers do not learn how a call ended");
+            warn!(error = %error, model, "failed to record the outcome of a Gemini call for other workers");
         }
     }
 

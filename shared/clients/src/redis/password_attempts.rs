@@ -2,7 +2,7 @@
 //!
 //! Attempts are counted per account and network, at `login:{account}:{network}`, and per account
 //! over all networks from which it has not signed in before, at `login:{account}`. So an attacker
-//! on one network locks nobody out elsewhere, and an attacker on many networks locks out only
+//! on one network locks no client out elsewhere, and an attacker on many networks locks out only
 //! clients on new networks. An attempt is counted before the password is compared, so that parallel
 //! attempts cannot share one count.
 
@@ -19,11 +19,11 @@ const FREE_ATTEMPTS_UNKNOWN_NETWORKS: u32 = 50;
 const FIRST_WAIT: Duration = Duration::from_secs(30);
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
-/// How long attempts are remembered.
+/// The lifetime of an attempt counter.
 const ATTEMPTS_TTL: Duration = Duration::from_hours(24);
-/// How long the networks are remembered from which an account has signed in.
+/// The lifetime of an account's list of known networks.
 const KNOWN_NETWORKS_TTL: Duration = Duration::from_hours(90 * 24);
-/// The most networks that are remembered for one account.
+/// The maximum number of known networks of one account.
 const MAX_KNOWN_NETWORKS: isize = 20;
 
 /// The account of a password attempt and the network that it comes from.

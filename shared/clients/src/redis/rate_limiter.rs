@@ -14,7 +14,7 @@ use super::{Redis, RedisUnavailable};
 /// How long the local bucket of password attempts takes to refill.
 const PASSWORD_WINDOW: Duration = Duration::from_mins(15);
 
-/// Rate limits. While Redis is unavailable each process counts on its own, and the log says so.
+/// Rate limits. While Redis is unavailable each process counts its own requests and logs a warning.
 #[derive(Debug)]
 pub struct RateLimiter {
     redis: Redis,
@@ -67,7 +67,7 @@ impl RateLimiter {
         match self.redis.count_password_attempt(attempt).await {
             Ok(wait) => wait,
             Err(error) => {
-                warn!(error = %error, "wrong passwords are counted in this process alone");
+                warn!(error = %error, "Redis unavailable: password attempts are counted in this process only");
                 let limit = Limit { max: FREE_ATTEMPTS, window: PASSWORD_WINDOW };
                 let bucket = Bucket::new(format!("login:{}", attempt.account), limit);
                 self.local.consume(&bucket).retry_after
@@ -76,7 +76,7 @@ impl RateLimiter {
     }
 
     fn consume_locally(&self, buckets: &[Bucket], error: &RedisUnavailable) -> Vec<RateLimitDecision> {
-        warn!(error = %error, "limits are counted in this process alone");
+        warn!(error = %error, "Redis unavailable: rate limits are counted in this process only");
         buckets.iter().map(|bucket| self.local.consume(bucket)).collect()
     }
 }

@@ -20,7 +20,7 @@ use super::{Redis, RedisUnavailable};
 /// How long a session is cached, counted from before Postgres was queried.
 pub const SESSION_CACHE_TTL: Duration = Duration::from_secs(10);
 
-/// A session as it is cached.
+/// A cached session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CachedSession {
     /// Its owner.
@@ -137,10 +137,7 @@ impl Redis {
     }
 
     /// Marks sessions as ended, for longer than a request in flight could still cache them as
-    /// active.
-    ///
-    /// # Errors
-    /// When Redis does not answer; entries may then exist for up to [`SESSION_CACHE_TTL`].
+    /// active. If Redis is unavailable, cached entries live for up to [`SESSION_CACHE_TTL`].
     pub async fn mark_sessions_ended(&self, ids: &[SessionId]) -> Result<(), RedisUnavailable> {
         if ids.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! [`LockedAccount`]: the one place that writes what Stripe says of an account.
+//! [`LockedAccount`]: the only code that stores an account's subscription state from Stripe.
 
 use app::AppState;
 use app::telemetry::chain;

@@ -15,10 +15,7 @@ pub use self::locked_account::{Entitlement, LockedAccount, StripeSubscriptions};
 /// Returns `None` when `user` has no customer at Stripe.
 ///
 /// When the account is being deleted, this ends everything at Stripe that could still cost money,
-/// deletes the billing row and returns `None`.
-///
-/// # Errors
-/// Nothing is written then.
+/// deletes the billing row and returns `None`. After an error nothing is written.
 pub async fn sync_subscription(app: &AppState, user: UserId) -> Result<Option<Entitlement>, BillingError> {
     let mut db = app.db().await?;
     let Some(account) = LockedAccount::lock(app, &mut db, user).await? else { return Ok(None) };

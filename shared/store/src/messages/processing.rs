@@ -187,21 +187,21 @@ pub async fn complete_message(
     reply: NewReply<'_>,
 ) -> Result<bool, StoreError> {
     const SQL: &str = "
-        WITH room AS (
+        WITH chatroom AS (
             SELECT c.id, c.user_id, c.last_position
             FROM chatrooms c JOIN messages m ON m.chatroom_id = c.id
             WHERE m.id = $1 FOR NO KEY UPDATE OF c
         ), done AS (
             UPDATE messages m SET processing_status = 'completed', error_code = NULL, lease_owner = NULL,
                 lease_until = NULL, sweep_at = NULL, updated_at = $9
-            FROM room
+            FROM chatroom
             WHERE m.id = $1 AND m.lease_owner = $2 AND m.processing_status = 'processing'
             RETURNING m.id
         ), reply AS (
             INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status,
                 reply_to, model, prompt_tokens, response_tokens, created_at, updated_at)
-            SELECT $3, room.id, room.user_id, room.last_position + 1, 'ai', $4, 'completed', done.id, $5, $6, $7, $9, $9
-            FROM room, done
+            SELECT $3, chatroom.id, chatroom.user_id, chatroom.last_position + 1, 'ai', $4, 'completed', done.id, $5, $6, $7, $9, $9
+            FROM chatroom, done
             RETURNING chatroom_id, user_id
         ), used AS (
             INSERT INTO daily_usage AS d (user_id, day, prompt_tokens, response_tokens)
@@ -209,7 +209,7 @@ pub async fn complete_message(
             ON CONFLICT (user_id, day) DO UPDATE SET prompt_tokens = d.prompt_tokens + excluded.prompt_tokens,
                 response_tokens = d.response_tokens + excluded.response_tokens
             RETURNING d.user_id
-        ), counted_in_room AS (
+        ), counted_in_chatroom AS (
             UPDATE chatrooms c SET last_position = c.last_position + 1, message_count = c.message_count + 1,
                 ai_response_count = c.ai_response_count + 1, last_message_at = $9
             FROM reply WHERE c.id = reply.chatroom_id

@@ -54,12 +54,12 @@ pub async fn insert_message(
     limits: DailyLimits,
 ) -> Result<SendOutcome, StoreError> {
     const SQL: &str = "
-        WITH room AS (
+        WITH chatroom AS (
             SELECT id, user_id, last_position FROM chatrooms WHERE id = $1 AND user_id = $2 FOR NO KEY UPDATE
         ), plan AS (
             SELECT u.id AS user_id, u.subscription_tier,
                 CASE u.subscription_tier WHEN 'pro' THEN $8::integer ELSE $7::integer END AS daily_limit
-            FROM users u JOIN room ON room.user_id = u.id WHERE u.deleted_at IS NULL
+            FROM users u JOIN chatroom ON chatroom.user_id = u.id WHERE u.deleted_at IS NULL
         ), quota AS (
             INSERT INTO daily_usage AS d (user_id, day, messages)
             SELECT user_id, $3, 1 FROM plan WHERE daily_limit > 0
@@ -69,18 +69,18 @@ pub async fn insert_message(
         ), stored AS (
             INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status,
                 quota_day, sweep_at, created_at, updated_at)
-            SELECT $4, room.id, room.user_id, room.last_position + 1, 'user', $5, 'pending', $3,
+            SELECT $4, chatroom.id, chatroom.user_id, chatroom.last_position + 1, 'user', $5, 'pending', $3,
                 $6::timestamptz + interval '1 minute', $6, $6
-            FROM room, quota
+            FROM chatroom, quota
             RETURNING chatroom_id, user_id
-        ), counted_in_room AS (
+        ), counted_in_chatroom AS (
             UPDATE chatrooms c SET last_position = c.last_position + 1, message_count = c.message_count + 1,
                 last_message_at = $6
             FROM stored WHERE c.id = stored.chatroom_id
             RETURNING c.user_id
         ), counted_for_user AS (
             UPDATE users u SET message_count = u.message_count + 1
-            FROM counted_in_room WHERE u.id = counted_in_room.user_id
+            FROM counted_in_chatroom WHERE u.id = counted_in_chatroom.user_id
         )
         SELECT plan.subscription_tier, (SELECT messages FROM quota) AS used,
             (SELECT messages FROM daily_usage WHERE user_id = $2 AND day = $3) AS used_before

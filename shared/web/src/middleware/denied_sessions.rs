@@ -1,5 +1,5 @@
-//! [`DeniedSessions`]: sessions that this process refused a moment ago. Their reads do not start
-//! before the session is checked.
+//! [`DeniedSessions`]: sessions that this process refused a moment ago. Their reads wait
+//! for the session check.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,15 +8,15 @@ use std::time::Duration;
 use domain::SessionId;
 use tokio::time::Instant;
 
-/// The largest number of sessions that are remembered.
+/// The maximum number of stored sessions.
 const CAPACITY: usize = 1_000;
 
-/// Each refused session, and until when it is remembered.
+/// Each refused session, with the time at which its entry expires.
 #[derive(Debug, Default)]
 pub(crate) struct DeniedSessions(Mutex<HashMap<SessionId, Instant>>);
 
 impl DeniedSessions {
-    /// Remembers `session` for `duration`. Forgets all others if too many are remembered.
+    /// Stores `session` for `duration`. Deletes all other entries when the store is full.
     pub(crate) fn insert(&self, session: SessionId, duration: Duration) {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -29,7 +29,7 @@ impl DeniedSessions {
         sessions.insert(session, now + duration);
     }
 
-    /// Whether `session` is remembered.
+    /// Whether `session` was refused and its entry has not expired.
     pub(crate) fn contains(&self, session: SessionId) -> bool {
         let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.get(&session).is_some_and(|until| *until > Instant::now())

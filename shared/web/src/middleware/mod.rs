@@ -45,7 +45,7 @@ impl GuardState {
     }
 }
 
-/// Authenticates and rate limits a request as its route's policy says, and runs its handler.
+/// Authenticates and rate limits a request by its route's policy, and runs its handler.
 pub(crate) async fn guard(State(state): State<GuardState>, request: Request, next: Next) -> Response {
     let policy = state.policy(&request);
     match policy {

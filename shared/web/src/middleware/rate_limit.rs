@@ -43,7 +43,7 @@ impl<'a> RequestLimits<'a> {
 
     /// Adds the headers of the limit with the fewest requests left: those of the Node.js service
     /// (reset in seconds since 1970) and those of `draft-ietf-httpapi-ratelimit-headers`. The
-    /// global limit is left out, because it is about all clients together.
+    /// global limit is omitted, because all clients share it.
     pub(super) fn add_headers(
         &self,
         headers: &mut HeaderMap,

@@ -27,8 +27,25 @@ pub struct DocumentedRoutes {
     pub routes: Routes,
     /// The tag of all operations.
     pub tag: &'static str,
+    /// The ids of the operations.
+    pub operations: Vec<OperationId>,
     /// What the `#[utoipa::path]` attributes state.
     pub document: OpenApi,
+}
+
+/// The id of an operation: the name of its handler's module.
+pub struct OperationId {
+    id: &'static str,
+    path: String,
+    methods: Vec<HttpMethod>,
+}
+
+impl OperationId {
+    /// The `id` of the operation that the `#[utoipa::path]` attribute behind `P` describes.
+    #[must_use]
+    pub fn of<P: utoipa::Path>(id: &'static str) -> Self {
+        Self { id, path: P::path(), methods: P::methods() }
+    }
 }
 
 /// The whole document: that of each function, and what holds for all operations.
@@ -37,8 +54,11 @@ pub fn document(functions: Vec<DocumentedRoutes>) -> OpenApi {
     let mut document = empty_document();
     let routes: Vec<Route> = functions.iter().flat_map(|function| function.routes.table().to_vec()).collect();
     for mut function in functions {
-        for item in function.document.paths.paths.values_mut() {
-            for (_, operation) in operations_mut(item) {
+        for (path, item) in &mut function.document.paths.paths {
+            for (method, operation) in operations_mut(item) {
+                let mut ids = function.operations.iter();
+                let found = ids.find(|found| found.path == *path && found.methods.contains(&method));
+                operation.operation_id = found.map(|found| found.id.to_owned());
                 operation.tags = Some(vec![function.tag.to_owned()]);
             }
         }

@@ -1,4 +1,4 @@
--- Admits a call to a model, or says how long it must wait.
+-- Admits a call to a model, or returns how long the call must wait.
 -- KEYS: the calls of the last minute by time; the tokens reserved by each call, and `sum`; the
 -- state: pauses, circuit breaker, end of the waiting line.
 -- ARGV: call id, tokens to reserve, requests a minute, tokens a minute, window (ms), whether the

@@ -2,7 +2,7 @@
 -- KEYS: the account's known networks, its attempts from this network, its attempts from all
 -- unknown networks.
 -- ARGV: free attempts from one network, free attempts from all unknown networks, first wait (ms),
--- longest wait (ms), how long attempts are remembered (ms), the client's network.
+-- longest wait (ms), the lifetime of the counters (ms), the client's network.
 -- Result: ms to wait; 0 when the attempt is counted and allowed.
 -- The field is called `guesses`, as before a rename: functions of two versions share it.
 -- One script, because parallel attempts must not share one count.

@@ -8,7 +8,7 @@ const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
 
 /// Returns this document (OpenAPI 3.1).
 #[utoipa::path(
-    get, path = "/openapi.json", operation_id = "get_openapi_document",
+    get, path = "/openapi.json",
     responses(
         (status = 200, description = "The document.", body = Object, content_type = "application/vnd.oai.openapi+json"),
     ),

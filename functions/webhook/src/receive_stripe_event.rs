@@ -1,4 +1,4 @@
-//! `POST /api/webhook/stripe`.
+//! Receives Stripe's events and syncs the affected subscription.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ struct WebhookResponse {
 /// Receives an event from Stripe. The subscription is then read from Stripe itself. After a 5xx
 /// response Stripe sends the event again.
 #[utoipa::path(
-    post, path = "/api/webhook/stripe", operation_id = "stripe_webhook", tag = "Webhook",
+    post, path = "/api/webhook/stripe",
     params(("Stripe-Signature" = String, Header, description = "`t=<seconds>,v1=<signature>`, see Stripe's documentation.")),
     request_body(content = serde_json::Value, description = "The event, byte for byte as it was signed, up to 512 KiB."),
     responses(

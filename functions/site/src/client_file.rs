@@ -1,8 +1,4 @@
-//! The bundled web client: a page, its script and its style sheet.
-
-pub(crate) mod page;
-pub(crate) mod script;
-pub(crate) mod stylesheet;
+//! The response that serves a file of the bundled web client.
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::IntoResponse;
@@ -15,7 +11,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 /// The files are the same for all users, so shared caches may store them.
 const CACHE_POLICY: &str = "public, max-age=300";
 
-fn file(content_type: &'static str, content: &'static str) -> impl IntoResponse {
+/// Returns `content` with the headers of a client file.
+pub(crate) fn client_file(content_type: &'static str, content: &'static str) -> impl IntoResponse {
     let headers =
         [(CONTENT_TYPE, content_type), (CACHE_CONTROL, CACHE_POLICY), (CONTENT_SECURITY_POLICY, POLICY)];
     (headers, content)

@@ -1,4 +1,4 @@
-//! `GET /api/subscription/status`.
+//! Returns the caller's plan and subscription.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ struct EntitlementView {
 
 /// The caller's plan and the subscription behind it.
 #[utoipa::path(
-    get, path = "/api/subscription/status", operation_id = "subscription_status", tag = "Subscription",
+    get, path = "/api/subscription/status",
     security(("token" = [])),
     responses(
         (status = 200, description = "The plan.", body = EntitlementResponse),

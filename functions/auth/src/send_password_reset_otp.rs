@@ -1,4 +1,4 @@
-//! `POST /api/auth/forgot-password`: sends a code for a password reset.
+//! Sends a code for a password reset.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::one_time_codes::{self, SendCode, SentCodeView};
 /// Sends a one-time code for a password reset. A number without an account gets the same response,
 /// with a code that is invalid.
 #[utoipa::path(
-    post, path = "/api/auth/forgot-password", operation_id = "send_password_reset_otp", tag = "Auth",
+    post, path = "/api/auth/forgot-password",
     request_body = SendCode,
     responses(
         (status = 200, description = "A code is sent if the number can receive one.", body = SentCodeView),

@@ -1,4 +1,4 @@
-//! `POST /api/subscription/cancel`.
+//! Cancels the subscription at the end of its period.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::views::SubscriptionResponse;
 /// Cancels the subscription at the end of the current period. The user stays on Pro until then and
 /// can reactivate it.
 #[utoipa::path(
-    post, path = "/api/subscription/cancel", operation_id = "cancel_subscription", tag = "Subscription",
+    post, path = "/api/subscription/cancel",
     security(("token" = [])),
     responses(
         (status = 200, description = "It ends with the current period.", body = SubscriptionResponse),

@@ -1,4 +1,4 @@
-//! `GET /api/subscription/plans`.
+//! Lists the plans with their prices.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ struct LimitsView {
 
 /// The plans and their prices. Public.
 #[utoipa::path(
-    get, path = "/api/subscription/plans", operation_id = "plans", tag = "Subscription",
+    get, path = "/api/subscription/plans",
     responses(
         (status = 200, description = "The plans, the cheapest first.", body = PlansResponse),
     ),

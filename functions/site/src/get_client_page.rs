@@ -2,13 +2,13 @@
 
 use axum::response::IntoResponse;
 
-use super::file;
+use crate::client_file::client_file;
 
 /// Returns the page of the bundled web client.
 #[utoipa::path(
-    get, path = "/", operation_id = "get_client_page",
+    get, path = "/",
     responses((status = 200, description = "The page.", body = String, content_type = "text/html")),
 )]
 pub(crate) async fn handle() -> impl IntoResponse {
-    file("text/html; charset=utf-8", include_str!("index.html"))
+    client_file("text/html; charset=utf-8", include_str!("client/index.html"))
 }

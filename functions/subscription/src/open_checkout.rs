@@ -1,4 +1,4 @@
-//! `POST /api/subscription/pro`.
+//! Opens a checkout page for the Pro plan.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ struct CheckoutResponse {
 /// Opens a checkout page for the Pro plan. A repeated request returns the page that is open
 /// already.
 #[utoipa::path(
-    post, path = "/api/subscription/pro", operation_id = "go_pro", tag = "Subscription",
+    post, path = "/api/subscription/pro",
     security(("token" = [])),
     request_body = OpenCheckout,
     responses(
@@ -70,7 +70,7 @@ impl OpenCheckout {
     fn redirects(&self, app: &AppState) -> Result<RedirectUrls, ApiError> {
         let billing = &app.config.billing;
         if self.price_id.as_ref().is_some_and(|price| *price != billing.price_id) {
-            let detail = "price_id: is not the price of the plan; it may be left out";
+            let detail = "price_id: is not the price of the Pro plan; leave it out to use the current price";
             return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "price_not_offered", detail));
         }
         Ok(RedirectUrls {

@@ -66,7 +66,7 @@ struct Check {
 ///
 /// With `deep=true` it checks each dependency, and answers 503 if a required one is down.
 #[utoipa::path(
-    get, path = "/health", operation_id = "get_health",
+    get, path = "/health",
     params(HealthQuery),
     responses(
         (status = 200, description = "The service is up.", body = Health),

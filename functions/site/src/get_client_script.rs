@@ -2,13 +2,13 @@
 
 use axum::response::IntoResponse;
 
-use super::file;
+use crate::client_file::client_file;
 
 /// Returns the script of the bundled web client.
 #[utoipa::path(
-    get, path = "/client.js", operation_id = "get_client_script",
+    get, path = "/client.js",
     responses((status = 200, description = "The script.", body = String, content_type = "text/javascript")),
 )]
 pub(crate) async fn handle() -> impl IntoResponse {
-    file("text/javascript; charset=utf-8", include_str!("client.js"))
+    client_file("text/javascript; charset=utf-8", include_str!("client/client.js"))
 }

@@ -2,13 +2,13 @@
 
 use axum::response::IntoResponse;
 
-use super::file;
+use crate::client_file::client_file;
 
 /// Returns the style sheet of the bundled web client.
 #[utoipa::path(
-    get, path = "/client.css", operation_id = "get_client_stylesheet",
+    get, path = "/client.css",
     responses((status = 200, description = "The style sheet.", body = String, content_type = "text/css")),
 )]
 pub(crate) async fn handle() -> impl IntoResponse {
-    file("text/css; charset=utf-8", include_str!("client.css"))
+    client_file("text/css; charset=utf-8", include_str!("client/client.css"))
 }

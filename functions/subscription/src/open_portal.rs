@@ -1,4 +1,4 @@
-//! `POST /api/subscription/portal`.
+//! Opens Stripe's customer portal for the caller.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ struct PortalResponse {
 /// Opens the customer portal, where the caller manages invoices and payment methods. Its URL is
 /// valid for some minutes.
 #[utoipa::path(
-    post, path = "/api/subscription/portal", operation_id = "open_portal", tag = "Subscription",
+    post, path = "/api/subscription/portal",
     security(("token" = [])),
     request_body = OpenPortal,
     responses(

@@ -1,4 +1,4 @@
-//! `POST /api/subscription/reactivate`.
+//! Withdraws the cancellation of a subscription.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::views::SubscriptionResponse;
 
 /// Continues a subscription that was cancelled for the end of the current period.
 #[utoipa::path(
-    post, path = "/api/subscription/reactivate", operation_id = "reactivate_subscription", tag = "Subscription",
+    post, path = "/api/subscription/reactivate",
     security(("token" = [])),
     responses(
         (status = 200, description = "It continues after the current period.", body = SubscriptionResponse),

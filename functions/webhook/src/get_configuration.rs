@@ -1,4 +1,4 @@
-//! `GET /api/webhook/test`.
+//! Reports which Stripe settings are present.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ struct ConfiguredView {
 
 /// Reports which Stripe settings are present, never their values. Public.
 #[utoipa::path(
-    get, path = "/api/webhook/test", operation_id = "webhook_test", tag = "Webhook",
+    get, path = "/api/webhook/test",
     responses(
         (status = 200, description = "The settings.", body = ConfigurationResponse),
     ),
@@ -33,7 +33,7 @@ pub(crate) async fn handle(State(app): State<Arc<AppState>>) -> Result<impl Into
     let billing = &app.config.billing;
     let is_set = |secret: &SecretString| !secret.expose_secret().is_empty();
     Ok(success(ConfigurationResponse {
-        message: "Webhook endpoint is there",
+        message: "Webhook endpoint is reachable",
         configured: ConfiguredView {
             stripe_secret_key: is_set(&billing.secret_key),
             stripe_webhook_secret: billing.webhook_secrets.iter().any(is_set),

@@ -1,0 +1,118 @@
+//! Limits on password attempts.
+
+use futures::future::join_all;
+use serde_json::json;
+use testkit::{PASSWORD, TestApp, random_number};
+
+use super::{login, retry_after, start};
+
+#[tokio::test]
+async fn concurrent_wrong_passwords_share_the_five_free_attempts() {
+    let app = start().await;
+    let user = app.user().await;
+    let attempts = (0..100).map(|number| {
+        let password = format!("wrong password {number}");
+        let app = &app;
+        let number = &user.mobile_number;
+        async move { login(app, number, &password).await }
+    });
+    let responses = join_all(attempts).await;
+    assert_eq!(responses.iter().filter(|response| response.status == 401).count(), 5);
+    assert_eq!(responses.iter().filter(|response| response.status == 429).count(), 95);
+    let refused = login(&app, &user.mobile_number, PASSWORD).await.expect_problem(429, "too_many_attempts");
+    assert!((20..=30).contains(&retry_after(&refused)), "{}", retry_after(&refused));
+}
+
+#[tokio::test]
+async fn attempts_that_could_not_be_verified_do_not_count() {
+    let app = start().await;
+    let user = app.user().await;
+    let _ = login(&app, &user.mobile_number, "wrong password").await.expect(401);
+    app.execute("ALTER TABLE users RENAME TO hidden").await;
+    for _ in 0..7 {
+        let response = login(&app, &user.mobile_number, PASSWORD).await;
+        assert!(response.status.is_server_error(), "{}", response.status);
+    }
+    app.execute("ALTER TABLE hidden RENAME TO users").await;
+    // The attempt before the outage still counts, so four more are free.
+    for _ in 0..4 {
+        let _ = login(&app, &user.mobile_number, "wrong password").await.expect(401);
+    }
+    let _ = login(&app, &user.mobile_number, PASSWORD).await.expect_problem(429, "too_many_attempts");
+}
+
+#[tokio::test]
+async fn unknown_number_has_the_same_limit_on_attempts() {
+    let (app, number) = (start().await, random_number());
+    for _ in 0..5 {
+        let _ = login(&app, &number, "wrong password").await.expect_problem(401, "invalid_credentials");
+    }
+    let _ = login(&app, &number, "wrong password").await.expect_problem(429, "too_many_attempts");
+}
+
+#[tokio::test]
+async fn attempts_from_another_network_do_not_lock_out_the_owner() {
+    let mut app = start().await;
+    let user = app.user().await;
+    let home = app.address.clone();
+    let _ = login(&app, &user.mobile_number, PASSWORD).await.expect(200);
+    app.address = "203.0.113.9".to_owned();
+    for _ in 0..6 {
+        let _ = login(&app, &user.mobile_number, "wrong password").await;
+    }
+    let _ = login(&app, &user.mobile_number, PASSWORD).await.expect_problem(429, "too_many_attempts");
+    app.address = home;
+    let _ = login(&app, &user.mobile_number, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn attempts_from_many_networks_share_a_limit() {
+    let mut app = start().await;
+    let user = app.user().await;
+    let mut verified = 0;
+    for network in 0..20 {
+        app.address = format!("203.0.113.{network}");
+        for _ in 0..3 {
+            let response = login(&app, &user.mobile_number, "wrong password").await;
+            verified += usize::from(response.status == 401);
+        }
+    }
+    assert_eq!(verified, 50);
+}
+
+#[tokio::test]
+async fn password_reset_lifts_the_limit_on_attempts() {
+    let app = start().await;
+    let user = app.user().await;
+    for _ in 0..6 {
+        let _ = login(&app, &user.mobile_number, "wrong password").await;
+    }
+    let number = json!({ "mobile_number": user.mobile_number.as_str() });
+    let sent = app.request("POST", "/api/auth/forgot-password").json(number).send().await.expect(200);
+    let body = json!({ "mobile_number": user.mobile_number.as_str(), "otp": sent.text("/otp"), "new_password": "a new one!" });
+    let _ = app.request("POST", "/api/auth/reset-password").json(body).send().await.expect(200);
+    let _ = login(&app, &user.mobile_number, "a new one!").await.expect(200);
+}
+
+#[tokio::test]
+async fn change_password_has_the_same_limit_on_attempts() {
+    let app = start().await;
+    let user = app.user().await;
+    let body = json!({ "current_password": "wrong password", "new_password": "a new one!" });
+    let attempt = || app.request("POST", "/api/auth/change-password").by(&user).json(body.clone()).send();
+    for _ in 0..5 {
+        let _ = attempt().await.expect_problem(401, "invalid_credentials");
+    }
+    let _ = attempt().await.expect_problem(429, "too_many_attempts");
+}
+
+#[tokio::test]
+async fn without_redis_each_process_limits_attempts_itself() {
+    let app = TestApp::serving(crate::routes()).var("REDIS_URL", "redis://127.0.0.1:1").start().await;
+    let user = app.user().await;
+    for _ in 0..5 {
+        let response = login(&app, &user.mobile_number, "wrong password").await;
+        let _ = response.expect_problem(401, "invalid_credentials");
+    }
+    let _ = login(&app, &user.mobile_number, "wrong password").await.expect_problem(429, "too_many_attempts");
+}
