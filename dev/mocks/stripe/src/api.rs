@@ -95,8 +95,8 @@ fn lost_response() -> Response {
     (StatusCode::OK, Body::from_stream(cut)).into_response()
 }
 
-/// Fails. Like Stripe, the mock stores a 5xx under the idempotency key and replays it; a 4xx it does
-/// not.
+/// Fails. Like Stripe, the mock stores a 5xx under the idempotency key and replays it; a 4xx it
+/// does not.
 fn fail(account: &mut Account, call: &Call, status: u16) -> StripeError {
     let error = StripeError::of_status(status);
     if let Some(key) = call.idempotency_key.as_ref().filter(|_| status >= 500) {
