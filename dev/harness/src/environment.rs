@@ -59,26 +59,16 @@ impl TestEnvironment {
         stack::remove_logs(&home)?;
         let mut stack = Stack::new(&home, Durability::Ephemeral, Settings::none());
         stack.start_storage().await?;
-        let (gemini, gemini_url, gemini_server) =
-            MockGemini::start().await.context("starting the mock Gemini")?;
-        let (stripe, stripe_url, stripe_server) =
-            MockStripe::start().await.context("starting the mock Stripe")?;
+        let (gemini, gemini_url, gemini_server) = MockGemini::start().await?;
+        let (stripe, stripe_url, stripe_server) = MockStripe::start().await?;
         let mut env = stack.settings().variables().clone();
         let jwt_secret = secret(&home.subfolder("")?.join("jwt.secret"))?;
-        let mut set = |name: &str, value: &str| drop(env.insert(name.to_owned(), value.to_owned()));
-        for (name, value) in VARIABLES {
-            set(name, value);
-        }
-        set("GEMINI_BASE_URL", &gemini_url);
-        set("STRIPE_BASE_URL", &stripe_url);
-        set("JWT_SECRET", &jwt_secret);
-        for (name, value) in LIMITS_RAISED_IN_TESTS
-            .iter()
-            .map(|name| (name, &"1000000"))
-            .chain(overrides.iter().map(|(n, v)| (n, v)))
-        {
-            set(name, value);
-        }
+        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        env.extend(VARIABLES.map(own));
+        env.extend([("GEMINI_BASE_URL", &*gemini_url), ("STRIPE_BASE_URL", &stripe_url)].map(own));
+        env.insert("JWT_SECRET".to_owned(), jwt_secret);
+        env.extend(LIMITS_RAISED_IN_TESTS.iter().map(|name| own((name, "1000000"))));
+        env.extend(overrides.iter().copied().map(own));
         let migrate =
             Launch::new(suite.programs.join(functions::MIGRATE)).without_settings().env(env.clone());
         migrate.run_logged(&home.log(functions::MIGRATE)).await.context("running the migrations")?;
@@ -98,6 +88,8 @@ impl TestEnvironment {
         state.save(&home)?;
         let url = format!("{}/api/webhook/stripe", lambda.base_url());
         stripe.set_endpoint(STRIPE_KEY, Endpoint { url, secret: STRIPE_WEBHOOK_SECRET.to_owned() });
+        let (client, stripe_key) = (web::client(), STRIPE_KEY.to_owned());
+        let mocks = MockControl { client, gemini_url, stripe_url, stripe_key };
         let environment = Self {
             home,
             programs: suite.programs.clone(),
@@ -105,12 +97,7 @@ impl TestEnvironment {
             env,
             lambda,
             gemini,
-            mocks: MockControl {
-                client: web::client(),
-                gemini_url,
-                stripe_url,
-                stripe_key: STRIPE_KEY.to_owned(),
-            },
+            mocks,
             postgres,
             redis,
             db: DbObserver::connect(&database_url).await?,

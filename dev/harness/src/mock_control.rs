@@ -41,8 +41,8 @@ impl MockControl {
         Ok(questions.filter(|question| question.contains(text)).count())
     }
 
-    /// Calls mock Stripe: its API below `/v1`, its control interface below `/_control`. Sends no body
-    /// if `body` is null.
+    /// Calls mock Stripe: its API below `/v1`, its control interface below `/_control`. Sends no
+    /// body if `body` is null.
     pub async fn stripe(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
         let url = format!("{}{path}", self.stripe_url);
         let request = self.client.request(method.parse()?, url).bearer_auth(&self.stripe_key);

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use anyhow::Result;
+use harness::{Request, Response, TestUser, Transport};
+use serde_json::json;
 use stack::process::{Handle, StopSignal};
 use stack::template::Template;
 use stack::{StackFolder, functions, ports, web};
@@ -15,7 +17,8 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-/// How long a function may take until it answers.
+use super::stack::{assert_fields, send, variable};
+
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
 /// A running `cargo lambda watch`. Dropping it kills the process, and the functions' processes with
@@ -28,9 +31,6 @@ struct Watch {
 
 impl Watch {
     async fn start() -> Self {
-        let variable = |name| {
-            std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo dev test --e2e`"))
-        };
         let stack = StackFolder::at(Path::new(&variable("E2E_HOME")));
         let folder = std::env::temp_dir().join(format!("cargo-lambda-watch-{}", Uuid::new_v4()));
         fs::create_dir_all(&folder).unwrap();
@@ -63,18 +63,17 @@ impl Watch {
         watch
     }
 
-    async fn post(&self, path: &str, token: &str, body: &Value) -> Value {
-        let request = web::client().post(format!("{}{path}", self.base_url)).bearer_auth(token).json(body);
-        let response = request.timeout(MAX_WAIT).send().await.unwrap();
-        assert!(response.status().is_success(), "POST {path}: {}", response.text().await.unwrap());
-        response.json().await.unwrap()
-    }
-
     async fn stop(mut self) {
         let pid = self.process.id().unwrap();
         let handle = Handle::of(pid).unwrap();
         assert!(handle.stop(StopSignal::Interrupt, MAX_WAIT).await, "it had to be killed");
         self.process.wait().await.unwrap();
+    }
+}
+
+impl Transport for Watch {
+    async fn send(&self, request: &Request) -> Result<Response> {
+        send(&self.base_url, request).await
     }
 }
 
@@ -103,19 +102,11 @@ exec '{}'/"$2"
 #[tokio::test]
 async fn message_is_accepted_by_functions_that_cargo_lambda_watch_serves() {
     let watch = Watch::start().await;
-    let number = format!("+49151{:08}", Uuid::new_v4().as_u128() % 100_000_000);
+    let user = TestUser::sign_up(&watch).await.unwrap();
+    let chatroom = user.create_chatroom(&watch).await.unwrap();
+    let sent = user.message(&chatroom, "Is anyone there?").send(&watch).await.unwrap().expect(201);
 
-    let code = watch.post("/api/auth/send-signup-otp", "", &json!({ "mobile_number": number })).await;
-    let account = json!({
-        "mobile_number": number, "otp": code["otp"], "name": "Ada", "password": "correct horse battery",
-    });
-    let account = watch.post("/api/auth/verify-signup-otp", "", &account).await;
-    let token = account["token"].as_str().unwrap();
-    let created = watch.post("/api/chatroom", token, &json!({ "name": "first" })).await;
-    let path = format!("/api/chatroom/{}/message", created["chatroom"]["id"].as_str().unwrap());
-    let sent = watch.post(&path, token, &json!({ "content": "Is anyone there?" })).await;
-
-    assert_eq!(sent["message"]["processing_status"], "pending", "{sent}");
+    assert_fields(&sent.body["message"], &json!({ "processing_status": "pending" }));
     watch.stop().await;
 }
 

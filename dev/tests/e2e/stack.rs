@@ -4,6 +4,7 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use anyhow::Result;
 use harness::{DbObserver, MockControl, Request, Response, TestUser, Transport};
@@ -22,10 +23,12 @@ pub struct Stack {
     home: String,
 }
 
+pub fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo dev test --e2e`"))
+}
+
 pub fn stack() -> &'static Stack {
     static STACK: OnceLock<Stack> = OnceLock::new();
-    let variable =
-        |name| env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `cargo dev test --e2e`"));
     STACK.get_or_init(|| Stack {
         base_url: variable("E2E_BASE_URL"),
         gemini_url: variable("E2E_GEMINI_URL"),
@@ -47,18 +50,22 @@ thread_local! {
     };
 }
 
+pub async fn send(base_url: &str, request: &Request) -> Result<Response> {
+    let url = format!("{base_url}{}", request.path);
+    let mut http = CLIENT.with(Client::clone).request(request.method.parse()?, url);
+    for (name, value) in &request.headers {
+        http = http.header(name, value.as_str().unwrap_or_default());
+    }
+    if let Some(body) = &request.body {
+        http = http.body(body.clone());
+    }
+    let response = http.timeout(Duration::from_mins(1)).send().await?;
+    Response::new(response.status(), response.headers().clone(), &response.bytes().await?)
+}
+
 impl Transport for Stack {
     async fn send(&self, request: &Request) -> Result<Response> {
-        let url = format!("{}{}", self.base_url, request.path);
-        let mut http = CLIENT.with(Client::clone).request(request.method.parse()?, url);
-        for (name, value) in &request.headers {
-            http = http.header(name, value.as_str().unwrap_or_default());
-        }
-        if let Some(body) = &request.body {
-            http = http.body(body.clone());
-        }
-        let response = http.send().await?;
-        Response::new(response.status(), response.headers().clone(), &response.bytes().await?)
+        send(&self.base_url, request).await
     }
 }
 

@@ -106,8 +106,8 @@ impl Envelope {
 }
 
 impl Answer {
-    /// The answer with the scripted or default text. The text is cut at `maxOutputTokens`, unless the
-    /// finish reason is scripted.
+    /// The answer with the scripted or default text. The text is cut at `maxOutputTokens`, unless
+    /// the finish reason is scripted.
     pub fn new(
         envelope: Envelope,
         request: &ModelRequest,
@@ -129,7 +129,8 @@ impl Answer {
         self.chunk(&self.text, true, tokens(&self.text))
     }
 
-    /// The chunks of `streamGenerateContent`: cumulative token counts, the finish reason in the last.
+    /// The chunks of `streamGenerateContent`: cumulative token counts, the finish reason in the
+    /// last.
     pub fn chunks(&self) -> Vec<Value> {
         let words: Vec<&str> = self.text.split_inclusive(' ').collect();
         if words.is_empty() {

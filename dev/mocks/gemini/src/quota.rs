@@ -24,7 +24,8 @@ impl Quota {
         Self { limit, ..Self::default() }
     }
 
-    /// Counts a call to `model`. A call over the limit is not counted; the error is its retry delay.
+    /// Counts a call to `model`. A call over the limit is not counted; the error is its retry
+    /// delay.
     pub fn admit(&mut self, model: &str, tokens: usize, now: Instant) -> Result<(), Duration> {
         let Some(limit) = self.limit else { return Ok(()) };
         let calls = self.calls.entry(model.to_owned()).or_default();

@@ -32,10 +32,13 @@ impl Card {
 #[derive(Debug, Clone)]
 pub struct StoredResponse {
     pub request_fingerprint: String,
-    pub response: Result<Value, StripeError>,
+    pub response: Outcome,
 }
 
 type Objects = Vec<Value>;
+
+/// The object that a call returns.
+pub type Outcome = Result<Value, StripeError>;
 
 #[derive(Default, Serialize, Deserialize)]
 pub struct Account {
@@ -86,7 +89,7 @@ impl Account {
         by_id(objects, id).ok_or_else(|| StripeError::missing(404, name, "id", id))
     }
 
-    pub fn list(&self, kind: &str, filter: &List) -> Result<Value, StripeError> {
+    pub fn list(&self, kind: &str, filter: &List) -> Outcome {
         let (_, objects) = self.objects(kind);
         let url = format!("/v1/{}{kind}", if kind == "sessions" { "checkout/" } else { "" });
         if let Some(customer) = &filter.customer {
@@ -129,7 +132,7 @@ impl Account {
         customer
     }
 
-    pub fn create_checkout(&mut self, new: &CreateCheckout) -> Result<Value, StripeError> {
+    pub fn create_checkout(&mut self, new: &CreateCheckout) -> Outcome {
         if new.mode != "subscription" {
             return Err(StripeError::invalid("mode", "the mock supports subscriptions only"));
         }
@@ -153,24 +156,19 @@ impl Account {
         Ok(session)
     }
 
-    pub fn expire_checkout(&mut self, id: &str) -> Result<Value, StripeError> {
+    pub fn expire_checkout(&mut self, id: &str) -> Outcome {
         let session = by_id_mut(&mut self.sessions, "checkout.session", id)?;
         if session["status"] != "open" {
             let message = "Only Checkout Sessions with a status in [\"open\"] can be expired.";
             return Err(StripeError::invalid("", message));
         }
-        session["status"] = "expired".into();
-        session["url"] = Value::Null;
+        objects::set(session, json!({ "status": "expired", "url": null }));
         let session = session.clone();
         self.emit("checkout.session.expired", &session);
         Ok(session)
     }
 
-    pub fn create_portal_session(
-        &mut self,
-        customer: &str,
-        return_url: Option<&str>,
-    ) -> Result<Value, StripeError> {
+    pub fn create_portal_session(&mut self, customer: &str, return_url: Option<&str>) -> Outcome {
         self.check_customer(customer)?;
         let session = objects::portal_session(customer, return_url, &self.base_url, now());
         self.portal_sessions.push(session.clone());

@@ -10,10 +10,9 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
-use serde_json::Value;
 use tokio::time::sleep;
 
-use super::account::{Account, StoredResponse};
+use super::account::{Account, Outcome, StoredResponse};
 use super::error::StripeError;
 use super::faults::Fault;
 use super::objects::VERSION;
@@ -96,8 +95,8 @@ fn lost_response() -> Response {
     (StatusCode::OK, Body::from_stream(cut)).into_response()
 }
 
-/// Fails. Like Stripe, the mock stores a 5xx under the idempotency key and replays it; a 4xx it does
-/// not.
+/// Fails. Like Stripe, the mock stores a 5xx under the idempotency key and replays it; a 4xx it
+/// does not.
 fn fail(account: &mut Account, call: &Call, status: u16) -> StripeError {
     let error = StripeError::of_status(status);
     if let Some(key) = call.idempotency_key.as_ref().filter(|_| status >= 500) {
@@ -109,7 +108,7 @@ fn fail(account: &mut Account, call: &Call, status: u16) -> StripeError {
 }
 
 /// Performs a call, or replays the stored response of its idempotency key.
-fn perform_once(account: &mut Account, call: &Call) -> Result<Value, StripeError> {
+fn perform_once(account: &mut Account, call: &Call) -> Outcome {
     let Some(key) = &call.idempotency_key else { return perform(account, call) };
     if let Some(stored) = account.stored_responses.get(key) {
         if stored.request_fingerprint != call.fingerprint() {
@@ -123,7 +122,7 @@ fn perform_once(account: &mut Account, call: &Call) -> Result<Value, StripeError
     response
 }
 
-fn perform(account: &mut Account, call: &Call) -> Result<Value, StripeError> {
+fn perform(account: &mut Account, call: &Call) -> Outcome {
     let path = call.path.strip_prefix("/v1/").unwrap_or_default();
     let parts: Vec<&str> = path.split('/').collect();
     let params = call.params.as_str();

@@ -1,7 +1,7 @@
 //! A mock server for Stripe in the wire format of API version `2026-09-30.endive`, with state.
 //!
-//! **Stripe's API**, below `/v1` with the key in `Authorization: Bearer`: customers, one product and
-//! its [`PRICE`], checkout sessions in subscription mode, subscriptions, invoices, the customer
+//! **Stripe's API**, below `/v1` with the key in `Authorization: Bearer`: customers, one product
+//! and its [`PRICE`], checkout sessions in subscription mode, subscriptions, invoices, the customer
 //! portal and events. Each key that begins with `sk_test_` or `rk_test_` is a separate account, at
 //! first empty. Parameters are validated; those that the mock does not implement are refused as
 //! unknown. Idempotency keys replay the first response.
@@ -90,8 +90,8 @@ impl State {
     }
 }
 
-/// Serves a mock Stripe on `port` until the process ends. Its state is saved in the file `state`, if
-/// given; the events of the account `key` are sent to `endpoint`.
+/// Serves a mock Stripe on `port` until the process ends. Its state is saved in the file `state`,
+/// if given; the events of the account `key` are sent to `endpoint`.
 pub async fn serve(port: u16, state: Option<PathBuf>, key: &str, endpoint: Endpoint) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
     let listener = listener.with_context(|| format!("listening on port {port} for the mock Stripe"))?;

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::account::{Account, Card, by_id_mut, text};
+use super::account::{Account, Card, Outcome, by_id_mut, text};
 use super::error::StripeError;
 use super::now;
-use super::objects::{self, month_after};
+use super::objects::{self, month_after, set};
 use super::params::{Metadata, UpdateSubscription};
 
 impl Account {
@@ -16,7 +16,7 @@ impl Account {
         subscription
     }
 
-    pub fn pay(&mut self, session: &str, card: Card) -> Result<Value, StripeError> {
+    pub fn pay(&mut self, session: &str, card: Card) -> Outcome {
         let open = self.find("sessions", session)?;
         if open["status"] != "open" {
             return Err(StripeError::invalid("", "This page is no longer open."));
@@ -33,11 +33,8 @@ impl Account {
         self.subscriptions.push(subscription.clone());
         self.invoices.push(invoice.clone());
         let session = by_id_mut(&mut self.sessions, "checkout.session", session)?;
-        session["status"] = "complete".into();
-        session["payment_status"] = "paid".into();
-        session["subscription"] = subscription["id"].clone();
-        session["invoice"] = invoice["id"].clone();
-        session["url"] = Value::Null;
+        set(session, json!({ "status": "complete", "payment_status": "paid", "url": null }));
+        set(session, json!({ "subscription": subscription["id"], "invoice": invoice["id"] }));
         let session = session.clone();
         self.emit("customer.subscription.created", &subscription);
         self.emit_paid(&invoice);
@@ -45,11 +42,7 @@ impl Account {
         Ok(session)
     }
 
-    pub fn update_subscription(
-        &mut self,
-        id: &str,
-        update: UpdateSubscription,
-    ) -> Result<Value, StripeError> {
+    pub fn update_subscription(&mut self, id: &str, update: UpdateSubscription) -> Outcome {
         self.change_subscription(id, "updated", |subscription| {
             if subscription["status"] == "canceled" {
                 let message =
@@ -63,9 +56,11 @@ impl Account {
                     return Err(StripeError::invalid("cancel_at", message));
                 }
                 (Some(cancel), None) => {
+                    let (end, now) = (period_end(subscription), now().timestamp());
+                    let (cancel_at, canceled_at) = (cancel.then_some(end), cancel.then_some(now));
+                    let fields = json!({ "cancel_at": cancel_at, "canceled_at": canceled_at });
+                    set(subscription, fields);
                     subscription["cancel_at_period_end"] = cancel.into();
-                    subscription["cancel_at"] = if cancel { period_end(subscription) } else { Value::Null };
-                    subscription["canceled_at"] = if cancel { now().timestamp().into() } else { Value::Null };
                 }
                 (None, Some("")) => subscription["cancel_at"] = Value::Null,
                 (None, Some(_)) => {
@@ -81,37 +76,35 @@ impl Account {
     }
 
     /// Sets `cancel_at` to the period's end, as the portal does in flexible billing mode.
-    pub fn cancel_at_period_end(&mut self, id: &str) -> Result<Value, StripeError> {
+    pub fn cancel_at_period_end(&mut self, id: &str) -> Outcome {
         self.change_subscription(id, "updated", |subscription| {
             subscription["cancel_at"] = period_end(subscription);
             Ok(())
         })
     }
 
-    pub fn cancel(&mut self, id: &str) -> Result<Value, StripeError> {
+    pub fn cancel(&mut self, id: &str) -> Outcome {
         self.change_subscription(id, "deleted", |subscription| {
             if subscription["status"] == "canceled" {
                 return Err(StripeError::missing(404, "subscription", "id", id));
             }
             let now = now().timestamp();
-            subscription["status"] = "canceled".into();
-            subscription["ended_at"] = now.into();
-            subscription["canceled_at"] = now.into();
+            set(subscription, json!({ "status": "canceled", "ended_at": now, "canceled_at": now }));
             Ok(())
         })
     }
 
     /// Ends the period of a subscription now. The next begins unless the subscription is to end.
-    pub fn renew(&mut self, id: &str) -> Result<Value, StripeError> {
+    pub fn renew(&mut self, id: &str) -> Outcome {
         let subscription = by_id_mut(&mut self.subscriptions, "subscription", id)?;
         if subscription["cancel_at_period_end"] == true || !subscription["cancel_at"].is_null() {
             return self.cancel(id);
         }
         let is_paid = self.cards.get(&text(subscription, "customer")) == Some(&Card::Good);
         let now = now();
-        let item = &mut subscription["items"]["data"][0];
-        item["current_period_start"] = now.timestamp().into();
-        item["current_period_end"] = month_after(now).timestamp().into();
+        let (start, end) = (now.timestamp(), month_after(now).timestamp());
+        let period = json!({ "current_period_start": start, "current_period_end": end });
+        set(&mut subscription["items"]["data"][0], period);
         subscription["status"] = if is_paid { "active" } else { "past_due" }.into();
         let invoice = objects::invoice(subscription, "subscription_cycle", is_paid, now);
         subscription["latest_invoice"] = invoice["id"].clone();
@@ -138,9 +131,9 @@ impl Account {
             let subscription = subscription.clone();
             let id = text(&subscription, "latest_invoice");
             let invoice = by_id_mut(&mut self.invoices, "invoice", &id)?;
-            invoice["status"] = "paid".into();
-            invoice["amount_paid"] = invoice["amount_due"].clone();
-            invoice["amount_remaining"] = 0.into();
+            let paid =
+                json!({ "status": "paid", "amount_paid": invoice["amount_due"], "amount_remaining": 0 });
+            set(invoice, paid);
             let invoice = invoice.clone();
             self.emit_paid(&invoice);
             self.emit("customer.subscription.updated", &subscription);
@@ -148,7 +141,7 @@ impl Account {
         Ok(())
     }
 
-    pub fn set_subscription(&mut self, id: &str, fields: &Value) -> Result<Value, StripeError> {
+    pub fn set_subscription(&mut self, id: &str, fields: &Value) -> Outcome {
         self.change_subscription(id, "updated", |subscription| {
             for (name, value) in fields.as_object().into_iter().flatten() {
                 let is_of_item = matches!(name.as_str(), "current_period_start" | "current_period_end");
@@ -160,7 +153,7 @@ impl Account {
         })
     }
 
-    pub fn delete_customer(&mut self, id: &str) -> Result<Value, StripeError> {
+    pub fn delete_customer(&mut self, id: &str) -> Outcome {
         self.find("customers", id)?;
         for subscription in self.subscriptions_of(id, |one| one["status"] != "canceled") {
             self.cancel(&subscription)?;
@@ -181,7 +174,7 @@ impl Account {
         id: &str,
         event: &str,
         change: impl FnOnce(&mut Value) -> Result<(), StripeError>,
-    ) -> Result<Value, StripeError> {
+    ) -> Outcome {
         let subscription = by_id_mut(&mut self.subscriptions, "subscription", id)?;
         change(subscription)?;
         let subscription = subscription.clone();

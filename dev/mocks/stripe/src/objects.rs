@@ -29,12 +29,16 @@ pub fn id(prefix: &str) -> String {
 
 fn object(name: &str, now: DateTime<Utc>, fields: Value) -> Value {
     let mut object = TEMPLATES[name].clone();
-    object["object"] = name.into();
-    object["created"] = now.timestamp().into();
+    set(&mut object, json!({ "object": name, "created": now.timestamp() }));
+    set(&mut object, fields);
+    object
+}
+
+/// Sets some fields of an object.
+pub fn set(object: &mut Value, fields: Value) {
     if let (Some(object), Value::Object(fields)) = (object.as_object_mut(), fields) {
         object.extend(fields);
     }
-    object
 }
 
 pub fn product(now: DateTime<Utc>) -> Value {
