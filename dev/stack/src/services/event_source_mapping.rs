@@ -31,8 +31,8 @@ pub async fn launch(folder: &StackFolder) -> Result<Service> {
     .await
 }
 
-/// Stops the event source mapping: invocations in progress finish, messages stay in the queue. Fails
-/// if an invocation did not finish in time and was killed.
+/// Stops the event source mapping: invocations in progress finish, messages stay in the queue.
+/// Fails if an invocation did not finish in time and was killed.
 pub async fn stop(folder: &StackFolder) -> Result<()> {
     let (mut state, service) = running(folder)?;
     // Saved first, so that `cargo dev up` does not take the end for a crash.

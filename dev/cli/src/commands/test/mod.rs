@@ -74,7 +74,8 @@ pub async fn run(options: Options) -> Result<ExitCode> {
         print(tests);
         return Ok(exit_code(tests.failed == 0));
     }
-    // Counts do not depend on the load of the machine. The fault suite measures times, so it runs alone.
+    // Counts do not depend on the load of the machine. The fault suite measures times, so it runs
+    // alone.
     let plan = Plan::for_tests();
     let counts = phase("counts", bench::measure(&plan));
     let (stack_tests, counts) = tokio::join!(stack_tests, counts);
