@@ -61,7 +61,7 @@ async fn execute(environment: &TestEnvironment, program: &str, args: &[&str]) ->
         .env(environment.env.clone())
         .folder(environment.home.root());
     let line = command.line();
-    let ended = command.try_output().await.with_context(|| line)?;
-    ensure!(ended.status.success(), "{}: {}", command.line(), String::from_utf8_lossy(&ended.stderr));
+    let ended = command.try_output().await.with_context(|| line.clone())?;
+    ensure!(ended.status.success(), "{line}: {}", String::from_utf8_lossy(&ended.stderr));
     Ok(())
 }
