@@ -14,7 +14,7 @@ use stack::progress::{info, print};
 use stack::services::{names, postgres};
 use stack::settings::{LIMITS_RAISED_IN_TESTS, Settings};
 use stack::state::State;
-use stack::{Durability, Stack, StackFolder, TEST_DATABASE, ports};
+use stack::{Durability, Stack, StackFolder, TEST_DATABASE, functions, ports};
 
 use self::programs::{Counts, TestProgram};
 use super::{bench, exit_code, faults, run_suite};
@@ -76,7 +76,7 @@ pub async fn run(options: Options) -> Result<ExitCode> {
     }
     // Counts do not depend on the load of the machine. The fault suite measures times, so it runs
     // alone.
-    let plan = Plan::for_tests();
+    let plan = Plan { programs: Some(functions::programs(&folder).await?), ..Plan::for_tests() };
     let counts = phase("counts", bench::measure(&plan));
     let (stack_tests, counts) = tokio::join!(stack_tests, counts);
     let faults = phase("fault suite", faults::run_scenarios(Scale::Short, &[])).await;
