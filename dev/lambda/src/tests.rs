@@ -93,11 +93,11 @@ async fn replaced_process_finishes_its_invocation_and_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn crash_of_a_function_is_a_502_at_once() {
+async fn crash_of_a_function_is_a_500_at_once() {
     let lambda = start("crash", 1).await;
     let begun = std::time::Instant::now();
     let (status, body) = post(&lambda, b"die").await;
-    assert_eq!((status, body), (502, json!({ "message": "Internal Server Error" })));
+    assert_eq!((status, body), (500, json!({ "message": "Internal Server Error" })));
     assert!(begun.elapsed() < lambda.0.setup.timeout / 2, "{:?}", begun.elapsed());
 }
 
