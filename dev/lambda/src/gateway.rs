@@ -83,7 +83,8 @@ pub(super) async fn handle(lambda: &Lambda, request: Request) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     respond(lambda, request).await.unwrap_or_else(|error| {
         eprintln!("{method} {path} failed: {error:#}");
-        (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "message": "Internal Server Error" }))).into_response()
+        (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "message": "Internal Server Error" })))
+            .into_response()
     })
 }
 

@@ -4,18 +4,17 @@
 mod clock;
 mod config;
 mod dependency;
+mod dependency_kind;
 mod duration;
-mod env;
 mod state;
 pub mod telemetry;
 mod tokens;
 
 pub use clock::{Clock, rng};
 pub use config::{
-    BillingSettings, CodeSettings, Config, Environment, GeminiSettings, OtpDelivery, RateLimits, TestNumber,
-    VARIABLES, Variable, WorkerSettings,
+    BillingSettings, CodeSettings, Config, ConfigError, Environment, GeminiSettings, OtpDelivery, RateLimits,
+    TestNumber, VARIABLES, Variable, WorkerSettings,
 };
-pub use dependency::Dependency;
-pub use env::ConfigError;
-pub use state::{AppState, NotConfigured, SetupError};
+pub use dependency::{Dependency, SetupError};
+pub use state::{AppState, NotConfigured};
 pub use tokens::{Claims, TokenError, Tokens};

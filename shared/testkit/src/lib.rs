@@ -13,6 +13,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod env;
 mod fakes;
 mod request;
 mod schema;

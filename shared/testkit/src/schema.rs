@@ -8,7 +8,7 @@ use store::{Database, DatabaseConfig};
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
-use crate::test_app::from_env;
+use crate::env::from_env;
 
 /// All migrations in order, as one script. It takes half the time of running them one by one.
 static MIGRATIONS: LazyLock<String> = LazyLock::new(|| {

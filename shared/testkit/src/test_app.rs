@@ -17,6 +17,7 @@ use secrecy::ExposeSecret;
 use uuid::Uuid;
 use web::Routes;
 
+use crate::env::from_env;
 use crate::schema::migrated_schema;
 use crate::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms, RequestBuilder};
 
@@ -176,10 +177,6 @@ impl TestApp {
     pub async fn execute(&self, sql: &str) {
         self.app.db().await.expect("Postgres responds").batch_execute(sql).await.expect("the SQL is valid");
     }
-}
-
-pub(crate) fn from_env(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `cargo dev test`"))
 }
 
 fn random_address() -> String {

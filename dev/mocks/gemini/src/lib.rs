@@ -30,6 +30,7 @@ mod answer;
 mod api;
 mod calls;
 mod control;
+mod control_body;
 mod error;
 mod proto;
 mod quota;

@@ -26,7 +26,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use super::control::{FieldError, millis, read};
+use super::control_body::{FieldError, millis, read};
 
 const ERROR_STATUSES: [u16; 6] = [400, 403, 404, 500, 503, 504];
 

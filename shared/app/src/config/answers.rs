@@ -6,6 +6,7 @@ use clients::redis::model_rate_limiter::BreakerSettings;
 use domain::model_quota::ModelQuota;
 use secrecy::SecretString;
 
+use super::env::Env;
 use super::variables::{
     GEMINI_API_KEY, GEMINI_BASE_URL, GEMINI_BREAKER_FAILURES, GEMINI_BREAKER_PAUSE_MS, GEMINI_HISTORY_TOKENS,
     GEMINI_MAX_OUTPUT_TOKENS, GEMINI_MAX_WAIT_MS, GEMINI_MODEL_BASIC, GEMINI_MODEL_FALLBACK,
@@ -13,7 +14,6 @@ use super::variables::{
     GEMINI_TOKENS_PER_MINUTE, MESSAGE_MAX_ATTEMPTS, RESPONSE_CACHE_TTL, RETRY_BASE_DELAY_MS,
     WORKER_CONCURRENCY,
 };
-use crate::env::Env;
 
 /// Settings for calls to Gemini.
 #[derive(Debug, Clone)]

@@ -7,12 +7,12 @@ use clients::stripe::webhook_signature::MIN_SECRET;
 use domain::redirect::RedirectHosts;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::env::Env;
 use super::variables::{
     REDIRECT_HOSTS, STRIPE_BASE_URL, STRIPE_BILLING_ADDRESS, STRIPE_PAST_DUE_GRACE, STRIPE_PRICE_ID,
     STRIPE_SECRET_KEY, STRIPE_TAX_ID_COLLECTION, STRIPE_WEBHOOK_SECRET,
 };
 use crate::duration;
-use crate::env::Env;
 
 /// Settings for billing through Stripe.
 #[derive(Debug, Clone)]

@@ -3,6 +3,7 @@
 
 mod answers;
 mod billing;
+mod env;
 mod one_time_codes;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,8 @@ use secrecy::SecretString;
 
 pub use self::answers::{GeminiSettings, WorkerSettings};
 pub use self::billing::BillingSettings;
+pub use self::env::ConfigError;
+use self::env::Env;
 pub use self::one_time_codes::{CodeSettings, OtpDelivery, TestNumber};
 use self::variables::{
     AWS_ENDPOINT_URL, AWS_REGION, BASIC_DAILY_MESSAGE_LIMIT, CACHE_TTL, CORS_ALLOWED_ORIGINS,
@@ -27,8 +30,7 @@ use self::variables::{
     REDIS_URL, REFRESH_EXPIRES_IN, TABLE_NAME,
 };
 pub use self::variables::{VARIABLES, Variable};
-use crate::dependency::DependencyKind;
-use crate::env::{ConfigError, Env};
+use crate::dependency_kind::DependencyKind;
 use crate::{Dependency, duration};
 
 /// The kind of deployment.

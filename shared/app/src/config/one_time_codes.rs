@@ -8,11 +8,11 @@ use domain::otp::Otp;
 use garde::Validate;
 
 use super::Environment;
+use super::env::Env;
 use super::variables::{
     OTP_COUNTRIES, OTP_DELIVERY, OTP_MAX_PER_ADDRESS, OTP_MAX_PER_BLOCK, OTP_MAX_PER_DAY,
     OTP_MAX_TOTAL_PER_DAY, OTP_SENDER_ID, OTP_TEST_NUMBERS,
 };
-use crate::env::Env;
 
 /// How one-time codes are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

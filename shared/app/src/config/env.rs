@@ -7,7 +7,7 @@ use std::str::FromStr;
 use secrecy::SecretString;
 use thiserror::Error;
 
-use crate::config::Variable;
+use super::variables::Variable;
 
 /// The environment is incomplete or wrong. The message has one line for each missing or invalid
 /// variable, without its value.
