@@ -21,7 +21,7 @@ pub fn free() -> Result<u16> {
     Ok(listener.local_addr().context("reading the number of the free port")?.port())
 }
 
-/// The port of the API: the one that the developer chose, else [`API`], else any free one.
+/// The port of the API: the one that the developer chose, else `API`, else any free one.
 pub fn for_api(chosen: Option<u16>) -> Result<u16> {
     let port = chosen.unwrap_or(API);
     if is_free(port) {

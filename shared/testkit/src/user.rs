@@ -9,7 +9,7 @@ use store::users::{self, NewUser};
 
 use crate::{TestApp, random_number};
 
-/// The hash of [`PASSWORD`]. A constant, because argon2 takes 20 ms or more for each user
+/// The hash of [`PASSWORD`](crate::PASSWORD). A constant, because argon2 takes 20 ms or more for each user
 /// otherwise.
 const PASSWORD_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$zfVqt8yNtpDU9J9Dzpvk3g$Q+i1PkBZNwJsp0ZVG5JbUEVnKWNhpY+UdmgOrpbDol0";

@@ -1,4 +1,4 @@
-//! [`endpoints!`](crate::endpoints): the one list of a function's endpoints.
+//! [`endpoints!`](macro@crate::endpoints): the one list of a function's endpoints.
 
 /// Declares the endpoints of a function, one a line: the module of the handler, and the
 /// [`RoutePolicy`](crate::RoutePolicy) of the route. Method and path are those of the

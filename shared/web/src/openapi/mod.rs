@@ -20,7 +20,7 @@ use crate::{Route, RoutePolicy, Routes};
 /// The name of the security scheme: a bearer token.
 const TOKEN: &str = "token";
 
-/// The routes of a function with their OpenAPI documentation. [`endpoints!`](crate::endpoints)
+/// The routes of a function with their OpenAPI documentation. [`endpoints!`](macro@crate::endpoints)
 /// builds it.
 pub struct DocumentedRoutes {
     /// The routes.
