@@ -74,9 +74,9 @@ pub(crate) async fn handle(
 ) -> Result<impl IntoResponse, ApiError> {
     let (limit, now) = (input.limit.unwrap_or(100), app.clock.now());
     let codes = input.error_code.map_or_else(ErrorCode::retryable, |code| vec![code]);
-    let revived = admin::retry_oldest(&app.db().await?, &codes, limit, now).await?;
-    let redriven = revived.len();
-    let sends = stream::iter(revived).map(|Resend { message_id: id, chatroom_id, number: resend }| {
+    let retried = admin::retry_oldest(&app.db().await?, &codes, limit, now).await?;
+    let redriven = retried.len();
+    let sends = stream::iter(retried).map(|Resend { message_id: id, chatroom_id, number: resend }| {
         jobs::enqueue(&app, chatroom_id, id, resend)
     });
     let sends = sends.buffer_unordered(CONCURRENCY).take_until(sleep(MAX_WAIT));

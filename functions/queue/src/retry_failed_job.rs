@@ -40,8 +40,8 @@ pub(crate) async fn handle(
     Admin(caller): Admin,
     Id(id): Id<MessageId>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let revived = admin::retry_message(&app.db().await?, id, app.clock.now()).await?;
-    let Some(message) = revived else { return Err(absent_or_not_failed(&app, id).await) };
+    let retried = admin::retry_message(&app.db().await?, id, app.clock.now()).await?;
+    let Some(message) = retried else { return Err(absent_or_not_failed(&app, id).await) };
     info!(message.id = %id, operator.id = %caller.user_id, "an operator retried a failed job");
     let status = jobs::enqueue(&app, message.chatroom_id, id, message.number).await;
     Ok(success(RetriedJob { message: "Failed job retried", id, queued: status.is_queued() }))

@@ -6,7 +6,7 @@ use stack::python;
 
 use crate::prelude::*;
 
-/// Operations that need a secret and answer 401 to every generated value, whoever calls.
+/// Operations that need a secret and answer 401 to every generated value, with and without a token.
 const ALWAYS_UNAUTHORISED: [&str; 4] = [
     "DELETE /api/user/me",
     "POST /api/auth/change-password",
