@@ -38,12 +38,51 @@ impl ProcessingStatus {
 }
 
 string_enum! {
+    /// Why Gemini stopped writing an answer. Any reason but `Stop` means that the answer is
+    /// incomplete.
+    FinishReason {
+        /// The answer is complete.
+        Stop = "stop",
+        /// The answer reached the maximum number of output tokens.
+        MaxTokens = "max_tokens",
+        /// The answer reached the maximum time for a generation.
+        MaxTime = "max_time",
+        /// Gemini's safety filter ended the answer.
+        Safety = "safety",
+        /// Gemini ended the answer because it repeats a source too closely.
+        Recitation = "recitation",
+        /// The user stopped the answer.
+        Cancelled = "cancelled",
+        /// Any other reason.
+        Other = "other",
+    }
+}
+
+string_enum! {
+    /// What a pending message waits for before its next attempt.
+    WaitReason {
+        /// The rate limit of Gemini.
+        RateLimit = "rate_limit",
+        /// The end of an outage of Gemini.
+        Outage = "outage",
+        /// The delay before the retry of a failed attempt.
+        Retry = "retry",
+    }
+}
+
+string_enum! {
     /// Why a message failed.
     ErrorCode {
         /// Gemini was overloaded or unavailable at each attempt.
         GeminiOverloaded = "gemini_overloaded",
         /// The quota at Gemini is used up.
         GeminiQuota = "gemini_quota",
+        /// Gemini's prepaid credits are used up, or its spending cap is reached.
+        GeminiBilling = "gemini_billing",
+        /// Gemini refused the API key.
+        GeminiKeyRefused = "gemini_key_refused",
+        /// Gemini answered without text.
+        NoAnswer = "no_answer",
         /// Gemini refused the prompt or withheld the answer.
         BlockedBySafety = "blocked_by_safety",
         /// Gemini rejected the request.
@@ -61,8 +100,13 @@ impl ErrorCode {
     #[must_use]
     pub const fn is_retryable(self) -> bool {
         match self {
-            Self::GeminiOverloaded | Self::GeminiQuota | Self::Timeout | Self::Internal => true,
-            Self::BlockedBySafety | Self::InvalidRequest => false,
+            Self::GeminiOverloaded
+            | Self::GeminiQuota
+            | Self::GeminiBilling
+            | Self::GeminiKeyRefused
+            | Self::Timeout
+            | Self::Internal => true,
+            Self::NoAnswer | Self::BlockedBySafety | Self::InvalidRequest => false,
         }
     }
 
