@@ -18,6 +18,9 @@ use web::{ApiError, ValidQuery, success};
 /// The longest time for the check of one dependency. A slower one counts as down.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The status of a dependency that responds but refuses the account, and then of the service.
+const DEGRADED: &str = "degraded";
+
 /// When this process started.
 static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
@@ -37,6 +40,7 @@ pub(crate) struct HealthQuery {
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Health {
+    /// `OK`, or `degraded` if Gemini refused the account lately.
     status: &'static str,
     timestamp: DateTime<Utc>,
     /// Seconds since this process started.
@@ -58,13 +62,15 @@ struct Checks {
 
 #[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
 struct Check {
+    /// `up`, `down`, or `degraded`: the dependency responds but refuses the account.
     status: &'static str,
     latency_ms: u64,
 }
 
 /// Reports that the service is up.
 ///
-/// With `deep=true` it checks each dependency, and answers 503 if a required one is down.
+/// With `deep=true` it checks each dependency, and answers 503 if a required one is down. `status`
+/// is `degraded` if Gemini refused its key, or the account for lack of money, in the last 15 minutes.
 #[utoipa::path(
     get, path = "/health",
     params(HealthQuery),
@@ -88,8 +94,9 @@ pub(crate) async fn handle(
             .with("checks", checks)
             .retry_after(CHECK_TIMEOUT));
     }
+    let is_degraded = checks.as_ref().is_some_and(|checks| checks.gemini.status == DEGRADED);
     let health = Health {
-        status: "OK",
+        status: if is_degraded { DEGRADED } else { "OK" },
         timestamp: app.clock.now(),
         uptime: STARTED.elapsed().as_secs_f64(),
         version: env!("CARGO_PKG_VERSION"),
@@ -99,7 +106,7 @@ pub(crate) async fn handle(
 }
 
 async fn check_all(app: &AppState) -> Checks {
-    let (postgres, redis, queue, table, gemini, stripe) = tokio::join!(
+    let (postgres, redis, queue, table, mut gemini, stripe, is_refused) = tokio::join!(
         check("postgres", app.database.ping()),
         check("redis", app.redis.ping()),
         check("queue", async { app.queue().map_err(text)?.ping().await.map_err(text) }),
@@ -111,8 +118,26 @@ async fn check_all(app: &AppState) -> Checks {
             let price = app.stripe().map_err(text)?.find_price(&app.config.billing.price_id);
             price.await.map(drop).map_err(text)
         }),
+        is_refused_by_gemini(app),
     );
+    if is_refused {
+        gemini.status = DEGRADED;
+    }
     Checks { postgres, redis, queue, table, gemini, stripe }
+}
+
+/// Whether Gemini lately refused a worker's call because of the key or the account's money. The
+/// ping does not show that: it costs nothing, and a key can be refused for calls only.
+async fn is_refused_by_gemini(app: &AppState) -> bool {
+    let settings = &app.config.gemini;
+    let models = [&settings.model_basic, &settings.model_pro].into_iter().chain(&settings.model_fallback);
+    for model in models {
+        if let Ok(Some(error_code)) = app.model_rate_limiter.find_refusal(model).await {
+            warn!(error_code, model, "Gemini refused the account lately");
+            return true;
+        }
+    }
+    false
 }
 
 /// Checks one dependency. The reason why it is down is only logged.

@@ -9,11 +9,10 @@ use chrono::{DateTime, Utc};
 use clients::gemini::{Answer, GenerateError};
 use clients::redis::model_rate_limiter::CallOutcome;
 use clients::table::jobs::JobRecord;
-use domain::message::{ErrorCode, ProcessingStatus};
-use domain::model_quota::WaitReason;
+use domain::message::{ErrorCode, FinishReason, ProcessingStatus, WaitReason};
 use domain::{MessageId, UserId, backoff, quota};
 use rand::RngExt;
-use store::messages::processing::{self, ClaimedMessage, Lease, NewReply, RescheduleReason};
+use store::messages::processing::{self, ClaimedMessage, Lease, NewReply};
 use store::{StoreError, with_timeout};
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -71,6 +70,7 @@ impl<'a> Attempt<'a> {
         }
         let mut request = GenerationRequest {
             prompt: prompt(&self.app.config.gemini, work),
+            user_id: self.user_id,
             call_id: self.lease.owner,
             waiting_since: self.waiting_since,
             max_wait: self.max_wait(),
@@ -80,14 +80,7 @@ impl<'a> Attempt<'a> {
             return self.complete(&answer).await;
         }
         match generate(self.app, &mut request).await? {
-            Generation::Called { model, result } => {
-                let limiter = &self.app.model_rate_limiter;
-                let (outcome, ()) = tokio::join!(
-                    self.apply(&request, &model, &result),
-                    limiter.record(&model, request.call_id, CallOutcome::from(&result)),
-                );
-                outcome
-            }
+            Generation::Called { model, result } => self.conclude(&request, &model, &result).await,
             Generation::Wait(delay, reason) => {
                 self.postpone(delay, reason, "the rate limit is reached").await
             }
@@ -95,6 +88,26 @@ impl<'a> Attempt<'a> {
                 self.fail(ErrorCode::GeminiQuota, "all models are exhausted for today", None).await
             }
         }
+    }
+
+    /// Reports the result of a call to the rate limiter and applies it to the message.
+    async fn conclude(
+        &self,
+        request: &GenerationRequest,
+        model: &str,
+        result: &Result<Answer, GenerateError>,
+    ) -> Result<Outcome, DeliveryError> {
+        let limiter = &self.app.model_rate_limiter;
+        let record = limiter.record(model, request.call_id, self.user_id, CallOutcome::from(result));
+        if let Err(error @ GenerateError::MinuteQuota { retry_delay, .. }) = result {
+            // The limiter's pause grows with each refusal. Without Redis, the message's own wait
+            // grows.
+            let pause = record.await.unwrap_or_else(|| backoff::growing_wait(self.waited(), *retry_delay));
+            let delay = pause.max(retry_delay.unwrap_or_default());
+            return self.postpone(delay, WaitReason::RateLimit, &chain(error)).await;
+        }
+        let (outcome, _) = tokio::join!(self.apply(request, model, result), record);
+        outcome
     }
 
     /// Applies the result of a call to the message.
@@ -111,10 +124,6 @@ impl<'a> Attempt<'a> {
                     answer_cache::store(self.app, self.user_id, &request.prompt, answer),
                 );
                 outcome
-            }
-            Err(error @ GenerateError::MinuteQuota { retry_delay, .. }) => {
-                let delay = retry_delay.unwrap_or(self.app.config.worker.retry_base_delay);
-                self.postpone(delay, WaitReason::Quota, &chain(error)).await
             }
             Err(error) if error.is_transient() && self.number < self.app.config.worker.max_attempts => {
                 self.back_off(model, error).await
@@ -173,6 +182,7 @@ impl<'a> Attempt<'a> {
             id,
             content: &answer.text,
             model: &answer.model,
+            finish_reason: stored_reason(&answer.finish_reason),
             prompt_tokens: answer.prompt_tokens,
             response_tokens: answer.response_tokens,
             day: quota::day_of(now),
@@ -189,7 +199,7 @@ impl<'a> Attempt<'a> {
         let jitter = rng().random_range(0.0..1.0);
         let base = self.app.config.worker.retry_base_delay;
         let delay = backoff::delay(self.number, base, jitter, error.retry_delay());
-        let owns_lease = self.reschedule(RescheduleReason::AttemptFailed, delay).await?;
+        let owns_lease = self.reschedule(WaitReason::Retry, delay).await?;
         let (cause, attempt, delay_ms) = (chain(error), self.number, milliseconds(delay));
         warn!(error = cause, message.id = %self.lease.message_id, attempt, delay_ms, "rescheduled: backing off");
         if owns_lease {
@@ -212,8 +222,8 @@ impl<'a> Attempt<'a> {
     ) -> Result<Outcome, DeliveryError> {
         if delay > self.max_wait() {
             let code = match reason {
-                WaitReason::Quota => ErrorCode::GeminiQuota,
-                WaitReason::Outage => ErrorCode::GeminiOverloaded,
+                WaitReason::RateLimit => ErrorCode::GeminiQuota,
+                WaitReason::Outage | WaitReason::Retry => ErrorCode::GeminiOverloaded,
             };
             return self.fail(code, &format!("waited for too long: {why}"), None).await;
         }
@@ -221,14 +231,14 @@ impl<'a> Attempt<'a> {
         // quota already have a place of their own.
         let jitter = if reason == WaitReason::Outage { rng().random_range(0.0..1.0) } else { 0.0 };
         let delay = backoff::delay(1, Duration::ZERO, jitter, Some(delay));
-        self.reschedule(RescheduleReason::WaitingForModel, delay).await?;
+        self.reschedule(reason, delay).await?;
         let delay_ms = milliseconds(delay);
         info!(message.id = %self.lease.message_id, ?reason, delay_ms, why, "rescheduled: waiting");
         Ok(Outcome::Redeliver(Some(delay)))
     }
 
     /// Makes the message pending again, due after `delay`. Returns false when the lease was lost.
-    async fn reschedule(&self, why: RescheduleReason, delay: Duration) -> Result<bool, StoreError> {
+    async fn reschedule(&self, why: WaitReason, delay: Duration) -> Result<bool, StoreError> {
         with_timeout(STATEMENT_TIMEOUT, async {
             let now = self.app.clock.now();
             processing::reschedule_message(&self.app.db().await?, self.lease, why, now + delay, now).await
@@ -236,11 +246,15 @@ impl<'a> Attempt<'a> {
         .await
     }
 
-    /// How much longer the message can wait for the rate limit.
+    /// How long the message has waited for the rate limit or the end of an outage.
+    fn waited(&self) -> Duration {
+        let since = self.waiting_since.map(|since| self.app.clock.now() - since);
+        since.and_then(|waited| waited.to_std().ok()).unwrap_or_default()
+    }
+
+    /// How much longer the message can wait.
     fn max_wait(&self) -> Duration {
-        let now = self.app.clock.now();
-        let ends = self.waiting_since.unwrap_or(now) + self.app.config.gemini.max_wait;
-        (ends - now).to_std().unwrap_or_default()
+        self.app.config.gemini.max_wait.saturating_sub(self.waited())
     }
 
     /// Marks the message failed and refunds its quota unit.
@@ -272,6 +286,14 @@ impl<'a> Attempt<'a> {
             started_at: self.started_at,
             finished_at: self.app.clock.now(),
         }
+    }
+}
+
+fn stored_reason(reason: &clients::gemini::FinishReason) -> FinishReason {
+    match reason {
+        clients::gemini::FinishReason::Stop => FinishReason::Stop,
+        clients::gemini::FinishReason::MaxTokens => FinishReason::MaxTokens,
+        clients::gemini::FinishReason::Other(_) => FinishReason::Other,
     }
 }
 

@@ -18,9 +18,6 @@ use crate::outcome::{
     DeliveryError, INTERRUPTED_DELAY, LEASE_MARGIN, Outcome, STATEMENT_TIMEOUT, STORE_MARGIN,
 };
 
-/// The most exchanges of a chatroom's history that are read.
-const HISTORY_LIMIT: i64 = 50;
-
 /// Answers the message that `body` names, and the unfinished messages before it in its chatroom.
 /// Starts no attempt that could not end before `deadline`.
 pub(crate) async fn process(
@@ -39,12 +36,18 @@ pub(crate) async fn process(
         }
     };
     let Job::AnswerMessage { message_id } = envelope.job;
-    answer_up_to(app, message_id, deadline, deferred).await.unwrap_or_else(|error| {
+    let outcome = answer_up_to(app, message_id, deadline, deferred).await.unwrap_or_else(|error| {
         error!(error = chain(&error), message.id = %message_id, receive_count, "a delivery was interrupted");
         // The delay grows, so that an outage does not use up the deliveries that SQS allows before
         // it moves a job to the dead-letter queue.
         Outcome::Redeliver(Some(backoff::delay(receive_count, INTERRUPTED_DELAY, 0.0, None)))
-    })
+    });
+    match outcome {
+        Outcome::Redeliver(Some(delay)) => {
+            Outcome::Redeliver(Some(delay.max(backoff::delivery_floor(receive_count))))
+        }
+        outcome => outcome,
+    }
 }
 
 /// Answers the unfinished messages of a chatroom in their order, up to the message `delivered`.
@@ -64,7 +67,7 @@ async fn answer_up_to(
             let db = app.db().await?;
             let now = app.clock.now();
             let until = now + timeout + LEASE_MARGIN;
-            processing::claim_next_message(&db, delivered, owner, now, until, HISTORY_LIMIT).await
+            processing::claim_next_message(&db, delivered, owner, now, until).await
         });
         let work = match claim.await? {
             Claim::Claimed(work) => *work,

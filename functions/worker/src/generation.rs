@@ -8,8 +8,10 @@ use app::{AppState, NotConfigured};
 use chrono::{DateTime, Utc};
 use clients::gemini::{Answer, GenerateError, Prompt};
 use clients::redis::model_rate_limiter::{CallOutcome, ModelCall};
+use domain::UserId;
 use domain::history::estimate_tokens;
-use domain::model_quota::{Admission, WaitReason};
+use domain::message::WaitReason;
+use domain::model_quota::Admission;
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -21,6 +23,8 @@ const TURN_TOKENS: usize = 4;
 pub(crate) struct GenerationRequest {
     /// The prompt, for the model of the user's plan.
     pub(crate) prompt: Prompt,
+    /// The owner of the message.
+    pub(crate) user_id: UserId,
     /// Identifies the call to the rate limiter.
     pub(crate) call_id: Uuid,
     /// Since when the message has waited for the rate limit, if it has.
@@ -86,7 +90,8 @@ pub(crate) async fn generate(
                 if next.is_some() =>
             {
                 warn!(error = chain(error), "calling the fallback model instead");
-                app.model_rate_limiter.record(model, request.call_id, CallOutcome::from(&result)).await;
+                let outcome = CallOutcome::from(&result);
+                app.model_rate_limiter.record(model, request.call_id, request.user_id, outcome).await;
             }
             _ => return Ok(Generation::Called { model: model.clone(), result }),
         }

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::message::WaitReason;
+
 /// How long a call counts: Google's minute, plus a margin for different network delays.
 pub const WINDOW: Duration = Duration::from_secs(62);
 
@@ -36,20 +38,11 @@ impl ModelQuota {
 pub enum Admission {
     /// The call may be made now.
     Granted,
-    /// The call must wait for this time.
+    /// The call must wait for this time, for the rate limit or the end of an outage.
     Wait(Duration, WaitReason),
     /// The model is unavailable for longer than a message can wait: its daily quota is used up, or
     /// it does not exist.
     Exhausted,
-}
-
-/// Why a call must wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WaitReason {
-    /// The quota is used up for now.
-    Quota,
-    /// The circuit breaker is open, because calls failed one after the other.
-    Outage,
 }
 
 /// A worker's log of its own calls to a model.
@@ -85,7 +78,7 @@ impl CallLog {
             sum += u64::from(*used);
             if count >= share.requests || sum + u64::from(tokens.min(share.tokens)) > u64::from(share.tokens)
             {
-                return Admission::Wait(left, WaitReason::Quota);
+                return Admission::Wait(left, WaitReason::RateLimit);
             }
         }
         Admission::Granted
@@ -117,7 +110,7 @@ mod tests {
             assert_eq!(log.admit(at(second), 10, QUOTA, 5), Admission::Granted);
             log.record(at(second), 10);
         }
-        let wait = |seconds| Admission::Wait(Duration::from_secs(seconds), WaitReason::Quota);
+        let wait = |seconds| Admission::Wait(Duration::from_secs(seconds), WaitReason::RateLimit);
         assert_eq!(log.admit(at(2), 10, QUOTA, 5), wait(60));
         assert_eq!(log.admit(at(61), 10, QUOTA, 5), wait(1));
         assert_eq!(log.admit(at(62), 10, QUOTA, 5), Admission::Granted);

@@ -1,6 +1,10 @@
 //! The shallow and the deep health check.
 
+use clients::redis::model_rate_limiter::CallOutcome;
+use domain::UserId;
+use domain::message::ErrorCode;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::serving;
 
@@ -33,4 +37,21 @@ async fn deep_health_names_the_dependency_that_is_down() {
     assert!(response.header("retry-after").is_some());
     let wrong = app.request("GET", "/health?deep=perhaps").send().await;
     wrong.expect_invalid(&["deep"]);
+}
+
+#[tokio::test]
+async fn deep_health_is_degraded_while_gemini_refuses_the_key() {
+    let app = serving().start().await;
+    let (limiter, model) = (&app.app.model_rate_limiter, &app.app.config.gemini.model_pro);
+    let call = |outcome| limiter.record(model, Uuid::new_v4(), UserId(Uuid::nil()), outcome);
+    call(CallOutcome::Refused { code: ErrorCode::GeminiKeyRefused }).await;
+    let refused = app.event("site-health-deep", None, None).send().await.expect(200).body;
+    assert_eq!(
+        (&refused["status"], &refused["checks"]["gemini"]["status"]),
+        (&json!("degraded"), &json!("degraded"))
+    );
+
+    call(CallOutcome::Responded { prompt_tokens: None }).await;
+    let healthy = app.event("site-health-deep", None, None).send().await.expect(200).body;
+    assert_eq!((&healthy["status"], &healthy["checks"]["gemini"]["status"]), (&json!("OK"), &json!("up")));
 }

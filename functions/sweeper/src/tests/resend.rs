@@ -35,15 +35,14 @@ async fn leased_and_failed_messages_are_not_resent() {
     let app = start().await;
     let (_, id) = send_message(&app).await;
     let (db, now, owner) = (app.app.db().await.unwrap(), app.app.clock.now(), Uuid::new_v4());
-    let claim = processing::claim_next_message(&db, id.parse().unwrap(), owner, now, now + MINUTE * 5, 50)
-        .await
-        .unwrap();
+    let message_id = id.parse().unwrap();
+    let claim = processing::claim_next_message(&db, message_id, owner, now, now + MINUTE * 5).await.unwrap();
     assert!(matches!(claim, Claim::Claimed(_)));
     app.advance(MINUTE * 5);
     assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
     app.advance(MINUTE);
     assert_eq!(sweep(&app.app).await.unwrap().resent, 1);
-    let lease = Lease { message_id: id.parse().unwrap(), owner };
+    let lease = Lease { message_id, owner };
     assert!(processing::fail_message(&db, lease, ErrorCode::Timeout, app.app.clock.now()).await.unwrap());
     app.advance(MINUTE * 200);
     assert_eq!(sweep(&app.app).await.unwrap().resent, 0);

@@ -148,3 +148,58 @@ async fn answer_invalidates_the_cached_chatroom_list() {
     let list = app.request("GET", "/api/chatroom").by(&user).send().await.expect(200).body;
     assert_eq!((&list["cached"], &list["chatrooms"][0]["message_count"]), (&json!(false), &json!(2)));
 }
+
+#[tokio::test]
+async fn long_exchange_stays_in_the_history() {
+    let app = start().await;
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    let long = format!("请翻译{}", "这是一段很长的中文文本。".repeat(760));
+    for text in [long.as_str(), "What was it about?"] {
+        let id = app.send_message(&user, &chatroom, text).await;
+        assert!(deliver(&app, &[&id]).await.is_empty());
+    }
+    let prompt = app.model.prompts().pop().unwrap();
+    let turns: Vec<&str> = prompt.turns.iter().map(|turn| turn.text.as_str()).collect();
+    let [question, answer, next] = turns.as_slice() else { panic!("{} turns", turns.len()) };
+    // The question and its echo exceed the budget together, so both are shortened.
+    assert!(question.starts_with("请翻译这是") && question.contains("shortened"));
+    assert!(answer.starts_with("Echo: 请翻译") && answer.ends_with("中文文本。"));
+    assert_eq!(*next, "What was it about?");
+}
+
+#[tokio::test]
+async fn history_begins_at_a_block_of_exchanges() {
+    let app = start().await;
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    app.execute(&format!(
+        "INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status,
+             reply_to, created_at, updated_at)
+         SELECT id, '{chatroom}', '{user}', position, kind, 'text ' || n, 'completed', reply_to, now(), now()
+         FROM generate_series(1, 70) n, LATERAL (SELECT gen_random_uuid() AS asked, gen_random_uuid() AS answered
+             WHERE n > 0) ids, LATERAL (VALUES (asked, 2 * n - 1, 'user', NULL::uuid), (answered, 2 * n, 'ai', asked))
+             m (id, position, kind, reply_to)
+         ORDER BY position;
+         UPDATE chatrooms SET last_position = 140, message_count = 140, ai_response_count = 70",
+        user = user.id
+    ))
+    .await;
+    for _ in 0..2 {
+        let id = app.send_message(&user, &chatroom, "next").await;
+        assert!(deliver(&app, &[&id]).await.is_empty());
+    }
+    let prompts = app.model.prompts();
+    // 70 exchanges: from the 17th on, which begins the second block.
+    assert_eq!(prompts[0].turns[0].text, "text 17");
+    assert_eq!(prompts[0].turns[..108], prompts[1].turns[..108]);
+}
+
+#[tokio::test]
+async fn finish_reason_is_stored_with_the_answer() {
+    let app = start().await;
+    let (_, _, id) = sent(&app, "hello").await;
+    assert!(deliver(&app, &[&id]).await.is_empty());
+    let stored = "SELECT finish_reason FROM messages WHERE message_type = 'ai'";
+    assert_eq!(app.query_value::<String>(stored).await, "stop");
+}

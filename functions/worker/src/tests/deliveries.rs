@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::MessageId;
+use domain::message::FinishReason;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::json;
 use store::messages::processing::{self, Claim, Lease, NewReply};
@@ -149,7 +150,7 @@ async fn answer_after_a_cancellation_is_dropped() {
     let (db, now, owner) = (app.app.db().await.unwrap(), app.app.clock.now(), Uuid::new_v4());
     let message_id = id.parse().unwrap();
     let until = now + Duration::from_secs(45);
-    let claim = processing::claim_next_message(&db, message_id, owner, now, until, 50).await.unwrap();
+    let claim = processing::claim_next_message(&db, message_id, owner, now, until).await.unwrap();
     assert!(matches!(claim, Claim::Claimed(work) if work.message_id == message_id));
 
     let path = format!("/api/chatroom/message/{id}/cancel");
@@ -159,6 +160,7 @@ async fn answer_after_a_cancellation_is_dropped() {
         id: MessageId::new(now),
         content: "too late",
         model: "a model",
+        finish_reason: FinishReason::Stop,
         prompt_tokens: 1,
         response_tokens: 1,
         day: now.date_naive(),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use clients::gemini::GenerateError;
 use lambda_runtime::{Context, LambdaEvent};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use testkit::{TestApp, TestUser, event};
 
@@ -57,6 +58,23 @@ async fn sent(app: &TestApp, content: &str) -> (TestUser, String, String) {
     let chatroom = app.create_chatroom(&user).await;
     let id = app.send_message(&user, &chatroom, content).await;
     (user, chatroom, id)
+}
+
+/// Moves the times in the rate limiter's state of `model` back by `duration`: Redis measures time
+/// by its own clock, which a test cannot move.
+async fn rewind(app: &TestApp, model: &str, duration: Duration) {
+    const SCRIPT: &str = "
+        for _, field in ipairs({'paused_until', 'open_until', 'probe_until', 'refused_until', 'line'}) do
+            if redis.call('HEXISTS', KEYS[1], field) == 1 then
+                redis.call('HINCRBY', KEYS[1], field, -ARGV[1])
+            end
+        end";
+    let client = redis::Client::open(app.app.config.redis_url.expose_secret()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut command = redis::cmd("EVAL");
+    command.arg(SCRIPT).arg(1).arg(format!("gemini:{{{model}}}:state"));
+    let milliseconds = u64::try_from(duration.as_millis()).unwrap();
+    command.arg(milliseconds).exec_async(&mut connection).await.unwrap();
 }
 
 fn overloaded() -> GenerateError {

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use clients::gemini::GenerateError;
 use clients::redis::model_rate_limiter::{
     BreakerSettings, CallOutcome, ModelCall, ModelLimits, ModelRateLimiter,
 };
-use domain::model_quota::{Admission, ModelQuota, WaitReason};
+use domain::UserId;
+use domain::message::{ErrorCode, WaitReason};
+use domain::model_quota::{Admission, ModelQuota};
 use testkit::TestApp;
 use uuid::Uuid;
 
-use super::start;
+use super::{rewind, start};
 
 const LIMITS: ModelLimits = ModelLimits {
     quota: ModelQuota { requests: 3, tokens: 1_000 },
@@ -49,14 +52,135 @@ impl<'a> Model<'a> {
     /// The seconds that a new call must wait.
     async fn wait(&self, tokens: u32) -> u64 {
         match self.admit(Uuid::new_v4(), tokens, false).await {
-            Admission::Wait(delay, WaitReason::Quota) => delay.as_secs(),
+            Admission::Wait(delay, WaitReason::RateLimit) => delay.as_secs(),
             other => panic!("{other:?}"),
         }
     }
 
     async fn record(&self, id: Uuid, outcome: CallOutcome) {
-        self.limiter.record(self.name, id, outcome).await;
+        self.record_of(UserId(Uuid::nil()), id, outcome).await;
     }
+
+    async fn record_of(&self, user: UserId, id: Uuid, outcome: CallOutcome) -> Option<Duration> {
+        self.limiter.record(self.name, id, user, outcome).await
+    }
+
+    /// Records `count` failed calls of `user`.
+    async fn fail(&self, user: UserId, count: usize) {
+        for _ in 0..count {
+            let _ = self.record_of(user, Uuid::new_v4(), CallOutcome::Overloaded).await;
+        }
+    }
+
+    /// Whether the circuit breaker keeps a new call waiting.
+    async fn is_open(&self) -> bool {
+        let admission = self.admit(Uuid::new_v4(), 1, true).await;
+        matches!(admission, Admission::Wait(_, WaitReason::Outage))
+    }
+
+    /// Moves the times of the model's state back by `duration`: Redis measures time by its own
+    /// clock, which a test cannot move.
+    async fn rewind(&self, duration: Duration) {
+        rewind(self.app, self.name, duration).await;
+    }
+}
+
+fn new_user() -> UserId {
+    UserId(Uuid::new_v4())
+}
+
+#[tokio::test]
+async fn failures_of_one_user_never_open_the_circuit_breaker() {
+    let app = start().await;
+    let model = Model::of(&app);
+    let (attacker, other) = (new_user(), new_user());
+    model.fail(attacker, 100).await;
+    assert!(!model.is_open().await);
+    // The attacker counts for five of the ten failures.
+    model.fail(other, 4).await;
+    assert!(!model.is_open().await);
+    model.fail(other, 1).await;
+    assert!(model.is_open().await);
+}
+
+#[tokio::test]
+async fn success_ends_the_count_of_failures() {
+    let app = start().await;
+    let model = Model::of(&app);
+    let (one, two) = (new_user(), new_user());
+    model.fail(one, 5).await;
+    model.fail(two, 4).await;
+    model.record(Uuid::new_v4(), CallOutcome::Responded { prompt_tokens: None }).await;
+    model.fail(two, 5).await;
+    assert!(!model.is_open().await);
+}
+
+#[tokio::test]
+async fn repeated_failed_probes_of_one_user_do_not_keep_the_circuit_breaker_open() {
+    let app = start().await;
+    let model = Model::of(&app);
+    let (attacker, other) = (new_user(), new_user());
+    model.fail(attacker, 5).await;
+    model.fail(other, 5).await;
+    model.rewind(LIMITS.breaker.open_time).await;
+    model.fail(attacker, 1).await;
+    assert!(model.is_open().await, "the first failed probe opens it again");
+    model.rewind(LIMITS.breaker.open_time).await;
+    model.fail(attacker, 1).await;
+    assert!(!model.is_open().await, "the second of the same user does not");
+}
+
+#[tokio::test]
+async fn unusual_answers_do_not_count_for_the_circuit_breaker() {
+    let unusual = [
+        GenerateError::InvalidResponse { problem: "an example" },
+        GenerateError::BlockedPrompt { reason: "SAFETY".to_owned() },
+        GenerateError::Overloaded { status: 499, retry_delay: None },
+        GenerateError::OutputLimitReached,
+    ];
+    for error in unusual {
+        let outcome = CallOutcome::from(&Err(error.clone()));
+        assert_eq!(outcome, CallOutcome::Responded { prompt_tokens: None }, "{error}");
+    }
+    let overloaded = GenerateError::Overloaded { status: 503, retry_delay: None };
+    for error in [overloaded, GenerateError::Timeout] {
+        assert_eq!(CallOutcome::from(&Err(error.clone())), CallOutcome::Overloaded, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn pause_doubles_with_each_refusal_without_a_delay() {
+    let app = start().await;
+    let model = Model::of(&app);
+    let refused = CallOutcome::QuotaExceeded { retry_delay: Some(Duration::ZERO) };
+    let mut pauses = Vec::new();
+    for _ in 0..9 {
+        let pause = model.record_of(new_user(), Uuid::new_v4(), refused).await.unwrap();
+        // A call that was under way is refused too. It lengthens nothing.
+        let again = model.record_of(new_user(), Uuid::new_v4(), refused).await.unwrap();
+        assert!(again <= pause);
+        pauses.push(pause.as_secs());
+        model.rewind(pause).await;
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 120, 120]);
+    model.record(Uuid::new_v4(), CallOutcome::Responded { prompt_tokens: None }).await;
+    let pause = model.record_of(new_user(), Uuid::new_v4(), refused).await.unwrap();
+    assert_eq!(pause.as_secs(), 1);
+}
+
+#[tokio::test]
+async fn refusal_of_the_account_is_known_until_a_success() {
+    let app = start().await;
+    let model = Model::of(&app);
+    assert_eq!(model.limiter.find_refusal(model.name).await.unwrap(), None);
+    model.record(Uuid::new_v4(), CallOutcome::Refused { code: ErrorCode::GeminiKeyRefused }).await;
+    let refusal = model.limiter.find_refusal(model.name).await.unwrap();
+    assert_eq!(refusal.as_deref(), Some("gemini_key_refused"));
+    model.record(Uuid::new_v4(), CallOutcome::Responded { prompt_tokens: None }).await;
+    assert_eq!(model.limiter.find_refusal(model.name).await.unwrap(), None);
+    model.record(Uuid::new_v4(), CallOutcome::Refused { code: ErrorCode::GeminiKeyRefused }).await;
+    model.rewind(Duration::from_mins(16)).await;
+    assert_eq!(model.limiter.find_refusal(model.name).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use clients::gemini::GenerateError;
 use serde_json::json;
 use testkit::{TestApp, TestUser};
 
-use super::{deliver, overloaded, sent, start, status};
+use super::{deliver, overloaded, rewind, sent, start, status};
 
 fn minute_quota(retry_delay: Duration) -> GenerateError {
     GenerateError::MinuteQuota { quota: "PerMinute".to_owned(), retry_delay: Some(retry_delay) }
@@ -31,7 +31,7 @@ async fn deliver_new(app: &TestApp, text: &str) -> (TestUser, String, bool) {
 #[tokio::test]
 async fn exceeded_minute_quota_uses_no_attempt_and_pauses_all_workers() {
     let app = start().await;
-    app.model.fail_with(minute_quota(Duration::from_millis(400)));
+    app.model.fail_with(minute_quota(Duration::from_secs(20)));
     let (user, first, is_redelivered) = deliver_new(&app, "one").await;
     assert!(is_redelivered);
     let waiting = status(&app, &user, &first).await;
@@ -41,9 +41,8 @@ async fn exceeded_minute_quota_uses_no_attempt_and_pauses_all_workers() {
     assert!(is_redelivered, "no worker calls Gemini before the retry delay is over");
     assert_eq!(app.model.prompts().len(), 1);
 
-    // Redis measures the time by its own clock, which a test cannot move.
-    tokio::time::sleep(Duration::from_millis(450)).await;
-    app.advance(Duration::from_millis(400));
+    rewind(&app, &app.app.config.gemini.model_basic, Duration::from_secs(20)).await;
+    app.advance(Duration::from_secs(20));
     assert!(deliver(&app, &[&first]).await.is_empty());
     let answered = status(&app, &user, &first).await;
     assert_eq!((&answered["processing_status"], &answered["attempts"]), (&json!("completed"), &json!(1)));
@@ -95,7 +94,7 @@ async fn attempt_ends_the_waiting_time() {
     app.model.fail_with(minute_quota(Duration::from_millis(100)));
     let (_, id, _) = deliver_new(&app, "one").await;
     assert!(app.query_value::<bool>("SELECT waiting_since IS NOT NULL FROM messages").await);
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    rewind(&app, &app.app.config.gemini.model_basic, Duration::from_secs(1)).await;
     app.advance(Duration::from_secs(1));
     app.model.fail_with(overloaded());
     assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
@@ -145,7 +144,7 @@ async fn message_fails_fast_when_all_models_are_exhausted() {
 async fn circuit_breaker_opens_after_failures_and_closes_after_a_successful_probe() {
     let app = TestApp::serving(chatroom::routes())
         .var("GEMINI_BREAKER_FAILURES", "2")
-        .var("GEMINI_BREAKER_PAUSE_MS", "400")
+        .var("GEMINI_BREAKER_PAUSE_MS", "30000")
         .start()
         .await;
     for text in ["one", "two"] {
@@ -157,13 +156,13 @@ async fn circuit_breaker_opens_after_failures_and_closes_after_a_successful_prob
     assert_eq!(app.model.prompts().len(), 2, "the circuit breaker is open");
     assert_eq!(status(&app, &user, &id).await["attempts"], 0);
 
-    tokio::time::sleep(Duration::from_millis(450)).await;
+    rewind(&app, &app.app.config.gemini.model_basic, Duration::from_secs(30)).await;
     app.model.fail_with(overloaded());
     assert!(deliver_new(&app, "a probe").await.2);
     assert!(deliver_new(&app, "four").await.2);
     assert_eq!(app.model.prompts().len(), 3, "the probe failed, so the circuit breaker is open again");
 
-    tokio::time::sleep(Duration::from_millis(450)).await;
+    rewind(&app, &app.app.config.gemini.model_basic, Duration::from_secs(30)).await;
     for text in ["another probe", "five"] {
         assert!(!deliver_new(&app, text).await.2);
     }
@@ -187,4 +186,60 @@ async fn worker_without_redis_takes_its_share_of_the_quota() {
     app.advance(Duration::from_secs(63));
     assert!(deliver(&app, &[&id]).await.is_empty());
     assert_eq!(status(&app, &user, &id).await["attempts"], 1);
+}
+
+#[tokio::test]
+async fn refusals_without_a_delay_make_few_calls_and_no_dead_letter() {
+    let app = start().await;
+    let (_, _, id) = sent(&app, "hello").await;
+    let (model, started) = (&app.app.config.gemini.model_basic, app.app.clock.now());
+    let mut deliveries = 0;
+    while app.app.clock.now() < started + Duration::from_mins(4) {
+        app.model.fail_with(minute_quota(Duration::ZERO));
+        assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
+        deliveries += 1;
+        let delay = app.queue.delays().last().unwrap().1;
+        rewind(&app, model, delay).await;
+        app.advance(delay);
+    }
+    // Pauses of 1, 2, 4 ... 120 seconds.
+    assert_eq!((app.model.prompts().len(), deliveries), (8, 8));
+    let is_pending = "SELECT processing_status = 'pending' AND attempts = 0 FROM messages";
+    assert!(app.query_value::<bool>(is_pending).await);
+}
+
+#[tokio::test]
+async fn waits_grow_without_redis() {
+    let app = TestApp::serving(chatroom::routes()).var("REDIS_URL", "redis://127.0.0.1:1").start().await;
+    let (_, _, id) = sent(&app, "hello").await;
+    let mut delays = Vec::new();
+    for _ in 0..5 {
+        app.model.fail_with(minute_quota(Duration::ZERO));
+        let _ = deliver(&app, &[&id]).await;
+        let delay = app.queue.delays().last().unwrap().1;
+        delays.push(delay.as_secs());
+        app.advance(delay);
+    }
+    assert_eq!(delays, [1, 1, 2, 4, 8]);
+}
+
+#[tokio::test]
+async fn row_says_what_the_message_waits_for() {
+    let app = start().await;
+    let (_, _, id) = sent(&app, "hello").await;
+    let reason = "SELECT coalesce(wait_reason, 'none') FROM messages WHERE message_type = 'user'";
+    app.model.fail_with(overloaded());
+    let _ = deliver(&app, &[&id]).await;
+    assert_eq!(app.query_value::<String>(reason).await, "retry");
+    app.advance(Duration::from_secs(10));
+    app.model.fail_with(minute_quota(Duration::from_secs(5)));
+    let _ = deliver(&app, &[&id]).await;
+    assert_eq!(app.query_value::<String>(reason).await, "rate_limit");
+    let until: chrono::DateTime<chrono::Utc> =
+        app.query_value("SELECT lease_until FROM messages WHERE message_type = 'user'").await;
+    assert!(until >= app.app.clock.now() + Duration::from_secs(4));
+    rewind(&app, &app.app.config.gemini.model_basic, Duration::from_secs(5)).await;
+    app.advance(Duration::from_secs(5));
+    assert!(deliver(&app, &[&id]).await.is_empty());
+    assert_eq!(app.query_value::<String>(reason).await, "none");
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clients::redis::model_rate_limiter::BreakerSettings;
+use domain::history::MIN_BUDGET;
 use domain::model_quota::ModelQuota;
 use secrecy::SecretString;
 
@@ -38,7 +39,8 @@ pub struct GeminiSettings {
     pub timeout: Duration,
     /// Maximum number of tokens in an answer.
     pub max_output_tokens: u32,
-    /// Maximum number of tokens of a chatroom's history in a prompt.
+    /// Maximum number of tokens of a chatroom's history in a prompt; at least those of one message
+    /// of the maximum length.
     pub history_tokens: usize,
     /// The system instruction in chatrooms without a system prompt of their own.
     pub system_instruction: Option<String>,
@@ -63,7 +65,7 @@ impl GeminiSettings {
             max_wait: Duration::from_millis(env.number(GEMINI_MAX_WAIT_MS, 0)),
             timeout: Duration::from_millis(env.number(GEMINI_TIMEOUT_MS, 1)),
             max_output_tokens: env.number(GEMINI_MAX_OUTPUT_TOKENS, 1),
-            history_tokens: env.number(GEMINI_HISTORY_TOKENS, 0),
+            history_tokens: env.number(GEMINI_HISTORY_TOKENS, MIN_BUDGET),
             system_instruction: env.get(GEMINI_SYSTEM_INSTRUCTION),
         }
     }

@@ -6,7 +6,8 @@
 //! share of the quota by a log of its own calls.
 //!
 //! Keys, in one cluster slot by `{model}`: `gemini:{model}:calls` (the calls of the last minute by
-//! time), `gemini:{model}:tokens` (what each has reserved, and `sum`), `gemini:{model}:state`.
+//! time), `gemini:{model}:tokens` (what each has reserved, and `sum`), `gemini:{model}:state`,
+//! `gemini:{model}:failures` (the failures since the last success, by hash of the user id).
 //!
 //! Calls that must wait form a line: each gets a time one place further back. With one time for
 //! all, they would return together, and all but one would wait again. New calls join at the end.
@@ -16,7 +17,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::model_quota::{Admission, CallLog, ModelQuota, WINDOW, WaitReason};
+use domain::UserId;
+use domain::backoff::MIN_WAIT;
+use domain::fingerprint::fingerprint;
+use domain::message::{ErrorCode, WaitReason};
+use domain::model_quota::{Admission, CallLog, ModelQuota, WINDOW};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -30,8 +35,11 @@ const PROBE: Duration = Duration::from_mins(1);
 const EXHAUSTED: Duration = Duration::from_mins(10);
 /// The pause after a 429 without a retry delay.
 const QUOTA_PAUSE: Duration = Duration::from_secs(10);
-/// The longest pause after one 429; the next 429 renews it.
+/// The longest pause after one 429; the next 429 renews it. The pause begins at [`MIN_WAIT`] and
+/// doubles with each 429.
 const LONGEST_PAUSE: Duration = Duration::from_mins(2);
+/// How long after its last occurrence a refusal of the account is reported.
+const REFUSAL_TTL: Duration = Duration::from_mins(15);
 
 /// A call about to be made.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +59,8 @@ pub struct ModelCall<'a> {
 /// When the circuit breaker opens, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerSettings {
-    /// Consecutive failures that open it.
+    /// Consecutive failures that open it. One user counts for at most half of them, so it takes
+    /// the failures of two users.
     pub failures: u32,
     /// How long it stays open before a half-open probe.
     pub open_time: Duration,
@@ -76,7 +85,8 @@ pub enum CallOutcome {
         /// The tokens of the prompt, when the vendor reported them.
         prompt_tokens: Option<u32>,
     },
-    /// The vendor was overloaded or did not respond.
+    /// The vendor failed with a 5xx, or the call failed on the network or timed out. Nothing else
+    /// counts for the circuit breaker.
     Overloaded,
     /// The quota per minute was used up: others share it, or it is smaller than configured.
     QuotaExceeded {
@@ -85,6 +95,11 @@ pub enum CallOutcome {
     },
     /// The daily quota is used up, or the model does not exist.
     Exhausted,
+    /// The vendor refuses the account: its key, or for lack of money.
+    Refused {
+        /// The code with which messages fail.
+        code: ErrorCode,
+    },
 }
 
 impl From<&Result<Answer, GenerateError>> for CallOutcome {
@@ -94,22 +109,23 @@ impl From<&Result<Answer, GenerateError>> for CallOutcome {
                 let prompt_tokens = u32::try_from(answer.prompt_tokens).ok().filter(|tokens| *tokens > 0);
                 Self::Responded { prompt_tokens }
             }
+            Err(GenerateError::Overloaded { status: 500.., .. }) => Self::Overloaded,
             Err(
-                GenerateError::Overloaded { .. }
-                | GenerateError::Timeout
+                GenerateError::Timeout
                 | GenerateError::Unreachable { .. }
-                | GenerateError::ConnectionLost { .. }
-                | GenerateError::InvalidResponse { .. },
+                | GenerateError::ConnectionLost { .. },
             ) => Self::Overloaded,
             Err(GenerateError::MinuteQuota { retry_delay, .. }) => {
                 Self::QuotaExceeded { retry_delay: *retry_delay }
             }
             Err(GenerateError::DailyQuota { .. } | GenerateError::ModelNotFound { .. }) => Self::Exhausted,
+            Err(GenerateError::KeyRejected { .. }) => Self::Refused { code: ErrorCode::GeminiKeyRefused },
             Err(
-                GenerateError::BlockedPrompt { .. }
+                GenerateError::Overloaded { .. }
+                | GenerateError::InvalidResponse { .. }
+                | GenerateError::BlockedPrompt { .. }
                 | GenerateError::BlockedAnswer { .. }
                 | GenerateError::InvalidRequest { .. }
-                | GenerateError::KeyRejected { .. }
                 | GenerateError::OutputLimitReached,
             ) => Self::Responded { prompt_tokens: None },
         }
@@ -149,12 +165,32 @@ impl ModelRateLimiter {
         admission
     }
 
-    /// Reports to all workers how a granted call ended, and corrects the tokens that it reserved.
-    pub async fn record(&self, model: &str, call_id: Uuid, outcome: CallOutcome) {
-        let recorded = self.redis.record_model_call(model, call_id, outcome, self.limits.breaker).await;
-        if let Err(error) = recorded {
+    /// Reports to all workers how a granted call of `user` ended, and corrects the tokens that it
+    /// reserved. Returns how long the model is paused for after
+    /// [`QuotaExceeded`](CallOutcome::QuotaExceeded), and `None` without Redis.
+    pub async fn record(
+        &self,
+        model: &str,
+        call_id: Uuid,
+        user: UserId,
+        outcome: CallOutcome,
+    ) -> Option<Duration> {
+        let recorded = self.redis.record_model_call(model, call_id, user, outcome, self.limits.breaker);
+        let warn = |error: &RedisUnavailable| {
             warn!(error = %error, model, "failed to record the outcome of a Gemini call for other workers");
-        }
+        };
+        recorded.await.inspect_err(warn).ok()
+    }
+
+    /// Why the vendor refused the account at the last call to `model`: the code of a refusal in the
+    /// last 15 minutes without a success since.
+    pub async fn find_refusal(&self, model: &str) -> Result<Option<String>, RedisUnavailable> {
+        type Refusal = ((u64, u64), (Option<String>, Option<u64>));
+        let [_, _, state, _] = keys(model);
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("TIME").cmd("HMGET").arg(state).arg(&["refused_code", "refused_until"]);
+        let ((now, _), (code, until)): Refusal = self.redis.run(&pipeline).await?;
+        Ok(code.filter(|_| until.is_some_and(|until| until > now * 1_000)))
     }
 
     fn logs(&self) -> MutexGuard<'_, HashMap<String, CallLog>> {
@@ -169,7 +205,7 @@ impl Redis {
         quota: ModelQuota,
     ) -> Result<Admission, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("EVAL").arg(ADMIT_MODEL_CALL.as_str()).arg(3).arg(&keys(call.model));
+        pipeline.cmd("EVAL").arg(ADMIT_MODEL_CALL.as_str()).arg(3).arg(&keys(call.model)[..3]);
         pipeline.arg(call.id.to_string()).arg(&[call.tokens, quota.requests, quota.tokens]);
         pipeline.arg(milliseconds(WINDOW)).arg(u8::from(call.has_waited));
         pipeline.arg(&[milliseconds(call.max_wait), milliseconds(PROBE)]);
@@ -177,7 +213,7 @@ impl Redis {
         let wait = Duration::from_millis(wait);
         Ok(match decision {
             0 => Admission::Granted,
-            1 => Admission::Wait(wait, WaitReason::Quota),
+            1 => Admission::Wait(wait, WaitReason::RateLimit),
             2 => Admission::Wait(wait, WaitReason::Outage),
             _ => Admission::Exhausted,
         })
@@ -187,34 +223,41 @@ impl Redis {
         &self,
         model: &str,
         call_id: Uuid,
+        user: UserId,
         outcome: CallOutcome,
         breaker: BreakerSettings,
-    ) -> Result<(), RedisUnavailable> {
-        let [_, tokens, state] = keys(model);
+    ) -> Result<Duration, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("EVAL").arg(RECORD_MODEL_CALL.as_str()).arg(2).arg(&[tokens, state]);
+        pipeline.cmd("EVAL").arg(RECORD_MODEL_CALL.as_str()).arg(3).arg(&keys(model)[1..]);
         pipeline.arg(call_id.to_string());
+        let user = fingerprint(user.to_string().as_bytes());
         match outcome {
             CallOutcome::Responded { prompt_tokens } => {
                 let tokens = prompt_tokens.map(|tokens| tokens.to_string()).unwrap_or_default();
-                pipeline.arg("responded").arg(tokens)
+                pipeline.arg("responded").arg(user).arg(tokens)
             }
             CallOutcome::Overloaded => {
-                pipeline.arg("overloaded").arg(breaker.failures).arg(milliseconds(breaker.open_time))
+                let open_time = milliseconds(breaker.open_time);
+                pipeline.arg("overloaded").arg(user).arg(breaker.failures).arg(open_time)
             }
             CallOutcome::QuotaExceeded { retry_delay } => {
                 let pause = retry_delay.unwrap_or(QUOTA_PAUSE).min(LONGEST_PAUSE);
-                pipeline.arg("quota").arg(milliseconds(pause))
+                let pauses = [pause, MIN_WAIT, LONGEST_PAUSE].map(milliseconds);
+                pipeline.arg("quota").arg(user).arg(&pauses)
             }
-            CallOutcome::Exhausted => pipeline.arg("exhausted").arg(milliseconds(EXHAUSTED)),
+            CallOutcome::Exhausted => pipeline.arg("exhausted").arg(user).arg(milliseconds(EXHAUSTED)),
+            CallOutcome::Refused { code } => {
+                pipeline.arg("refused").arg(user).arg(code.as_str()).arg(milliseconds(REFUSAL_TTL))
+            }
         };
-        self.run(pipeline.ignore()).await
+        let (pause,): (u64,) = self.run(&pipeline).await?;
+        Ok(Duration::from_millis(pause))
     }
 }
 
-/// The keys of the calls, the tokens and the state of `model`.
-fn keys(model: &str) -> [String; 3] {
-    ["calls", "tokens", "state"].map(|name| format!("gemini:{{{model}}}:{name}"))
+/// The keys of the calls, the tokens, the state and the failures of `model`.
+fn keys(model: &str) -> [String; 4] {
+    ["calls", "tokens", "state", "failures"].map(|name| format!("gemini:{{{model}}}:{name}"))
 }
 
 /// Bounded by a day, longer than any wait, so that Redis's doubles stay exact.

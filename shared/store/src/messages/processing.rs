@@ -7,8 +7,8 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
-use domain::history::Exchange;
-use domain::message::{ErrorCode, ProcessingStatus};
+use domain::history::{BLOCK, Exchange, MIN_EXCHANGES};
+use domain::message::{ErrorCode, FinishReason, ProcessingStatus, WaitReason};
 use domain::{ChatroomId, MessageId, Tier, UserId};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -65,15 +65,15 @@ pub enum Claim {
 
 /// Claims the oldest unfinished message in the chatroom of `delivered`, up to and including
 /// `delivered`, unless another worker has a lease on it. A message whose own delivery was lost is
-/// therefore answered before later ones. Counts the attempt and reads at most `history_limit`
-/// exchanges for the prompt.
+/// therefore answered before later ones. Counts the attempt and reads the newest exchanges for the
+/// prompt: from a multiple of [`BLOCK`] on, so that the first one stays the same for many messages,
+/// and at least [`MIN_EXCHANGES`] of them if there are so many.
 pub async fn claim_next_message(
     db: &impl GenericClient,
     delivered: MessageId,
     owner: Uuid,
     now: DateTime<Utc>,
     until: DateTime<Utc>,
-    history_limit: i64,
 ) -> Result<Claim, StoreError> {
     const SQL: &str = "
         WITH next AS (
@@ -86,7 +86,8 @@ pub async fn claim_next_message(
             WHERE d.id = $1 AND d.processing_status IN ('pending', 'processing')
         ), claimed AS (
             UPDATE messages m SET processing_status = 'processing', attempts = m.attempts + 1,
-                lease_owner = $2, lease_until = $3, sweep_at = $3::timestamptz + interval '1 minute', updated_at = $4
+                lease_owner = $2, lease_until = $3, sweep_at = $3::timestamptz + interval '1 minute',
+                wait_reason = NULL, updated_at = $4
             FROM next
             WHERE m.id = next.id AND m.processing_status IN ('pending', 'processing')
                 AND (m.lease_until IS NULL OR m.lease_until <= $4)
@@ -102,11 +103,11 @@ pub async fn claim_next_message(
             FROM messages asked JOIN messages answered ON answered.reply_to = asked.id
             WHERE asked.chatroom_id = m.chatroom_id AND asked.position < m.position
                 AND asked.message_type = 'user' AND asked.processing_status = 'completed'
-            ORDER BY asked.position DESC LIMIT $5
+            ORDER BY asked.position DESC LIMIT $5 + c.ai_response_count % $6
         ) h ON true
         ORDER BY h.position DESC";
     let statement = db.prepare_cached(SQL).await?;
-    let rows = db.query(&statement, &[&delivered.0, &owner, &until, &now, &history_limit]).await?;
+    let rows = db.query(&statement, &[&delivered.0, &owner, &until, &now, &MIN_EXCHANGES, &BLOCK]).await?;
     match rows.first() {
         Some(first) => Ok(Claim::Claimed(Box::new(claimed_message(first, &rows)?))),
         None => find_claim_obstacle(db, delivered, now).await,
@@ -166,6 +167,8 @@ pub struct NewReply<'a> {
     pub content: &'a str,
     /// The model that wrote it.
     pub model: &'a str,
+    /// Why the model stopped writing.
+    pub finish_reason: FinishReason,
     /// Tokens sent to the model.
     pub prompt_tokens: i32,
     /// Tokens that the model wrote, its thoughts included.
@@ -199,8 +202,9 @@ pub async fn complete_message(
             RETURNING m.id
         ), reply AS (
             INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status,
-                reply_to, model, prompt_tokens, response_tokens, created_at, updated_at)
-            SELECT $3, chatroom.id, chatroom.user_id, chatroom.last_position + 1, 'ai', $4, 'completed', done.id, $5, $6, $7, $9, $9
+                reply_to, model, prompt_tokens, response_tokens, finish_reason, created_at, updated_at)
+            SELECT $3, chatroom.id, chatroom.user_id, chatroom.last_position + 1, 'ai', $4, 'completed', done.id, $5, $6, $7, $10,
+                $9, $9
             FROM chatroom, done
             RETURNING chatroom_id, user_id
         ), used AS (
@@ -233,41 +237,40 @@ pub async fn complete_message(
                 &reply.response_tokens,
                 &reply.day,
                 &reply.created_at,
+                &reply.finish_reason.as_str(),
             ],
         )
         .await?;
     Ok(row.is_some())
 }
 
-/// Why a message is rescheduled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RescheduleReason {
-    /// The attempt failed. It counts and ends a previous wait for the model.
-    AttemptFailed,
-    /// The model was not called, because of its rate limit or an outage. The attempt does not
-    /// count, and `waiting_since` is set unless the message was already waiting.
-    WaitingForModel,
-}
-
 /// Makes the message pending again and claimable from `not_before` on, if the caller still owns the
 /// lease. Returns whether it did.
+///
+/// [`WaitReason::Retry`] follows a failed attempt: the attempt counts and ends a previous wait for
+/// the model. After the other reasons the attempt does not count, because the model refused or was
+/// not called, and `waiting_since` is set unless the message was already waiting.
 pub async fn reschedule_message(
     db: &impl GenericClient,
     lease: Lease,
-    reason: RescheduleReason,
+    reason: WaitReason,
     not_before: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     const SQL: &str = "
         UPDATE messages SET processing_status = 'pending', lease_owner = NULL, lease_until = $3,
-            sweep_at = $3::timestamptz + interval '1 minute', updated_at = $4,
+            sweep_at = $3::timestamptz + interval '1 minute', wait_reason = $6, updated_at = $4,
             attempts = CASE WHEN $5 THEN attempts - 1 ELSE attempts END,
             waiting_since = CASE WHEN $5 THEN coalesce(waiting_since, $4) END
         WHERE id = $1 AND lease_owner = $2 AND processing_status = 'processing'";
-    let is_waiting = reason == RescheduleReason::WaitingForModel;
+    let is_waiting = reason != WaitReason::Retry;
     let statement = db.prepare_cached(SQL).await?;
-    let updated =
-        db.execute(&statement, &[&lease.message_id.0, &lease.owner, &not_before, &now, &is_waiting]).await?;
+    let updated = db
+        .execute(
+            &statement,
+            &[&lease.message_id.0, &lease.owner, &not_before, &now, &is_waiting, &reason.as_str()],
+        )
+        .await?;
     Ok(updated == 1)
 }
 

@@ -52,7 +52,7 @@ pub async fn fail_if_exhausted(
     let sql = format!(
         "WITH failed AS (
             UPDATE messages SET processing_status = 'failed', error_code = $2, lease_owner = NULL, lease_until = NULL,
-                sweep_at = NULL, updated_at = $3
+                sweep_at = NULL, wait_reason = NULL, updated_at = $3
             WHERE id = $1 AND message_type = 'user' AND processing_status IN ('pending', 'processing')
                 AND (lease_until IS NULL OR lease_until <= $3) AND (attempts >= $4 OR resends - resends_before >= $5)
             RETURNING *
