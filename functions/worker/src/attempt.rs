@@ -145,7 +145,8 @@ impl<'a> Attempt<'a> {
         let (message_id, attempt) = (self.lease.message_id, self.number);
         match stored {
             Ok(true) => {
-                let (prompt_tokens, response_tokens) = (answer.prompt_tokens, answer.response_tokens);
+                let (prompt_tokens, response_tokens) =
+                    (answer.usage.prompt_tokens, answer.usage.response_tokens);
                 info!(message.id = %message_id, attempt, model = answer.model, prompt_tokens, response_tokens, "answered");
                 self.deferred.record(JobRecord {
                     model: Some(answer.model.clone()),
@@ -173,8 +174,8 @@ impl<'a> Attempt<'a> {
             id,
             content: &answer.text,
             model: &answer.model,
-            prompt_tokens: answer.prompt_tokens,
-            response_tokens: answer.response_tokens,
+            prompt_tokens: answer.usage.prompt_tokens,
+            response_tokens: answer.usage.response_tokens,
             day: quota::day_of(now),
             created_at: now,
         };

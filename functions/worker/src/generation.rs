@@ -76,6 +76,9 @@ pub(crate) async fn generate(
                 continue;
             }
         }
+        if *model != primary {
+            request.prompt.thinking_level = settings.thinking_level_fallback;
+        }
         request.prompt.model.clone_from(model);
         info!(model, turns = request.prompt.turns.len(), tokens, "calling Gemini");
         let left = ends.saturating_duration_since(Instant::now());

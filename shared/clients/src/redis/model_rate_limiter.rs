@@ -91,7 +91,8 @@ impl From<&Result<Answer, GenerateError>> for CallOutcome {
     fn from(result: &Result<Answer, GenerateError>) -> Self {
         match result {
             Ok(answer) => {
-                let prompt_tokens = u32::try_from(answer.prompt_tokens).ok().filter(|tokens| *tokens > 0);
+                let prompt_tokens =
+                    u32::try_from(answer.usage.prompt_tokens).ok().filter(|tokens| *tokens > 0);
                 Self::Responded { prompt_tokens }
             }
             Err(
@@ -110,7 +111,8 @@ impl From<&Result<Answer, GenerateError>> for CallOutcome {
                 | GenerateError::BlockedAnswer { .. }
                 | GenerateError::InvalidRequest { .. }
                 | GenerateError::KeyRejected { .. }
-                | GenerateError::OutputLimitReached,
+                | GenerateError::Billing { .. }
+                | GenerateError::NoAnswer { .. },
             ) => Self::Responded { prompt_tokens: None },
         }
     }
