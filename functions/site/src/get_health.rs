@@ -40,7 +40,7 @@ pub(crate) struct HealthQuery {
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Health {
-    /// `OK`, or `degraded` if Gemini refused the account lately.
+    /// `OK`, or `degraded` if Gemini is down or refused the account lately.
     status: &'static str,
     timestamp: DateTime<Utc>,
     /// Seconds since this process started.
@@ -70,7 +70,7 @@ struct Check {
 /// Reports that the service is up.
 ///
 /// With `deep=true` it checks each dependency, and answers 503 if a required one is down. `status`
-/// is `degraded` if Gemini refused its key, or the account for lack of money, in the last 15 minutes.
+/// is `degraded` if Gemini is down, or refused the key or billing in the last 15 minutes.
 #[utoipa::path(
     get, path = "/health",
     params(HealthQuery),
@@ -94,7 +94,7 @@ pub(crate) async fn handle(
             .with("checks", checks)
             .retry_after(CHECK_TIMEOUT));
     }
-    let is_degraded = checks.as_ref().is_some_and(|checks| checks.gemini.status == DEGRADED);
+    let is_degraded = checks.as_ref().is_some_and(|checks| checks.gemini.status != "up");
     let health = Health {
         status: if is_degraded { DEGRADED } else { "OK" },
         timestamp: app.clock.now(),

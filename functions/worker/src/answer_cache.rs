@@ -3,7 +3,7 @@
 
 use app::AppState;
 use app::telemetry::chain;
-use clients::gemini::{Answer, FinishReason, Prompt};
+use clients::gemini::{Answer, FinishReason, Prompt, TokenUsage};
 use domain::UserId;
 use tracing::warn;
 
@@ -17,8 +17,7 @@ pub(crate) async fn find(app: &AppState, owner: UserId, prompt: &Prompt) -> Opti
         text,
         model: prompt.model.clone(),
         finish_reason: FinishReason::Stop,
-        prompt_tokens: 0,
-        response_tokens: 0,
+        usage: TokenUsage::default(),
     })
 }
 

@@ -6,20 +6,20 @@ use std::time::Duration;
 use app::telemetry::chain;
 use app::{AppState, rng};
 use chrono::{DateTime, Utc};
-use clients::gemini::{Answer, GenerateError};
+use clients::gemini::{Answer, GenerateError, TokenUsage};
 use clients::redis::model_rate_limiter::CallOutcome;
 use clients::table::jobs::JobRecord;
-use domain::message::{ErrorCode, FinishReason, ProcessingStatus, WaitReason};
+use domain::message::{ErrorCode, ProcessingStatus, WaitReason};
 use domain::{MessageId, UserId, backoff, quota};
 use rand::RngExt;
 use store::messages::processing::{self, ClaimedMessage, Lease, NewReply};
 use store::{StoreError, with_timeout};
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::answer_cache;
 use crate::deferred::Deferred;
-use crate::generation::{Generation, GenerationRequest, generate};
+use crate::generation::{Called, Generation, GenerationRequest, generate};
 use crate::outcome::{DEFERRED_MARGIN, DeliveryError, Outcome, STATEMENT_TIMEOUT, STORE_MARGIN};
 use crate::prompt::prompt;
 
@@ -80,7 +80,7 @@ impl<'a> Attempt<'a> {
             return self.complete(&answer).await;
         }
         match generate(self.app, &mut request).await? {
-            Generation::Called { model, result } => self.conclude(&request, &model, &result).await,
+            Generation::Called(called) => self.conclude(&request, called).await,
             Generation::Wait(delay, reason) => {
                 self.postpone(delay, reason, "the rate limit is reached").await
             }
@@ -91,44 +91,56 @@ impl<'a> Attempt<'a> {
     }
 
     /// Reports the result of a call to the rate limiter and applies it to the message.
-    async fn conclude(
-        &self,
-        request: &GenerationRequest,
-        model: &str,
-        result: &Result<Answer, GenerateError>,
-    ) -> Result<Outcome, DeliveryError> {
+    async fn conclude(&self, request: &GenerationRequest, called: Called) -> Result<Outcome, DeliveryError> {
         let limiter = &self.app.model_rate_limiter;
-        let record = limiter.record(model, request.call_id, self.user_id, CallOutcome::from(result));
-        if let Err(error @ GenerateError::MinuteQuota { retry_delay, .. }) = result {
+        let call = CallOutcome::from(&called.result);
+        let record = limiter.record(&called.model, request.call_id, self.user_id, call);
+        if let Err(error @ GenerateError::MinuteQuota { retry_delay, .. }) = &called.result {
             // The limiter's pause grows with each refusal. Without Redis, the message's own wait
             // grows.
             let pause = record.await.unwrap_or_else(|| backoff::growing_wait(self.waited(), *retry_delay));
             let delay = pause.max(retry_delay.unwrap_or_default());
             return self.postpone(delay, WaitReason::RateLimit, &chain(error)).await;
         }
-        let (outcome, _) = tokio::join!(self.apply(request, model, result), record);
+        let (outcome, _) = tokio::join!(self.apply(request, &called), record);
         outcome
     }
 
     /// Applies the result of a call to the message.
-    async fn apply(
-        &self,
-        request: &GenerationRequest,
-        model: &str,
-        result: &Result<Answer, GenerateError>,
-    ) -> Result<Outcome, DeliveryError> {
-        match result {
+    async fn apply(&self, request: &GenerationRequest, called: &Called) -> Result<Outcome, DeliveryError> {
+        let error = match &called.result {
             Ok(answer) => {
+                let answer = Answer { usage: called.usage, ..answer.clone() };
                 let (outcome, ()) = tokio::join!(
-                    self.complete(answer),
-                    answer_cache::store(self.app, self.user_id, &request.prompt, answer),
+                    self.complete(&answer),
+                    answer_cache::store(self.app, self.user_id, &request.prompt, &answer),
                 );
-                outcome
+                return outcome;
             }
-            Err(error) if error.is_transient() && self.number < self.app.config.worker.max_attempts => {
-                self.back_off(model, error).await
-            }
-            Err(error) => self.fail(error.error_code(), &chain(error), Some(model)).await,
+            Err(error) => error,
+        };
+        self.count_tokens(called.usage).await;
+        if error.needs_operator() {
+            error!(error = chain(error), model = called.model, "Gemini refuses the account");
+        }
+        let is_unasked = matches!(error, GenerateError::NoAnswer { .. }) && !called.is_final;
+        if (error.is_transient() || is_unasked) && self.number < self.app.config.worker.max_attempts {
+            return self.back_off(&called.model, error).await;
+        }
+        self.fail(error.error_code(), &chain(error), Some(&called.model)).await
+    }
+
+    /// Counts the tokens of calls without an answer, which Google bills all the same.
+    async fn count_tokens(&self, usage: TokenUsage) {
+        if usage == TokenUsage::default() {
+            return;
+        }
+        let counted = with_timeout(STATEMENT_TIMEOUT, async {
+            let (db, day) = (self.app.db().await?, quota::day_of(self.app.clock.now()));
+            processing::count_tokens(&db, self.user_id, day, usage.prompt_tokens, usage.response_tokens).await
+        });
+        if let Err(error) = counted.await {
+            warn!(error = chain(&error), message.id = %self.lease.message_id, "the tokens of a call are not counted");
         }
     }
 
@@ -154,7 +166,8 @@ impl<'a> Attempt<'a> {
         let (message_id, attempt) = (self.lease.message_id, self.number);
         match stored {
             Ok(true) => {
-                let (prompt_tokens, response_tokens) = (answer.prompt_tokens, answer.response_tokens);
+                let (prompt_tokens, response_tokens) =
+                    (answer.usage.prompt_tokens, answer.usage.response_tokens);
                 info!(message.id = %message_id, attempt, model = answer.model, prompt_tokens, response_tokens, "answered");
                 self.deferred.record(JobRecord {
                     model: Some(answer.model.clone()),
@@ -182,9 +195,9 @@ impl<'a> Attempt<'a> {
             id,
             content: &answer.text,
             model: &answer.model,
-            finish_reason: stored_reason(&answer.finish_reason),
-            prompt_tokens: answer.prompt_tokens,
-            response_tokens: answer.response_tokens,
+            finish_reason: answer.finish_reason,
+            prompt_tokens: answer.usage.prompt_tokens,
+            response_tokens: answer.usage.response_tokens,
             day: quota::day_of(now),
             created_at: now,
         };
@@ -286,14 +299,6 @@ impl<'a> Attempt<'a> {
             started_at: self.started_at,
             finished_at: self.app.clock.now(),
         }
-    }
-}
-
-fn stored_reason(reason: &clients::gemini::FinishReason) -> FinishReason {
-    match reason {
-        clients::gemini::FinishReason::Stop => FinishReason::Stop,
-        clients::gemini::FinishReason::MaxTokens => FinishReason::MaxTokens,
-        clients::gemini::FinishReason::Other(_) => FinishReason::Other,
     }
 }
 

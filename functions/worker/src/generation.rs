@@ -1,12 +1,12 @@
-//! Calls Gemini within its rate limits, and the fallback model when the plan's model is exhausted
-//! for the day or does not exist.
+//! Calls Gemini within its rate limits: the fallback model when the plan's model is exhausted for
+//! the day or does not exist, and once more when an answer has no text.
 
 use std::time::Duration;
 
 use app::telemetry::chain;
 use app::{AppState, NotConfigured};
 use chrono::{DateTime, Utc};
-use clients::gemini::{Answer, GenerateError, Prompt};
+use clients::gemini::{Answer, FinishReason, GenerateError, Prompt, TokenUsage};
 use clients::redis::model_rate_limiter::{CallOutcome, ModelCall};
 use domain::UserId;
 use domain::history::estimate_tokens;
@@ -35,15 +35,28 @@ pub(crate) struct GenerationRequest {
     pub(crate) deadline: DateTime<Utc>,
 }
 
+/// The last call for a message.
+pub(crate) struct Called {
+    /// The model.
+    pub(crate) model: String,
+    /// How the call ended.
+    pub(crate) result: Result<Answer, GenerateError>,
+    /// The tokens of this call and of one before it whose answer had no text.
+    pub(crate) usage: TokenUsage,
+    /// Whether there was a call before it whose answer had no text, or another is of no use.
+    pub(crate) is_final: bool,
+}
+
+impl Called {
+    fn new(model: &str, result: Result<Answer, GenerateError>) -> Self {
+        Self { model: model.to_owned(), usage: usage_of(&result), result, is_final: false }
+    }
+}
+
 /// The result of [`generate`].
 pub(crate) enum Generation {
     /// A model was called. The caller must still report the outcome to the rate limiter.
-    Called {
-        /// The model.
-        model: String,
-        /// How the call ended.
-        result: Result<Answer, GenerateError>,
-    },
+    Called(Called),
     /// No call was made: the rate limit allows one after this time.
     Wait(Duration, WaitReason),
     /// No call was made: all models are exhausted.
@@ -80,6 +93,9 @@ pub(crate) async fn generate(
                 continue;
             }
         }
+        if *model != primary {
+            request.prompt.thinking_level = settings.thinking_level_fallback;
+        }
         request.prompt.model.clone_from(model);
         info!(model, turns = request.prompt.turns.len(), tokens, "calling Gemini");
         let left = ends.saturating_duration_since(Instant::now());
@@ -93,10 +109,54 @@ pub(crate) async fn generate(
                 let outcome = CallOutcome::from(&result);
                 app.model_rate_limiter.record(model, request.call_id, request.user_id, outcome).await;
             }
-            _ => return Ok(Generation::Called { model: model.clone(), result }),
+            _ => {
+                let called = Called::new(model, result);
+                return Ok(Generation::Called(ask_again(app, request, called, tokens, ends).await?));
+            }
         }
     }
     Ok(Generation::NoModelAvailable)
+}
+
+/// Calls the model once more if its answer has no text, with a larger limit if thoughts used up the
+/// first one. Returns `first` if the answer has text, or if the rate limit or the time left allows
+/// no second call now.
+async fn ask_again(
+    app: &AppState,
+    request: &mut GenerationRequest,
+    first: Called,
+    tokens: u32,
+    ends: Instant,
+) -> Result<Called, NotConfigured> {
+    let Err(GenerateError::NoAnswer { finish_reason, .. }) = &first.result else { return Ok(first) };
+    let finish_reason = *finish_reason;
+    let left = ends.saturating_duration_since(Instant::now());
+    if left < app.config.gemini.timeout / 3 {
+        return Ok(first);
+    }
+    if finish_reason == FinishReason::MaxTokens && !request.prompt.raise_output_limit() {
+        return Ok(Called { is_final: true, ..first });
+    }
+    let (limiter, id) = (&app.model_rate_limiter, Uuid::new_v4());
+    // Without time to wait, the call does not join the line.
+    let call = ModelCall { model: &first.model, id, tokens, has_waited: true, max_wait: Duration::ZERO };
+    if limiter.admit(call, app.clock.now()).await != Admission::Granted {
+        return Ok(first);
+    }
+    let outcome = CallOutcome::from(&first.result);
+    limiter.record(&first.model, request.call_id, request.user_id, outcome).await;
+    request.call_id = id;
+    info!(model = first.model, ?finish_reason, "no text: calling Gemini once more");
+    let result = timeout(left, app.model()?.generate(&request.prompt)).await;
+    let result = result.unwrap_or(Err(GenerateError::Timeout));
+    Ok(Called { usage: first.usage + usage_of(&result), result, is_final: true, ..first })
+}
+
+fn usage_of(result: &Result<Answer, GenerateError>) -> TokenUsage {
+    match result {
+        Ok(answer) => answer.usage,
+        Err(error) => error.usage(),
+    }
 }
 
 /// An estimate of the prompt's tokens, rather too high than too low.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clients::gemini::{Answer, FinishReason, GenerateError, LanguageModel, Prompt};
+use clients::gemini::{Answer, FinishReason, GenerateError, LanguageModel, Prompt, TokenUsage};
 use clients::queue::{DeadLetter, DeadLetterQueue, JobQueue, QueueError};
 use clients::sms::{SmsError, SmsSender};
 use domain::{ChatroomId, MessageId, MobileNumber};
@@ -140,8 +140,7 @@ impl LanguageModel for FakeModel {
                 text: format!("Echo: {question}"),
                 model: prompt.model.clone(),
                 finish_reason: FinishReason::Stop,
-                prompt_tokens: 7,
-                response_tokens: 3,
+                usage: TokenUsage { prompt_tokens: 7, response_tokens: 3, ..TokenUsage::default() },
             })
         })
     }

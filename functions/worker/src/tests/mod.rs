@@ -3,6 +3,7 @@
 mod answering;
 mod deliveries;
 mod model_rate_limiter;
+mod no_answer;
 mod records;
 mod waiting;
 

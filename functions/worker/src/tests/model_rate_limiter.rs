@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clients::gemini::GenerateError;
+use clients::gemini::{FinishReason, GenerateError, TokenUsage};
 use clients::redis::model_rate_limiter::{
     BreakerSettings, CallOutcome, ModelCall, ModelLimits, ModelRateLimiter,
 };
@@ -136,7 +136,7 @@ async fn unusual_answers_do_not_count_for_the_circuit_breaker() {
         GenerateError::InvalidResponse { problem: "an example" },
         GenerateError::BlockedPrompt { reason: "SAFETY".to_owned() },
         GenerateError::Overloaded { status: 499, retry_delay: None },
-        GenerateError::OutputLimitReached,
+        GenerateError::NoAnswer { finish_reason: FinishReason::Stop, usage: TokenUsage::default() },
     ];
     for error in unusual {
         let outcome = CallOutcome::from(&Err(error.clone()));

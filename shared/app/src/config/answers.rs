@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clients::gemini::{SafetySetting, ThinkingLevel};
 use clients::redis::model_rate_limiter::BreakerSettings;
 use domain::history::MIN_BUDGET;
 use domain::model_quota::ModelQuota;
@@ -11,9 +12,10 @@ use super::env::Env;
 use super::variables::{
     GEMINI_API_KEY, GEMINI_BASE_URL, GEMINI_BREAKER_FAILURES, GEMINI_BREAKER_PAUSE_MS, GEMINI_HISTORY_TOKENS,
     GEMINI_MAX_OUTPUT_TOKENS, GEMINI_MAX_WAIT_MS, GEMINI_MODEL_BASIC, GEMINI_MODEL_FALLBACK,
-    GEMINI_MODEL_PRO, GEMINI_REQUESTS_PER_MINUTE, GEMINI_SYSTEM_INSTRUCTION, GEMINI_TIMEOUT_MS,
-    GEMINI_TOKENS_PER_MINUTE, MESSAGE_MAX_ATTEMPTS, RESPONSE_CACHE_TTL, RETRY_BASE_DELAY_MS,
-    WORKER_CONCURRENCY,
+    GEMINI_MODEL_PRO, GEMINI_REQUESTS_PER_MINUTE, GEMINI_SAFETY_SETTINGS, GEMINI_SYSTEM_INSTRUCTION,
+    GEMINI_THINKING_LEVEL_BASIC, GEMINI_THINKING_LEVEL_FALLBACK, GEMINI_THINKING_LEVEL_PRO,
+    GEMINI_THINKING_TOKENS, GEMINI_TIMEOUT_MS, GEMINI_TOKENS_PER_MINUTE, MESSAGE_MAX_ATTEMPTS,
+    RESPONSE_CACHE_TTL, RETRY_BASE_DELAY_MS, WORKER_CONCURRENCY,
 };
 
 /// Settings for calls to Gemini.
@@ -37,8 +39,18 @@ pub struct GeminiSettings {
     pub max_wait: Duration,
     /// Timeout of one call.
     pub timeout: Duration,
-    /// Maximum number of tokens in an answer.
+    /// Maximum number of visible tokens in an answer.
     pub max_output_tokens: u32,
+    /// Tokens reserved for the model's thoughts, on top of `max_output_tokens`.
+    pub thinking_tokens: u32,
+    /// How much the model for the Basic plan thinks. `None` leaves it to the model.
+    pub thinking_level_basic: Option<ThinkingLevel>,
+    /// How much the model for the Pro plan thinks.
+    pub thinking_level_pro: Option<ThinkingLevel>,
+    /// How much the fallback model thinks.
+    pub thinking_level_fallback: Option<ThinkingLevel>,
+    /// The thresholds of Google's safety filters, one per category.
+    pub safety_settings: Vec<SafetySetting>,
     /// Maximum number of tokens of a chatroom's history in a prompt; at least those of one message
     /// of the maximum length.
     pub history_tokens: usize,
@@ -65,10 +77,37 @@ impl GeminiSettings {
             max_wait: Duration::from_millis(env.number(GEMINI_MAX_WAIT_MS, 0)),
             timeout: Duration::from_millis(env.number(GEMINI_TIMEOUT_MS, 1)),
             max_output_tokens: env.number(GEMINI_MAX_OUTPUT_TOKENS, 1),
+            thinking_tokens: env.number(GEMINI_THINKING_TOKENS, 0),
+            thinking_level_basic: env.parsed(GEMINI_THINKING_LEVEL_BASIC, thinking_level),
+            thinking_level_pro: env.parsed(GEMINI_THINKING_LEVEL_PRO, thinking_level),
+            thinking_level_fallback: env.parsed(GEMINI_THINKING_LEVEL_FALLBACK, thinking_level),
+            safety_settings: env.parsed(GEMINI_SAFETY_SETTINGS, safety_settings),
             history_tokens: env.number(GEMINI_HISTORY_TOKENS, MIN_BUDGET),
             system_instruction: env.get(GEMINI_SYSTEM_INSTRUCTION),
         }
     }
+}
+
+/// A thinking level. `default` means none: the model decides.
+fn thinking_level(name: &str) -> Result<Option<ThinkingLevel>, String> {
+    if name == "default" {
+        return Ok(None);
+    }
+    let level = ThinkingLevel::from_name(name);
+    level.map(Some).ok_or_else(|| "must be minimal, low, medium, high or default".to_owned())
+}
+
+/// Safety settings separated by commas, at most one per category.
+fn safety_settings(text: &str) -> Result<Vec<SafetySetting>, String> {
+    let mut settings: Vec<SafetySetting> = Vec::new();
+    for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+        let setting: SafetySetting = item.parse().map_err(|error| format!("{error}"))?;
+        if settings.iter().any(|earlier| earlier.category() == setting.category()) {
+            return Err(format!("has two thresholds for {}", setting.category()));
+        }
+        settings.push(setting);
+    }
+    Ok(settings)
 }
 
 /// Settings for the worker.

@@ -1,9 +1,12 @@
 //! [`GenerateError`]: every way a call to the model fails, and whether a retry can help.
 
+use std::fmt;
 use std::time::Duration;
 
-use domain::message::ErrorCode;
+use domain::message::{ErrorCode, FinishReason};
 use thiserror::Error;
+
+use super::answer::TokenUsage;
 
 /// The longest label kept from the vendor, in characters.
 const MAX_LABEL: usize = 80;
@@ -37,6 +40,13 @@ pub enum GenerateError {
         /// The name of the quota.
         quota: String,
     },
+    /// Google charges nothing more to this project: its prepaid credits are used up, a spending cap
+    /// is reached, or billing is disabled. An operator must act.
+    #[error("gemini refuses the call because of billing: {problem}")]
+    Billing {
+        /// What is wrong.
+        problem: BillingProblem,
+    },
     /// Gemini refused to answer this prompt.
     #[error("gemini blocked the prompt: {reason}")]
     BlockedPrompt {
@@ -48,6 +58,19 @@ pub enum GenerateError {
     BlockedAnswer {
         /// The finish reason, such as `SAFETY`.
         reason: String,
+        /// The tokens of the call, which Google bills.
+        usage: TokenUsage,
+    },
+    /// The call succeeded, but the answer has no visible text: thoughts only, or nothing.
+    #[error("gemini answered without text: {finish_reason:?}")]
+    NoAnswer {
+        /// Why the model stopped. After `MaxTokens`, a call with a larger limit can get text, see
+        /// [`Prompt::raise_output_limit`].
+        ///
+        /// [`Prompt::raise_output_limit`]: super::Prompt::raise_output_limit
+        finish_reason: FinishReason,
+        /// The tokens of the call, which Google bills.
+        usage: TokenUsage,
     },
     /// Gemini rejected the request as invalid: a 400 or another 4xx.
     #[error("gemini did not accept the request: HTTP {status} {reason}")]
@@ -93,9 +116,27 @@ pub enum GenerateError {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// The model used up `max_output_tokens` before it wrote any text.
-    #[error("gemini used up max_output_tokens before it wrote any text")]
-    OutputLimitReached,
+}
+
+/// Why Google refuses to charge a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BillingProblem {
+    /// The prepaid credits are used up.
+    Credits,
+    /// A spending cap is reached: the project's monthly one, or Google's per ten minutes.
+    SpendingCap,
+    /// The project has no active billing account.
+    Disabled,
+}
+
+impl fmt::Display for BillingProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Credits => "the prepaid credits are used up",
+            Self::SpendingCap => "a spending cap is reached",
+            Self::Disabled => "the project has no active billing account",
+        })
+    }
 }
 
 impl GenerateError {
@@ -110,16 +151,17 @@ impl GenerateError {
             Self::MinuteQuota { .. } | Self::DailyQuota { .. } => ErrorCode::GeminiQuota,
             Self::BlockedPrompt { .. } | Self::BlockedAnswer { .. } => ErrorCode::BlockedBySafety,
             Self::InvalidRequest { .. } => ErrorCode::InvalidRequest,
+            Self::Billing { .. } => ErrorCode::GeminiBilling,
+            Self::KeyRejected { .. } => ErrorCode::GeminiKeyRefused,
+            Self::NoAnswer { .. } => ErrorCode::NoAnswer,
             Self::Timeout => ErrorCode::Timeout,
-            // The deployment's key, model or token limit is wrong; the user can do nothing about
-            // it.
-            Self::KeyRejected { .. } | Self::ModelNotFound { .. } | Self::OutputLimitReached => {
-                ErrorCode::Internal
-            }
+            // The configured model is wrong; the user can do nothing about it.
+            Self::ModelNotFound { .. } => ErrorCode::Internal,
         }
     }
 
-    /// Whether a later retry of the same prompt may succeed.
+    /// Whether a later retry of the same prompt may succeed. False for [`Self::NoAnswer`]: a second
+    /// call at once can get text, later ones are unlikely to.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -134,8 +176,25 @@ impl GenerateError {
             | Self::BlockedAnswer { .. }
             | Self::InvalidRequest { .. }
             | Self::KeyRejected { .. }
-            | Self::ModelNotFound { .. }
-            | Self::OutputLimitReached => false,
+            | Self::Billing { .. }
+            | Self::NoAnswer { .. }
+            | Self::ModelNotFound { .. } => false,
+        }
+    }
+
+    /// Whether an operator must act before any call can succeed: the key is refused, or Google
+    /// stops charging the project.
+    #[must_use]
+    pub fn needs_operator(&self) -> bool {
+        matches!(self, Self::Billing { .. } | Self::KeyRejected { .. })
+    }
+
+    /// The tokens of a failed call that Google bills all the same.
+    #[must_use]
+    pub fn usage(&self) -> TokenUsage {
+        match self {
+            Self::BlockedAnswer { usage, .. } | Self::NoAnswer { usage, .. } => *usage,
+            _ => TokenUsage::default(),
         }
     }
 

@@ -8,11 +8,30 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::error::{GenerateError, safe_label};
+use super::error::{BillingProblem, GenerateError, safe_label};
+use super::sanitise::sanitise;
 
 /// The longest retry delay of a quota per minute. A longer one means a quota per day, whatever its
 /// name.
 const LONGEST_MINUTE: Duration = Duration::from_mins(10);
+
+/// Texts in the messages of 400s about the key, in lower case.
+const KEY_MESSAGES: [&str; 2] = ["api key not valid", "api key expired"];
+
+/// Texts in the messages of errors about money, in lower case, and what they mean. Google sends
+/// most of them as a 429 without details. The usual message of a 429 also mentions "plan and
+/// billing details", so the word "billing" alone means nothing.
+const BILLING_MESSAGES: [(&str, BillingProblem); 9] = [
+    ("credits are depleted", BillingProblem::Credits),
+    ("credit balance", BillingProblem::Credits),
+    ("spending cap", BillingProblem::SpendingCap),
+    ("spend cap", BillingProblem::SpendingCap),
+    ("spending limit", BillingProblem::SpendingCap),
+    ("spend limit", BillingProblem::SpendingCap),
+    ("enable billing", BillingProblem::Disabled),
+    ("billing to be enabled", BillingProblem::Disabled),
+    ("billing account", BillingProblem::Disabled),
+];
 
 /// The error of a response that is not a success. `retry_after` comes from the header.
 pub(super) fn classify(
@@ -23,6 +42,9 @@ pub(super) fn classify(
 ) -> GenerateError {
     let error = VendorError::read(body);
     let retry_delay = || error.retry_delay().or(retry_after);
+    if let Some(problem) = billing_problem(status, &error) {
+        return GenerateError::Billing { problem };
+    }
     match status {
         401 | 403 => GenerateError::KeyRejected { status, reason: error.reason() },
         400 if error.is_about_the_project() => GenerateError::KeyRejected { status, reason: error.reason() },
@@ -42,13 +64,31 @@ pub(super) fn classify(
     }
 }
 
+/// The billing problem of an error: by its reason, its status or its message. Other statuses than
+/// these are about the request or passing, whatever they say.
+fn billing_problem(status: u16, error: &VendorError) -> Option<BillingProblem> {
+    if !matches!(status, 400 | 402 | 403 | 429) {
+        return None;
+    }
+    if error.reason() == "BILLING_DISABLED" {
+        return Some(BillingProblem::Disabled);
+    }
+    // A 400 about the request may quote the user's text; only one about the project counts.
+    if status == 400 && error.status() != "FAILED_PRECONDITION" {
+        return None;
+    }
+    let message = error.message();
+    let known = BILLING_MESSAGES.iter().find(|(text, _)| message.contains(text));
+    known.map(|(_, problem)| *problem).or((status == 402).then_some(BillingProblem::Credits))
+}
+
 /// The vendor's error object, read field by field, so that one malformed field does not hide the
 /// others.
 struct VendorError(Value);
 
 impl VendorError {
     fn read(body: &[u8]) -> Self {
-        let mut body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let mut body: Value = serde_json::from_str(&sanitise(body)).unwrap_or_default();
         let mut envelope = body.get_mut(0).map(Value::take).unwrap_or(body);
         Self(envelope.get_mut("error").map(Value::take).unwrap_or_default())
     }
@@ -69,14 +109,25 @@ impl VendorError {
         safe_label(named.unwrap_or(self.status()))
     }
 
-    /// A 400 about the key, or about a country or billing state in which the service is not offered
-    /// (`FAILED_PRECONDITION`), and not about the request.
-    fn is_about_the_project(&self) -> bool {
-        self.status() == "FAILED_PRECONDITION" || self.reason().starts_with("API_KEY_")
+    /// Google's message in lower case. It is read and never kept.
+    fn message(&self) -> String {
+        self.0["message"].as_str().unwrap_or_default().to_ascii_lowercase()
     }
 
+    /// A 400 about the key, or about a country in which the service is not offered
+    /// (`FAILED_PRECONDITION`), and not about the request. Details may be missing.
+    fn is_about_the_project(&self) -> bool {
+        self.status() == "FAILED_PRECONDITION"
+            || self.reason().starts_with("API_KEY_")
+            || KEY_MESSAGES.iter().any(|text| self.message().contains(text))
+    }
+
+    /// The longer of the delays in `RetryInfo` and in the message. `RetryInfo` is cut to whole
+    /// seconds and can be `0s`; the message has the exact value.
     fn retry_delay(&self) -> Option<Duration> {
-        duration(self.detail("google.rpc.RetryInfo")?["retryDelay"].as_str()?)
+        let info = self.detail("google.rpc.RetryInfo");
+        let delay = info.and_then(|info| info["retryDelay"].as_str()).and_then(duration);
+        delay.max(retry_delay_in(&self.message()))
     }
 
     fn violations(&self) -> &[Value] {
@@ -118,6 +169,30 @@ fn is_daily(quota: &str) -> bool {
 fn duration(text: &str) -> Option<Duration> {
     let seconds: f64 = text.strip_suffix('s')?.parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// The delay in a message such as `Please retry in 12.5s.`, lower case. Units are those of Go's
+/// durations: `h`, `m`, `s` and `ms`, also together (`1m2.5s`).
+fn retry_delay_in(message: &str) -> Option<Duration> {
+    let (_, after) = message.split_once("retry in ")?;
+    let mut rest = after.split(|c: char| c.is_whitespace() || c == ',').next()?.trim_end_matches('.');
+    let mut total = None;
+    while !rest.is_empty() {
+        let (number, tail) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && c != '.')?);
+        let unit_end = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(unit_end);
+        let seconds_per_unit = match unit {
+            "h" => 3600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 0.001,
+            _ => return None,
+        };
+        let part = Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds_per_unit).ok()?;
+        total = Some(total.unwrap_or(Duration::ZERO).checked_add(part)?);
+        rest = tail;
+    }
+    total
 }
 
 #[cfg(test)]

@@ -5,13 +5,18 @@
 //! [`GenerateError::retry_delay`]. The key is sent in the header `x-goog-api-key` and nowhere else.
 //! No error, log or `Debug` output contains text of a user or of the model.
 
+mod answer;
 mod error;
 mod error_body;
 mod prompt;
+mod reply;
+mod request;
+mod safety;
+mod sanitise;
 #[cfg(test)]
 mod tests;
-mod wire;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,8 +25,12 @@ use reqwest::{Client, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
-pub use self::error::GenerateError;
-pub use self::prompt::{Answer, FinishReason, Prompt, Role, Turn};
+pub use domain::message::FinishReason;
+
+pub use self::answer::{Answer, TokenUsage};
+pub use self::error::{BillingProblem, GenerateError};
+pub use self::prompt::{MAX_OUTPUT_TOKENS, Prompt, Role, ThinkingLevel, Turn};
+pub use self::safety::{SafetySetting, SafetySettingError};
 
 /// The header of the API key.
 const API_KEY_HEADER: &str = "x-goog-api-key";
@@ -52,6 +61,9 @@ pub struct GeminiConfig {
     pub api_key: SecretString,
     /// The timeout of a call, from connecting to the last byte.
     pub timeout: Duration,
+    /// The thresholds of Google's safety filters, one per category. Google's own default applies to
+    /// the other categories.
+    pub safety_settings: Vec<SafetySetting>,
 }
 
 /// The client cannot be built from its configuration.
@@ -74,18 +86,19 @@ pub struct Gemini {
     http: Client,
     base_url: Url,
     api_key: HeaderValue,
+    safety_settings: Arc<[SafetySetting]>,
 }
 
 impl Gemini {
     /// Builds the client. Opens no connection.
     pub fn new(config: GeminiConfig) -> Result<Self, GeminiSetupError> {
-        let GeminiConfig { base_url, api_key, timeout } = config;
+        let GeminiConfig { base_url, api_key, timeout, safety_settings } = config;
         let base_url = Url::parse(&base_url).map_err(|_| GeminiSetupError::BaseUrl)?;
         if !matches!(base_url.scheme(), "http" | "https") || !base_url.has_host() {
             return Err(GeminiSetupError::BaseUrl);
         }
         let http = http_client(timeout).map_err(GeminiSetupError::Client)?;
-        Ok(Self { http, base_url, api_key: key_header(&api_key)? })
+        Ok(Self { http, base_url, api_key: key_header(&api_key)?, safety_settings: safety_settings.into() })
     }
 
     /// The URL of `resource` below `/v1beta/models/`. An error names `model`.
@@ -107,14 +120,14 @@ impl LanguageModel for Gemini {
             .http
             .post(self.endpoint(&prompt.model, &format!("{}:generateContent", prompt.model))?)
             .header(API_KEY_HEADER, self.api_key.clone())
-            .json(&wire::Request::new(prompt))
+            .json(&request::Request::new(prompt, &self.safety_settings))
             .send()
             .await
             .map_err(GenerateError::from_transport)?;
 
         let status = response.status();
         if status.is_success() {
-            return wire::decode(&read_body(response).await?, &prompt.model);
+            return reply::decode(&read_body(response).await?, &prompt.model);
         }
         Err(error_from(response, &prompt.model).await)
     }

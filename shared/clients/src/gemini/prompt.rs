@@ -1,8 +1,16 @@
-//! The prompt of a language model and its answer.
+//! The prompt of a language model.
 //!
 //! The `Debug` output of types that hold text of a user or of the model shows only its length.
 
 use std::fmt;
+
+/// The most output tokens that Gemini accepts, visible text and thoughts together.
+///
+/// Source: the model pages of <https://ai.google.dev/gemini-api/docs/models>.
+pub const MAX_OUTPUT_TOKENS: u32 = 65_536;
+
+/// The factor by which [`Prompt::raise_output_limit`] raises the limit.
+const RAISE_FACTOR: u32 = 4;
 
 /// A prompt: the chat so far, which ends with the message to answer.
 #[derive(Clone, PartialEq, Eq)]
@@ -13,8 +21,73 @@ pub struct Prompt {
     pub system_instruction: Option<String>,
     /// The turns, oldest first.
     pub turns: Vec<Turn>,
-    /// The most tokens of the answer, thoughts included.
+    /// The most tokens of the visible text.
     pub max_output_tokens: u32,
+    /// The tokens reserved for thoughts, on top of `max_output_tokens`. Gemini counts both against
+    /// one limit.
+    pub thinking_tokens: u32,
+    /// How much the model thinks. `None` leaves it to the model, and suits a model that knows no
+    /// levels.
+    pub thinking_level: Option<ThinkingLevel>,
+}
+
+impl Prompt {
+    /// The limit that the request states: the visible text and the thoughts together.
+    #[must_use]
+    pub fn output_limit(&self) -> u32 {
+        self.max_output_tokens.saturating_add(self.thinking_tokens).min(MAX_OUTPUT_TOKENS)
+    }
+
+    /// Raises the limit for the second call after [`GenerateError::NoAnswer`] with
+    /// [`FinishReason::MaxTokens`]: four times the tokens, all of the increase for thoughts.
+    /// Returns false if the limit is already the model's own; a second call would end the same way.
+    ///
+    /// [`GenerateError::NoAnswer`]: super::GenerateError::NoAnswer
+    /// [`FinishReason::MaxTokens`]: super::FinishReason::MaxTokens
+    pub fn raise_output_limit(&mut self) -> bool {
+        let before = self.output_limit();
+        let raised = before.saturating_mul(RAISE_FACTOR).min(MAX_OUTPUT_TOKENS);
+        self.thinking_tokens = raised.saturating_sub(self.max_output_tokens);
+        raised > before
+    }
+}
+
+/// How much a model thinks before it answers. Gemini answers 400 to a level that the model does not
+/// support.
+///
+/// Source: <https://ai.google.dev/gemini-api/docs/thinking>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThinkingLevel {
+    /// As little as possible.
+    Minimal,
+    /// Little.
+    Low,
+    /// The default of the Flash models.
+    Medium,
+    /// As much as the task can use.
+    High,
+}
+
+impl ThinkingLevel {
+    /// All levels, from the least thinking to the most.
+    pub const ALL: [Self; 4] = [Self::Minimal, Self::Low, Self::Medium, Self::High];
+
+    /// The vendor's name of the level.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Minimal => "MINIMAL",
+            Self::Low => "LOW",
+            Self::Medium => "MEDIUM",
+            Self::High => "HIGH",
+        }
+    }
+
+    /// The level with this name, in any case.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(name))
+    }
 }
 
 /// One turn of the chat.
@@ -46,44 +119,6 @@ impl Role {
     }
 }
 
-/// The answer of a model.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The text, never empty; the model's thoughts are not in it.
-    pub text: String,
-    /// The version of the model that answered, which may differ from the requested one.
-    pub model: String,
-    /// Why the model stopped.
-    pub finish_reason: FinishReason,
-    /// Tokens of the prompt, history and instruction included.
-    pub prompt_tokens: i32,
-    /// Tokens of the answer, thoughts included.
-    pub response_tokens: i32,
-}
-
-/// Why the model stopped. Reasons for which the answer is withheld are errors instead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FinishReason {
-    /// The answer is complete.
-    Stop,
-    /// The model reached `max_output_tokens`: the text is cut off.
-    MaxTokens,
-    /// Another reason, with text. Its name has only letters, digits and `-_.`.
-    Other(String),
-}
-
-impl FinishReason {
-    /// The vendor's name of the reason.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Stop => "STOP",
-            Self::MaxTokens => "MAX_TOKENS",
-            Self::Other(name) => name,
-        }
-    }
-}
-
 impl fmt::Debug for Prompt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prompt")
@@ -91,6 +126,8 @@ impl fmt::Debug for Prompt {
             .field("system_instruction_bytes", &self.system_instruction.as_ref().map(String::len))
             .field("turns", &self.turns)
             .field("max_output_tokens", &self.max_output_tokens)
+            .field("thinking_tokens", &self.thinking_tokens)
+            .field("thinking_level", &self.thinking_level)
             .finish()
     }
 }
@@ -98,17 +135,5 @@ impl fmt::Debug for Prompt {
 impl fmt::Debug for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Turn").field("role", &self.role).field("text_bytes", &self.text.len()).finish()
-    }
-}
-
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer")
-            .field("text_bytes", &self.text.len())
-            .field("model", &self.model)
-            .field("finish_reason", &self.finish_reason)
-            .field("prompt_tokens", &self.prompt_tokens)
-            .field("response_tokens", &self.response_tokens)
-            .finish()
     }
 }

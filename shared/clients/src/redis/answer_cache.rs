@@ -7,7 +7,7 @@ use domain::fingerprint::fingerprint;
 use serde_json::json;
 
 use super::{Redis, RedisUnavailable};
-use crate::gemini::Prompt;
+use crate::gemini::{Prompt, ThinkingLevel};
 
 impl Redis {
     /// The cached answer to `owner`'s same prompt: same model, instruction and history.
@@ -40,6 +40,7 @@ impl Redis {
 fn key(owner: UserId, prompt: &Prompt) -> String {
     let turns: Vec<[&str; 2]> =
         prompt.turns.iter().map(|turn| [turn.role.as_str(), turn.text.as_str()]).collect();
-    let content = json!([prompt.model, prompt.max_output_tokens, prompt.system_instruction, turns]);
+    let level = prompt.thinking_level.map(ThinkingLevel::as_str);
+    let content = json!([prompt.model, prompt.max_output_tokens, level, prompt.system_instruction, turns]);
     format!("answer:{owner}:{}", fingerprint(content.to_string().as_bytes()))
 }

@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use super::scripts::{ADMIT_MODEL_CALL, RECORD_MODEL_CALL};
 use super::{Redis, RedisUnavailable};
-use crate::gemini::{Answer, GenerateError};
+use crate::gemini::{Answer, GenerateError, TokenUsage};
 
 /// How long one half-open probe of the circuit breaker excludes another.
 const PROBE: Duration = Duration::from_mins(1);
@@ -102,13 +102,17 @@ pub enum CallOutcome {
     },
 }
 
+impl CallOutcome {
+    fn responded(usage: TokenUsage) -> Self {
+        let prompt_tokens = u32::try_from(usage.prompt_tokens).ok().filter(|tokens| *tokens > 0);
+        Self::Responded { prompt_tokens }
+    }
+}
+
 impl From<&Result<Answer, GenerateError>> for CallOutcome {
     fn from(result: &Result<Answer, GenerateError>) -> Self {
         match result {
-            Ok(answer) => {
-                let prompt_tokens = u32::try_from(answer.prompt_tokens).ok().filter(|tokens| *tokens > 0);
-                Self::Responded { prompt_tokens }
-            }
+            Ok(answer) => Self::responded(answer.usage),
             Err(GenerateError::Overloaded { status: 500.., .. }) => Self::Overloaded,
             Err(
                 GenerateError::Timeout
@@ -119,15 +123,10 @@ impl From<&Result<Answer, GenerateError>> for CallOutcome {
                 Self::QuotaExceeded { retry_delay: *retry_delay }
             }
             Err(GenerateError::DailyQuota { .. } | GenerateError::ModelNotFound { .. }) => Self::Exhausted,
-            Err(GenerateError::KeyRejected { .. }) => Self::Refused { code: ErrorCode::GeminiKeyRefused },
-            Err(
-                GenerateError::Overloaded { .. }
-                | GenerateError::InvalidResponse { .. }
-                | GenerateError::BlockedPrompt { .. }
-                | GenerateError::BlockedAnswer { .. }
-                | GenerateError::InvalidRequest { .. }
-                | GenerateError::OutputLimitReached,
-            ) => Self::Responded { prompt_tokens: None },
+            Err(error @ (GenerateError::KeyRejected { .. } | GenerateError::Billing { .. })) => {
+                Self::Refused { code: error.error_code() }
+            }
+            Err(error) => Self::responded(error.usage()),
         }
     }
 }

@@ -296,3 +296,27 @@ pub async fn fail_message(
     let statement = db.prepare_cached(SQL).await?;
     Ok(db.query_opt(&statement, &[&lease.message_id.0, &lease.owner, &code.as_str(), &now]).await?.is_some())
 }
+
+/// Adds the tokens of calls that gave no answer to the usage of `user`.
+pub async fn count_tokens(
+    db: &impl GenericClient,
+    user: UserId,
+    day: NaiveDate,
+    prompt_tokens: i32,
+    response_tokens: i32,
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        WITH used AS (
+            INSERT INTO daily_usage AS d (user_id, day, prompt_tokens, response_tokens)
+            SELECT id, $2, $3::int, $4::int FROM users WHERE id = $1
+            ON CONFLICT (user_id, day) DO UPDATE SET prompt_tokens = d.prompt_tokens + excluded.prompt_tokens,
+                response_tokens = d.response_tokens + excluded.response_tokens
+            RETURNING d.user_id
+        )
+        UPDATE users u SET prompt_tokens = u.prompt_tokens + $3::int,
+            response_tokens = u.response_tokens + $4::int
+        FROM used WHERE u.id = used.user_id";
+    let statement = db.prepare_cached(SQL).await?;
+    db.execute(&statement, &[&user.0, &day, &prompt_tokens, &response_tokens]).await?;
+    Ok(())
+}

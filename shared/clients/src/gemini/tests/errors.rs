@@ -61,6 +61,73 @@ async fn invalid_key_is_not_an_invalid_request() {
 }
 
 #[tokio::test]
+async fn retry_delay_is_read_from_the_message() {
+    let delays = [
+        ("Please retry in 12.5s.", Some(12_500)),
+        ("Quota exceeded.\nPlease retry in 8.25ms", Some(8)),
+        ("please retry in 1m2.5s, thank you", Some(62_500)),
+        ("Retry in 2m", Some(120_000)),
+        ("Please retry in soon.", None),
+        ("Please retry in 5.", None),
+        ("Please retry in -3s.", None),
+    ];
+    for (message, millis) in delays {
+        let body = json!({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": message}});
+        let delay = call_for_error(429, body).await.retry_delay();
+        assert_eq!(delay.map(|delay| delay.as_millis()), millis, "{message}");
+    }
+    let mut exact = quota_error(PER_MINUTE, Some("0s"));
+    exact["error"]["message"] = json!("Please retry in 1.25s.");
+    assert_eq!(call_for_error(429, exact).await.retry_delay(), Some(Duration::from_millis(1_250)));
+}
+
+#[tokio::test]
+async fn error_about_money_is_not_a_quota() {
+    use BillingProblem::{Credits, Disabled, SpendingCap};
+    let messages = [
+        (429, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted. Please go to AI Studio.", Credits),
+        (429, "RESOURCE_EXHAUSTED", "Your project has exceeded its monthly spending cap.", SpendingCap),
+        (
+            429,
+            "RESOURCE_EXHAUSTED",
+            "You exceeded the spend limit of $10 per rolling 10 minutes.",
+            SpendingCap,
+        ),
+        (402, "", "", Credits),
+        (400, "FAILED_PRECONDITION", "Please enable billing on your project in AI Studio.", Disabled),
+        (403, "PERMISSION_DENIED", "This API method requires billing to be enabled.", Disabled),
+    ];
+    for (code, status, message, problem) in messages {
+        let body = json!({"error": {"code": code, "status": status, "message": message}});
+        let error = call_for_error(code, body).await;
+        assert_eq!(error, GenerateError::Billing { problem }, "{message}");
+        assert_eq!((error.error_code(), error.is_transient()), (ErrorCode::GeminiBilling, false));
+        assert!(error.needs_operator());
+    }
+    let usual = "You exceeded your current quota, please check your plan and billing details.";
+    let body = json!({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": usual}});
+    assert!(matches!(call_for_error(429, body).await, GenerateError::MinuteQuota { .. }));
+    let quoted = json!({"error": {"code": 400, "status": "INVALID_ARGUMENT", "message": "spending cap"}});
+    assert_eq!(call_for_error(400, quoted).await.error_code(), ErrorCode::InvalidRequest);
+}
+
+#[tokio::test]
+async fn refused_key_without_details_is_told_by_status_or_message() {
+    for (code, status, message) in [
+        (401, "UNAUTHENTICATED", "Request had invalid authentication credentials."),
+        (403, "PERMISSION_DENIED", "Your API key was reported as leaked. Please use another API key."),
+        (400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key."),
+        (400, "INVALID_ARGUMENT", "API key expired. Please renew the API key."),
+        (400, "FAILED_PRECONDITION", "User location is not supported for the API use."),
+    ] {
+        let body = json!({"error": {"code": code, "status": status, "message": message}});
+        let error = call_for_error(code, body).await;
+        assert!(error.needs_operator());
+        assert_eq!((error.error_code(), error.is_transient()), (ErrorCode::GeminiKeyRefused, false));
+    }
+}
+
+#[tokio::test]
 async fn vendor_messages_are_dropped() {
     let message = format!("Consumer 'api_key:{KEY}' sent {SECRET_TEXT:?}");
     for status in [400, 403, 429, 500] {

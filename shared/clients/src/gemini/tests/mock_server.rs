@@ -7,7 +7,8 @@ use mock_gemini::MockGemini;
 use serde_json::{Value, json};
 
 use super::super::{
-    Answer, FinishReason, Gemini, GeminiConfig, GenerateError, LanguageModel as _, Prompt, Role, Turn,
+    Answer, FinishReason, Gemini, GeminiConfig, GenerateError, LanguageModel as _, Prompt, Role,
+    ThinkingLevel, TokenUsage, Turn,
 };
 
 /// A running mock Gemini.
@@ -41,7 +42,8 @@ impl Mock {
         key: &str,
         prompt: &Prompt,
     ) -> Result<Answer, GenerateError> {
-        let config = GeminiConfig { base_url: self.base_url.clone(), api_key: key.into(), timeout };
+        let base_url = self.base_url.clone();
+        let config = GeminiConfig { base_url, api_key: key.into(), timeout, safety_settings: Vec::new() };
         Gemini::new(config).unwrap().generate(prompt).await
     }
 
@@ -60,6 +62,8 @@ fn prompt(text: &str) -> Prompt {
         system_instruction: Some("Be kind.".to_owned()),
         turns: vec![Turn { role: Role::User, text: text.to_owned() }],
         max_output_tokens: 1_000,
+        thinking_tokens: 0,
+        thinking_level: None,
     }
 }
 
@@ -70,20 +74,22 @@ async fn answer_is_read() {
     assert!(answer.text.contains("You asked: \"Is this thing on?\""), "{}", answer.text);
     assert!(answer.text.contains("My instruction is: \"Be kind.\""), "{}", answer.text);
     assert_eq!((answer.finish_reason, answer.model.as_str()), (FinishReason::Stop, "gemini-3.5-flash"));
-    assert_eq!(answer.prompt_tokens, 7);
-    assert!(answer.response_tokens > 24);
+    assert_eq!(answer.usage.prompt_tokens, 7);
+    assert!(answer.usage.response_tokens > 24);
 }
 
 #[tokio::test]
 async fn scripted_failure_maps_to_its_error_code() {
-    use ErrorCode::{BlockedBySafety, GeminiOverloaded, GeminiQuota, Internal, InvalidRequest};
+    use ErrorCode::{
+        BlockedBySafety, GeminiKeyRefused, GeminiOverloaded, GeminiQuota, Internal, InvalidRequest, NoAnswer,
+    };
     let mock = Mock::start().await;
     let table = [
         (json!({"kind": "error", "status": 503}), GeminiOverloaded, true, None),
         (json!({"kind": "error", "status": 500}), GeminiOverloaded, true, None),
         (json!({"kind": "error", "status": 504}), GeminiOverloaded, true, None),
         (json!({"kind": "error", "status": 400}), InvalidRequest, false, None),
-        (json!({"kind": "error", "status": 403}), Internal, false, None),
+        (json!({"kind": "error", "status": 403}), GeminiKeyRefused, false, None),
         (json!({"kind": "error", "status": 404}), Internal, false, None),
         (json!({"kind": "rate_limited", "retry_delay": "2s"}), GeminiQuota, true, Some(2_000)),
         (
@@ -98,11 +104,11 @@ async fn scripted_failure_maps_to_its_error_code() {
         (json!({"kind": "blocked_prompt"}), BlockedBySafety, false, None),
         (json!({"kind": "blocked_answer", "reason": "SAFETY"}), BlockedBySafety, false, None),
         (json!({"kind": "blocked_answer", "reason": "RECITATION"}), BlockedBySafety, false, None),
-        (json!({"kind": "blocked_answer", "reason": "OTHER"}), GeminiOverloaded, true, None),
+        (json!({"kind": "blocked_answer", "reason": "OTHER"}), NoAnswer, false, None),
         (json!({"kind": "cut"}), GeminiOverloaded, true, None),
         (json!({"kind": "garbage"}), GeminiOverloaded, true, None),
-        (json!({"kind": "answer", "text": "", "finish_reason": "MAX_TOKENS"}), Internal, false, None),
-        (json!({"kind": "answer", "text": "", "finish_reason": "STOP"}), GeminiOverloaded, true, None),
+        (json!({"kind": "answer", "text": "", "finish_reason": "MAX_TOKENS"}), NoAnswer, false, None),
+        (json!({"kind": "answer", "text": "", "finish_reason": "STOP"}), NoAnswer, false, None),
     ];
     for (step, code, is_transient, delay_ms) in table {
         mock.script(&step).await;

@@ -17,8 +17,12 @@ const KEY: &str = "AIza-very-secret-key";
 const SECRET_TEXT: &str = "where do I bury the treasure";
 
 fn gemini_at(base_url: &str, timeout: Duration) -> Gemini {
-    let config = GeminiConfig { base_url: base_url.to_owned(), api_key: KEY.into(), timeout };
-    Gemini::new(config).unwrap()
+    Gemini::new(config(base_url, KEY, timeout)).unwrap()
+}
+
+fn config(base_url: &str, key: &str, timeout: Duration) -> GeminiConfig {
+    let safety_settings = vec!["HARM_CATEGORY_HARASSMENT=BLOCK_ONLY_HIGH".parse().unwrap()];
+    GeminiConfig { base_url: base_url.to_owned(), api_key: key.into(), timeout, safety_settings }
 }
 
 fn prompt() -> Prompt {
@@ -28,6 +32,8 @@ fn prompt() -> Prompt {
         system_instruction: Some("Be brief.".to_owned()),
         turns: vec![turn(Role::User, "hello"), turn(Role::Model, "hi"), turn(Role::User, SECRET_TEXT)],
         max_output_tokens: 500,
+        thinking_tokens: 1_000,
+        thinking_level: Some(ThinkingLevel::Low),
     }
 }
 
@@ -51,14 +57,12 @@ fn reply(text: &str, finish_reason: &str) -> Value {
 
 #[test]
 fn debug_output_hides_key_and_text() {
-    let config =
-        GeminiConfig { base_url: "http://u:pass@h".into(), api_key: KEY.into(), timeout: Duration::ZERO };
+    let config = config("http://u:pass@h", KEY, Duration::ZERO);
     let answer = Answer {
         text: SECRET_TEXT.to_owned(),
         model: "m".to_owned(),
         finish_reason: FinishReason::Stop,
-        prompt_tokens: 1,
-        response_tokens: 1,
+        usage: TokenUsage::default(),
     };
     let shown = format!("{config:?} {answer:?} {:?}", prompt());
     let shown = format!("{shown} {:?}", Gemini::new(config).unwrap());
@@ -69,13 +73,7 @@ fn debug_output_hides_key_and_text() {
 
 #[test]
 fn invalid_settings_are_rejected() {
-    let build = |base_url: &str, key: &str| {
-        Gemini::new(GeminiConfig {
-            base_url: base_url.into(),
-            api_key: key.into(),
-            timeout: Duration::from_secs(1),
-        })
-    };
+    let build = |base_url: &str, key: &str| Gemini::new(config(base_url, key, Duration::from_secs(1)));
     for base_url in ["", "generativelanguage.googleapis.com", "ftp://host", "data:text/plain,x"] {
         assert!(matches!(build(base_url, KEY), Err(GeminiSetupError::BaseUrl)), "{base_url}");
     }
