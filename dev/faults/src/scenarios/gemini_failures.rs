@@ -24,7 +24,7 @@ fn cases() -> (Vec<Case>, Case) {
         permanent("503", error(503), "failed gemini_overloaded 3", 3),
         permanent("500", error(500), "failed gemini_overloaded 3", 3),
         permanent("400", error(400), "failed invalid_request 1", 1),
-        permanent("403", error(403), "failed internal 1", 1),
+        permanent("403", error(403), "failed gemini_key_refused 1", 1),
         permanent("blocked prompt", json!({"kind": "blocked_prompt"}), "failed blocked_by_safety 1", 1),
         permanent("blocked answer", json!({"kind": "blocked_answer"}), "failed blocked_by_safety 1", 1),
         permanent("cut", json!({"kind": "cut"}), "failed gemini_overloaded 3", 3),
