@@ -27,6 +27,7 @@ fn cases() -> (Vec<Case>, Case) {
         permanent("403", error(403), "failed gemini_key_refused 1", 1),
         permanent("blocked prompt", json!({"kind": "blocked_prompt"}), "failed blocked_by_safety 1", 1),
         permanent("blocked answer", json!({"kind": "blocked_answer"}), "failed blocked_by_safety 1", 1),
+        permanent("no text", json!({"kind": "answer", "text": ""}), "failed no_answer 1", 2),
         permanent("cut", json!({"kind": "cut"}), "failed gemini_overloaded 3", 3),
         permanent("slow", json!({"kind": "slow", "delay_ms": 6_000}), "failed timeout 3", 3),
         permanent("garbage", json!({"kind": "garbage"}), "failed gemini_overloaded 3", 3),
