@@ -12,11 +12,11 @@ use web::{ApiError, success};
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct ConfigurationResponse {
     message: &'static str,
-    configured: ConfiguredView,
+    configuration: ConfigurationView,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct ConfiguredView {
+struct ConfigurationView {
     stripe_secret_key: bool,
     stripe_webhook_secret: bool,
     stripe_price_id: bool,
@@ -34,7 +34,7 @@ pub(crate) async fn handle(State(app): State<Arc<AppState>>) -> Result<impl Into
     let is_set = |secret: &SecretString| !secret.expose_secret().is_empty();
     Ok(success(ConfigurationResponse {
         message: "Webhook endpoint is reachable",
-        configured: ConfiguredView {
+        configuration: ConfigurationView {
             stripe_secret_key: is_set(&billing.secret_key),
             stripe_webhook_secret: billing.webhook_secrets.iter().any(is_set),
             stripe_price_id: !billing.price_id.is_empty(),
