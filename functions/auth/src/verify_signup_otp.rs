@@ -15,7 +15,7 @@ use services::passwords;
 use store::users::{self, NewUser};
 use web::{ApiError, ClientInfo, Valid, success};
 
-use crate::new_session::{SessionDraft, SignedInView};
+use crate::new_session::{NewSessionView, SessionDraft};
 use crate::one_time_codes::{self, AuthorizedPassword, PasswordWithCode};
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
@@ -44,7 +44,7 @@ pub(crate) struct CreateAccount {
     post, path = "/api/auth/verify-signup-otp",
     request_body = CreateAccount,
     responses(
-        (status = 201, description = "The account is created and a session has started.", body = SignedInView),
+        (status = 201, description = "The account is created and a session has started.", body = NewSessionView),
         (status = 400, description = "`invalid_code`, `validation_failed`, `malformed_request`: The code or another field is invalid."),
     ),
 )]

@@ -12,7 +12,7 @@ use services::plan_price;
 use web::{ApiError, success};
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct PlansResponse {
+struct PlanListView {
     plans: Vec<PlanView>,
 }
 
@@ -33,11 +33,11 @@ struct PlanView {
     /// The billing interval, such as `month`. Null for a free plan.
     interval: Option<String>,
     features: Vec<String>,
-    limits: LimitsView,
+    limits: PlanLimitsView,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct LimitsView {
+struct PlanLimitsView {
     daily_messages: i32,
 }
 
@@ -45,7 +45,7 @@ struct LimitsView {
 #[utoipa::path(
     get, path = "/api/subscription/plans",
     responses(
-        (status = 200, description = "The plans, the cheapest first.", body = PlansResponse),
+        (status = 200, description = "The plans, the cheapest first.", body = PlanListView),
     ),
 )]
 pub(crate) async fn handle(State(app): State<Arc<AppState>>) -> Result<impl IntoResponse, ApiError> {
@@ -63,8 +63,8 @@ pub(crate) async fn handle(State(app): State<Arc<AppState>>) -> Result<impl Into
             currency: price.currency.to_uppercase(),
             interval,
             features: plan.features,
-            limits: LimitsView { daily_messages: plan.daily_messages },
+            limits: PlanLimitsView { daily_messages: plan.daily_messages },
         }
     };
-    Ok(success(PlansResponse { plans: app.config.daily_limits.plans().into_iter().map(view).collect() }))
+    Ok(success(PlanListView { plans: app.config.daily_limits.plans().into_iter().map(view).collect() }))
 }
