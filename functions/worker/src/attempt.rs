@@ -80,7 +80,7 @@ impl<'a> Attempt<'a> {
             return self.complete(&answer).await;
         }
         match generate(self.app, &mut request).await? {
-            Generation::Called(called) => self.conclude(&request, called).await,
+            Generation::Called(called) => self.conclude(&request, &called).await,
             Generation::Wait(delay, reason) => {
                 self.postpone(delay, reason, "the rate limit is reached").await
             }
@@ -91,7 +91,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Reports the result of a call to the rate limiter and applies it to the message.
-    async fn conclude(&self, request: &GenerationRequest, called: Called) -> Result<Outcome, DeliveryError> {
+    async fn conclude(&self, request: &GenerationRequest, called: &Called) -> Result<Outcome, DeliveryError> {
         let limiter = &self.app.model_rate_limiter;
         let call = CallOutcome::from(&called.result);
         let record = limiter.record(&called.model, request.call_id, self.user_id, call);
@@ -102,7 +102,7 @@ impl<'a> Attempt<'a> {
             let delay = pause.max(retry_delay.unwrap_or_default());
             return self.postpone(delay, WaitReason::RateLimit, &chain(error)).await;
         }
-        let (outcome, _) = tokio::join!(self.apply(request, &called), record);
+        let (outcome, _) = tokio::join!(self.apply(request, called), record);
         outcome
     }
 

@@ -61,6 +61,7 @@ fn error_names_invalid_variables_without_their_values() {
         ("JWT_EXPIRES_IN", "soon"),
         ("BASIC_DAILY_MESSAGE_LIMIT", "-1"),
         ("DATABASE_POOL_SIZE", "0"),
+        ("GEMINI_HISTORY_TOKENS", "9999"),
     ];
     let message = read(&[Dependency::TOKENS], &wrong).unwrap_err();
     for (name, value) in wrong {
