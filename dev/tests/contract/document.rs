@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::{env, fs};
 
+use serde_json::Value;
 use stack::checkout;
 use stack::template::Template;
-use utoipa::openapi::OpenApi;
 use web::RoutePolicy;
-use web::openapi::{document, operations};
+use web::openapi::{document, operations, to_text};
 
 use super::{UNKNOWN_ID, events, line, parts, request, start, table};
 
@@ -33,7 +33,7 @@ const PUBLIC: [&str; 15] = [
     "GET /openapi.json",
 ];
 
-fn whole() -> OpenApi {
+fn whole() -> Value {
     document(parts().into_iter().map(|(_, part)| part).collect())
 }
 
@@ -44,7 +44,7 @@ fn routes() -> BTreeSet<String> {
 #[test]
 fn the_served_document_matches_the_code() {
     let path = checkout().join("docs/openapi.json");
-    let now = whole().to_pretty_json().unwrap() + "\n";
+    let now = to_text(&whole());
     if env::var_os(WRITE).is_some() {
         fs::write(path, now).unwrap();
         return;
@@ -58,13 +58,10 @@ fn the_document_has_exactly_the_routes() {
     let document = whole();
     let mut said = BTreeSet::new();
     let mut names = BTreeSet::new();
-    for (path, item) in &document.paths.paths {
-        for (method, operation) in operations(item) {
-            said.insert(format!("{method} {path}"));
-            let name = operation.operation_id.clone().unwrap();
-            assert!(names.insert(name.clone()), "two operations are called {name}");
-            assert!(operation.summary.is_some(), "{method} {path} has no summary");
-        }
+    for (method, path, operation) in operations(&document) {
+        said.insert(format!("{} {path}", method.to_uppercase()));
+        let name = operation["operationId"].as_str().unwrap();
+        assert!(names.insert(name), "two operations are called {name}");
     }
     assert_eq!(said, routes());
 }
@@ -110,10 +107,9 @@ async fn only_the_listed_routes_are_public_and_the_document_agrees() {
     let mut open = BTreeSet::new();
     for route in table() {
         let line = line(&route);
-        let item = &document.paths.paths[route.path];
-        let (_, operation) =
-            operations(item).into_iter().find(|(method, _)| *method == route.method.as_str()).unwrap();
-        let is_secured = operation.security.as_ref().is_some_and(|security| !security.is_empty());
+        let method = route.method.as_str().to_lowercase();
+        let security = &document["paths"][route.path][method]["security"];
+        let is_secured = security.as_array().is_some_and(|schemes| !schemes.is_empty());
         let response = request(&app, &route, UNKNOWN_ID).send().await;
         let is_refused = response.status == 401 && response.body["code"] == "not_authenticated";
         assert_eq!(is_refused, is_secured, "{line}: {}", response.body);
@@ -127,10 +123,10 @@ async fn only_the_listed_routes_are_public_and_the_document_agrees() {
 #[test]
 fn operator_routes_document_the_403() {
     let document = whole();
-    for (path, item) in document.paths.paths.iter().filter(|(path, _)| path.starts_with("/api/queue/")) {
-        for (method, operation) in operations(item) {
-            let closed = operation.responses.responses.contains_key("403");
-            assert_eq!(closed, path.as_str() != "/api/queue/status", "{method} {path}");
+    for (method, path, operation) in operations(&document) {
+        if path.starts_with("/api/queue/") {
+            let is_closed = operation["responses"].get("403").is_some();
+            assert_eq!(is_closed, path != "/api/queue/status", "{method} {path}");
         }
     }
 }
@@ -161,4 +157,31 @@ fn only_the_listed_routes_read_before_authentication() {
 fn the_workers_batch_size_is_the_templates() {
     let ours = Template::read(&checkout()).unwrap();
     assert_eq!(ours.event_source("worker").unwrap().batch_size, worker::BATCH);
+}
+
+/// Verbs that a schema's name must not start with, unless it is the body of a request.
+const VERBS: &str = "Cancel Change Create Delete Discard Edit End Get List Log Open Redrive Refresh Register Reset Retry \
+                     Send Set Update Verify";
+
+/// Whether `name` starts with one of `verbs`, followed by another word.
+fn starts_with_verb(name: &str, verbs: &str) -> bool {
+    let rests = verbs.split(' ').filter_map(|verb| name.strip_prefix(verb));
+    rests.into_iter().any(|rest| rest.starts_with(|letter: char| letter.is_ascii_uppercase()))
+}
+
+#[test]
+fn operation_ids_are_verbs_with_objects_and_schemas_are_nouns() {
+    let document = whole();
+    for (method, path, operation) in operations(&document) {
+        let id = operation["operationId"].as_str().unwrap();
+        let is_camel_case = id.chars().all(|letter| letter.is_ascii_alphanumeric());
+        let words = id.chars().filter(char::is_ascii_uppercase).count();
+        let starts_lower = id.starts_with(|letter: char| letter.is_ascii_lowercase());
+        assert!(is_camel_case && starts_lower && words > 0, "{method} {path}: {id}");
+    }
+    for name in document["components"]["schemas"].as_object().unwrap().keys() {
+        let is_noun = name.ends_with("Request") || !starts_with_verb(name, VERBS);
+        let is_plain = !name.ends_with("View") && !name.chars().any(|letter| letter.is_ascii_digit());
+        assert!(is_noun && is_plain, "the schema {name}");
+    }
 }

@@ -3,8 +3,8 @@
 mod change_password;
 mod end_session;
 mod list_sessions;
-mod login;
-mod logout;
+mod log_in_user;
+mod log_out_user;
 mod new_session;
 mod one_time_codes;
 mod refresh_session;
@@ -25,12 +25,12 @@ web::endpoints! {
     tag: "Auth", "Accounts, passwords and sessions.";
     send_signup_otp: Standard,
     verify_signup_otp: Standard,
-    login: Standard,
+    log_in_user: Standard,
     send_password_reset_otp: Standard,
     reset_password: Standard,
     change_password: Standard,
     refresh_session: Standard,
-    logout: Standard,
+    log_out_user: Standard,
     list_sessions: SpeculativeRead,
     end_session: Standard,
 }

@@ -12,7 +12,7 @@ use web::{ApiError, ClientInfo, UserView};
 
 /// The response to a sign-up or a login.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct SignedInView {
+pub(crate) struct NewSessionView {
     message: &'static str,
     token: String,
     refresh_token: String,
@@ -71,9 +71,9 @@ impl SessionDraft {
         app: &AppState,
         user: User,
         message: &'static str,
-    ) -> Result<SignedInView, ApiError> {
+    ) -> Result<NewSessionView, ApiError> {
         let tokens = app.tokens()?;
-        Ok(SignedInView {
+        Ok(NewSessionView {
             message,
             token: tokens.issue(user.id, self.id, self.now).map_err(ApiError::internal)?,
             refresh_token: self.refresh_token.expose().to_owned(),

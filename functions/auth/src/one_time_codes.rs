@@ -3,6 +3,7 @@
 use app::telemetry::chain;
 use app::{AppState, OtpDelivery, rng};
 use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
 use clients::redis::one_time_codes::StoreCodeOutcome;
 use clients::redis::token_bucket::Bucket;
 use domain::MobileNumber;
@@ -54,7 +55,7 @@ pub(crate) async fn send_code(
     let code = test_number.map_or_else(|| Otp::generate(&mut rng()), |test| test.code.clone());
     let hash = hash(app, purpose, number, &code);
     let charged = charged_buckets(app, client, number, test_number.is_some());
-    match app.redis.store_code(purpose, number, &hash, &charged).await? {
+    match app.redis.store_code(purpose, number, &hash, &charged, app.clock.now()).await? {
         StoreCodeOutcome::Stored => {}
         StoreCodeOutcome::SentRecently(wait) => {
             let detail = "a code was sent recently; request another after the seconds in Retry-After";
@@ -145,33 +146,42 @@ pub(crate) struct PasswordWithCode<'a> {
     pub(crate) code: &'a Otp,
 }
 
-/// Redeems the code, and returns the hash of the password with a connection to store it.
+/// A password whose code was right.
+pub(crate) struct AuthorizedPassword {
+    /// The hash of the password.
+    pub(crate) hash: String,
+    /// When the code was issued. A later change of the password makes the code void.
+    pub(crate) code_issued_at: DateTime<Utc>,
+    /// A connection to store the hash.
+    pub(crate) db: Client,
+}
+
+/// Redeems the code and hashes the password.
 ///
 /// The connection is opened before the code is redeemed, so that an outage of Postgres does not use
-/// up the code.
+/// up the code. The password is hashed last, so that a wrong code costs no hash.
 pub(crate) async fn redeem_for_password(
     app: &AppState,
     purpose: Purpose,
     number: &MobileNumber,
     input: PasswordWithCode<'_>,
-) -> Result<(Client, String), ApiError> {
+) -> Result<AuthorizedPassword, ApiError> {
     passwords::reject_mobile_number(input.field, &input.password, number)?;
-    let password_hash = passwords::hash(input.password).await?;
     let db = app.db().await?;
-    redeem_code(app, purpose, number, input.code).await?;
-    Ok((db, password_hash))
+    let code_issued_at = redeem_code(app, purpose, number, input.code).await?;
+    Ok(AuthorizedPassword { hash: passwords::hash(input.password).await?, code_issued_at, db })
 }
 
-/// Uses up `code`, or fails with [`invalid_code`].
+/// Uses up `code` and returns when it was issued, or fails with [`invalid_code`].
 async fn redeem_code(
     app: &AppState,
     purpose: Purpose,
     number: &MobileNumber,
     code: &Otp,
-) -> Result<(), ApiError> {
-    let is_correct = app.redis.redeem_code(purpose, number, &hash(app, purpose, number, code)).await?;
-    info!(purpose = purpose.as_str(), is_correct, "one-time code checked");
-    if is_correct { Ok(()) } else { Err(invalid_code()) }
+) -> Result<DateTime<Utc>, ApiError> {
+    let issued_at = app.redis.redeem_code(purpose, number, &hash(app, purpose, number, code)).await?;
+    info!(purpose = purpose.as_str(), is_correct = issued_at.is_some(), "one-time code checked");
+    issued_at.ok_or_else(invalid_code)
 }
 
 /// The same problem for every reason, so that it does not reveal whether the number has an account.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use app::{AppState, rng};
+use app::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use domain::refresh_token::RefreshToken;
+use domain::refresh_token::{REUSE_INTERVAL, RefreshToken};
 use domain::{SessionId, UserId};
 use garde::Validate;
 use secrecy::{ExposeSecret, SecretString};
@@ -39,14 +39,15 @@ struct RefreshedSessionView {
     expires_in: u64,
 }
 
-/// Replaces both tokens of a session. A refresh token is valid once. If it is used again, someone
-/// has stolen it, so the session ends for both parties.
+/// Replaces both tokens of a session. A replaced refresh token gets the same successor for 10
+/// seconds, so that a lost response or two simultaneous requests do not end the session. A token
+/// that is sent later, or after its successor was used, was stolen: the session ends.
 #[utoipa::path(
     post, path = "/api/auth/refresh",
     request_body = RefreshSession,
     responses(
         (status = 200, description = "The new tokens of the session.", body = RefreshedSessionView),
-        (status = 401, description = "`invalid_refresh_token`: The token was used before, has expired, or its session has ended."),
+        (status = 401, description = "`invalid_refresh_token`: The token was replaced more than 10 seconds ago, has expired, or its session has ended."),
     ),
 )]
 pub(crate) async fn handle(
@@ -56,7 +57,7 @@ pub(crate) async fn handle(
 ) -> Result<impl IntoResponse, ApiError> {
     let (session, old) = parse_token(&app, &input).ok_or_else(invalid_token)?;
     let key = app.config.jwt_secret.expose_secret().as_bytes();
-    let (now, next) = (app.clock.now(), RefreshToken::generate(session, key, &mut rng()));
+    let (now, next) = (app.clock.now(), old.successor(session, key));
     let rotation = TokenRotation {
         session,
         old_hash: &old.hash(),
@@ -65,6 +66,7 @@ pub(crate) async fn handle(
         user_agent: client.user_agent.as_deref(),
         now,
         expires_at: now + app.config.refresh_lifetime,
+        repeatable_since: now - REUSE_INTERVAL,
     };
     let user = rotate(&app, &client, rotation).await?;
     let tokens = app.tokens()?;
@@ -76,7 +78,7 @@ pub(crate) async fn handle(
     }))
 }
 
-/// Stores the next token and returns the owner of the session. Ends the session if the token is
+/// Stores the successor and returns the owner of the session. Ends the session if the token is
 /// reused.
 async fn rotate(
     app: &AppState,
@@ -109,6 +111,7 @@ fn parse_token(app: &AppState, input: &RefreshSession) -> Option<(SessionId, Ref
 
 /// The same problem for every reason, so that it reveals nothing about the token.
 fn invalid_token() -> ApiError {
-    let detail = "the refresh token is invalid: it was used before, has expired, or its session has ended; sign in again";
+    let detail =
+        "the refresh token is invalid: it was replaced, has expired, or its session has ended; sign in again";
     ApiError::new(StatusCode::UNAUTHORIZED, "invalid_refresh_token", detail)
 }

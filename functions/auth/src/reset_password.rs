@@ -14,7 +14,7 @@ use services::passwords;
 use store::users::credentials;
 use web::{ApiError, ClientInfo, MessageResponse, Valid, success};
 
-use crate::one_time_codes::{self, PasswordWithCode};
+use crate::one_time_codes::{self, AuthorizedPassword, PasswordWithCode};
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct ResetPassword {
@@ -49,9 +49,10 @@ pub(crate) async fn handle(
 ) -> Result<impl IntoResponse, ApiError> {
     let number = &input.mobile_number;
     let password = PasswordWithCode { field: "new_password", password: input.new_password, code: &input.otp };
-    let (mut db, hash) =
+    let AuthorizedPassword { hash, code_issued_at, mut db } =
         one_time_codes::redeem_for_password(&app, Purpose::ResetPassword, number, password).await?;
-    let ended = credentials::update_password_by_number(&mut db, number, &hash, app.clock.now()).await?;
+    let now = app.clock.now();
+    let ended = credentials::update_password_by_number(&mut db, number, &hash, code_issued_at, now).await?;
     drop(db);
     services::sessions::invalidate(&app, &ended.ok_or_else(one_time_codes::invalid_code)?).await;
     passwords::clear_attempts(&app, &client.origin(), number.as_str()).await;

@@ -15,8 +15,8 @@ use services::passwords;
 use store::users::{self, NewUser};
 use web::{ApiError, ClientInfo, Valid, success};
 
-use crate::new_session::{SessionDraft, SignedInView};
-use crate::one_time_codes::{self, PasswordWithCode};
+use crate::new_session::{NewSessionView, SessionDraft};
+use crate::one_time_codes::{self, AuthorizedPassword, PasswordWithCode};
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct CreateAccount {
@@ -44,7 +44,7 @@ pub(crate) struct CreateAccount {
     post, path = "/api/auth/verify-signup-otp",
     request_body = CreateAccount,
     responses(
-        (status = 201, description = "The account is created and a session has started.", body = SignedInView),
+        (status = 201, description = "The account is created and a session has started.", body = NewSessionView),
         (status = 400, description = "`invalid_code`, `validation_failed`, `malformed_request`: The code or another field is invalid."),
     ),
 )]
@@ -55,7 +55,7 @@ pub(crate) async fn handle(
 ) -> Result<impl IntoResponse, ApiError> {
     let number = &input.mobile_number;
     let password = PasswordWithCode { field: "password", password: input.password, code: &input.otp };
-    let (db, password_hash) =
+    let AuthorizedPassword { hash, db, .. } =
         one_time_codes::redeem_for_password(&app, Purpose::SignUp, number, password).await?;
     let now = app.clock.now();
     let draft = SessionDraft::new(&app, client, now);
@@ -63,12 +63,10 @@ pub(crate) async fn handle(
         id: UserId::new(now),
         mobile_number: number,
         name: input.name.trim(),
-        password_hash: &password_hash,
+        password_hash: &hash,
     };
-    let user = users::insert_with_session(&db, user, &draft.session()).await.map_err(|error| {
-        let is_taken = error.violates("users_mobile_number_key");
-        if is_taken { one_time_codes::invalid_code() } else { error.into() }
-    })?;
+    let user = users::insert_with_session(&db, user, &draft.session()).await?;
+    let user = user.ok_or_else(one_time_codes::invalid_code)?;
     passwords::add_known_network(&app, &draft.client().origin(), &user.mobile_number).await;
     Ok((StatusCode::CREATED, success(draft.into_view(&app, user, "Account created")?)))
 }

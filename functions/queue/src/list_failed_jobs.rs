@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for Cursor {
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct FailedJobs {
+struct FailedJobListView {
     failed: Vec<JobView>,
     next_cursor: Option<String>,
 }
@@ -72,7 +72,7 @@ struct FailedJobs {
     security(("token" = [])),
     params(FailedJobsQuery),
     responses(
-        (status = 200, description = "A page of failed messages.", body = FailedJobs),
+        (status = 200, description = "A page of failed messages.", body = FailedJobListView),
         (status = 403, description = "`forbidden`: This requires the role admin."),
     ),
 )]
@@ -86,5 +86,5 @@ pub(crate) async fn handle(
     let has_more = page::cut(&mut messages, query.limit);
     let last = messages.last().filter(|_| has_more);
     let next_cursor = last.map(|last| Cursor(last.updated_at, last.id).to_string());
-    Ok(success(FailedJobs { failed: job_views(&app, messages).await, next_cursor }))
+    Ok(success(FailedJobListView { failed: job_views(&app, messages).await, next_cursor }))
 }

@@ -43,21 +43,21 @@ struct Health {
     uptime: f64,
     version: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    checks: Option<Checks>,
+    checks: Option<DependencyChecks>,
 }
 
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-struct Checks {
-    postgres: Check,
-    redis: Check,
-    queue: Check,
-    table: Check,
-    gemini: Check,
-    stripe: Check,
+struct DependencyChecks {
+    postgres: DependencyCheck,
+    redis: DependencyCheck,
+    queue: DependencyCheck,
+    table: DependencyCheck,
+    gemini: DependencyCheck,
+    stripe: DependencyCheck,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
-struct Check {
+struct DependencyCheck {
     status: &'static str,
     latency_ms: u64,
 }
@@ -98,7 +98,7 @@ pub(crate) async fn handle(
     Ok(success(health).into_response())
 }
 
-async fn check_all(app: &AppState) -> Checks {
+async fn check_all(app: &AppState) -> DependencyChecks {
     let (postgres, redis, queue, table, gemini, stripe) = tokio::join!(
         check("postgres", app.database.ping()),
         check("redis", app.redis.ping()),
@@ -112,11 +112,14 @@ async fn check_all(app: &AppState) -> Checks {
             price.await.map(drop).map_err(text)
         }),
     );
-    Checks { postgres, redis, queue, table, gemini, stripe }
+    DependencyChecks { postgres, redis, queue, table, gemini, stripe }
 }
 
 /// Checks one dependency. The reason why it is down is only logged.
-async fn check<E: Display>(dependency: &'static str, ping: impl Future<Output = Result<(), E>>) -> Check {
+async fn check<E: Display>(
+    dependency: &'static str,
+    ping: impl Future<Output = Result<(), E>>,
+) -> DependencyCheck {
     let started = Instant::now();
     let status = match timeout(CHECK_TIMEOUT, ping).await {
         Ok(Ok(())) => "up",
@@ -129,7 +132,7 @@ async fn check<E: Display>(dependency: &'static str, ping: impl Future<Output = 
             "down"
         }
     };
-    Check { status, latency_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX) }
+    DependencyCheck { status, latency_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX) }
 }
 
 fn text(error: impl Display) -> String {

@@ -2,11 +2,11 @@
 //! function also answers requests to unknown paths. One file per endpoint.
 
 mod client_file;
-mod get_client_page;
-mod get_client_script;
-mod get_client_stylesheet;
 mod get_health;
 mod get_openapi_document;
+mod get_web_client;
+mod get_web_client_script;
+mod get_web_client_stylesheet;
 #[cfg(test)]
 mod tests;
 
@@ -27,9 +27,9 @@ pub const DEPENDENCIES: &[Dependency] = &[
 
 web::endpoints! {
     tag: "Site", "The bundled web client, health and this document.";
-    get_client_page: Standard,
-    get_client_script: Standard,
-    get_client_stylesheet: Standard,
+    get_web_client: Standard,
+    get_web_client_script: Standard,
+    get_web_client_stylesheet: Standard,
     get_health: LivenessProbe,
     get_openapi_document: Standard,
 }

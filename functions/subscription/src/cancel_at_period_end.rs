@@ -7,10 +7,11 @@ use domain::subscription::{Subscription, SubscriptionStatus};
 use services::billing::LockedAccount;
 use web::ApiError;
 
-use crate::errors::{no_subscription, payment_pending};
+use crate::errors::{change_refused, no_subscription, payment_pending};
 
-/// Sets whether all subscriptions of `user` end with the current period. Returns the
-/// changed subscription that decides the plan.
+/// Sets whether all subscriptions of `user` end with the current period. Cancels those with an open
+/// payment at once, because Stripe would collect it until the period ends. Returns the changed
+/// subscription that decides the plan.
 pub(crate) async fn set_cancel_at_period_end(
     app: &AppState,
     user: UserId,
@@ -19,10 +20,15 @@ pub(crate) async fn set_cancel_at_period_end(
     let mut db = app.db().await?;
     let account = LockedAccount::open(app, &mut db, user).await?.ok_or_else(no_subscription)?;
     let mut found = account.subscriptions().await?.ok_or_else(no_subscription)?;
-    account.set_cancel_at_period_end(&mut found, cancel, is_changeable).await?;
+    let was_changeable = found.iter().any(is_changeable);
+    if cancel {
+        let has_open_payment = |one: &Subscription| one.status.has_open_payment();
+        account.cancel_at_once(&mut found, has_open_payment).await.map_err(change_refused)?;
+    }
+    account.set_cancel_at_period_end(&mut found, cancel, is_changeable).await.map_err(change_refused)?;
     match account.commit(found).await?.subscription {
         Some(one) if one.status == SubscriptionStatus::Incomplete => Err(payment_pending()),
-        subscription => subscription.filter(is_changeable).ok_or_else(no_subscription),
+        subscription => subscription.filter(|_| was_changeable).ok_or_else(no_subscription),
     }
 }
 

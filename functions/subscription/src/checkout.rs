@@ -15,7 +15,7 @@ use tracing::warn;
 use web::ApiError;
 
 use crate::customer;
-use crate::errors::{already_subscribed, checkout_changed, payment_due, payment_pending};
+use crate::errors::{already_subscribed, checkout_changed, checkout_refused, payment_due, payment_pending};
 
 /// Where the checkout page redirects to.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ impl From<StripeError> for PageError {
 impl From<PageError> for ApiError {
     fn from(error: PageError) -> Self {
         match error {
-            PageError::Stripe(error) => error.into(),
+            PageError::Stripe(error) => checkout_refused(error.into()),
             PageError::PaymentUnderWay => checkout_changed(),
         }
     }

@@ -1,6 +1,9 @@
 //! The errors of these endpoints, each with its own code.
 
+use app::telemetry::chain;
 use axum::http::StatusCode;
+use services::billing::BillingError;
+use tracing::error;
 use web::ApiError;
 
 /// 404: nothing to cancel or reactivate.
@@ -39,4 +42,35 @@ pub(crate) fn payment_pending() -> ApiError {
 pub(crate) fn checkout_changed() -> ApiError {
     let detail = "a payment is under way on another checkout page; try again in a moment";
     ApiError::new(StatusCode::CONFLICT, "checkout_changed", detail)
+}
+
+/// 409 if Stripe permanently refuses to change the subscription, for example because a subscription
+/// schedule manages it.
+pub(crate) fn change_refused(error: BillingError) -> ApiError {
+    let detail = "Stripe does not allow this change of the subscription; contact support to change it";
+    refused_or(error, "subscription_not_changeable", detail)
+}
+
+/// 409 if Stripe permanently refuses to open the portal, for example because it is not configured.
+pub(crate) fn portal_refused(error: BillingError) -> ApiError {
+    let detail =
+        "the customer portal is not available; cancel with POST /api/subscription/cancel, or contact support";
+    refused_or(error, "portal_not_available", detail)
+}
+
+/// 409 if Stripe permanently refuses to open a checkout page, for example because the price is
+/// inactive.
+pub(crate) fn checkout_refused(error: BillingError) -> ApiError {
+    let detail = "the Pro plan cannot be bought at the moment; contact support";
+    refused_or(error, "checkout_not_available", detail)
+}
+
+/// A 409 for a permanent refusal, which an operator must resolve at Stripe; otherwise the usual
+/// response.
+fn refused_or(error: BillingError, code: &'static str, detail: &'static str) -> ApiError {
+    if !matches!(&error, BillingError::Stripe(error) if error.is_refused_change()) {
+        return error.into();
+    }
+    error!(error = chain(&error), code, "Stripe permanently refuses a request");
+    ApiError::new(StatusCode::CONFLICT, code, detail)
 }

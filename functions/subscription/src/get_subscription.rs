@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use domain::Tier;
-use domain::subscription::SubscriptionStatus;
 use serde::Serialize;
 use store::subscriptions;
 use web::{ApiError, Caller, success};
@@ -21,11 +20,14 @@ struct EntitlementResponse {
 struct EntitlementView {
     /// The current plan.
     tier: Tier,
-    /// The status of the subscription. Null for a user who never had one.
-    status: Option<SubscriptionStatus>,
+    /// The status of the subscription at Stripe, or `inactive` for a user who never had one.
+    #[schema(example = "active")]
+    status: &'static str,
     current_period_end: Option<DateTime<Utc>>,
     /// Whether the subscription ends with the current period.
     cancel_at_period_end: bool,
+    /// When the subscription ends, or ended. Null if it renews until it is cancelled.
+    ends_at: Option<DateTime<Utc>>,
 }
 
 /// The caller's plan and the subscription behind it.
@@ -46,9 +48,10 @@ pub(crate) async fn handle(
     Ok(success(EntitlementResponse {
         subscription: EntitlementView {
             tier: account.tier,
-            status: one.map(|one| one.status),
+            status: one.map_or("inactive", |one| one.status.as_str()),
             current_period_end: one.and_then(|one| one.period_end),
             cancel_at_period_end: one.is_some_and(|one| one.cancel_at_period_end),
+            ends_at: one.and_then(|one| one.ends_at),
         },
     }))
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use domain::Tier;
 use domain::plan::Plan;
+use domain::{Tier, currency};
 use serde::Serialize;
 use services::plan_price;
 use web::{ApiError, success};
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct PlansResponse {
+struct PlanListView {
     plans: Vec<PlanView>,
 }
 
@@ -21,18 +21,23 @@ struct PlansResponse {
 struct PlanView {
     id: Tier,
     name: &'static str,
-    /// In the currency's smallest unit, for most currencies cents.
-    price: i64,
-    /// ISO 4217, in lower case.
+    /// In whole units of the currency.
+    #[schema(example = 14.99)]
+    price: f64,
+    /// The price in the currency's smallest unit, for most currencies cents.
+    #[schema(example = 1499)]
+    unit_amount: i64,
+    /// ISO 4217, in capitals.
+    #[schema(example = "USD")]
     currency: String,
     /// The billing interval, such as `month`. Null for a free plan.
     interval: Option<String>,
     features: Vec<String>,
-    limits: LimitsView,
+    limits: PlanLimitsView,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct LimitsView {
+struct PlanLimitsView {
     daily_messages: i32,
 }
 
@@ -40,7 +45,7 @@ struct LimitsView {
 #[utoipa::path(
     get, path = "/api/subscription/plans",
     responses(
-        (status = 200, description = "The plans, the cheapest first.", body = PlansResponse),
+        (status = 200, description = "The plans, the cheapest first.", body = PlanListView),
     ),
 )]
 pub(crate) async fn handle(State(app): State<Arc<AppState>>) -> Result<impl IntoResponse, ApiError> {
@@ -53,12 +58,13 @@ pub(crate) async fn handle(State(app): State<Arc<AppState>>) -> Result<impl Into
         PlanView {
             id: plan.tier,
             name: plan.name,
-            price: amount,
-            currency: price.currency.clone(),
+            price: currency::whole_units(amount, &price.currency),
+            unit_amount: amount,
+            currency: price.currency.to_uppercase(),
             interval,
             features: plan.features,
-            limits: LimitsView { daily_messages: plan.daily_messages },
+            limits: PlanLimitsView { daily_messages: plan.daily_messages },
         }
     };
-    Ok(success(PlansResponse { plans: app.config.daily_limits.plans().into_iter().map(view).collect() }))
+    Ok(success(PlanListView { plans: app.config.daily_limits.plans().into_iter().map(view).collect() }))
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::subscriptions;
 use web::{ApiError, Caller, Valid, success};
 
-use crate::errors::no_customer;
+use crate::errors::{no_customer, portal_refused};
 use crate::redirect::allowed;
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
@@ -37,6 +37,7 @@ struct PortalResponse {
     responses(
         (status = 200, description = "The portal is open.", body = PortalResponse),
         (status = 404, description = "`no_customer`: The caller has never opened a checkout page."),
+        (status = 409, description = "`portal_not_available`: Stripe refuses to open the portal, for example because it is not configured."),
         (status = 422, description = "`redirect_not_allowed`: The host of the URL is not allowed."),
     ),
 )]
@@ -50,6 +51,9 @@ pub(crate) async fn handle(
     let customer = account.and_then(|account| account.customer_id).ok_or_else(no_customer)?;
     match app.stripe()?.create_portal(&customer, &return_url).await {
         Err(error) if error.is_missing_customer() => Err(no_customer()),
-        portal => Ok(success(PortalResponse { portal_url: portal? })),
+        portal => {
+            let portal_url = portal.map_err(|error| portal_refused(error.into()))?;
+            Ok(success(PortalResponse { portal_url }))
+        }
     }
 }

@@ -19,11 +19,19 @@ pub(crate) struct SubscriptionView {
     /// Whether it ends with the current period.
     cancel_at_period_end: bool,
     current_period_end: Option<DateTime<Utc>>,
+    /// When it ends, or ended. Null if it renews until it is cancelled.
+    ends_at: Option<DateTime<Utc>>,
 }
 
 impl SubscriptionResponse {
     pub(crate) fn new(message: &'static str, subscription: Subscription) -> Self {
         Self { message, subscription: subscription.into() }
+    }
+
+    pub(crate) fn cancelled(subscription: Subscription) -> Self {
+        let is_over = subscription.status.is_over();
+        let message = if is_over { "Subscription has ended" } else { "Subscription ends with its period" };
+        Self::new(message, subscription)
     }
 }
 
@@ -34,6 +42,7 @@ impl From<Subscription> for SubscriptionView {
             status: subscription.status,
             cancel_at_period_end: subscription.cancel_at_period_end,
             current_period_end: subscription.period_end,
+            ends_at: subscription.ends_at,
         }
     }
 }

@@ -3,8 +3,8 @@
 mod delete_account;
 mod export_account;
 mod get_account;
-mod get_stats;
-mod list_usage;
+mod get_account_stats;
+mod list_daily_usage;
 #[cfg(test)]
 mod tests;
 mod update_profile;
@@ -20,7 +20,7 @@ web::endpoints! {
     get_account: SpeculativeRead,
     update_profile: Standard,
     delete_account: Standard,
-    get_stats: SpeculativeRead,
-    list_usage: SpeculativeRead,
+    get_account_stats: SpeculativeRead,
+    list_daily_usage: SpeculativeRead,
     export_account: Standard,
 }

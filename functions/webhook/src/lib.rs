@@ -1,7 +1,7 @@
 //! The Lambda `webhook`: receives Stripe's events. One file per endpoint.
 
 mod event;
-mod get_configuration;
+mod get_webhook_configuration;
 mod receive_stripe_event;
 #[cfg(test)]
 mod tests;
@@ -21,5 +21,5 @@ pub const DEPENDENCIES: &[Dependency] = &[
 web::endpoints! {
     tag: "Webhook", "Events that Stripe sends.";
     receive_stripe_event: SignedWebhook,
-    get_configuration: Standard,
+    get_webhook_configuration: Standard,
 }

@@ -6,6 +6,7 @@
 
 pub mod backoff;
 pub mod breached;
+pub mod currency;
 pub mod fingerprint;
 pub mod history;
 pub mod id;

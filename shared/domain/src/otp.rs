@@ -7,6 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use garde::{Error, Path, Report, Validate};
 use hmac::{Hmac, KeyInit, Mac};
 use rand::{CryptoRng, RngExt};
+use rlibphonenumber::PHONE_NUMBER_UTIL;
 use serde::Deserialize;
 use sha2::Sha256;
 
@@ -39,9 +40,15 @@ impl Purpose {
     }
 }
 
-/// A code as the user typed it. `Debug` does not show it.
+/// The longest accepted spelling of a code, in characters.
+const MAX_CHARACTERS: usize = 40;
+
+/// A code as ASCII digits, or the text that is no code. `Debug` does not show it.
+///
+/// Digits of every script are read, since keyboards and messages have those of the user's language.
+/// Spaces, dashes and invisible characters between them are ignored.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "String")]
 pub struct Otp(String);
 
 impl Otp {
@@ -74,9 +81,19 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
+impl From<String> for Otp {
+    fn from(text: String) -> Self {
+        let digits = PHONE_NUMBER_UTIL.normalize_digits_only(&text);
+        // Whatever else is in the text must be punctuation, space or invisible.
+        let others = text.chars().filter(|c| c.is_alphanumeric()).count();
+        let is_code = others == digits.len() && text.chars().count() <= MAX_CHARACTERS && !digits.is_empty();
+        Self(if is_code { digits.to_string() } else { text })
+    }
+}
+
 impl From<&str> for Otp {
     fn from(text: &str) -> Self {
-        Self(text.to_owned())
+        text.to_owned().into()
     }
 }
 
@@ -124,8 +141,32 @@ mod tests {
     }
 
     #[test]
+    fn codes_are_read_in_all_spellings() {
+        for text in [
+            "123456",
+            " 123 456\n",
+            "123-456",
+            "123\u{2013}456",
+            "1.2.3.4.5.6",
+            "１２３４５６",
+            "١٢٣٤٥٦",
+            "۱۲۳۴۵۶",
+            "१२३४५६",
+            "\u{202a}123\u{a0}456\u{202c}",
+            "123\u{200b}456",
+            "\u{feff}123456",
+        ] {
+            let code = Otp::from(text);
+            assert_eq!(code.as_str(), "123456", "{text:?}");
+            assert!(code.validate().is_ok());
+        }
+    }
+
+    #[test]
     fn texts_that_are_no_code_are_refused() {
-        for text in ["", "12345", "1234567", "12345a", "１２３４５６"] {
+        for text in
+            ["", " ", "12345", "1234567", "12345a", "a123456", "½123456", "-", &"1 2 3 4 5 6".repeat(9)]
+        {
             assert!(Otp::from(text).validate().is_err(), "{text}");
         }
     }

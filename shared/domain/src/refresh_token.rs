@@ -1,10 +1,13 @@
 //! Refresh tokens: the id of the session, 256 random bits and an HMAC tag. The client stores the
 //! token; the service stores only its hash.
 //!
-//! Each token is used once and replaced by the next. The session's id makes reuse detectable: a
-//! valid token whose hash is not the current one was stolen or sent twice. The tag proves that the
-//! service issued the token. Without it, anyone who knows the id of a session could end that
-//! session.
+//! Each token is replaced by its successor, which an HMAC derives from it. A client that sends a
+//! token again within the [`REUSE_INTERVAL`] therefore gets the same successor, and two tabs that
+//! refresh at once hold one token. A token that is sent later was stolen: the session's id shows
+//! which session ends. The tag proves that the service issued the token. Without it, anyone who
+//! knows the id of a session could end that session.
+
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -19,6 +22,12 @@ use crate::SessionId;
 /// The length of the part before the tag: the session's id and the random bytes.
 const BODY_BYTES: usize = 16 + 32;
 
+/// The purpose of the HMAC that tags a token.
+const TAG: &[u8] = b"refresh token\0";
+
+/// How long a replaced token still gets its successor: the default of Supabase Auth.
+pub const REUSE_INTERVAL: Duration = Duration::from_secs(10);
+
 /// A refresh token as the client stores it.
 #[derive(Debug, Clone)]
 pub struct RefreshToken(SecretString);
@@ -26,9 +35,20 @@ pub struct RefreshToken(SecretString);
 impl RefreshToken {
     /// A new token of `session`, tagged with `key`: 107 characters of base64url.
     pub fn generate(session: SessionId, key: &[u8], rng: &mut impl CryptoRng) -> Self {
-        let secret: [u8; 32] = rng.random();
-        let body = [session.0.as_bytes().as_slice(), &secret].concat();
-        let tag = tagged(key, &body).finalize().into_bytes();
+        Self::from_secret(session, key, &rng.random::<[u8; 32]>())
+    }
+
+    /// The token that replaces this one: always the same for the same `key`, and unpredictable
+    /// without it.
+    #[must_use]
+    pub fn successor(&self, session: SessionId, key: &[u8]) -> Self {
+        let secret = hmac(key, b"next refresh token\0", self.expose().as_bytes()).finalize().into_bytes();
+        Self::from_secret(session, key, &secret)
+    }
+
+    fn from_secret(session: SessionId, key: &[u8], secret: &[u8]) -> Self {
+        let body = [session.0.as_bytes().as_slice(), secret].concat();
+        let tag = hmac(key, TAG, &body).finalize().into_bytes();
         Self(BASE64_URL_SAFE_NO_PAD.encode([body.as_slice(), &tag].concat()).into())
     }
 
@@ -39,7 +59,7 @@ impl RefreshToken {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let (body, tag) = bytes.split_at_checked(BODY_BYTES)?;
         let session = SessionId(Uuid::from_slice(body.get(..16)?).ok()?);
-        let is_authentic = keys.iter().any(|key| tagged(key, body).verify_slice(tag).is_ok());
+        let is_authentic = keys.iter().any(|key| hmac(key, TAG, body).verify_slice(tag).is_ok());
         is_authentic.then(|| (session, Self(text.to_owned().into())))
     }
 
@@ -57,10 +77,10 @@ impl RefreshToken {
 }
 
 #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-fn tagged(key: &[u8], body: &[u8]) -> Hmac<Sha256> {
+fn hmac(key: &[u8], purpose: &[u8], message: &[u8]) -> Hmac<Sha256> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    mac.update(b"refresh token\0");
-    mac.update(body);
+    mac.update(purpose);
+    mac.update(message);
     mac
 }
 
@@ -84,6 +104,16 @@ mod tests {
         assert_ne!(a.expose(), b.expose());
         assert_ne!(a.hash(), b.hash());
         assert!(!format!("{a:?}").contains(a.expose()));
+    }
+
+    #[test]
+    fn successor_is_the_same_for_the_same_token_and_key() {
+        let session = SessionId(Uuid::from_u128(7));
+        let next = token(1).successor(session, KEY);
+        assert_eq!(next.expose(), token(1).successor(session, KEY).expose());
+        let others = [token(1), token(2).successor(session, KEY), token(1).successor(session, b"other")];
+        assert!(others.iter().all(|other| other.expose() != next.expose()));
+        assert_eq!(RefreshToken::parse(next.expose(), &[KEY]).unwrap().0, session);
     }
 
     #[test]

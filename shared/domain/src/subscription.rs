@@ -41,6 +41,13 @@ impl SubscriptionStatus {
         matches!(self, Self::Canceled | Self::IncompleteExpired)
     }
 
+    /// Whether Stripe collects an open invoice, or has given up collecting it. To cancel such a
+    /// subscription with its period would collect on, so it is cancelled at once.
+    #[must_use]
+    pub fn has_open_payment(self) -> bool {
+        matches!(self, Self::PastDue | Self::Unpaid | Self::Paused)
+    }
+
     /// How much the status is worth. If a user has several subscriptions, the highest rank is
     /// effective.
     fn rank(self) -> u8 {
@@ -78,9 +85,13 @@ pub struct Subscription {
     pub period_end: Option<DateTime<Utc>>,
     /// Whether the subscription ends with that period.
     pub cancel_at_period_end: bool,
+    /// When it ends, or ended. `None` if it renews until it is cancelled.
+    pub ends_at: Option<DateTime<Utc>>,
     /// Since when a payment has been due. Stripe does not report it, so it is the time when this
     /// service first saw the debt.
     pub past_due_since: Option<DateTime<Utc>>,
+    /// Stripe's ids of the prices of its items. Postgres does not store them.
+    pub price_ids: Vec<String>,
 }
 
 impl Subscription {
@@ -187,6 +198,8 @@ mod tests {
             period_start: Some(at("2026-02-01T00:00:00Z")),
             period_end: Some(at("2026-03-01T00:00:00Z")),
             cancel_at_period_end: false,
+            ends_at: None,
+            price_ids: Vec::new(),
             past_due_since: Some(at("2026-02-01T00:00:00Z")),
         }
     }

@@ -100,7 +100,7 @@ pub struct TokenRotation<'a> {
     pub session: SessionId,
     /// The hash of the token that the client sent.
     pub old_hash: &'a [u8],
-    /// The hash of the next token.
+    /// The hash of its successor.
     pub new_hash: &'a [u8],
     /// The IP address of the client.
     pub address: Option<&'a str>,
@@ -108,21 +108,25 @@ pub struct TokenRotation<'a> {
     pub user_agent: Option<&'a str>,
     /// The current time.
     pub now: DateTime<Utc>,
-    /// When the next token expires.
+    /// When the successor expires.
     pub expires_at: DateTime<Utc>,
+    /// The start of the reuse interval.
+    pub repeatable_since: DateTime<Utc>,
 }
 
 /// The result of a token rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RotationOutcome {
-    /// The next token is stored.
+    /// The next token is the current one: this call stored it, or an earlier call with the same
+    /// token did so within the reuse interval.
     Rotated {
         /// The owner of the session.
         user: UserId,
         /// The mobile number of the owner.
         mobile_number: String,
     },
-    /// The token had already been replaced, so it was stolen or sent twice. The session is deleted.
+    /// The token was replaced before the reuse interval, or its successor was used, so it was
+    /// stolen. The session is deleted.
     Reused {
         /// The owner of the session.
         user: UserId,
@@ -131,9 +135,9 @@ pub enum RotationOutcome {
     NotFound,
 }
 
-/// Replaces the refresh token of a session, or deletes the session if the token is not the current
-/// one. Of several concurrent calls with the same token, the first succeeds and the second deletes
-/// the session.
+/// Replaces the refresh token of a session by its successor. A token that was replaced by this
+/// successor after `repeatable_since` gets it again, because the client may have lost the response.
+/// Any other replaced token deletes the session.
 pub async fn rotate_refresh_token(
     db: &impl GenericClient,
     rotation: TokenRotation<'_>,
@@ -143,9 +147,6 @@ pub async fn rotate_refresh_token(
         FROM users u WHERE s.id = $1 AND s.refresh_token_hash = $2 AND s.expires_at > $6
             AND u.id = s.user_id AND u.deleted_at IS NULL
         RETURNING s.user_id, u.mobile_number";
-    // A separate statement, whose later snapshot sees what a concurrent rotation has just
-    // committed.
-    const DELETE: &str = "DELETE FROM sessions WHERE id = $1 AND refresh_token_hash <> $2 RETURNING user_id";
     let (id, old_hash) = (rotation.session.0, rotation.old_hash);
     let statement = db.prepare_cached(ROTATE).await?;
     let rotated = db
@@ -162,15 +163,41 @@ pub async fn rotate_refresh_token(
             ],
         )
         .await?;
-    if let Some(row) = rotated {
-        let (user, mobile_number) = (UserId(row.try_get("user_id")?), row.try_get("mobile_number")?);
-        return Ok(RotationOutcome::Rotated { user, mobile_number });
+    match rotated {
+        Some(row) => Ok(RotationOutcome::Rotated {
+            user: UserId(row.try_get("user_id")?),
+            mobile_number: row.try_get("mobile_number")?,
+        }),
+        None => check_replaced_token(db, rotation).await,
     }
-    let statement = db.prepare_cached(DELETE).await?;
-    match db.query_opt(&statement, &[&id, &old_hash]).await? {
-        Some(row) => Ok(RotationOutcome::Reused { user: UserId(row.try_get("user_id")?) }),
-        None => Ok(RotationOutcome::NotFound),
+}
+
+/// Decides about a token that is not the current one. This is a separate statement, whose later
+/// snapshot sees what a concurrent rotation has just committed.
+async fn check_replaced_token(
+    db: &impl GenericClient,
+    rotation: TokenRotation<'_>,
+) -> Result<RotationOutcome, StoreError> {
+    const SQL: &str = "
+        WITH session AS (
+            SELECT s.id, s.user_id, u.mobile_number,
+                s.refresh_token_hash = $3 AND s.last_seen_at > $4 AND s.expires_at > $5 AND u.deleted_at IS NULL
+                    AS is_repeat
+            FROM sessions s JOIN users u ON u.id = s.user_id
+            WHERE s.id = $1 AND s.refresh_token_hash <> $2 FOR UPDATE OF s
+        ), deleted AS (
+            DELETE FROM sessions s USING session WHERE s.id = session.id AND NOT session.is_repeat
+        )
+        SELECT user_id, mobile_number, is_repeat FROM session";
+    let statement = db.prepare_cached(SQL).await?;
+    let TokenRotation { session, old_hash, new_hash, repeatable_since, now, .. } = rotation;
+    let row = db.query_opt(&statement, &[&session.0, &old_hash, &new_hash, &repeatable_since, &now]).await?;
+    let Some(row) = row else { return Ok(RotationOutcome::NotFound) };
+    let user = UserId(row.try_get("user_id")?);
+    if row.try_get("is_repeat")? {
+        return Ok(RotationOutcome::Rotated { user, mobile_number: row.try_get("mobile_number")? });
     }
+    Ok(RotationOutcome::Reused { user })
 }
 
 /// Selects sessions of one user.

@@ -32,8 +32,8 @@ pub struct BillingAccount {
 }
 
 const COLUMNS: &str = "u.id AS user_id, u.subscription_tier, u.deleted_at IS NOT NULL AS is_deleted, s.customer_id,
-    s.subscription_id, s.status, s.begun_at, s.period_start, s.period_end, s.cancel_at_period_end, s.past_due_since, s.checkout_opened_at,
-    s.checkout_expires_at";
+    s.subscription_id, s.status, s.begun_at, s.period_start, s.period_end, s.cancel_at_period_end, s.ends_at, s.past_due_since,
+    s.checkout_opened_at, s.checkout_expires_at";
 
 impl TryFrom<&Row> for BillingAccount {
     type Error = StoreError;
@@ -60,6 +60,8 @@ fn subscription(row: &Row) -> Result<Option<Subscription>, StoreError> {
         period_start: row.try_get("period_start")?,
         period_end: row.try_get("period_end")?,
         cancel_at_period_end: row.try_get("cancel_at_period_end")?,
+        ends_at: row.try_get("ends_at")?,
+        price_ids: Vec::new(),
         past_due_since: row.try_get("past_due_since")?,
     }))
 }
@@ -179,7 +181,7 @@ pub async fn update_subscription(
     const SQL: &str = "
         WITH updated AS (
             UPDATE subscriptions SET subscription_id = $3, status = $4, begun_at = $5, period_start = $6, period_end = $7,
-                cancel_at_period_end = $8, past_due_since = $9, review_at = $10, updated_at = $11
+                cancel_at_period_end = $8, past_due_since = $9, review_at = $10, updated_at = $11, ends_at = $12
             WHERE user_id = $1
         )
         UPDATE users SET subscription_tier = $2, updated_at = $11 WHERE id = $1 AND subscription_tier <> $2";
@@ -200,6 +202,7 @@ pub async fn update_subscription(
                 &subscription.and_then(|one| one.past_due_since),
                 &update.review_at,
                 &now,
+                &subscription.and_then(|one| one.ends_at),
             ],
         )
         .await?;

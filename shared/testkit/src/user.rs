@@ -47,7 +47,10 @@ impl TestApp {
             expires_at: now + self.app.config.refresh_lifetime,
         };
         let db = self.app.db().await.expect("Postgres responds");
-        users::insert_with_session(&db, user, &session).await.expect("the account can be inserted");
+        users::insert_with_session(&db, user, &session)
+            .await
+            .expect("the account can be inserted")
+            .expect("the number is free");
         let token = self.app.tokens().unwrap().issue(id, session_id, now).expect("a token can be issued");
         let number = mobile_number.as_str().to_owned();
         let client = api_client::TestUser { number, token, refresh_token: "none".to_owned() };

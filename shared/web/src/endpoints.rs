@@ -3,7 +3,7 @@
 /// Declares the endpoints of a function, one a line: the module of the handler, and the
 /// [`RoutePolicy`](crate::RoutePolicy) of the route. Method and path are those of the
 /// `#[utoipa::path]` attribute on the module's `handle` function. The operation id is the name of
-/// the module.
+/// the module, in camel case.
 ///
 /// ```ignore
 /// web::endpoints! {

@@ -13,6 +13,7 @@ pub struct Success<T> {
 
 /// A response that confirms what was done and carries nothing else.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Confirmation)]
 pub struct MessageResponse {
     /// What was done.
     pub message: &'static str,

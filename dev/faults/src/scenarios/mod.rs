@@ -20,6 +20,7 @@ mod poison;
 mod postgres_outage;
 mod quota;
 mod redis_outage;
+mod refresh_race;
 mod revocation;
 mod stolen_token;
 mod thaw;
@@ -62,7 +63,8 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario!("checkouts", "nobody pays twice", checkouts, seconds: 15, concurrent: false),
     scenario!("guessing", "neither a code nor a password can be guessed", guessing, seconds: 20, concurrent: false),
     scenario!("enumeration", "no response reveals whether a number is registered", enumeration, seconds: 30, concurrent: false),
-    scenario!("stolen-token", "a stolen refresh token is detected", stolen_token, seconds: 17, concurrent: false),
+    scenario!("stolen-token", "a stolen refresh token is detected", stolen_token, seconds: 20, concurrent: true),
+    scenario!("refresh-race", "simultaneous refreshes and lost responses keep the session", refresh_race, seconds: 20, concurrent: true),
     scenario!("revocation", "a revoked token is refused", revocation, seconds: 40, concurrent: true),
     scenario!("contract", "the API keeps its contract", contract, seconds: 46, concurrent: false),
     scenario!("isolation", "one user never sees another's data", isolation, seconds: 10, concurrent: false),

@@ -63,6 +63,9 @@ pub struct Account {
     sent: usize,
     /// Whether automatic delivery is stopped.
     pub hold: bool,
+    /// Whether the customer portal lacks its configuration.
+    #[serde(default)]
+    pub portal_unconfigured: bool,
 }
 
 impl Account {
@@ -170,6 +173,9 @@ impl Account {
 
     pub fn create_portal_session(&mut self, customer: &str, return_url: Option<&str>) -> Outcome {
         self.check_customer(customer)?;
+        if self.portal_unconfigured {
+            return Err(StripeError::portal_not_configured());
+        }
         let session = objects::portal_session(customer, return_url, &self.base_url, now());
         self.portal_sessions.push(session.clone());
         Ok(session)

@@ -76,6 +76,10 @@ pub async fn call(
             account.hold = only("hold", &body)?;
             Ok(json!({ "hold": account.hold }))
         }
+        ("POST", ["portal"]) => {
+            account.portal_unconfigured = !only::<bool>("configured", &body)?;
+            Ok(Value::Null)
+        }
         ("POST", ["faults"]) => {
             account.faults = read::<Vec<Fault>>(&body)?.into();
             Ok(Value::Null)

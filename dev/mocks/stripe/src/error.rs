@@ -48,6 +48,20 @@ impl StripeError {
         Self::new(400, "idempotency_error", message)
     }
 
+    pub fn managed_by_schedule(schedule: &str) -> Self {
+        let message = format!(
+            "The subscription is managed by the subscription schedule `{schedule}`, and updating any \
+             cancelation behavior directly is not allowed. Please update the schedule instead."
+        );
+        Self::invalid("", message)
+    }
+
+    pub fn portal_not_configured() -> Self {
+        let message =
+            "No configuration provided and your test mode default configuration has not been created.";
+        Self::invalid("", message)
+    }
+
     pub fn declined() -> Self {
         Self { code: Some("card_declined"), ..Self::new(402, "card_error", "Your card was declined.") }
     }

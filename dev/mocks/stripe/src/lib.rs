@@ -21,6 +21,7 @@
 //! | `POST /_control/subscriptions/{id} {...}` | sets any fields of it, such as `status` |
 //! | `DELETE /_control/customers/{id}` | deletes a customer, as an operator does in the dashboard |
 //! | `GET /_control/events` | all events, oldest first, each with its `payload` and a fresh `signature`; without an endpoint the secret is `whsec_of_` and the key |
+//! | `POST /_control/portal {"configured": false}` | refuses to open the customer portal until `true` |
 //! | `POST /_control/delivery {"hold": true}` | stops the automatic delivery of events until `false` |
 //! | `POST /_control/deliveries [{"event": "evt_...", "times": 1, "delay_ms": 0, "forge": "..."}]` | delivers these events in this order, even while delivery is stopped; returns status and duration of each |
 //! | `POST /_control/faults [{"fault": "...", ...}]` | sets one fault for each of the next calls to Stripe's API, see `faults.rs`; `[]` deletes them |

@@ -49,6 +49,10 @@ impl Account {
                     "A canceled subscription can only update its cancellation_details and metadata.";
                 return Err(StripeError::invalid("", message));
             }
+            let changes_end = update.cancel_at_period_end.is_some() || update.cancel_at.is_some();
+            if let Some(schedule) = subscription["schedule"].as_str().filter(|_| changes_end) {
+                return Err(StripeError::managed_by_schedule(schedule));
+            }
             match (update.cancel_at_period_end, update.cancel_at.as_deref()) {
                 (Some(_), Some(_)) => {
                     let message =
@@ -144,7 +148,8 @@ impl Account {
     pub fn set_subscription(&mut self, id: &str, fields: &Value) -> Outcome {
         self.change_subscription(id, "updated", |subscription| {
             for (name, value) in fields.as_object().into_iter().flatten() {
-                let is_of_item = matches!(name.as_str(), "current_period_start" | "current_period_end");
+                let is_of_item =
+                    matches!(name.as_str(), "current_period_start" | "current_period_end" | "price");
                 let object =
                     if is_of_item { &mut subscription["items"]["data"][0] } else { &mut *subscription };
                 object[name] = value.clone();

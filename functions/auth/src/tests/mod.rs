@@ -8,6 +8,7 @@ mod password_rules;
 mod passwords;
 mod sessions;
 mod validation;
+mod void_codes;
 
 use domain::MobileNumber;
 use serde_json::json;

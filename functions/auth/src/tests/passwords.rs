@@ -143,6 +143,7 @@ async fn concurrent_login_does_not_survive_a_reset_change_or_deletion() {
                         &user.mobile_number,
                         "another",
                         now,
+                        now,
                     )
                     .await
                 }

@@ -42,11 +42,12 @@ async fn refresh_returns_new_tokens_and_extends_the_session() {
 }
 
 #[tokio::test]
-async fn reused_refresh_token_ends_only_its_session() {
+async fn refresh_token_reused_after_ten_seconds_ends_only_its_session() {
     let app = start().await;
     let user = app.user().await;
     let stolen = start_session(&app, &user).await.text("/refresh_token");
     let renewed = refresh(&app, &stolen).await.expect(200);
+    app.advance(Duration::from_secs(10));
     let _ = refresh(&app, &stolen).await.expect_problem(401, "invalid_refresh_token");
     assert!(!is_accepted(&app, &renewed.text("/token")).await);
     let _ = refresh(&app, &renewed.text("/refresh_token")).await.expect_problem(401, "invalid_refresh_token");
@@ -54,18 +55,63 @@ async fn reused_refresh_token_ends_only_its_session() {
 }
 
 #[tokio::test]
-async fn of_twenty_concurrent_refreshes_one_succeeds_and_the_session_ends() {
+async fn refresh_whose_response_was_lost_is_repeated_with_the_same_successor() {
+    let app = start().await;
+    let user = app.user().await;
+    let old = start_session(&app, &user).await.text("/refresh_token");
+    let lost = refresh(&app, &old).await.expect(200);
+    app.advance(Duration::from_secs(9));
+    let repeated = refresh(&app, &old).await.expect(200);
+    assert_eq!(repeated.text("/refresh_token"), lost.text("/refresh_token"));
+    assert!(is_accepted(&app, &repeated.text("/token")).await);
+    app.advance(Duration::from_secs(11));
+    let _ = refresh(&app, &lost.text("/refresh_token")).await.expect(200);
+}
+
+#[tokio::test]
+async fn repeated_refresh_does_not_prolong_the_reuse_interval() {
+    let app = start().await;
+    let user = app.user().await;
+    let old = start_session(&app, &user).await.text("/refresh_token");
+    let _ = refresh(&app, &old).await.expect(200);
+    app.advance(Duration::from_secs(6));
+    let _ = refresh(&app, &old).await.expect(200);
+    app.advance(Duration::from_secs(6));
+    let _ = refresh(&app, &old).await.expect_problem(401, "invalid_refresh_token");
+}
+
+#[tokio::test]
+async fn refresh_token_whose_successor_was_used_ends_the_session_at_once() {
+    let app = start().await;
+    let user = app.user().await;
+    let stolen = start_session(&app, &user).await.text("/refresh_token");
+    let second = refresh(&app, &stolen).await.expect(200).text("/refresh_token");
+    let third = refresh(&app, &second).await.expect(200).text("/refresh_token");
+    let _ = refresh(&app, &stolen).await.expect_problem(401, "invalid_refresh_token");
+    let _ = refresh(&app, &third).await.expect_problem(401, "invalid_refresh_token");
+}
+
+#[tokio::test]
+async fn twenty_concurrent_refreshes_get_one_successor() {
     let app = start().await;
     let user = app.user().await;
     let token = start_session(&app, &user).await.text("/refresh_token");
     let responses = join_all((0..20).map(|_| refresh(&app, &token))).await;
-    assert_eq!(responses.iter().filter(|response| response.status == 200).count(), 1);
-    assert_eq!(responses.iter().filter(|response| response.status == 401).count(), 19);
-    assert_eq!(
-        app.query_value::<i64>("SELECT count(*) FROM sessions").await,
-        1,
-        "only the other session is left"
-    );
+    let first = responses[0].text("/refresh_token");
+    assert!(responses.iter().all(|response| response.status == 200));
+    assert!(responses.iter().all(|response| response.text("/refresh_token") == first));
+    app.advance(Duration::from_secs(11));
+    let _ = refresh(&app, &first).await.expect(200);
+}
+
+#[tokio::test]
+async fn repeated_refresh_of_an_ended_session_is_refused() {
+    let app = start().await;
+    let user = app.user().await;
+    let old = start_session(&app, &user).await.text("/refresh_token");
+    let renewed = refresh(&app, &old).await.expect(200);
+    let _ = logout(&app, &renewed.text("/token"), json!({})).await.expect(200);
+    let _ = refresh(&app, &old).await.expect_problem(401, "invalid_refresh_token");
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ async function showStanding() {
   $("upgrade").hidden = isPro || owes;
   $("cancel").hidden = !isPro || ends;
   $("reactivate").hidden = !isPro || !ends;
-  $("portal").hidden = !subscription.status;
+  $("portal").hidden = subscription.status === "inactive";
 }
 
 async function showRooms() {

@@ -25,6 +25,36 @@ async fn requests_are_limited_by_network_address() {
 }
 
 #[tokio::test]
+async fn requests_of_signed_in_users_do_not_use_up_those_of_their_network() {
+    let app =
+        serving().var("RATE_LIMIT_MAX_REQUESTS", "2").var("RATE_LIMIT_USER_MAX_REQUESTS", "9").start().await;
+    let (first, second) = (app.user().await, app.user().await);
+    for user in [&first, &second] {
+        for _ in 0..9 {
+            let _ = app.request("GET", "/x").by(user).send().await.expect(404);
+        }
+        let _ = app.request("GET", "/x").by(user).send().await.expect_problem(429, "rate_limited");
+    }
+    let response = app.request("GET", "/x").send().await.expect(404);
+    assert_eq!(response.header("x-ratelimit-remaining"), Some("1"));
+}
+
+#[tokio::test]
+async fn requests_with_an_ended_session_are_charged_to_their_network() {
+    let app = serving().var("RATE_LIMIT_MAX_REQUESTS", "3").start().await;
+    let user = app.user().await;
+    let session: String = app.query_value("SELECT id::text FROM sessions").await;
+    app.execute("DELETE FROM sessions").await;
+    for _ in 0..2 {
+        let _ = app.request("GET", "/x").by(&user).send().await.expect(404);
+    }
+    app.app.redis.mark_sessions_ended(&[session.parse().unwrap()]).await.unwrap();
+    let _ = app.request("GET", "/x").by(&user).send().await.expect(404);
+    let _ = app.request("GET", "/x").by(&user).send().await.expect_problem(429, "rate_limited");
+    let _ = app.request("GET", "/x").send().await.expect_problem(429, "rate_limited");
+}
+
+#[tokio::test]
 async fn requests_are_limited_by_user_across_addresses() {
     let mut app = serving().var("RATE_LIMIT_USER_MAX_REQUESTS", "2").start().await;
     let (user, other) = (app.user().await, app.user().await);
@@ -64,7 +94,7 @@ async fn rejected_request_is_charged_to_no_limit() {
         let _ = app.request("GET", "/x").by(&user).send().await.expect_problem(429, "rate_limited");
     }
     let response = app.request("GET", "/x").send().await.expect(404);
-    assert_eq!(response.header("x-ratelimit-remaining"), Some("0"));
+    assert_eq!(response.header("x-ratelimit-remaining"), Some("1"));
     app.address = "198.51.100.77".to_owned();
     let _ = app.request("GET", "/x").by(&user).send().await.expect_problem(429, "rate_limited");
 }

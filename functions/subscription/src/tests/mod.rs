@@ -2,6 +2,7 @@
 
 mod account_deletion;
 mod checkout;
+mod end_dates;
 mod lifecycle;
 mod plans;
 

@@ -17,10 +17,13 @@ async fn plans_show_their_features_and_their_price_at_stripe() {
     app.advance(Duration::from_mins(11));
     let plans = plans(&app).await;
     assert_eq!(plans[0]["id"], "basic");
-    assert_eq!((&plans[0]["price"], &plans[0]["limits"]["daily_messages"]), (&json!(0), &json!(5)));
+    assert_eq!((&plans[0]["price"], &plans[0]["limits"]["daily_messages"]), (&json!(0.0), &json!(5)));
     let pro = &plans[1];
-    assert_eq!((&pro["id"], &pro["name"], &pro["price"]), (&json!("pro"), &json!("Pro"), &json!(1_499)));
-    assert_eq!((&pro["currency"], &pro["interval"]), (&json!("usd"), &json!("month")));
+    assert_eq!((&pro["id"], &pro["name"], &pro["price"]), (&json!("pro"), &json!("Pro"), &json!(14.99)));
+    assert_eq!(
+        (&pro["currency"], &pro["unit_amount"], &pro["interval"]),
+        (&json!("USD"), &json!(1_499), &json!("month"))
+    );
     assert_eq!(pro["features"][0], "1000 messages a day");
 }
 

@@ -72,7 +72,7 @@ async fn webhooks_are_exempt_from_rate_limits() {
     let response = app.request("GET", "/api/webhook/test").send().await.expect(200);
     assert_eq!(response.header("x-ratelimit-remaining"), Some("2"));
     let configured: BTreeMap<String, bool> =
-        serde_json::from_value(response.body["configured"].clone()).unwrap();
+        serde_json::from_value(response.body["configuration"].clone()).unwrap();
     assert!(configured.len() == 3 && configured.values().all(|is_set| *is_set));
     assert!(!response.body.to_string().contains("sk_") && !response.body.to_string().contains("whsec"));
 }

@@ -9,8 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::env::Env;
 use super::variables::{
-    REDIRECT_HOSTS, STRIPE_BASE_URL, STRIPE_BILLING_ADDRESS, STRIPE_PAST_DUE_GRACE, STRIPE_PRICE_ID,
-    STRIPE_SECRET_KEY, STRIPE_TAX_ID_COLLECTION, STRIPE_WEBHOOK_SECRET,
+    REDIRECT_HOSTS, STRIPE_BASE_URL, STRIPE_BILLING_ADDRESS, STRIPE_PAST_DUE_GRACE,
+    STRIPE_PREVIOUS_PRICE_IDS, STRIPE_PRICE_ID, STRIPE_SECRET_KEY, STRIPE_TAX_ID_COLLECTION,
+    STRIPE_WEBHOOK_SECRET,
 };
 use crate::duration;
 
@@ -23,6 +24,8 @@ pub struct BillingSettings {
     pub secret_key: SecretString,
     /// Stripe's id for the price of the Pro plan.
     pub price_id: String,
+    /// Earlier prices of the Pro plan, which still entitle to it but are no longer sold.
+    pub previous_price_ids: Vec<String>,
     /// The signing secret of the webhook endpoint; two while one replaces the other.
     pub webhook_secrets: Vec<SecretString>,
     /// The hosts that Stripe's pages may redirect to.
@@ -54,6 +57,7 @@ impl BillingSettings {
                 needs_api,
                 "the price of the Pro plan at Stripe, price_...",
             ),
+            previous_price_ids: env.list(STRIPE_PREVIOUS_PRICE_IDS),
             webhook_secrets: webhook_secrets(env, needs_webhooks),
             redirect_hosts: redirect_hosts(env),
             past_due_grace: env.parsed(STRIPE_PAST_DUE_GRACE, grace),
@@ -62,6 +66,12 @@ impl BillingSettings {
             }),
             billing_address: billing_address.unwrap_or(BillingAddress::Required),
         }
+    }
+
+    /// Whether one of `price_ids` is a price of the Pro plan.
+    #[must_use]
+    pub fn includes_plan(&self, price_ids: &[String]) -> bool {
+        price_ids.iter().any(|price| *price == self.price_id || self.previous_price_ids.contains(price))
     }
 }
 

@@ -101,6 +101,7 @@ variables! {
 
     STRIPE_SECRET_KEY,
     STRIPE_PRICE_ID,
+    STRIPE_PREVIOUS_PRICE_IDS,
     STRIPE_WEBHOOK_SECRET,
     STRIPE_BASE_URL = "https://api.stripe.com",
     STRIPE_PAST_DUE_GRACE = "3d",

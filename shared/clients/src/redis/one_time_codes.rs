@@ -1,7 +1,9 @@
-//! One-time codes, at `otp:{mobile}:{purpose}`: the keyed hash and the number of attempts left.
+//! One-time codes, at `otp:{mobile}:{purpose}`: the keyed hash, the number of attempts left
+//! and the time of issue.
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use domain::MobileNumber;
 use domain::otp::{LIFETIME_SECONDS, MAX_ATTEMPTS, Purpose, RESEND_SECONDS};
 
@@ -21,7 +23,7 @@ pub enum StoreCodeOutcome {
 }
 
 impl Redis {
-    /// Stores the code whose keyed hash is `hash` for five minutes and charges it to each of
+    /// Stores the code whose keyed hash is `hash` for five minutes from `now` and charges it to each of
     /// `buckets`. Does neither when the last code for this number was sent less than a minute ago,
     /// or when a bucket is empty.
     pub async fn store_code(
@@ -30,11 +32,13 @@ impl Redis {
         number: &MobileNumber,
         hash: &str,
         buckets: &[Bucket],
+        now: DateTime<Utc>,
     ) -> Result<StoreCodeOutcome, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("EVAL").arg(STORE_CODE.as_str()).arg(buckets.len() + 1).arg(key(purpose, number));
         pipeline.arg(buckets.iter().map(Bucket::key).collect::<Vec<_>>());
         pipeline.arg(hash).arg(LIFETIME_SECONDS).arg(MAX_ATTEMPTS).arg(RESEND_SECONDS);
+        pipeline.arg(now.timestamp_micros());
         pipeline.arg(buckets.iter().flat_map(|bucket| limit_args(bucket.limit)).collect::<Vec<_>>());
         let ((resend_wait, decisions),): ((u64, Vec<RawDecision>),) = self.run_once(&pipeline).await?;
         let limit_wait = decisions.into_iter().map(|(_, _, wait)| wait).max().unwrap_or(0);
@@ -60,18 +64,18 @@ impl Redis {
         self.run_once(pipeline.ignore()).await
     }
 
-    /// Uses up one attempt at the code. Returns whether `hash` is its keyed hash; the code is then
-    /// deleted.
+    /// Uses up one attempt at the code. If `hash` is its keyed hash, deletes the code and returns when
+    /// it was issued.
     pub async fn redeem_code(
         &self,
         purpose: Purpose,
         number: &MobileNumber,
         hash: &str,
-    ) -> Result<bool, RedisUnavailable> {
+    ) -> Result<Option<DateTime<Utc>>, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("EVAL").arg(REDEEM_CODE.as_str()).arg(1).arg(key(purpose, number)).arg(hash);
-        let (redeemed,): (bool,) = self.run_once(&pipeline).await?;
-        Ok(redeemed)
+        let (issued_at,): (Option<i64>,) = self.run_once(&pipeline).await?;
+        Ok(issued_at.and_then(DateTime::from_timestamp_micros))
     }
 }
 

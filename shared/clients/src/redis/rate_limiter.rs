@@ -35,17 +35,20 @@ impl RateLimiter {
         decisions.unwrap_or_else(|error| self.consume_locally(buckets, &error))
     }
 
-    /// Takes one token from each of the `shared` buckets and, when the claimed session is cached as
-    /// active, from its owner's: an invalid token must not use up its owner's requests. Costs one
-    /// round trip. Without Redis the session is unknown and only `shared` is charged.
+    /// Takes one token from `global` and one from the bucket that the claimed session decides: that
+    /// of its owner while it is cached as active, `address` once it has ended, and none while it is
+    /// not cached. Costs one round trip. Without Redis the session is not cached.
     pub async fn consume_for_session(
         &self,
-        shared: &[Bucket],
+        global: &Bucket,
+        address: &Bucket,
         claim: &SessionClaim,
     ) -> (SessionLookup, Vec<RateLimitDecision>) {
-        match self.redis.consume_tokens_for_session(shared, claim).await {
+        match self.redis.consume_tokens_for_session(global, address, claim).await {
             Ok(found) => found,
-            Err(error) => (SessionLookup::Unknown, self.consume_locally(shared, &error)),
+            Err(error) => {
+                (SessionLookup::Unknown, self.consume_locally(std::slice::from_ref(global), &error))
+            }
         }
     }
 

@@ -72,30 +72,32 @@ impl SessionClaim {
 }
 
 impl Redis {
-    /// Takes one token from each of the `shared` buckets and, when the claimed session is cached as
-    /// active, from its owner's: an invalid token must not use up its owner's requests. Takes none
-    /// when one of them is empty. Returns the session's state and the decision for each bucket.
+    /// Takes one token from `global` and one from the bucket that the claimed session decides: that
+    /// of its owner while it is cached as active, `address` once it has ended, and none while it is
+    /// not cached. Takes none when one of them is empty. Returns the session's state and the decision
+    /// for each charged bucket.
     pub(super) async fn consume_tokens_for_session(
         &self,
-        shared: &[Bucket],
+        global: &Bucket,
+        address: &Bucket,
         claim: &SessionClaim,
     ) -> Result<(SessionLookup, Vec<RateLimitDecision>), RedisUnavailable> {
         let user = claim.bucket(Tier::Basic);
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("EVAL").arg(CONSUME_FOR_SESSION.as_str()).arg(shared.len() + 2);
-        pipeline.arg(key(claim.session)).arg(user.key());
-        pipeline.arg(shared.iter().map(Bucket::key).collect::<Vec<_>>());
+        pipeline.cmd("EVAL").arg(CONSUME_FOR_SESSION.as_str()).arg(4);
+        pipeline.arg(key(claim.session)).arg(user.key()).arg(global.key()).arg(address.key());
         pipeline.arg(claim.user.to_string()).arg(claim.now.timestamp_millis());
-        pipeline.arg(&limit_args(claim.basic)).arg(&limit_args(claim.pro));
-        pipeline.arg(shared.iter().flat_map(|bucket| limit_args(bucket.limit)).collect::<Vec<_>>());
+        let limits = [claim.basic, claim.pro, global.limit, address.limit];
+        pipeline.arg(limits.into_iter().flat_map(limit_args).collect::<Vec<_>>());
         push_activity(&mut pipeline);
-        let ((state, plan, raw),): ((u8, u8, Vec<RawDecision>),) = self.run(&pipeline).await?;
-        let user = match plan {
+        let ((state, charged, raw),): ((u8, u8, Vec<RawDecision>),) = self.run(&pipeline).await?;
+        let own = match charged {
             0 => None,
             1 => Some(user),
-            _ => Some(claim.bucket(Tier::Pro)),
+            2 => Some(claim.bucket(Tier::Pro)),
+            _ => Some(address.clone()),
         };
-        let buckets: Vec<Bucket> = shared.iter().cloned().chain(user).collect();
+        let buckets: Vec<Bucket> = std::iter::once(global.clone()).chain(own).collect();
         Ok((lookup(state), decisions(&buckets, raw)))
     }
 

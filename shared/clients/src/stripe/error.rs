@@ -112,6 +112,16 @@ impl StripeError {
     }
 }
 
+impl StripeError {
+    /// Whether Stripe permanently refuses the request for a reason in the account or its settings. A
+    /// refused key (401, 403) and a missing object are not among these: no user can act on them.
+    #[must_use]
+    pub fn is_refused_change(&self) -> bool {
+        let is_missing = matches!(self, Self::Refused { code: Some(code), .. } if code == "resource_missing");
+        matches!(self, Self::Refused { status: 400 | 402, .. }) && !is_missing && self.is_permanent_refusal()
+    }
+}
+
 impl StripeClientErr for StripeError {
     fn deserialize_err(message: impl Display) -> Self {
         Self::InvalidResponse(message.to_string())

@@ -26,7 +26,8 @@ impl Stripe {
         Ok(subscription.into())
     }
 
-    /// Sets whether a subscription ends with its current period or renews.
+    /// Sets whether a subscription ends with its current period or renews. A renewal also removes an
+    /// end date that the portal or the dashboard has set.
     pub async fn set_cancel_at_period_end(
         &self,
         id: &str,
@@ -34,11 +35,10 @@ impl Stripe {
     ) -> Result<Subscription, StripeError> {
         let request = UpdateSubscription::new(id).cancel_at_period_end(cancel);
         let updated: SubscriptionResponse = self.send(&request, &random_key()).await?;
-        if cancel || !updated.ends_with_period() {
+        if cancel || updated.cancel_at.is_none() {
             return Ok(updated.into());
         }
-        // The portal sets the end as a date. Only an empty string removes it, which async-stripe's
-        // type cannot express.
+        // Only an empty string removes the date, which async-stripe's type cannot express.
         let path = format!("/subscriptions/{id}");
         let request = FormRequest { path, fields: &[("cancel_at", "")] };
         let updated: SubscriptionResponse = self.send(&request, &random_key()).await?;
@@ -61,6 +61,7 @@ struct SubscriptionResponse {
     created: i64,
     cancel_at_period_end: bool,
     cancel_at: Option<i64>,
+    ended_at: Option<i64>,
     items: Page<Item>,
 }
 
@@ -69,26 +70,47 @@ struct SubscriptionResponse {
 struct Item {
     current_period_start: i64,
     current_period_end: i64,
+    price: Option<Object>,
 }
 
 impl SubscriptionResponse {
+    /// The item whose period ends first. Items can have periods of different lengths.
+    fn first_to_end(&self) -> Option<&Item> {
+        self.items.data.iter().min_by_key(|item| item.current_period_end)
+    }
+
     /// Whether it ends with its current period: by its flag, or by a date, as the portal sets it.
     fn ends_with_period(&self) -> bool {
-        let end = self.items.data.first().map(|item| item.current_period_end);
+        let end = self.first_to_end().map(|item| item.current_period_end);
         self.cancel_at_period_end || self.cancel_at.zip(end).is_some_and(|(at, end)| at <= end)
+    }
+
+    /// When it ends, in seconds since 1970.
+    fn ends_at(&self) -> Option<i64> {
+        let with_period = self.first_to_end().filter(|_| self.cancel_at_period_end);
+        let dates = [self.cancel_at, with_period.map(|item| item.current_period_end)];
+        self.ended_at.or_else(|| dates.into_iter().flatten().min())
     }
 }
 
 impl From<SubscriptionResponse> for Subscription {
     fn from(response: SubscriptionResponse) -> Self {
-        let item = response.items.data.first();
+        let item = response.first_to_end();
         Self {
+            ends_at: response.ends_at().map(from_unix_seconds),
             cancel_at_period_end: response.ends_with_period(),
             period_start: item.map(|item| from_unix_seconds(item.current_period_start)),
             period_end: item.map(|item| from_unix_seconds(item.current_period_end)),
             status: response.status.as_str().try_into().unwrap_or(SubscriptionStatus::Unknown),
             created_at: from_unix_seconds(response.created),
             past_due_since: None,
+            price_ids: response
+                .items
+                .data
+                .into_iter()
+                .filter_map(|item| item.price)
+                .map(|price| price.id)
+                .collect(),
             id: response.id,
         }
     }

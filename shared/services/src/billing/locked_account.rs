@@ -25,12 +25,22 @@ pub struct Entitlement {
 /// All subscriptions of a customer, as just read from Stripe. Only [`LockedAccount::subscriptions`]
 /// makes one.
 #[derive(Debug)]
-pub struct StripeSubscriptions(Vec<Subscription>);
+pub struct StripeSubscriptions {
+    /// Those to the Pro plan.
+    plan: Vec<Subscription>,
+    /// Those to other prices. They neither entitle to the plan nor change with it.
+    others: Vec<Subscription>,
+}
 
 impl StripeSubscriptions {
-    /// The subscriptions, in Stripe's order.
+    /// The subscriptions to the Pro plan, in Stripe's order.
     pub fn iter(&self) -> impl Iterator<Item = &Subscription> {
-        self.0.iter()
+        self.plan.iter()
+    }
+
+    /// All subscriptions of the customer.
+    fn iter_all(&self) -> impl Iterator<Item = &Subscription> {
+        self.plan.iter().chain(&self.others)
     }
 }
 
@@ -86,7 +96,8 @@ impl<'a> LockedAccount<'a> {
         self.account.subscription.as_ref().is_some_and(|known| !known.status.is_over())
     }
 
-    /// Reads all current and past subscriptions of the customer from Stripe. `None` without a
+    /// Reads all current and past subscriptions of the customer from Stripe. Only those to a price of
+    /// the plan count. `None` without a
     /// customer: Stripe then decides nothing, and a plan that an operator granted stays.
     pub async fn subscriptions(&self) -> Result<Option<StripeSubscriptions>, BillingError> {
         let Some(customer) = self.customer_id() else { return Ok(None) };
@@ -102,17 +113,20 @@ impl<'a> LockedAccount<'a> {
             found => found?,
         };
         let now = self.app.clock.now();
-        let found: Vec<_> = found.into_iter().map(|one| one.with_past_due_since(known, now)).collect();
+        let (plan, others): (Vec<_>, Vec<_>) = found
+            .into_iter()
+            .map(|one| one.with_past_due_since(known, now))
+            .partition(|one| self.app.config.billing.includes_plan(&one.price_ids));
         let is_charged =
             |one: &&Subscription| !one.status.is_over() && one.status != SubscriptionStatus::Incomplete;
-        let charged = found.iter().filter(is_charged).count();
+        let charged = plan.iter().filter(is_charged).count();
         if charged > 1 {
             error!(
                 user.id = %self.account.user_id, charged,
                 "a user pays for several subscriptions: cancel the extra ones in Stripe's dashboard"
             );
         }
-        Ok(Some(StripeSubscriptions(found)))
+        Ok(Some(StripeSubscriptions { plan, others }))
     }
 
     /// Sets whether the subscriptions that `is_selected` accepts end with the current period, at
@@ -124,10 +138,26 @@ impl<'a> LockedAccount<'a> {
         is_selected: impl Fn(&Subscription) -> bool,
     ) -> Result<(), BillingError> {
         let now = self.app.clock.now();
-        let selected = |one: &&mut Subscription| is_selected(one) && one.cancel_at_period_end != cancel;
-        for one in found.0.iter_mut().filter(selected) {
+        let is_set =
+            |one: &Subscription| if cancel { one.cancel_at_period_end } else { one.ends_at.is_none() };
+        let selected = |one: &&mut Subscription| is_selected(one) && !is_set(one);
+        for one in found.plan.iter_mut().filter(selected) {
             let changed = self.app.stripe()?.set_cancel_at_period_end(&one.id, cancel).await?;
             *one = changed.with_past_due_since(self.account.subscription.as_ref(), now);
+        }
+        Ok(())
+    }
+
+    /// Ends the subscriptions that `is_selected` accepts at once, at Stripe and in `found`.
+    pub async fn cancel_at_once(
+        &self,
+        found: &mut StripeSubscriptions,
+        is_selected: impl Fn(&Subscription) -> bool,
+    ) -> Result<(), BillingError> {
+        for one in found.plan.iter_mut().filter(|one| is_selected(one)) {
+            let stripe = self.app.stripe()?;
+            stripe.cancel_subscription(&one.id).await?;
+            *one = stripe.find_subscription(&one.id).await?;
         }
         Ok(())
     }
@@ -158,7 +188,7 @@ impl<'a> LockedAccount<'a> {
 
     async fn write(&self, found: StripeSubscriptions) -> Result<Entitlement, BillingError> {
         let (now, grace) = (self.app.clock.now(), self.app.config.billing.past_due_grace);
-        let subscription = subscription::effective_subscription(found.0);
+        let subscription = subscription::effective_subscription(found.plan);
         let one = subscription.as_ref();
         if let Some(unknown) = one.filter(|one| one.status == SubscriptionStatus::Unknown) {
             error!(
@@ -211,7 +241,9 @@ impl<'a> LockedAccount<'a> {
                 }
             }
             let found = self.subscriptions().await?;
-            for one in found.iter().flat_map(StripeSubscriptions::iter).filter(|one| !one.status.is_over()) {
+            for one in
+                found.iter().flat_map(StripeSubscriptions::iter_all).filter(|one| !one.status.is_over())
+            {
                 stripe.cancel_subscription(&one.id).await?;
                 info!(
                     user.id = %self.account.user_id, stripe.id = one.id,

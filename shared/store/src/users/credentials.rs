@@ -69,8 +69,8 @@ pub async fn update_password(
     new_hash: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<Vec<SessionId>>, StoreError> {
-    const SQL: &str =
-        "UPDATE users SET password_hash = $3, updated_at = $4 WHERE id = $1 AND password_hash = $2";
+    const SQL: &str = "UPDATE users SET password_hash = $3, password_changed_at = $4, updated_at = $4
+        WHERE id = $1 AND password_hash = $2";
     let transaction = db.transaction().await?;
     let statement = transaction.prepare_cached(SQL).await?;
     if transaction.execute(&statement, &[&user.0, &old_hash, &new_hash, &now]).await? == 0 {
@@ -83,18 +83,23 @@ pub async fn update_password(
 }
 
 /// Updates the password hash of the account with `mobile_number` and deletes all of its sessions.
-/// Returns the deleted sessions, or `None` if there is no such account.
+/// Returns the deleted sessions, or `None` if there is no such account, or if the account is newer
+/// or its password has changed since the code was issued.
 pub async fn update_password_by_number(
     db: &mut impl GenericClient,
     mobile_number: &MobileNumber,
     password_hash: &str,
+    code_issued_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Option<Vec<SessionId>>, StoreError> {
-    const SQL: &str =
-        "UPDATE users SET password_hash = $2, updated_at = $3 WHERE mobile_number = $1 RETURNING id";
+    const SQL: &str = "
+        UPDATE users SET password_hash = $2, password_changed_at = $4, updated_at = $4
+        WHERE mobile_number = $1 AND coalesce(password_changed_at, created_at) <= $3 RETURNING id";
     let transaction = db.transaction().await?;
     let statement = transaction.prepare_cached(SQL).await?;
-    let row = transaction.query_opt(&statement, &[&mobile_number.as_str(), &password_hash, &now]).await?;
+    let row = transaction
+        .query_opt(&statement, &[&mobile_number.as_str(), &password_hash, &code_issued_at, &now])
+        .await?;
     let Some(row) = row else { return Ok(None) };
     // A separate statement: the update may have waited for a concurrent login, and only a statement
     // with a later snapshot sees the session which that login has inserted.

@@ -57,19 +57,18 @@ pub struct NewUser<'a> {
     pub password_hash: &'a str,
 }
 
-/// Inserts an account and its first session in one statement.
-///
-/// # Errors
-/// [`StoreError::Conflict`] on `users_mobile_number_key` if the number already has an account.
+/// Inserts an account and its first session in one statement. Returns `None` if the number already
+/// has an account. That is no error of Postgres, which would write the number into its log.
 pub async fn insert_with_session(
     db: &impl GenericClient,
     user: NewUser<'_>,
     session: &NewSession<'_>,
-) -> Result<User, StoreError> {
+) -> Result<Option<User>, StoreError> {
     let sql = format!(
         "WITH new_user AS (
             INSERT INTO users (id, mobile_number, name, password_hash, created_at, updated_at)
             VALUES ($1, $2, $3, $4, $5, $5)
+            ON CONFLICT (mobile_number) DO NOTHING
             RETURNING {COLUMNS}
         ), new_session AS (
             INSERT INTO sessions (id, user_id, refresh_token_hash, address, user_agent, created_at, last_seen_at, expires_at)
@@ -79,7 +78,7 @@ pub async fn insert_with_session(
     );
     let statement = db.prepare_cached(&sql).await?;
     let row = db
-        .query_one(
+        .query_opt(
             &statement,
             &[
                 &user.id.0,
@@ -95,7 +94,7 @@ pub async fn insert_with_session(
             ],
         )
         .await?;
-    (&row).try_into()
+    row.as_ref().map(TryInto::try_into).transpose()
 }
 
 /// Finds the account of `user`, with the number of messages used from the quota of `day`. Does not

@@ -73,19 +73,20 @@ pub(super) async fn run(
     (response, decisions)
 }
 
-/// Checks the session and charges the request to the shared buckets and the user's: in one round
-/// trip if the session is cached. The user is charged only after the session is found to be
-/// active: a stolen token of an ended session must not use up its owner's requests.
+/// Checks the session and charges the request: to the user if the session is active, otherwise to
+/// the client's network. Takes one round trip if the session is cached. A stolen token of an ended
+/// session does not use up its owner's requests, and the requests of signed-in users do not use up
+/// those of their network.
 pub(super) async fn authenticate_and_charge(
     limits: &RequestLimits<'_>,
     token: Result<SessionClaim, Authentication>,
 ) -> (Authentication, Vec<RateLimitDecision>) {
     let claim = match token {
         Ok(claim) => claim,
-        Err(authentication) => return (authentication, limits.charge_shared().await),
+        Err(authentication) => return (authentication, limits.charge_anonymous().await),
     };
     let limiter = &limits.app.rate_limiter;
-    let (cached, mut decisions) = limiter.consume_for_session(&limits.shared, &claim).await;
+    let (cached, mut decisions) = limiter.consume_for_session(&limits.global, &limits.address, &claim).await;
     let authentication = match cached {
         SessionLookup::Active => Authentication::Valid(Caller::from(&claim)),
         SessionLookup::Ended => Authentication::SESSION_ENDED,
@@ -94,6 +95,9 @@ pub(super) async fn authenticate_and_charge(
             let user_bucket = |tier| vec![claim.bucket(tier)];
             let (authentication, own) = load_session(limits, &claim, user_bucket).await;
             decisions.extend(own);
+            if matches!(authentication, Authentication::Invalid(_)) {
+                decisions.extend(limits.charge_address().await);
+            }
             authentication
         }
     };

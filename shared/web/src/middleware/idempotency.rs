@@ -44,7 +44,7 @@ pub(super) async fn run(
         Ok(Some(key)) => key,
         Ok(None) => return authenticate::run(limits, token, request, next).await,
         Err(error) => {
-            let decisions = limits.charge_shared().await;
+            let decisions = limits.charge_anonymous().await;
             let error = rejection(&decisions).map_or(error, ApiError::rate_limited);
             return (error.into_response(), decisions);
         }

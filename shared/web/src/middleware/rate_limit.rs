@@ -19,20 +19,29 @@ const GLOBAL_BUCKET: &str = "global";
 /// The rate limits of one request.
 pub(super) struct RequestLimits<'a> {
     pub(super) app: &'a AppState,
-    /// The buckets that every request is charged to: the global one, and its network's.
-    pub(super) shared: [Bucket; 2],
+    /// The bucket that every request is charged to.
+    pub(super) global: Bucket,
+    /// The bucket of the client's network, for requests without an active session. Many users can
+    /// share a network, and each has a bucket of their own.
+    pub(super) address: Bucket,
 }
 
 impl<'a> RequestLimits<'a> {
     pub(super) fn new(app: &'a AppState, network: String) -> Self {
         let limits = app.config.rate_limits;
-        let shared = [Bucket::new(GLOBAL_BUCKET, limits.global), Bucket::new(network, limits.address)];
-        Self { app, shared }
+        let global = Bucket::new(GLOBAL_BUCKET, limits.global);
+        Self { app, global, address: Bucket::new(network, limits.address) }
     }
 
-    /// Charges the request to the shared buckets alone.
-    pub(super) async fn charge_shared(&self) -> Vec<RateLimitDecision> {
-        self.app.rate_limiter.consume(&self.shared).await
+    /// Charges a request without an active session.
+    pub(super) async fn charge_anonymous(&self) -> Vec<RateLimitDecision> {
+        self.app.rate_limiter.consume(&[self.global.clone(), self.address.clone()]).await
+    }
+
+    /// Charges the network of a request whose session turned out to have ended. The global bucket is
+    /// charged already.
+    pub(super) async fn charge_address(&self) -> Vec<RateLimitDecision> {
+        self.app.rate_limiter.consume(std::slice::from_ref(&self.address)).await
     }
 
     /// Charges a replay of an idempotent request to the user's bucket for replays.

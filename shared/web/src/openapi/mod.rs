@@ -5,7 +5,11 @@
 
 mod common_responses;
 mod examples;
+mod names;
+mod text;
+mod walk;
 
+use serde_json::Value;
 use utoipa::PartialSchema;
 use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -14,6 +18,8 @@ use utoipa::openapi::{
 };
 
 use self::common_responses::ProblemDocument;
+pub use self::text::to_text;
+pub use self::walk::operations;
 use crate::routes::to_axum;
 use crate::{Route, RoutePolicy, Routes};
 
@@ -33,24 +39,25 @@ pub struct DocumentedRoutes {
     pub document: OpenApi,
 }
 
-/// The id of an operation: the name of its handler's module.
+/// The id of an operation: the name of its handler's module, in camel case.
 pub struct OperationId {
-    id: &'static str,
+    id: String,
     path: String,
     methods: Vec<HttpMethod>,
 }
 
 impl OperationId {
-    /// The `id` of the operation that the `#[utoipa::path]` attribute behind `P` describes.
+    /// The id of the operation that the `#[utoipa::path]` attribute behind `P` describes. Its
+    /// handler is in `module`.
     #[must_use]
-    pub fn of<P: utoipa::Path>(id: &'static str) -> Self {
-        Self { id, path: P::path(), methods: P::methods() }
+    pub fn of<P: utoipa::Path>(module: &str) -> Self {
+        Self { id: names::operation_id(module), path: P::path(), methods: P::methods() }
     }
 }
 
 /// The whole document: that of each function, and what holds for all operations.
 #[must_use]
-pub fn document(functions: Vec<DocumentedRoutes>) -> OpenApi {
+pub fn document(functions: Vec<DocumentedRoutes>) -> Value {
     let mut document = empty_document();
     let routes: Vec<Route> = functions.iter().flat_map(|function| function.routes.table().to_vec()).collect();
     for mut function in functions {
@@ -58,7 +65,7 @@ pub fn document(functions: Vec<DocumentedRoutes>) -> OpenApi {
             for (method, operation) in operations_mut(item) {
                 let mut ids = function.operations.iter();
                 let found = ids.find(|found| found.path == *path && found.methods.contains(&method));
-                operation.operation_id = found.map(|found| found.id.to_owned());
+                operation.operation_id = found.map(|found| found.id.clone());
                 operation.tags = Some(vec![function.tag.to_owned()]);
             }
         }
@@ -80,6 +87,8 @@ pub fn document(functions: Vec<DocumentedRoutes>) -> OpenApi {
             examples::add(operation, &components);
         }
     }
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    names::rename_schemas(&mut document);
     document
 }
 
@@ -102,19 +111,6 @@ fn empty_document() -> OpenApi {
         .servers(Some([ServerBuilder::new().url("/").build()]))
         .components(Some(components.build()))
         .build()
-}
-
-/// The operations of a path, by method.
-#[must_use]
-pub fn operations(item: &PathItem) -> Vec<(&'static str, &Operation)> {
-    let by_method = [
-        ("GET", &item.get),
-        ("PUT", &item.put),
-        ("POST", &item.post),
-        ("PATCH", &item.patch),
-        ("DELETE", &item.delete),
-    ];
-    by_method.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?))).collect()
 }
 
 fn operations_mut(item: &mut PathItem) -> Vec<(HttpMethod, &mut Operation)> {

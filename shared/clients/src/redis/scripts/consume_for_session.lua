@@ -1,18 +1,21 @@
--- Reads a cached session and takes one token from every bucket. Needs gcra.lua, session_lookup.lua.
--- KEYS: the session, the user's bucket, then the shared buckets.
--- ARGV: the user id, now (ms), then max and window (ms): on Basic, on Pro, of each shared bucket.
--- Result: {session state (see find_session.lua), the limit charged to the user (1 Basic, 2 Pro,
--- 0 none), the decisions for the shared buckets and then for the user's bucket}.
--- One script, because the user's bucket may be charged only for an active session, and a second
--- round trip would cost every request its latency.
+-- Reads a cached session, and takes one token from the global bucket and from the one that the
+-- session decides: the user's if it is active, the address's if it has ended, none if it is not
+-- cached. Needs gcra.lua, session_lookup.lua.
+-- KEYS: the session, the user's bucket, the global bucket, the address's bucket.
+-- ARGV: the user id, now (ms), then max and window (ms): on Basic, on Pro, of the global bucket, of
+-- the address's.
+-- Result: {session state (see find_session.lua), the limit charged beside the global one (0 none,
+-- 1 Basic, 2 Pro, 3 the address's), the decisions for the global bucket and then for that one}.
+-- One script, because the session decides what is charged, and a second round trip would cost
+-- every request its latency.
 local state, tier = find_session(KEYS[1], ARGV[1], ARGV[2])
-local buckets = {}
-for i = 3, #KEYS do
-    buckets[i - 2] = {KEYS[i], ARGV[2 * i + 1], ARGV[2 * i + 2]}
-end
-local plan = 0
+local buckets = {{KEYS[3], ARGV[7], ARGV[8]}}
+local charged = 0
 if state == 1 then
-    plan = tier == 'pro' and 2 or 1
-    buckets[#buckets + 1] = {KEYS[2], ARGV[2 * plan + 1], ARGV[2 * plan + 2]}
+    charged = tier == 'pro' and 2 or 1
+    buckets[2] = {KEYS[2], ARGV[2 * charged + 1], ARGV[2 * charged + 2]}
+elseif state == 2 then
+    charged = 3
+    buckets[2] = {KEYS[4], ARGV[9], ARGV[10]}
 end
-return {state, plan, (consume(buckets))}
+return {state, charged, (consume(buckets))}

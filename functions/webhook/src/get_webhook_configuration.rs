@@ -10,13 +10,13 @@ use serde::Serialize;
 use web::{ApiError, success};
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct ConfigurationResponse {
+struct WebhookConfigurationResponse {
     message: &'static str,
-    configured: ConfiguredView,
+    configuration: WebhookSettingsView,
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct ConfiguredView {
+struct WebhookSettingsView {
     stripe_secret_key: bool,
     stripe_webhook_secret: bool,
     stripe_price_id: bool,
@@ -26,15 +26,15 @@ struct ConfiguredView {
 #[utoipa::path(
     get, path = "/api/webhook/test",
     responses(
-        (status = 200, description = "The settings.", body = ConfigurationResponse),
+        (status = 200, description = "The settings.", body = WebhookConfigurationResponse),
     ),
 )]
 pub(crate) async fn handle(State(app): State<Arc<AppState>>) -> Result<impl IntoResponse, ApiError> {
     let billing = &app.config.billing;
     let is_set = |secret: &SecretString| !secret.expose_secret().is_empty();
-    Ok(success(ConfigurationResponse {
+    Ok(success(WebhookConfigurationResponse {
         message: "Webhook endpoint is reachable",
-        configured: ConfiguredView {
+        configuration: WebhookSettingsView {
             stripe_secret_key: is_set(&billing.secret_key),
             stripe_webhook_secret: billing.webhook_secrets.iter().any(is_set),
             stripe_price_id: !billing.price_id.is_empty(),

@@ -14,7 +14,7 @@ use store::users::credentials::{self, Credentials};
 use store::{StoreError, sessions};
 use web::{ApiError, ClientInfo, Valid, success};
 
-use crate::new_session::{SessionDraft, SignedInView};
+use crate::new_session::{NewSessionView, SessionDraft};
 
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct Login {
@@ -33,7 +33,7 @@ pub(crate) struct Login {
     post, path = "/api/auth/login",
     request_body = Login,
     responses(
-        (status = 200, description = "A session has started.", body = SignedInView),
+        (status = 200, description = "A session has started.", body = NewSessionView),
         (status = 401, description = "`invalid_credentials`: The mobile number or the password is wrong."),
         (status = 429, description = "`too_many_attempts`, `rate_limited`: Too many wrong passwords, or too many requests."),
     ),
@@ -57,7 +57,7 @@ pub(crate) async fn handle(
 }
 
 enum LoginAttempt {
-    SignedIn(SignedInView),
+    SignedIn(NewSessionView),
     /// The password was correct, but another request changed the hash before the session was
     /// stored.
     HashChanged,

@@ -20,7 +20,7 @@ pub(crate) struct Logout {
 }
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct LogoutView {
+struct EndedSessionsView {
     message: &'static str,
     /// The number of sessions that were ended.
     ended: usize,
@@ -32,7 +32,7 @@ struct LogoutView {
     security(("token" = [])),
     request_body = Logout,
     responses(
-        (status = 200, description = "The sessions have ended.", body = LogoutView),
+        (status = 200, description = "The sessions have ended.", body = EndedSessionsView),
     ),
 )]
 pub(crate) async fn handle(
@@ -51,5 +51,5 @@ pub(crate) async fn handle(
     let own = (input.scope != LogoutScope::Others).then_some(caller.session_id);
     let invalidated: Vec<SessionId> = ended.iter().copied().chain(own).collect();
     services::sessions::invalidate(&app, &invalidated).await;
-    Ok(success(LogoutView { message: "Logged out", ended: ended.len() }))
+    Ok(success(EndedSessionsView { message: "Logged out", ended: ended.len() }))
 }
