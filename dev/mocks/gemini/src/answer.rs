@@ -6,10 +6,10 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::models::{Model, thoughts};
 use super::request::ModelRequest;
-
-/// Tokens that a model spends on thinking. The lite model does not think.
-const THOUGHTS: usize = 24;
+use super::step::AnswerStep;
+use super::tokens::{tokens, truncate};
 
 const WORDS_PER_CHUNK: usize = 6;
 
@@ -17,18 +17,20 @@ pub struct Answer {
     envelope: Envelope,
     text: String,
     finish_reason: String,
+    /// Scripted parts, in place of the text.
+    parts: Option<Value>,
+    /// Scripted candidates after the first.
+    more_candidates: Vec<Value>,
 }
 
 /// The fields that every successful response has, with an answer or without.
 pub struct Envelope {
-    model: String,
+    version: String,
     prompt_tokens: usize,
+    thoughts: usize,
     response_id: String,
-}
-
-/// Estimates the tokens of a text at four characters each.
-pub fn tokens(text: &str) -> usize {
-    text.chars().count().div_ceil(4)
+    /// Scripted `usageMetadata`.
+    usage: Option<Value>,
 }
 
 pub fn prompt_tokens(request: &ModelRequest) -> usize {
@@ -66,12 +68,15 @@ fn excerpt(text: &str, max: usize) -> String {
 
 impl Envelope {
     pub fn new(model: &str, request: &ModelRequest) -> Self {
-        let response_id = Uuid::new_v4().simple().to_string();
-        Self { model: model.to_owned(), prompt_tokens: prompt_tokens(request), response_id }
-    }
-
-    fn thoughts(&self) -> usize {
-        if self.model.ends_with("-lite") { 0 } else { THOUGHTS }
+        let known = Model::find(model);
+        let default_level = known.map_or("MEDIUM", |model| model.default_level);
+        Self {
+            version: known.map_or(model, |model| model.version).to_owned(),
+            prompt_tokens: prompt_tokens(request),
+            thoughts: thoughts(request.thinking_level.as_deref().unwrap_or(default_level)),
+            response_id: Uuid::new_v4().simple().to_string(),
+            usage: None,
+        }
     }
 
     /// Adds the envelope's fields to `response`. `answer_tokens` counts the answer so far.
@@ -83,13 +88,13 @@ impl Envelope {
         });
         if let Some(answer_tokens) = answer_tokens {
             usage["candidatesTokenCount"] = answer_tokens.into();
-            usage["totalTokenCount"] = (self.prompt_tokens + answer_tokens + self.thoughts()).into();
-            if self.thoughts() > 0 {
-                usage["thoughtsTokenCount"] = self.thoughts().into();
+            usage["totalTokenCount"] = (self.prompt_tokens + answer_tokens + self.thoughts).into();
+            if self.thoughts > 0 {
+                usage["thoughtsTokenCount"] = self.thoughts.into();
             }
         }
-        response["usageMetadata"] = usage;
-        response["modelVersion"] = self.model.as_str().into();
+        response["usageMetadata"] = self.usage.clone().unwrap_or(usage);
+        response["modelVersion"] = self.version.as_str().into();
         response["responseId"] = self.response_id.as_str().into();
         response
     }
@@ -106,23 +111,29 @@ impl Envelope {
 }
 
 impl Answer {
-    /// The answer with the scripted or default text. The text is cut at `maxOutputTokens`, unless
-    /// the finish reason is scripted.
-    pub fn new(
-        envelope: Envelope,
-        request: &ModelRequest,
-        text: Option<String>,
-        finish_reason: Option<String>,
-    ) -> Self {
-        let mut text = text.unwrap_or_else(|| default_text(&envelope.model, request));
-        let finish_reason = finish_reason.unwrap_or_else(|| match request.max_output_tokens {
-            Some(max) if tokens(&text) > max => {
-                text = text.chars().take(max.saturating_mul(4)).collect();
-                "MAX_TOKENS".to_owned()
+    /// The answer with the scripted or default text. Thoughts and text together are cut at
+    /// `maxOutputTokens`, unless the finish reason is scripted.
+    pub fn new(model: &str, request: &ModelRequest, step: AnswerStep) -> Self {
+        let mut envelope = Envelope::new(model, request);
+        envelope.usage = step.usage;
+        if let Some(version) = step.model_version {
+            envelope.version = version;
+        }
+        if let Some(thoughts) = step.thoughts {
+            envelope.thoughts = thoughts;
+        }
+        let mut text = step.text.unwrap_or_else(|| default_text(model, request));
+        let finish_reason = step.finish_reason.unwrap_or_else(|| {
+            let max = request.max_output_tokens.unwrap_or(usize::MAX);
+            if envelope.thoughts.saturating_add(tokens(&text)) <= max {
+                return "STOP".to_owned();
             }
-            _ => "STOP".to_owned(),
+            envelope.thoughts = envelope.thoughts.min(max);
+            text.truncate(truncate(&text, max - envelope.thoughts).len());
+            "MAX_TOKENS".to_owned()
         });
-        Self { envelope, text, finish_reason }
+        let (parts, more_candidates) = (step.parts, step.more_candidates);
+        Self { envelope, text, finish_reason, parts, more_candidates }
     }
 
     pub fn whole(&self) -> Value {
@@ -133,7 +144,7 @@ impl Answer {
     /// last.
     pub fn chunks(&self) -> Vec<Value> {
         let words: Vec<&str> = self.text.split_inclusive(' ').collect();
-        if words.is_empty() {
+        if words.is_empty() || self.parts.is_some() {
             return vec![self.whole()];
         }
         let pieces: Vec<String> = words.chunks(WORDS_PER_CHUNK).map(<[&str]>::concat).collect();
@@ -147,12 +158,16 @@ impl Answer {
 
     fn chunk(&self, text: &str, is_last: bool, answer_tokens: usize) -> Value {
         let mut candidate = json!({"content": {"parts": [{"text": text}], "role": "model"}, "index": 0});
-        if text.is_empty() {
+        if let Some(parts) = &self.parts {
+            candidate["content"]["parts"] = parts.clone();
+        } else if text.is_empty() {
             candidate["content"] = json!({"role": "model"});
         }
         if is_last {
             candidate["finishReason"] = self.finish_reason.as_str().into();
         }
-        self.envelope.wrap(json!({"candidates": [candidate]}), Some(answer_tokens))
+        let candidates: Vec<Value> =
+            std::iter::once(candidate).chain(self.more_candidates.iter().cloned()).collect();
+        self.envelope.wrap(json!({"candidates": candidates}), Some(answer_tokens))
     }
 }

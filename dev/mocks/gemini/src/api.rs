@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use chrono::Utc;
 use futures::{StreamExt as _, stream};
@@ -20,7 +20,8 @@ use super::MockGemini;
 use super::answer::{self, Answer, Envelope};
 use super::error::GeminiError;
 use super::request::{self, Method, ModelRequest};
-use super::script::{self, ScriptStep};
+use super::script;
+use super::step::{AnswerStep, ScriptStep};
 
 const CHUNK_INTERVAL: Duration = Duration::from_millis(15);
 
@@ -59,7 +60,7 @@ pub async fn call(
     let response = match request {
         Err(error) => error_response(error, format),
         Ok(request) if method == Method::CountTokens => count_tokens(&request),
-        Ok(request) => perform(step.unwrap_or(ScriptStep::PLAIN), method, model, &request, format).await,
+        Ok(request) => perform(step.unwrap_or_else(ScriptStep::plain), method, model, &request, format).await,
     };
     mock.state().calls.finish(id, response.status().as_u16());
     response
@@ -127,17 +128,25 @@ async fn perform(
     format: Format,
 ) -> Response {
     let envelope = Envelope::new(model, request);
-    let answer = |envelope, text, reason| {
-        let answer = Answer::new(envelope, request, text, reason);
+    let answer = |step| {
+        let answer = Answer::new(model, request, step);
         if format == Format::Object { vec![answer.whole()] } else { answer.chunks() }
     };
     match step {
-        ScriptStep::Answer { text, delay, finish_reason } => {
-            sleep(delay).await;
-            respond(&answer(envelope, text, finish_reason), format)
+        ScriptStep::Answer(step) => {
+            sleep(step.delay).await;
+            respond(&answer(step), format)
         }
-        ScriptStep::Error { status } => {
-            error_response(GeminiError::of_status(status, model, method.name()), format)
+        ScriptStep::Error { status, message, details, array } => {
+            let mut error = GeminiError::of_status(status, model, method.name());
+            error.message = message.unwrap_or(error.message);
+            (error.details, error.in_array) = (details, array);
+            error_response(error, format)
+        }
+        ScriptStep::Raw { body, status, mut headers } => {
+            let json = HeaderValue::from_static("application/json; charset=UTF-8");
+            headers.entry(CONTENT_TYPE).or_insert(json);
+            (status, headers, Body::from(body)).into_response()
         }
         ScriptStep::RateLimited { retry_delay, per_day, details, array } => {
             let mut error = if details.unwrap_or(true) {
@@ -154,8 +163,8 @@ async fn perform(
         ScriptStep::BlockedAnswer { reason } => {
             respond(&[envelope.blocked_answer(reason.as_deref().unwrap_or("SAFETY"))], format)
         }
-        ScriptStep::Cut {} => respond_in_halves(&answer(envelope, None, None), format, CUT_DELAY, false),
-        ScriptStep::Slow { delay } => respond_in_halves(&answer(envelope, None, None), format, delay, true),
+        ScriptStep::Cut {} => respond_in_halves(&answer(AnswerStep::default()), format, CUT_DELAY, false),
+        ScriptStep::Slow { delay } => respond_in_halves(&answer(AnswerStep::default()), format, delay, true),
         ScriptStep::Garbage {} => {
             (content_type(format), "<html><body>This is not what you are looking for.</body></html>")
                 .into_response()

@@ -12,8 +12,8 @@ use super::schema::Violation;
 #[derive(Debug, Clone)]
 pub struct GeminiError {
     pub status: StatusCode,
-    message: String,
-    details: Vec<Value>,
+    pub message: String,
+    pub details: Vec<Value>,
     /// Whether the body is an array of one element.
     pub in_array: bool,
 }
@@ -138,9 +138,20 @@ impl GeminiError {
 fn status_texts(status: StatusCode) -> (&'static str, &'static str) {
     match status.as_u16() {
         400 => ("INVALID_ARGUMENT", "Request contains an invalid argument."),
+        401 => (
+            "UNAUTHENTICATED",
+            "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other \
+             valid authentication credential.",
+        ),
         403 => ("PERMISSION_DENIED", "The caller does not have permission"),
         404 => ("NOT_FOUND", ""),
+        408 => ("DEADLINE_EXCEEDED", "The request timed out."),
+        409 => ("ABORTED", "The operation was aborted."),
+        499 => ("CANCELLED", "The operation was cancelled."),
         429 => ("RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota)."),
+        400..=498 => ("FAILED_PRECONDITION", "The request is not valid in this state."),
+        501 => ("UNIMPLEMENTED", "Operation is not implemented, or supported, or enabled."),
+        502 => ("UNAVAILABLE", "Bad gateway."),
         503 => ("UNAVAILABLE", "The model is overloaded. Please try again later."),
         504 => ("DEADLINE_EXCEEDED", "Deadline expired before operation could complete."),
         _ => (

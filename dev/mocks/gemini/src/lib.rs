@@ -11,7 +11,7 @@
 //!
 //! | call | effect |
 //! |---|---|
-//! | `POST /_control/script` | scripts the next calls, see `script.rs`; returns `{"scripts": n}` |
+//! | `POST /_control/script` | scripts the next calls, see `script.rs` and `step.rs`; returns `{"scripts": n}` |
 //! | `DELETE /_control/script` | deletes all scripts |
 //! | `GET /_control/calls` | `{"count": n, "over_quota": n, "calls": [...]}`, oldest first, see `calls.rs` |
 //! | `DELETE /_control/calls` | clears the call log and its count |
@@ -32,13 +32,17 @@ mod calls;
 mod control;
 mod control_body;
 mod error;
+mod generation;
+mod models;
 mod proto;
 mod quota;
 mod request;
 mod schema;
 mod script;
+mod step;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -55,10 +59,6 @@ use tokio::task::JoinHandle;
 use self::calls::CallLog;
 use self::quota::Quota;
 use self::script::Script;
-
-/// The models that exist: the stable ones of November 2026.
-pub const MODELS: [&str; 4] =
-    ["gemini-3.8-flash", "gemini-3.6-flash", "gemini-3.5-flash", "gemini-3.5-flash-lite"];
 
 /// Google's limit on the size of a request: 20 MB.
 const MAX_REQUEST: usize = 20 * 1024 * 1024;

@@ -3,8 +3,9 @@
 use axum::http::HeaderMap;
 use serde_json::Value;
 
-use super::MODELS;
 use super::error::GeminiError;
+use super::generation;
+use super::models::Model;
 use super::schema::{self, elements, field};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub struct ModelRequest {
     pub turns: Vec<Turn>,
     pub system_instruction: Option<String>,
     pub max_output_tokens: Option<usize>,
+    pub thinking_level: Option<String>,
 }
 
 #[derive(Debug)]
@@ -68,7 +70,11 @@ pub fn check_key(headers: &HeaderMap) -> Result<(), GeminiError> {
 }
 
 pub fn check_model(model: &str, method: &str) -> Result<(), GeminiError> {
-    if MODELS.contains(&model) { Ok(()) } else { Err(GeminiError::model_not_found(model, method)) }
+    find_model(model, method).map(|_| ())
+}
+
+fn find_model(model: &str, method: &str) -> Result<&'static Model, GeminiError> {
+    Model::find(model).ok_or_else(|| GeminiError::model_not_found(model, method))
 }
 
 /// Reads the body of a call. Google validates the protobuf message first, then the model, then the
@@ -79,16 +85,18 @@ pub fn read(method: Method, model: &str, body: &[u8]) -> Result<ModelRequest, Ge
     if !violations.is_empty() {
         return Err(GeminiError::invalid_fields(violations));
     }
-    check_model(model, method.name())?;
+    let model = find_model(model, method.name())?;
     let request = match method {
         Method::CountTokens => field(&json, "generate_content_request").unwrap_or(&json),
         Method::Generate | Method::Stream => &json,
     };
     check_contents(method.message(), request)?;
+    generation::check_safety_settings(request)?;
     Ok(ModelRequest {
         turns: elements(request, "contents").iter().map(turn).collect(),
         system_instruction: field(request, "system_instruction").map(text_of).filter(|text| !text.is_empty()),
-        max_output_tokens: max_output_tokens(request)?,
+        max_output_tokens: generation::max_output_tokens(request)?,
+        thinking_level: generation::thinking_level(request, model)?,
     })
 }
 
@@ -128,22 +136,12 @@ fn check_contents(message: &str, request: &Value) -> Result<(), GeminiError> {
     if contents.iter().map(role).any(|role| !matches!(role.as_str(), "" | "user" | "model")) {
         return Err(GeminiError::invalid_argument("Please use a valid role: user, model."));
     }
-    Ok(())
-}
-
-fn max_output_tokens(request: &Value) -> Result<Option<usize>, GeminiError> {
-    let Some(value) =
-        field(request, "generation_config").and_then(|config| field(config, "max_output_tokens"))
-    else {
-        return Ok(None);
-    };
-    let tokens = value.as_i64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_default();
-    match usize::try_from(tokens) {
-        Ok(tokens) if tokens > 0 => Ok(Some(tokens)),
-        _ => Err(GeminiError::invalid_argument(
-            "* GenerateContentRequest.generation_config.max_output_tokens: max_output_tokens must be positive.\n",
-        )),
+    if message == "GenerateContentRequest" && contents.last().is_some_and(|last| role(last) == "model") {
+        return Err(GeminiError::invalid_argument(
+            "Please ensure that single turn requests end with a user role or the role field is empty.",
+        ));
     }
+    Ok(())
 }
 
 fn turn(content: &Value) -> Turn {

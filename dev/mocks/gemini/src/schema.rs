@@ -107,10 +107,14 @@ pub fn elements<'a>(message: &'a Value, name: &str) -> &'a [Value] {
     }
 }
 
+/// Whether a part has content. Empty text is none, except beside the `thoughtSignature` that a
+/// client must return unchanged.
 pub fn has_data(part: &Value) -> bool {
     let names =
         "text inline_data function_call function_response file_data executable_code code_execution_result";
-    names.split(' ').any(|name| field(part, name).is_some())
+    let is_empty_text = field(part, "text").is_some_and(|text| text == "");
+    let has_signature = field(part, "thought_signature").is_some();
+    names.split(' ').any(|name| field(part, name).is_some()) && (!is_empty_text || has_signature)
 }
 
 fn is_named(key: &str, name: &str) -> bool {

@@ -6,102 +6,13 @@
 //! Each valid call of `generateContent` or `streamGenerateContent` takes the next step of the first
 //! script whose `match` occurs in the last user text; a script without `match` applies to every
 //! call. A script ends after `repeat` rounds (default 1), or never with `"forever": true`. A call
-//! without a script gets a normal answer.
-//!
-//! | kind | fields, optional unless marked required | response |
-//! |---|---|---|
-//! | `answer` | `text`, `delay_ms`, `finish_reason` | an answer, after the delay |
-//! | `error` | `status` (required): 400, 403, 404, 500, 503 or 504 | this error in Google's words |
-//! | `rate_limited` | `retry_delay` ("2s"), `per_day`, `details` (true), `array` | a 429; `RetryInfo` only with `retry_delay`, a message alone with `"details": false` |
-//! | `blocked_prompt` | `reason` (`PROHIBITED_CONTENT`) | a 200 without candidates |
-//! | `blocked_answer` | `reason` (`SAFETY`) | a candidate without content |
-//! | `cut` | | half of an answer, then the connection is closed |
-//! | `slow` | `delay_ms` (required) | half of an answer, the rest after the delay |
-//! | `garbage` | | a 200 that is not JSON |
+//! without a script gets a normal answer. `step.rs` lists the kinds of steps.
 
-use std::time::Duration;
+use serde::Deserialize;
+use serde_json::Value;
 
-use axum::http::StatusCode;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
-
-use super::control_body::{FieldError, millis, read};
-
-const ERROR_STATUSES: [u16; 6] = [400, 403, 404, 500, 503, 504];
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum ScriptStep {
-    Answer {
-        text: Option<String>,
-        #[serde(rename = "delay_ms", default, deserialize_with = "millis")]
-        delay: Duration,
-        finish_reason: Option<String>,
-    },
-    Error {
-        #[serde(deserialize_with = "error_status")]
-        status: StatusCode,
-    },
-    RateLimited {
-        #[serde(default, deserialize_with = "protobuf_duration")]
-        retry_delay: Option<String>,
-        #[serde(default)]
-        per_day: bool,
-        details: Option<bool>,
-        #[serde(default)]
-        array: bool,
-    },
-    BlockedPrompt {
-        reason: Option<String>,
-    },
-    BlockedAnswer {
-        reason: Option<String>,
-    },
-    Cut {},
-    Slow {
-        #[serde(rename = "delay_ms", deserialize_with = "millis")]
-        delay: Duration,
-    },
-    Garbage {},
-}
-
-fn error_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusCode, D::Error> {
-    let status = u16::deserialize(deserializer)?;
-    let status = Some(status).filter(|status| ERROR_STATUSES.contains(status));
-    status
-        .and_then(|status| StatusCode::from_u16(status).ok())
-        .ok_or_else(|| D::Error::custom(format!("must be one of {ERROR_STATUSES:?}")))
-}
-
-/// A duration as protobuf writes it, such as `2s` or `1.5s`.
-fn protobuf_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let text = Option::<String>::deserialize(deserializer)?;
-    let seconds =
-        |text: &str| text.strip_suffix('s')?.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0);
-    match text {
-        Some(text) if seconds(&text).is_none() => {
-            Err(D::Error::custom("must be seconds such as \"2s\" or \"1.5s\""))
-        }
-        text => Ok(text),
-    }
-}
-
-impl ScriptStep {
-    pub const PLAIN: Self = Self::Answer { text: None, delay: Duration::ZERO, finish_reason: None };
-
-    fn read(mut step: Value, path: &str) -> Result<(String, Self), FieldError> {
-        let Some(fields) = step.as_object_mut() else {
-            return Err(FieldError::new(path, "must be an object"));
-        };
-        let Some(Value::String(kind)) = fields.remove("kind") else {
-            return Err(FieldError::new(&format!("{path}.kind"), "must be a string"));
-        };
-        // serde keeps the path of an invalid field in an externally tagged enum only.
-        let read = read(json!({ &kind: step }), path)?;
-        Ok((kind, read))
-    }
-}
+use super::control_body::{FieldError, read};
+use super::step::ScriptStep;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -210,7 +121,10 @@ mod tests {
             (json!({"steps": [{"kind": "cut", "delay_ms": 5}]}), "steps[0].delay_ms"),
             (json!({"steps": [{"kind": "slow"}]}), "steps[0].delay_ms"),
             (json!({"steps": [{"kind": "slow", "delay_ms": 600_001}]}), "steps[0].delay_ms"),
-            (json!({"steps": [{"kind": "error", "status": 418}]}), "steps[0].status"),
+            (json!({"steps": [{"kind": "error", "status": 200}]}), "steps[0].status"),
+            (json!({"steps": [{"kind": "answer", "thoughts": -1}]}), "steps[0].thoughts"),
+            (json!({"steps": [{"kind": "raw"}]}), "steps[0].body"),
+            (json!({"steps": [{"kind": "raw", "body": "", "headers": {"a b": "c"}}]}), "steps[0].headers"),
             (json!({"steps": [{"kind": "rate_limited", "retry_delay": "soon"}]}), "steps[0].retry_delay"),
             (json!({"steps": [{"kind": "rate_limited", "per_day": "yes"}]}), "steps[0].per_day"),
         ];

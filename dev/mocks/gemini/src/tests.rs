@@ -69,17 +69,21 @@ async fn answer_quotes_the_request() {
     let answer_tokens = count("candidatesTokenCount") + count("thoughtsTokenCount");
     assert_eq!(count("totalTokenCount"), count("promptTokenCount") + answer_tokens);
     assert_eq!(answer["candidates"][0]["finishReason"], "STOP");
-    assert_eq!(answer["modelVersion"], "gemini-3.5-flash");
+    assert_eq!(answer["modelVersion"], "gemini-3.6-flash", "the model to which Google routes the name");
     assert!(answer["responseId"].is_string());
 }
 
 #[tokio::test]
 async fn answer_is_cut_at_max_output_tokens() {
     let mut body = user_turn("hello");
-    body["generationConfig"] = json!({"maxOutputTokens": 3});
+    body["generationConfig"] = json!({"maxOutputTokens": 27});
     let (_, answer) = call(&MockGemini::default(), GENERATE, &body).await;
     assert_eq!(text_of(&answer), "This is the ");
     assert_eq!(answer["candidates"][0]["finishReason"], "MAX_TOKENS");
+    body["generationConfig"] = json!({"maxOutputTokens": 20});
+    let (_, answer) = call(&MockGemini::default(), GENERATE, &body).await;
+    assert_eq!(answer["candidates"][0]["content"], json!({"role": "model"}), "thoughts use up the limit");
+    assert_eq!(answer["usageMetadata"]["thoughtsTokenCount"], 20);
     body["generationConfig"] = json!({"maxOutputTokens": 0});
     assert!(message_of_400(&body).await.contains("must be positive"));
 }
@@ -229,4 +233,78 @@ async fn error_of_a_stream_without_events_is_in_an_array() {
     let mock = MockGemini::default();
     assert_eq!(call(&mock, STREAM, &json!({})).await.1[0]["error"]["code"], 400);
     assert_eq!(call(&mock, &format!("{STREAM}?alt=sse"), &json!({})).await.1["error"]["code"], 400);
+}
+
+#[tokio::test]
+async fn thinking_level_must_be_one_that_the_model_supports() {
+    let with = |config: Value| {
+        let mut body = user_turn("hi");
+        body["generationConfig"] = json!({"thinkingConfig": config});
+        body
+    };
+    let (status, answer) =
+        call(&MockGemini::default(), GENERATE, &with(json!({"thinkingLevel": "low"}))).await;
+    assert_eq!((status, &answer["usageMetadata"]["thoughtsTokenCount"]), (200, &json!(12)));
+    let lite = GENERATE.replace("flash", "flash-lite");
+    let minimal = with(json!({"thinkingLevel": "MINIMAL"}));
+    assert_eq!(call(&MockGemini::default(), &lite, &minimal).await.0, 200);
+    for (config, expected) in [
+        (json!({"thinkingLevel": "MINIMAL"}), "MINIMAL is not supported"),
+        (json!({"thinkingLevel": "DEEP"}), "Invalid value at"),
+        (json!({"thinkingLevel": "LOW", "thinkingBudget": 5}), "only one of"),
+    ] {
+        assert!(message_of_400(&with(config)).await.contains(expected), "{expected}");
+    }
+}
+
+#[tokio::test]
+async fn empty_text_model_turns_at_the_end_and_bad_safety_settings_are_refused() {
+    let empty = message_of_400(&user_turn("")).await;
+    assert!(empty.contains("required oneof field 'data'"), "{empty}");
+    let mut model_last = user_turn("hi");
+    model_last["contents"] = json!([model_last["contents"][0], {"role": "model", "parts": [{"text": "x"}]}]);
+    assert!(message_of_400(&model_last).await.contains("end with a user role"));
+    let harassment = json!({"category": "HARM_CATEGORY_HARASSMENT", "threshold": "OFF"});
+    for (settings, expected) in [
+        (json!([{"category": "HARM_CATEGORY_X", "threshold": "OFF"}]), "safety_settings[0].category"),
+        (
+            json!([{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "LOW"}]),
+            "safety_settings[0].threshold",
+        ),
+        (json!([harassment, harassment]), "duplicate category"),
+    ] {
+        let mut body = user_turn("hi");
+        body["safetySettings"] = settings;
+        assert!(message_of_400(&body).await.contains(expected), "{expected}");
+    }
+}
+
+#[tokio::test]
+async fn scripted_parts_candidates_usage_and_raw_bodies_are_sent() {
+    let mock = MockGemini::default();
+    let parts = json!([{"text": "hm", "thought": true}, {"text": "", "thoughtSignature": "c2ln"}]);
+    let steps = json!([
+        {"kind": "answer", "parts": parts, "usage": {"promptTokenCount": "5"}, "model_version": "m",
+            "more_candidates": [{"index": 1}]},
+        {"kind": "error", "status": 499},
+        {"kind": "error", "status": 429, "message": "credits are depleted", "details": [7], "array": true},
+        {"kind": "raw", "status": 502, "body": "<html>", "headers": {"content-type": "text/html"}},
+    ]);
+    control(&mock, "POST", "script", &json!({"steps": steps})).await;
+    let (_, answer) = call(&mock, GENERATE, &user_turn("hi")).await;
+    assert_eq!(
+        (&answer["candidates"][0]["content"]["parts"], &answer["candidates"][1]["index"]),
+        (&parts, &json!(1))
+    );
+    assert_eq!(
+        (&answer["usageMetadata"]["promptTokenCount"], &answer["modelVersion"]),
+        (&json!("5"), &json!("m"))
+    );
+    let (status, cancelled) = call(&mock, GENERATE, &user_turn("hi")).await;
+    assert_eq!((status, &cancelled["error"]["status"]), (499, &json!("CANCELLED")));
+    let (_, money) = call(&mock, GENERATE, &user_turn("hi")).await;
+    let error = &money[0]["error"];
+    assert_eq!((&error["message"], &error["details"]), (&json!("credits are depleted"), &json!([7])));
+    let html = send(&mock, "POST", GENERATE, &user_turn("hi").to_string(), "key").await;
+    assert_eq!(html, (502, "text/html".to_owned(), json!("<html>")));
 }

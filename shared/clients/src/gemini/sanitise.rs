@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// The escape of U+FFFD, which replaces half of a surrogate pair.
+/// The escape of U+FFFD, which replaces half of a surrogate pair or a raw control character.
 const REPLACEMENT: &str = "\\ufffd";
 
 /// The text of a JSON body without a byte order mark, with U+FFFD for invalid UTF-8 and for lone
-/// surrogate escapes, and with escapes for raw control characters in strings.
+/// surrogate escapes, and without raw control characters in strings.
 pub(super) fn sanitise(body: &[u8]) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(body.trim_ascii());
     let text = match text {
@@ -30,7 +30,9 @@ fn repair(text: &str) -> String {
                 is_in_string = !is_in_string;
                 repaired.push(c);
             }
-            '\0'..=' ' if is_in_string && c != ' ' => repaired.push_str(&format!("\\u{:04x}", u32::from(c))),
+            '\n' if is_in_string => repaired.push_str("\\n"),
+            '\t' if is_in_string => repaired.push_str("\\t"),
+            '\0'..='\u{1f}' if is_in_string => repaired.push_str(REPLACEMENT),
             _ => repaired.push(c),
         }
     }
@@ -90,7 +92,7 @@ mod tests {
             (br#""\uD83D\uDE00 \u00e9""#, r#""\uD83D\uDE00 \u00e9""#),
             (br#""\ud83d\n\\ud83d""#, r#""\ufffd\n\\ud83d""#),
             (br#""C:\\users \" \ud83d""#, r#""C:\\users \" \ufffd""#),
-            (b"{\n\"a\": \"x\ty\"}", "{\n\"a\": \"x\\u0009y\"}"),
+            (b"{\n\"a\": \"x\ty\"}", "{\n\"a\": \"x\\ty\"}"),
             (b"\"\xff\"", "\"\u{fffd}\""),
             (br#""\ud8"#, r#""\ud8"#),
         ];

@@ -3,6 +3,7 @@
 mod sources;
 
 use super::*;
+use clients::gemini::ThinkingLevel;
 use secrecy::ExposeSecret;
 
 const ALL: [Dependency; 10] = [
@@ -150,6 +151,23 @@ fn billing_settings_are_validated() {
     ] {
         let error = billing(name, value).unwrap_err();
         assert!(error.contains(&format!("{name}: must")), "{error}");
+    }
+}
+
+#[test]
+fn thinking_levels_and_safety_settings_are_validated() {
+    let gemini = |name, value| read(&[], &[(name, value)]).map(|config| config.gemini);
+    let level =
+        |value| gemini("GEMINI_THINKING_LEVEL_PRO", value).map(|settings| settings.thinking_level_pro);
+    assert_eq!(level("High").unwrap(), Some(ThinkingLevel::High));
+    assert_eq!(level("default").unwrap(), None);
+    assert!(level("deep").unwrap_err().contains("GEMINI_THINKING_LEVEL_PRO: must"));
+
+    let name = "GEMINI_SAFETY_SETTINGS";
+    let two = "HARM_CATEGORY_HARASSMENT=OFF, HARM_CATEGORY_HATE_SPEECH=BLOCK_NONE,";
+    assert_eq!(gemini(name, two).unwrap().safety_settings.len(), 2);
+    for wrong in ["OFF", "HARM_CATEGORY_HARASSMENT=NO", "HARM_CATEGORY_X=OFF,HARM_CATEGORY_X=BLOCK_NONE"] {
+        assert!(gemini(name, wrong).unwrap_err().contains(name), "{wrong}");
     }
 }
 

@@ -73,7 +73,7 @@ async fn answer_is_read() {
     let answer = mock.generate(&prompt("Is this thing on?")).await.unwrap();
     assert!(answer.text.contains("You asked: \"Is this thing on?\""), "{}", answer.text);
     assert!(answer.text.contains("My instruction is: \"Be kind.\""), "{}", answer.text);
-    assert_eq!((answer.finish_reason, answer.model.as_str()), (FinishReason::Stop, "gemini-3.5-flash"));
+    assert_eq!((answer.finish_reason, answer.model.as_str()), (FinishReason::Stop, "gemini-3.6-flash"));
     assert_eq!(answer.usage.prompt_tokens, 7);
     assert!(answer.usage.response_tokens > 24);
 }
@@ -167,7 +167,58 @@ async fn wrong_key_and_unknown_model_are_distinguished() {
 #[tokio::test]
 async fn answer_cut_at_max_output_tokens_is_an_answer() {
     let mock = Mock::start().await;
-    let short = Prompt { max_output_tokens: 4, ..prompt("hi") };
+    let short = Prompt { max_output_tokens: 4, thinking_tokens: 24, ..prompt("hi") };
     let answer = mock.generate(&short).await.unwrap();
     assert_eq!((answer.text.as_str(), answer.finish_reason), ("This is the loca", FinishReason::MaxTokens));
+    assert_eq!((answer.usage.thought_tokens, answer.usage.response_tokens), (24, 28));
+}
+
+#[tokio::test]
+async fn thoughts_that_use_up_the_limit_leave_no_answer_until_it_is_raised() {
+    let mock = Mock::start().await;
+    let mut prompt = Prompt { max_output_tokens: 20, ..prompt("hi") };
+    let error = mock.generate(&prompt).await.unwrap_err();
+    let usage = TokenUsage { prompt_tokens: 3, response_tokens: 20, thought_tokens: 20, cached_tokens: 0 };
+    assert_eq!(error, GenerateError::NoAnswer { finish_reason: FinishReason::MaxTokens, usage });
+
+    assert!(prompt.raise_output_limit());
+    assert_eq!(mock.generate(&prompt).await.unwrap().finish_reason, FinishReason::Stop);
+}
+
+#[tokio::test]
+async fn unsupported_thinking_level_is_an_invalid_request() {
+    let mock = Mock::start().await;
+    let low = Prompt { thinking_level: Some(ThinkingLevel::Low), ..prompt("hi") };
+    assert_eq!(mock.generate(&low).await.unwrap().usage.thought_tokens, 12);
+    let minimal = Prompt { thinking_level: Some(ThinkingLevel::Minimal), ..prompt("hi") };
+    assert_eq!(mock.generate(&minimal).await.unwrap_err().error_code(), ErrorCode::InvalidRequest);
+}
+
+#[tokio::test]
+async fn any_status_and_body_of_a_gateway_is_classified() {
+    use ErrorCode::{GeminiBilling, GeminiKeyRefused, GeminiOverloaded};
+    let mock = Mock::start().await;
+    let credits = "Your prepayment credits are depleted.";
+    for (step, code) in [
+        (json!({"kind": "error", "status": 401}), GeminiKeyRefused),
+        (json!({"kind": "error", "status": 408}), GeminiOverloaded),
+        (json!({"kind": "error", "status": 499}), GeminiOverloaded),
+        (json!({"kind": "raw", "status": 502, "body": "<html>502</html>"}), GeminiOverloaded),
+        (json!({"kind": "raw", "body": "<html>200</html>"}), GeminiOverloaded),
+        (json!({"kind": "error", "status": 429, "message": credits, "array": true}), GeminiBilling),
+    ] {
+        mock.script(&step).await;
+        assert_eq!(mock.generate(&prompt("hi")).await.unwrap_err().error_code(), code, "{step}");
+    }
+}
+
+#[tokio::test]
+async fn first_candidate_with_visible_text_is_the_answer() {
+    let mock = Mock::start().await;
+    let thought = json!({"text": "hm", "thought": true});
+    let parts = json!([thought, {"text": "", "thoughtSignature": "c2ln"}]);
+    let second = json!({"content": {"parts": [thought, {"text": "Hi"}]}, "finishReason": "STOP"});
+    mock.script(&json!({"kind": "answer", "parts": parts, "more_candidates": [second], "usage": 5})).await;
+    let answer = mock.generate(&prompt("hi")).await.unwrap();
+    assert_eq!((answer.text.as_str(), answer.usage), ("Hi", TokenUsage::default()));
 }
