@@ -18,6 +18,8 @@ fn cases() -> (Vec<Case>, Case) {
     let once = |name, step| Case { name, step, is_permanent: false, outcome: "completed 1", calls: 2 };
     let error = |status: u16| json!({"kind": "error", "status": status});
     let per_day = json!({"kind": "rate_limited", "per_day": true});
+    let no_credits =
+        json!({"kind": "error", "status": 429, "message": "Your prepayment credits are depleted."});
     let cases = vec![
         once("429 with RetryInfo", json!({"kind": "rate_limited", "retry_delay": "1s"})),
         once("429 without details", json!({"kind": "rate_limited", "details": false})),
@@ -25,6 +27,8 @@ fn cases() -> (Vec<Case>, Case) {
         permanent("500", error(500), "failed gemini_overloaded 3", 3),
         permanent("400", error(400), "failed invalid_request 1", 1),
         permanent("403", error(403), "failed gemini_key_refused 1", 1),
+        permanent("401", error(401), "failed gemini_key_refused 1", 1),
+        permanent("429 about money", no_credits, "failed gemini_billing 1", 1),
         permanent("blocked prompt", json!({"kind": "blocked_prompt"}), "failed blocked_by_safety 1", 1),
         permanent("blocked answer", json!({"kind": "blocked_answer"}), "failed blocked_by_safety 1", 1),
         permanent("no text", json!({"kind": "answer", "text": ""}), "failed no_answer 1", 2),
