@@ -2,7 +2,7 @@
 //!
 //! | kind | fields, optional unless marked required | response |
 //! |---|---|---|
-//! | `answer` | `text`, `delay_ms`, `finish_reason`, `thoughts` (tokens), `parts`, `more_candidates`, `usage`, `model_version` | an answer, after the delay. `parts` (any JSON) replaces the text, `usage` (any JSON) replaces `usageMetadata`, `more_candidates` is a list that follows the first candidate |
+//! | `answer` | see below | an answer |
 //! | `error` | `status` (required, 400 to 599), `message`, `details` (a list), `array` | this error, in Google's words unless `message` is given |
 //! | `rate_limited` | `retry_delay` ("2s"), `per_day`, `details` (true), `array` | a 429; `RetryInfo` only with `retry_delay`, a message alone with `"details": false` |
 //! | `blocked_prompt` | `reason` (`PROHIBITED_CONTENT`) | a 200 without candidates |
@@ -11,6 +11,11 @@
 //! | `cut` | | half of an answer, then the connection is closed |
 //! | `slow` | `delay_ms` (required) | half of an answer, the rest after the delay |
 //! | `garbage` | | a 200 that is not JSON |
+//!
+//! Fields of `answer`, all optional: `text`; `delay_ms`, the time before the answer;
+//! `finish_reason`; `thoughts`, the tokens spent on thoughts; `model_version`; `parts`, any JSON in
+//! place of the text part; `more_candidates`, a list that follows the first candidate; `usage`, any
+//! JSON in place of `usageMetadata`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -190,7 +190,8 @@ async fn unsupported_thinking_level_is_an_invalid_request() {
     let mock = Mock::start().await;
     let low = Prompt { thinking_level: Some(ThinkingLevel::Low), ..prompt("hi") };
     assert_eq!(mock.generate(&low).await.unwrap().usage.thought_tokens, 12);
-    let minimal = Prompt { thinking_level: Some(ThinkingLevel::Minimal), ..prompt("hi") };
+    let model = "gemini-3.8-flash".to_owned();
+    let minimal = Prompt { model, thinking_level: Some(ThinkingLevel::Minimal), ..prompt("hi") };
     assert_eq!(mock.generate(&minimal).await.unwrap_err().error_code(), ErrorCode::InvalidRequest);
 }
 
