@@ -35,6 +35,7 @@ pub(crate) struct HealthQuery {
     deep: bool,
 }
 
+/// The state of the service.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Health {
     status: &'static str,
@@ -46,6 +47,7 @@ struct Health {
     checks: Option<DependencyChecks>,
 }
 
+/// The state of each dependency.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 struct DependencyChecks {
     postgres: DependencyCheck,
@@ -56,6 +58,7 @@ struct DependencyChecks {
     stripe: DependencyCheck,
 }
 
+/// Whether a dependency responds, and how fast.
 #[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
 struct DependencyCheck {
     status: &'static str,
