@@ -139,7 +139,7 @@ fn named(mut failures: Vec<Failure>) -> BTreeMap<String, Failure> {
 mod tests {
     use super::*;
 
-    fn operation(id: &str, failures: Value) -> Value {
+    fn operation(id: &str, failures: &Value) -> Value {
         json!({ "operationId": id, "responses": failures })
     }
 
@@ -148,8 +148,8 @@ mod tests {
         let limited = json!({ "description": "`rate_limited`: Too many requests." });
         let full = json!({ "description": "`a_b`, `c`, `d`: Full." });
         let mut document = json!({ "components": { "schemas": { "Problem": { "properties": {} } } }, "paths": {
-            "/a": { "get": operation("getA", json!({ "429": limited })) },
-            "/b": { "get": operation("getB", json!({ "429": limited, "409": full })) },
+            "/a": { "get": operation("getA", &json!({ "429": limited })) },
+            "/b": { "get": operation("getB", &json!({ "429": limited, "409": full })) },
         } });
         share(&mut document);
         let reference = json!({ "$ref": "#/components/responses/RateLimited" });
