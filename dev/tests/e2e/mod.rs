@@ -6,6 +6,7 @@ mod answering;
 mod browser;
 mod cargo_lambda_watch;
 mod deletion;
+mod generated_clients;
 mod operator;
 mod quota;
 mod stack;
