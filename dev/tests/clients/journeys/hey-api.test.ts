@@ -87,7 +87,7 @@ test('a deleted account cannot be used', async () => {
 
   const refused = await sdk.deleteAccount({ client, body: { password: 'not the password' } });
   const deleted = await sdk.deleteAccount({ client, body: { password: PASSWORD } });
-  const login = await sdk.login({ client, body: { mobile_number: number, password: PASSWORD } });
+  const login = await sdk.logInUser({ client, body: { mobile_number: number, password: PASSWORD } });
 
   assertCode(refused.error, 'invalid_credentials');
   assert.equal(deleted.data?.success, true);
