@@ -12,6 +12,7 @@ use services::passwords;
 use store::users::credentials;
 use web::{ApiError, Caller, ClientInfo, MessageResponse, Valid, success};
 
+/// The current password and the new one.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct ChangePassword {
     #[serde(default)]

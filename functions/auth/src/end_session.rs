@@ -10,6 +10,8 @@ use store::sessions::{self, SessionFilter};
 use web::{ApiError, Caller, Id, MessageResponse, success};
 
 /// Ends one of the caller's sessions, which signs that device out.
+///
+/// Its tokens are invalid from the next request on.
 #[utoipa::path(
     delete, path = "/api/auth/sessions/{id}",
     security(("token" = [])),

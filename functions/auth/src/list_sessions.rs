@@ -11,11 +11,13 @@ use serde::Serialize;
 use store::sessions;
 use web::{ApiError, Caller, success};
 
+/// The active sessions of the caller.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct SessionListView {
     sessions: Vec<SessionView>,
 }
 
+/// A session on a device.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct SessionView {
     id: SessionId,
@@ -28,6 +30,8 @@ struct SessionView {
 }
 
 /// Lists the active sessions of the caller, the last seen first.
+///
+/// A session starts with a sign-up or a sign-in on a device.
 #[utoipa::path(
     get, path = "/api/auth/sessions",
     security(("token" = [])),

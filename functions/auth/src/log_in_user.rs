@@ -16,6 +16,7 @@ use web::{ApiError, ClientInfo, Valid, success};
 
 use crate::new_session::{NewSessionView, SessionDraft};
 
+/// The credentials of an account.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct Login {
     #[serde(default)]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use store::sessions::{self, SessionFilter};
 use web::{ApiError, Caller, Valid, success};
 
+/// The sessions to end.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct Logout {
     #[serde(default)]
@@ -19,6 +20,7 @@ pub(crate) struct Logout {
     scope: LogoutScope,
 }
 
+/// How many sessions have ended.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct EndedSessionsView {
     message: &'static str,

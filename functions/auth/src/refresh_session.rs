@@ -16,6 +16,7 @@ use store::sessions::{self, RotationOutcome, TokenRotation};
 use tracing::warn;
 use web::{ApiError, ClientInfo, Valid, success};
 
+/// The refresh token of a session.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct RefreshSession {
     #[serde(default)]
@@ -30,6 +31,7 @@ fn is_not_empty(token: &SecretString, (): &()) -> garde::Result {
     if token.expose_secret().is_empty() { Err(garde::Error::new("is required")) } else { Ok(()) }
 }
 
+/// The new tokens of a session.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct RefreshedSessionView {
     message: &'static str,

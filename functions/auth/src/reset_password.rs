@@ -16,6 +16,7 @@ use web::{ApiError, ClientInfo, MessageResponse, Valid, success};
 
 use crate::one_time_codes::{self, AuthorizedPassword, PasswordWithCode};
 
+/// The one-time code and the new password.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct ResetPassword {
     #[serde(default)]

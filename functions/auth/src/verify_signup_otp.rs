@@ -18,6 +18,7 @@ use web::{ApiError, ClientInfo, Valid, success};
 use crate::new_session::{NewSessionView, SessionDraft};
 use crate::one_time_codes::{self, AuthorizedPassword, PasswordWithCode};
 
+/// The one-time code and the new account.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct CreateAccount {
     #[serde(default)]

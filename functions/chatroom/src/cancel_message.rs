@@ -13,6 +13,7 @@ use web::{ApiError, Caller, Id, success};
 use crate::get_message_status::wrong_state;
 use crate::views::MessageView;
 
+/// The message after it was cancelled.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct CancelledMessage {
     message: MessageView,

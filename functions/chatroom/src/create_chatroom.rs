@@ -14,6 +14,7 @@ use services::chatroom_list;
 use store::chatrooms::{self, NewChatroom};
 use web::{ApiError, Caller, Execution, Operation, Valid, success};
 
+/// The settings of a new chatroom.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct CreateChatroom {
     #[serde(default)]
@@ -26,12 +27,14 @@ pub(crate) struct CreateChatroom {
     system_prompt: Option<Text<0, 4000>>,
 }
 
+/// The new chatroom.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct CreatedChatroom {
     message: &'static str,
     chatroom: NewChatroomView,
 }
 
+/// A new chatroom.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct NewChatroomView {
     id: ChatroomId,
@@ -48,6 +51,8 @@ struct Receipt {
 }
 
 /// Creates a chatroom.
+///
+/// The system prompt applies to all answers in it.
 #[utoipa::path(
     post, path = "/api/chatroom",
     security(("token" = [])),

@@ -11,6 +11,8 @@ use store::chatrooms;
 use web::{ApiError, Caller, Id, MessageResponse, success};
 
 /// Deletes a chatroom with all its messages.
+///
+/// It cannot be restored.
 #[utoipa::path(
     delete, path = "/api/chatroom/{id}",
     security(("token" = [])),

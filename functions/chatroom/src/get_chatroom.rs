@@ -26,6 +26,7 @@ pub(crate) struct MessagePageQuery {
     before: Option<i64>,
 }
 
+/// A chatroom and a page of its messages.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct ChatroomWithMessages {
     chatroom: ChatroomView,

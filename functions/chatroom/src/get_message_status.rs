@@ -34,11 +34,13 @@ pub(crate) struct WaitQuery {
     wait: u64,
 }
 
+/// The status of a message.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct MessageStatusResponse {
     message: MessageStatusView,
 }
 
+/// A message with its chatroom and its reply.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct MessageStatusView {
     #[serde(flatten)]
@@ -50,6 +52,7 @@ struct MessageStatusView {
     reply: Option<ReplyView>,
 }
 
+/// The answer to a message.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct ReplyView {
     id: MessageId,

@@ -27,6 +27,7 @@ pub(crate) struct ChatroomPageQuery {
     cursor: Option<ChatroomId>,
 }
 
+/// A page of chatrooms.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct ChatroomList {
     #[serde(flatten)]
@@ -38,6 +39,7 @@ struct ChatroomList {
 /// The cached part of the response. The chatrooms stay JSON text, so that a cached page is sent
 /// without parsing them.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(description = "Chatrooms, and the cursor of the next page.")]
 struct ChatroomPage {
     #[schema(value_type = Vec<ChatroomView>)]
     chatrooms: Box<RawValue>,
@@ -45,6 +47,8 @@ struct ChatroomPage {
 }
 
 /// Lists the caller's chatrooms, newest first.
+///
+/// Send `next_cursor` as `cursor` to get the next page.
 #[utoipa::path(
     get, path = "/api/chatroom",
     security(("token" = [])),

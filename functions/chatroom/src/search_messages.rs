@@ -32,12 +32,14 @@ pub(crate) struct SearchQuery {
     cursor: Option<MessageId>,
 }
 
+/// A page of results.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct SearchResults {
     results: Vec<SearchResultView>,
     next_cursor: Option<MessageId>,
 }
 
+/// A message that contains the words.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct SearchResultView {
     message_id: MessageId,

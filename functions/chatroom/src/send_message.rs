@@ -20,6 +20,7 @@ use crate::accepted_message::{AcceptedMessage, MessageReceipt};
 use crate::quota_response::{quota_exhausted, quota_headers, usage_today};
 use crate::views::MessageView;
 
+/// The text of a message.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct SendMessage {
     #[serde(default)]
@@ -29,6 +30,9 @@ pub(crate) struct SendMessage {
 }
 
 /// Accepts a message, which is answered in the background.
+///
+/// Read the status of the message to get the answer. The message costs one unit of the daily
+/// quota.
 #[utoipa::path(
     post, path = "/api/chatroom/{id}/message",
     security(("token" = [])),

@@ -37,6 +37,7 @@ where
     Ok(Some(Option::deserialize(deserializer)?.unwrap_or_default()))
 }
 
+/// The chatroom with its new settings.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct UpdatedChatroom {
     message: &'static str,

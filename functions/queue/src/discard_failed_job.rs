@@ -13,6 +13,7 @@ use web::{Admin, ApiError, Id, success};
 
 use crate::views::absent_or_not_failed;
 
+/// The message that was removed from the list.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct DiscardedJob {
     message: &'static str,

@@ -12,12 +12,15 @@ use web::{Admin, ApiError, Id, success};
 
 use crate::views::{JobView, job_views};
 
+/// The job.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct JobResponse {
     job: JobView,
 }
 
 /// Shows a message in any status, with the outcome of its last attempt.
+///
+/// Requires the role admin.
 #[utoipa::path(
     get, path = "/api/queue/jobs/{id}",
     security(("token" = [])),

@@ -11,6 +11,7 @@ use store::messages::admin;
 use tracing::warn;
 use web::{ApiError, success};
 
+/// The number of messages in each state.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, utoipa::ToSchema)]
 struct QueueCounts {
     waiting: i64,

@@ -60,6 +60,7 @@ impl<'de> Deserialize<'de> for Cursor {
     }
 }
 
+/// A page of failed messages.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct FailedJobListView {
     failed: Vec<JobView>,
@@ -67,6 +68,8 @@ struct FailedJobListView {
 }
 
 /// Lists failed messages with the outcome of their last attempt, latest failure first.
+///
+/// Requires the role admin.
 #[utoipa::path(
     get, path = "/api/queue/failed",
     security(("token" = [])),

@@ -24,6 +24,7 @@ const CONCURRENCY: usize = 10;
 /// function. The sweeper sends the rest.
 const MAX_WAIT: Duration = Duration::from_secs(15);
 
+/// Which failed messages to retry.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct RedriveFailedJobs {
     /// Only messages that failed with this code. Without it: with any code that a retry may cure.
@@ -46,6 +47,7 @@ fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D:
     }
 }
 
+/// How many messages are retried.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct RedrivenJobs {
     message: &'static str,

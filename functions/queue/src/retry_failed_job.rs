@@ -14,6 +14,7 @@ use web::{Admin, ApiError, Id, success};
 
 use crate::views::absent_or_not_failed;
 
+/// The message that is retried.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct RetriedJob {
     message: &'static str,

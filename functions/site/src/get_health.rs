@@ -38,6 +38,7 @@ pub(crate) struct HealthQuery {
     deep: bool,
 }
 
+/// The state of the service.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct Health {
     /// `OK`, or `degraded` if Gemini is down or refused the account lately.
@@ -50,6 +51,7 @@ struct Health {
     checks: Option<DependencyChecks>,
 }
 
+/// The state of each dependency.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 struct DependencyChecks {
     postgres: DependencyCheck,
@@ -60,6 +62,7 @@ struct DependencyChecks {
     stripe: DependencyCheck,
 }
 
+/// Whether a dependency responds, and how fast.
 #[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
 struct DependencyCheck {
     /// `up`, `down`, or `degraded`: the dependency responds but refuses the account.

@@ -7,6 +7,8 @@ use axum::response::IntoResponse;
 const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
 
 /// Returns this document (OpenAPI 3.1).
+///
+/// Send `If-None-Match` to get it only if it has changed.
 #[utoipa::path(
     get, path = "/openapi.json",
     responses(

@@ -5,6 +5,8 @@ use axum::response::IntoResponse;
 use crate::client_file::client_file;
 
 /// Returns the script of the bundled web client.
+///
+/// The page loads it as a module.
 #[utoipa::path(
     get, path = "/client.js",
     responses((status = 200, description = "The script.", body = String, content_type = "text/javascript")),

@@ -5,6 +5,8 @@ use axum::response::IntoResponse;
 use crate::client_file::client_file;
 
 /// Returns the style sheet of the bundled web client.
+///
+/// The page loads it.
 #[utoipa::path(
     get, path = "/client.css",
     responses((status = 200, description = "The style sheet.", body = String, content_type = "text/css")),

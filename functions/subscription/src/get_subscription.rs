@@ -11,11 +11,13 @@ use serde::Serialize;
 use store::subscriptions;
 use web::{ApiError, Caller, success};
 
+/// The caller's plan.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct EntitlementResponse {
     subscription: EntitlementView,
 }
 
+/// A plan and the subscription behind it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct EntitlementView {
     /// The current plan.
@@ -30,7 +32,9 @@ struct EntitlementView {
     ends_at: Option<DateTime<Utc>>,
 }
 
-/// The caller's plan and the subscription behind it.
+/// Returns the caller's plan and the subscription behind it.
+///
+/// The status is null for a user who never had a subscription.
 #[utoipa::path(
     get, path = "/api/subscription/status",
     security(("token" = [])),

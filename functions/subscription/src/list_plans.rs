@@ -11,11 +11,13 @@ use serde::Serialize;
 use services::plan_price;
 use web::{ApiError, success};
 
+/// All plans.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct PlanListView {
     plans: Vec<PlanView>,
 }
 
+/// A plan and its price.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Plan)]
 struct PlanView {
@@ -36,12 +38,13 @@ struct PlanView {
     limits: PlanLimitsView,
 }
 
+/// The limits of a plan.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct PlanLimitsView {
     daily_messages: i32,
 }
 
-/// The plans and their prices. Public.
+/// Lists the plans and their prices. Public.
 #[utoipa::path(
     get, path = "/api/subscription/plans",
     responses(

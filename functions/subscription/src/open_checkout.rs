@@ -14,6 +14,7 @@ use web::{ApiError, Caller, Operation, Valid, success};
 use crate::checkout::{self, RedirectUrls};
 use crate::redirect::allowed;
 
+/// Where the checkout page redirects to.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct OpenCheckout {
     /// Where the page redirects to after the payment.
@@ -31,6 +32,7 @@ pub(crate) struct OpenCheckout {
     price_id: Option<String>,
 }
 
+/// The checkout page.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct CheckoutResponse {
     message: &'static str,

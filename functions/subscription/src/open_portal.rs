@@ -14,6 +14,7 @@ use web::{ApiError, Caller, Valid, success};
 use crate::errors::{no_customer, portal_refused};
 use crate::redirect::allowed;
 
+/// Where the customer portal redirects to.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct OpenPortal {
     /// Where the portal redirects to afterwards.
@@ -23,6 +24,7 @@ pub(crate) struct OpenPortal {
     return_url: RedirectUrl,
 }
 
+/// The customer portal.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct PortalResponse {
     portal_url: String,

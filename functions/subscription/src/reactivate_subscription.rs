@@ -11,6 +11,8 @@ use crate::cancel_at_period_end::set_cancel_at_period_end;
 use crate::views::SubscriptionResponse;
 
 /// Continues a subscription that was cancelled for the end of the current period.
+///
+/// The next invoice is due as if it had not been cancelled.
 #[utoipa::path(
     post, path = "/api/subscription/reactivate",
     security(("token" = [])),

@@ -11,6 +11,7 @@ pub(crate) struct SubscriptionResponse {
     subscription: SubscriptionView,
 }
 
+/// A subscription.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Subscription)]
 pub(crate) struct SubscriptionView {

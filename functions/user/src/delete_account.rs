@@ -23,6 +23,7 @@ const DELETION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the request waits until Stripe has cancelled the subscription.
 const STRIPE_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// The password, which confirms the deletion.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct DeleteAccount {
     #[serde(default)]

@@ -11,12 +11,14 @@ use serde::Serialize;
 use store::users;
 use web::{ApiError, Caller, UserView, success};
 
+/// An account and today's usage.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct AccountWithUsageView {
     user: AccountView,
     usage: Usage,
 }
 
+/// An account with the time of its creation.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct AccountView {
     #[serde(flatten)]
@@ -25,6 +27,8 @@ struct AccountView {
 }
 
 /// Returns the account and today's usage.
+///
+/// The usage counts accepted messages and restarts at midnight UTC.
 #[utoipa::path(
     get, path = "/api/user/me",
     security(("token" = [])),

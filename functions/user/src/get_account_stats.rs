@@ -9,11 +9,13 @@ use serde::Serialize;
 use store::users;
 use web::{ApiError, Caller, success};
 
+/// The counters of an account.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct AccountStatsView {
     stats: StatsView,
 }
 
+/// Counters of an account.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct StatsView {
     chatroom_count: i64,
@@ -24,6 +26,8 @@ struct StatsView {
 }
 
 /// Returns the numbers of chatrooms, messages and tokens of the account.
+///
+/// They cover its whole lifetime, without deleted chatrooms.
 #[utoipa::path(
     get, path = "/api/user/stats",
     security(("token" = [])),

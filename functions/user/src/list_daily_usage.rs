@@ -26,11 +26,13 @@ fn default_days() -> u64 {
     30
 }
 
+/// The usage of the last days.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct UsageListView {
     usage: Vec<DailyUsageView>,
 }
 
+/// The usage of one day.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct DailyUsageView {
     day: NaiveDate,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::users;
 use web::{ApiError, Caller, UserView, Valid, success};
 
+/// The new profile.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct UpdateProfile {
     #[serde(default)]
@@ -19,6 +20,7 @@ pub(crate) struct UpdateProfile {
     name: Text<2, 100>,
 }
 
+/// The account with its new name.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct UpdatedProfileView {
     message: &'static str,
@@ -26,6 +28,8 @@ struct UpdatedProfileView {
 }
 
 /// Changes the name of the account.
+///
+/// The mobile number cannot be changed.
 #[utoipa::path(
     put, path = "/api/user/me",
     security(("token" = [])),

@@ -9,12 +9,14 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use web::{ApiError, success};
 
+/// Which Stripe settings are present.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct WebhookConfigurationResponse {
     message: &'static str,
     configuration: WebhookSettingsView,
 }
 
+/// Whether each setting is present.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct WebhookSettingsView {
     stripe_secret_key: bool,

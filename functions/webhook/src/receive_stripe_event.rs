@@ -21,6 +21,7 @@ use crate::event::Event;
 /// The header with the signature.
 const SIGNATURE: &str = "stripe-signature";
 
+/// The receipt of an event.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct WebhookResponse {
     received: bool,

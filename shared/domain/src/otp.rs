@@ -87,7 +87,7 @@ impl From<String> for Otp {
         // Whatever else is in the text must be punctuation, space or invisible.
         let others = text.chars().filter(|c| c.is_alphanumeric()).count();
         let is_code = others == digits.len() && text.chars().count() <= MAX_CHARACTERS && !digits.is_empty();
-        Self(if is_code { digits.to_string() } else { text })
+        Self(if is_code { digits } else { text })
     }
 }
 

@@ -18,7 +18,8 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
         let second =
             refresh(&user.refresh_token).send(&run).await?.ensure(200)?.string_at("/refresh_token")?;
         let third = refresh(&second).send(&run).await?.ensure(200)?;
-        let tokens = (&user.refresh_token, &third.string_at("/token")?, &third.string_at("/refresh_token")?);
+        let (access, next) = (third.string_at("/token")?, third.string_at("/refresh_token")?);
+        let tokens = (user.refresh_token.as_str(), access.as_str(), next.as_str());
         check_replay_ends_session(&run, tokens, "after its successor was used").await?;
     }
     sleep(REUSE_INTERVAL).await;

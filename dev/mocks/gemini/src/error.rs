@@ -149,11 +149,11 @@ fn status_texts(status: StatusCode) -> (&'static str, &'static str) {
         409 => ("ABORTED", "The operation was aborted."),
         499 => ("CANCELLED", "The operation was cancelled."),
         429 => ("RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota)."),
-        400..=498 => ("FAILED_PRECONDITION", "The request is not valid in this state."),
         501 => ("UNIMPLEMENTED", "Operation is not implemented, or supported, or enabled."),
         502 => ("UNAVAILABLE", "Bad gateway."),
         503 => ("UNAVAILABLE", "The model is overloaded. Please try again later."),
         504 => ("DEADLINE_EXCEEDED", "Deadline expired before operation could complete."),
+        status if status < 500 => ("FAILED_PRECONDITION", "The request is not valid in this state."),
         _ => (
             "INTERNAL",
             "An internal error has occurred. Please retry or report in \

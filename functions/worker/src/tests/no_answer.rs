@@ -26,7 +26,7 @@ async fn answer_without_text_is_asked_once_more() {
     assert!(deliver(&app, &[&id]).await.is_empty());
     let message = status(&app, &user, &id).await;
     assert_eq!((&message["processing_status"], &message["attempts"]), (&json!("completed"), &json!(1)));
-    let limits: Vec<u32> = app.model.prompts().iter().map(|prompt| prompt.output_limit()).collect();
+    let limits: Vec<u32> = app.model.prompts().iter().map(clients::gemini::Prompt::output_limit).collect();
     assert_eq!(limits.len(), 2);
     assert_eq!(limits[0], limits[1]);
     // The tokens of both calls count.
@@ -39,7 +39,7 @@ async fn second_call_after_thoughts_without_text_has_a_larger_limit() {
     let (_, _, id) = sent(&app, "hello").await;
     app.model.fail_with(no_answer(FinishReason::MaxTokens));
     assert!(deliver(&app, &[&id]).await.is_empty());
-    let limits: Vec<u32> = app.model.prompts().iter().map(|prompt| prompt.output_limit()).collect();
+    let limits: Vec<u32> = app.model.prompts().iter().map(clients::gemini::Prompt::output_limit).collect();
     assert_eq!(limits[1], 4 * limits[0]);
 }
 

@@ -113,9 +113,9 @@ impl From<&Result<Answer, GenerateError>> for CallOutcome {
     fn from(result: &Result<Answer, GenerateError>) -> Self {
         match result {
             Ok(answer) => Self::responded(answer.usage),
-            Err(GenerateError::Overloaded { status: 500.., .. }) => Self::Overloaded,
             Err(
-                GenerateError::Timeout
+                GenerateError::Overloaded { status: 500.., .. }
+                | GenerateError::Timeout
                 | GenerateError::Unreachable { .. }
                 | GenerateError::ConnectionLost { .. },
             ) => Self::Overloaded,

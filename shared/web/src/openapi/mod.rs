@@ -4,24 +4,28 @@
 //! compare the file with the code, and the function `site` serves the file.
 
 mod common_responses;
+mod details;
+mod envelope;
 mod examples;
 mod names;
+mod problems;
 mod text;
 mod walk;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::PartialSchema;
 use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, ServerBuilder,
+    ComponentsBuilder, ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem,
+    ServerBuilder,
 };
 
 use self::common_responses::ProblemDocument;
 pub use self::text::to_text;
 pub use self::walk::operations;
 use crate::routes::to_axum;
-use crate::{Route, RoutePolicy, Routes};
+use crate::{Route, Routes};
 
 /// The name of the security scheme: a bearer token.
 const TOKEN: &str = "token";
@@ -73,34 +77,42 @@ pub fn document(functions: Vec<DocumentedRoutes>) -> Value {
     }
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations_mut(item) {
-            let is_idempotent = routes.iter().any(|route| {
-                route.policy == RoutePolicy::Idempotent
-                    && route.path == path
-                    && route.method == to_axum(&method).0
-            });
-            common_responses::add(operation, is_idempotent);
+            let is_of = |route: &&Route| route.path == path && route.method == to_axum(&method).0;
+            let policy = routes.iter().find(is_of).map(|route| route.policy).unwrap_or_default();
+            common_responses::add(operation, policy);
         }
     }
-    let components = serde_json::to_value(&document.components).unwrap_or_default();
-    for item in document.paths.paths.values_mut() {
-        for (_, operation) in operations_mut(item) {
-            examples::add(operation, &components);
-        }
-    }
-    let mut document = serde_json::to_value(document).unwrap_or_default();
+    finish(serde_json::to_value(document).unwrap_or_default())
+}
+
+/// Applies what holds for the whole document: the names, the shared components and the examples.
+fn finish(mut document: Value) -> Value {
+    let retry_after = "Seconds to wait before the next request.";
+    let schema = json!({ "type": "integer", "minimum": 1 });
+    document["components"]["headers"] =
+        json!({ "RetryAfter": { "description": retry_after, "schema": schema, "example": 2 } });
+    document["security"] = json!([{ TOKEN: [] }]);
     names::rename_schemas(&mut document);
+    details::complete(&mut document);
+    details::share_parameters(&mut document);
+    envelope::add(&mut document);
+    problems::share(&mut document);
+    examples::add(&mut document);
     document
 }
 
 fn empty_document() -> OpenApi {
     let license = LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build();
-    let description = "Accounts by mobile number, chatrooms, and messages that are answered in the background. \
-                       Every successful response has `success: true`; every failure is a problem document with \
-                       `success: false`.";
+    let description = "Accounts by mobile number, chatrooms, and messages that are answered in the background.\n\n\
+                       Every successful JSON response has `success: true`. Every failure is a problem document \
+                       (RFC 9457) with `success: false` and a `code`.\n\n\
+                       Every response has the header `X-Request-Id`, and those that count against a rate limit have \
+                       `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`.";
     let info = InfoBuilder::new()
         .title("AI chat backend")
         .version(env!("CARGO_PKG_VERSION"))
         .license(Some(license))
+        .contact(Some(ContactBuilder::new().name(Some("The maintainers")).build()))
         .description(Some(description));
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     let components = ComponentsBuilder::new()

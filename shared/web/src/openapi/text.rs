@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 /// The top-level members, in the order in which a reader needs them.
-const MEMBERS: [&str; 6] = ["openapi", "info", "servers", "tags", "paths", "components"];
+const MEMBERS: [&str; 7] = ["openapi", "info", "servers", "security", "tags", "paths", "components"];
 
 /// How many levels of objects have one member a line: the document, its sections, and their parts.
 const OPEN_LEVELS: usize = 3;
