@@ -53,7 +53,7 @@ pub async fn install(folder: &StackFolder, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Creates the virtual environment unless there is one that works, and returns the pip command for
+/// Creates the virtual environment unless a working one exists, and returns the pip command for
 /// it.
 async fn virtual_environment(stack: &StackFolder, python: &Path, log: &Path) -> Result<Launch> {
     let folder = stack.python();
