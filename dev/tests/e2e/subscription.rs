@@ -62,7 +62,7 @@ async fn a_user_signs_up_reaches_the_limit_pays_cancels_and_reactivates() {
     browser.sees("#notice", "messages").await;
     browser.shoot("limit").await;
 
-    // A card that is declined, then one that pays.
+    // A card that is declined, then a card that pays.
     browser.click("#upgrade").await;
     browser.fill("[name=card]", "4000 0000 0000 0002").await;
     browser.click("form button").await;

@@ -18,7 +18,7 @@ use crate::views::SubscriptionResponse;
     security(("token" = [])),
     responses(
         (status = 200, description = "It continues after the current period.", body = SubscriptionResponse),
-        (status = 404, description = "`no_subscription`: The caller has no current subscription. One that has ended cannot be reactivated."),
+        (status = 404, description = "`no_subscription`: The caller has no current subscription. A subscription that has ended cannot be reactivated."),
         (status = 409, description = "`payment_pending`, `subscription_not_changeable`: The first payment is not complete yet, or Stripe refuses the change, for example because a subscription schedule manages the subscription."),
     ),
 )]

@@ -18,7 +18,7 @@ pub(crate) const DEFERRED_MARGIN: Duration = Duration::from_secs(3);
 /// The timeout for changing the visibility timeout of a delivery. It must fit into the time left
 /// after the last answer is stored.
 pub(crate) const VISIBILITY_CALL_TIMEOUT: Duration = Duration::from_secs(2);
-/// The wait before the next delivery after a first one that was interrupted; it doubles each time.
+/// The wait before the next delivery after the first interruption; it doubles each time.
 pub(crate) const INTERRUPTED_DELAY: Duration = Duration::from_secs(2);
 
 /// What SQS must do with a delivery.

@@ -74,7 +74,11 @@ schema_of!(
 );
 schema_of!(
     Password,
-    string().min_length(Some(1)).max_length(Some(128)).examples(["four words chosen at random"])
+    string()
+        .description(Some("The current password of the account."))
+        .min_length(Some(1))
+        .max_length(Some(128))
+        .examples(["four words chosen at random"])
 );
 schema_of!(
     RedirectUrl,

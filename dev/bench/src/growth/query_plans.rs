@@ -1,4 +1,5 @@
-//! Checks the query plans of statements: one that scans a table gets slower as the table grows.
+//! Checks the query plans of statements: a statement that scans a table gets slower as the table
+//! grows.
 
 use std::collections::BTreeSet;
 

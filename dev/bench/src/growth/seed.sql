@@ -15,7 +15,7 @@ $$;
 CREATE FUNCTION pg_temp.text(n bigint) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN n % 2 = 1
         THEN 'What has lease ' || n % 997 || ' to do with topic ' || n % 100003 || ', and who takes it after ' || n % 61 || ' minutes?'
-        ELSE 'It is held for ' || n % 61 || ' minutes by worker ' || n % 499 || '; whoever asks for topic ' || n % 100003
+        ELSE 'It is held for ' || n % 61 || ' minutes by worker ' || n % 499 || '; a client that asks for topic ' || n % 100003
             || ' after that is answered by the next one, which finds what was said before in the room and goes on from there.'
     END
 $$;

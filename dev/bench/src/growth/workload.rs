@@ -73,10 +73,11 @@ async fn sign_in_and_leave(environment: &TestEnvironment) -> Result<()> {
     const NEW_PASSWORD: &str = "a wholly new password";
     let user = TestUser::sign_up(environment).await?;
     let number = &user.number;
-    let refresh = Request::post("/api/auth/refresh", &json!({ "refresh_token": user.refresh_token }));
-    refresh.send(environment).await?.ensure(200)?;
-    // The reuse of a refresh token.
-    refresh.send(environment).await?.ensure(401)?;
+    let refresh = |token: &str| Request::post("/api/auth/refresh", &json!({ "refresh_token": token }));
+    let next = refresh(&user.refresh_token).send(environment).await?.ensure(200)?;
+    refresh(&next.string_at("/refresh_token")?).send(environment).await?.ensure(200)?;
+    // The reuse of a refresh token whose successor was used.
+    refresh(&user.refresh_token).send(environment).await?.ensure(401)?;
     environment.db.execute(SET_HASH, &[number, &BCRYPT_HASH]).await?;
     let login = Request::post("/api/auth/login", &json!({ "mobile_number": number, "password": PASSWORD }));
     let token = login.send(environment).await?.ensure(200)?.string_at("/token")?;

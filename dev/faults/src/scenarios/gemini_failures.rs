@@ -61,8 +61,8 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     run.done(format!("{} kinds of failure", cases.len() + 1))
 }
 
-/// Sends a message for each case and checks its final state and the number of calls; then one that
-/// must be answered.
+/// Sends a message for each case and checks its final state and the number of calls. The message
+/// after them must be answered.
 async fn check_cases(run: &Run, user: &TestUser, cases: &[Case]) -> Result<()> {
     let mut sent = Vec::new();
     for Case { step, is_permanent, .. } in cases {
