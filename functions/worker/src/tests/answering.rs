@@ -51,7 +51,7 @@ async fn transient_failures_back_off_and_third_attempt_answers() {
         // A delivery before its time: the message is not due, and the model is not called.
         assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
         assert_eq!(app.model.prompts().len(), attempt as usize);
-        app.advance(delay);
+        app.advance(delay + Duration::from_millis(1));
     }
     assert!(deliver(&app, &[&id]).await.is_empty());
     let message = status(&app, &user, &id).await;

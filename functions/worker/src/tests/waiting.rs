@@ -200,7 +200,7 @@ async fn refusals_without_a_delay_make_few_calls_and_no_dead_letter() {
         deliveries += 1;
         let delay = app.queue.delays().last().unwrap().1;
         rewind(&app, model, delay).await;
-        app.advance(delay);
+        app.advance(delay + Duration::from_millis(1));
     }
     // Pauses of 1, 2, 4 ... 120 seconds.
     assert_eq!((app.model.prompts().len(), deliveries), (8, 8));
