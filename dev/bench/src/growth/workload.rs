@@ -31,10 +31,10 @@ async fn send_messages(environment: &TestEnvironment, user: &TestUser) -> Result
     let cancel = user.request("POST", format!("/api/chatroom/message/{cancelled}/cancel"));
     cancel.send(environment).await?.ensure(200)?;
     environment.start_worker().await?;
-    // Gemini fails once, so that the worker retries.
+    // Gemini fails once and then answers without text, so that the worker retries and asks again.
     let text = unique("stumble");
-    let error = json!({ "match": text, "steps": [{ "kind": "error", "status": 503 }] });
-    environment.mocks.gemini("script", &error).await?;
+    let steps = json!([{ "kind": "error", "status": 503 }, { "kind": "answer", "text": "" }]);
+    environment.mocks.gemini("script", &json!({ "match": text, "steps": steps })).await?;
     let sent = user.send_text(environment, &room, &text).await?;
     environment.wait_until_all_done(Duration::from_secs(30)).await?;
     let duplicate = environment.delivery_of(&[sent.id])?;
