@@ -193,7 +193,7 @@ pub(crate) fn invalid_code() -> ApiError {
 fn unreachable_number(reason: Unreachable) -> ApiError {
     let detail = match reason {
         Unreachable::NotMobile => "must be the number of a mobile phone",
-        Unreachable::NotServed => "is of a country that this service does not support",
+        Unreachable::NotServed => "belongs to a country that this service does not support",
     };
     ApiError::invalid(vec![format!("mobile_number: {detail}")])
 }

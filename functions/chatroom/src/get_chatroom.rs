@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::chatrooms;
 use web::{ApiError, Caller, Id, ValidQuery, page, success};
 
-use crate::views::{ChatroomView, MessageView};
+use crate::views::{ChatroomDetailsView, MessageView};
 
 #[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -29,7 +29,7 @@ pub(crate) struct MessagePageQuery {
 /// A chatroom and a page of its messages.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct ChatroomWithMessages {
-    chatroom: ChatroomView,
+    chatroom: ChatroomDetailsView,
     messages: Vec<MessageView>,
     next_cursor: Option<String>,
 }

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
-use domain::message::ErrorCode;
+use domain::message::{FinishReason, WaitReason};
 use domain::{ChatroomId, MessageId, UserId};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -47,8 +47,10 @@ struct MessageStatusView {
     message: MessageView,
     chatroom_id: ChatroomId,
     chatroom_name: String,
-    attempts: i32,
-    error_code: Option<ErrorCode>,
+    /// What it waits for, while it is pending and waits for its next attempt.
+    waiting_for: Option<WaitReason>,
+    /// When the next attempt is possible, while it waits for one.
+    retry_at: Option<DateTime<Utc>>,
     reply: Option<ReplyView>,
 }
 
@@ -58,6 +60,10 @@ struct ReplyView {
     id: MessageId,
     content: String,
     created_at: DateTime<Utc>,
+    /// Why Gemini stopped writing. Any reason but `stop` means that the answer is incomplete.
+    finish_reason: Option<FinishReason>,
+    /// The model that wrote it.
+    model: Option<String>,
 }
 
 /// Shows the processing status of a message and its reply.
@@ -82,14 +88,16 @@ pub(crate) async fn handle(
         id: reply.id,
         content: reply.content,
         created_at: reply.created_at,
+        finish_reason: reply.finish_reason,
+        model: reply.model,
     });
     Ok(success(MessageStatusResponse {
         message: MessageStatusView {
             message: status.message.into(),
             chatroom_id: status.chatroom_id,
             chatroom_name: status.chatroom_name,
-            attempts: status.attempts,
-            error_code: status.error_code,
+            waiting_for: status.waiting_for,
+            retry_at: status.retry_at,
             reply,
         },
     }))

@@ -35,7 +35,7 @@ web::endpoints! {
     get_chatroom: SpeculativeRead,
     update_chatroom: Standard,
     delete_chatroom: Standard,
-    send_message: Idempotent,
+    send_message: IdempotentLongText,
     get_message_status: SpeculativeRead,
     cancel_message: Standard,
     retry_message: Idempotent,

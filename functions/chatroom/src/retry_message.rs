@@ -16,6 +16,7 @@ use web::{ApiError, Caller, Execution, Id, Operation, success};
 use crate::accepted_message::{AcceptedMessage, MessageReceipt};
 use crate::get_message_status::wrong_state;
 use crate::quota_response::{quota_exhausted, quota_headers, usage_today};
+use crate::views::MessageView;
 
 /// Retries a failed message.
 ///
@@ -40,9 +41,9 @@ pub(crate) async fn handle(
         operation.once(&app, |execution| retry(&app, caller.user_id, id, execution)).await?;
     let stored = messages::find_status(&app.db().await?, caller.user_id, id).await?;
     let stored = stored.ok_or_else(|| ApiError::not_found("message"))?;
-    // The status of the moment when it was accepted. A worker may have claimed it since.
-    let message = Message { processing_status: ProcessingStatus::Pending, ..stored.message };
-    Ok((quota_headers(&usage), success(AcceptedMessage { message: message.into(), queue_status })))
+    // The state of the moment when it was accepted. A worker may have claimed it since.
+    let message = MessageView::pending(id, &stored.message.content, stored.message.created_at);
+    Ok((quota_headers(&usage), success(AcceptedMessage { message, queue_status })))
 }
 
 async fn retry(

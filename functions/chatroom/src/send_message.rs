@@ -6,7 +6,6 @@ use app::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use domain::message::{MessageType, ProcessingStatus};
 use domain::quota::{self, Usage};
 use domain::{ChatroomId, MessageId, Text, UserId};
 use garde::Validate;
@@ -55,13 +54,7 @@ pub(crate) async fn handle(
         .once(&app, |execution| accept(&app, caller.user_id, chatroom_id, content, execution))
         .await?;
     let MessageReceipt { id, created_at, queue_status, usage } = receipt;
-    let message = MessageView {
-        id,
-        content: content.to_owned(),
-        message_type: MessageType::User,
-        processing_status: ProcessingStatus::Pending,
-        created_at,
-    };
+    let message = MessageView::pending(id, content, created_at);
     Ok((StatusCode::CREATED, quota_headers(&usage), success(AcceptedMessage { message, queue_status })))
 }
 
@@ -86,8 +79,10 @@ async fn accept(
     {
         return resume(app, sender, stored).await;
     }
-    let usage = match sent? {
-        SendOutcome::Accepted { used, tier } => Usage::new(used, limits.of(tier), now),
+    let (usage, created_at) = match sent? {
+        SendOutcome::Accepted { used, tier, created_at } => {
+            (Usage::new(used, limits.of(tier), now), created_at)
+        }
         SendOutcome::QuotaExhausted { used, tier } => {
             return Err(quota_exhausted(Usage::new(used, limits.of(tier), now), now));
         }
@@ -95,7 +90,7 @@ async fn accept(
     };
     let (queue_status, ()) =
         tokio::join!(jobs::enqueue(app, chatroom_id, id, 0), chatroom_list::invalidate(app, sender));
-    Ok(MessageReceipt { id, created_at: now, queue_status, usage })
+    Ok(MessageReceipt { id, created_at, queue_status, usage })
 }
 
 /// The message, if it is stored. Returns the connection to the pool first, because the pool may

@@ -12,7 +12,7 @@ use services::chatroom_list;
 use store::chatrooms::{self, ChatroomChanges};
 use web::{ApiError, Caller, Id, Valid, success};
 
-use crate::views::ChatroomView;
+use crate::views::ChatroomDetailsView;
 
 /// The settings to change. An absent field stays unchanged. `null` or an empty text removes the
 /// description or the system prompt.
@@ -41,7 +41,7 @@ where
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct UpdatedChatroom {
     message: &'static str,
-    chatroom: ChatroomView,
+    chatroom: ChatroomDetailsView,
 }
 
 /// Changes the name, description or system prompt of a chatroom.

@@ -1,10 +1,10 @@
 //! Views: chatrooms and messages in responses.
 
 use chrono::{DateTime, Utc};
-use domain::message::{MessageType, ProcessingStatus};
+use domain::message::{ErrorCode, FinishReason, MessageType, ProcessingStatus};
 use domain::{ChatroomId, MessageId};
 use serde::Serialize;
-use store::chatrooms::Chatroom;
+use store::chatrooms::{Chatroom, ChatroomDetails};
 use store::messages::Message;
 
 /// A chatroom.
@@ -31,14 +31,58 @@ impl From<Chatroom> for ChatroomView {
     }
 }
 
+/// A chatroom with all of its settings.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct ChatroomDetailsView {
+    #[serde(flatten)]
+    chatroom: ChatroomView,
+    system_prompt: Option<String>,
+}
+
+impl From<ChatroomDetails> for ChatroomDetailsView {
+    fn from(details: ChatroomDetails) -> Self {
+        Self { chatroom: details.chatroom.into(), system_prompt: details.system_prompt }
+    }
+}
+
 /// A message.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct MessageView {
-    pub(crate) id: MessageId,
-    pub(crate) content: String,
-    pub(crate) message_type: MessageType,
-    pub(crate) processing_status: ProcessingStatus,
-    pub(crate) created_at: DateTime<Utc>,
+    id: MessageId,
+    content: String,
+    message_type: MessageType,
+    processing_status: ProcessingStatus,
+    /// Never earlier than that of the previous message of the chatroom.
+    created_at: DateTime<Utc>,
+    /// The message that it answers, if it is an answer.
+    reply_to: Option<MessageId>,
+    /// Calls to Gemini for an answer to it.
+    attempts: i32,
+    /// Why it failed, if it did.
+    error_code: Option<ErrorCode>,
+    /// Why Gemini stopped writing, if it is an answer. Any reason but `stop` means that the answer
+    /// is incomplete.
+    finish_reason: Option<FinishReason>,
+    /// The model that wrote it, if it is an answer.
+    model: Option<String>,
+}
+
+impl MessageView {
+    /// A message of a user that has just been accepted.
+    pub(crate) fn pending(id: MessageId, content: &str, created_at: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            content: content.to_owned(),
+            message_type: MessageType::User,
+            processing_status: ProcessingStatus::Pending,
+            created_at,
+            reply_to: None,
+            attempts: 0,
+            error_code: None,
+            finish_reason: None,
+            model: None,
+        }
+    }
 }
 
 impl From<Message> for MessageView {
@@ -49,6 +93,11 @@ impl From<Message> for MessageView {
             message_type: message.message_type,
             processing_status: message.processing_status,
             created_at: message.created_at,
+            reply_to: message.reply_to,
+            attempts: message.attempts,
+            error_code: message.error_code,
+            finish_reason: message.finish_reason,
+            model: message.model,
         }
     }
 }

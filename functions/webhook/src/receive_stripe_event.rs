@@ -32,10 +32,11 @@ struct WebhookResponse {
 #[utoipa::path(
     post, path = "/api/webhook/stripe",
     params(("Stripe-Signature" = String, Header, description = "`t=<seconds>,v1=<signature>`, see Stripe's documentation.")),
-    request_body(content = serde_json::Value, description = "The event, byte for byte as it was signed, up to 512 KiB."),
+    request_body(content = serde_json::Value, description = "The event, byte for byte as it was signed, up to 512 KiB.", example = json!({ "id": "evt_1", "type": "invoice.payment_succeeded" })),
     responses(
         (status = 200, description = "The event was processed, or is not relevant.", body = WebhookResponse),
         (status = 400, description = "`invalid_signature`, `malformed_request`: The signature is invalid, or the body is not an event."),
+        (status = 413, description = "`body_too_large`: The body is larger than 512 KiB."),
     ),
 )]
 pub(crate) async fn handle(

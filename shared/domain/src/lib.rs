@@ -5,6 +5,7 @@
 //! report errors through [`garde::Validate`], so that one response can name every invalid field.
 
 pub mod backoff;
+pub mod blank;
 pub mod breached;
 pub mod currency;
 pub mod fingerprint;
@@ -28,6 +29,7 @@ pub mod string_enum;
 pub mod subscription;
 pub mod text;
 
+pub use blank::is_blank;
 pub use id::{ChatroomId, MessageId, SessionId, UserId};
 pub use mobile_number::MobileNumber;
 pub use plan::Tier;

@@ -3,8 +3,10 @@
 use garde::{Error, Path, Report, Validate};
 use serde::Deserialize;
 
-/// Text of `MIN` to `MAX` Unicode scalar values. At least `MIN` must remain after trimming. U+0000
-/// is refused, because Postgres cannot store it.
+use crate::blank::{is_blank, is_invisible};
+
+/// Text of `MIN` to `MAX` Unicode scalar values. At least `MIN` must remain after trimming, without
+/// invisible ones. U+0000 is refused, because Postgres cannot store it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Text<const MIN: usize, const MAX: usize>(String);
@@ -16,10 +18,10 @@ impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
         &self.0
     }
 
-    /// The text without leading and trailing white space.
+    /// The text without leading and trailing white space: empty if the text shows nothing.
     #[must_use]
     pub fn trim(&self) -> &str {
-        self.0.trim()
+        if is_blank(&self.0) { "" } else { self.0.trim() }
     }
 
     /// Why the text is invalid, or `None` if it is valid.
@@ -30,7 +32,8 @@ impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
         if self.0.contains('\0') {
             return Some("must not contain the character U+0000".to_owned());
         }
-        if self.trim().chars().count() < MIN || self.0.chars().count() > MAX {
+        let visible = self.trim().chars().filter(|char| !is_invisible(*char)).count();
+        if visible < MIN || self.0.chars().count() > MAX {
             return Some(match MIN {
                 0 => format!("must be at most {MAX} characters"),
                 _ => format!("must be {MIN} to {MAX} characters"),
@@ -64,9 +67,15 @@ mod tests {
 
     #[test]
     fn text_within_the_bounds_is_accepted() {
-        for text in ["ab", "abcd", " ab ", "äöüß", "日本"] {
+        for text in ["ab", "abcd", " ab ", "äöüß", "日本", "a\u{200d}b"] {
             assert!(Name::from(text).validate().is_ok(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn trimmed_text_keeps_invisible_characters_unless_it_shows_nothing() {
+        assert_eq!(Name::from(" ❤\u{fe0f} ").trim(), "❤\u{fe0f}");
+        assert_eq!(Name::from(" \u{2800}\u{ad} ").trim(), "");
     }
 
     #[test]
@@ -74,6 +83,8 @@ mod tests {
         for (text, why) in [
             ("", "is required"),
             ("   ", "is required"),
+            ("\u{200b}\u{3164}", "is required"),
+            ("\u{200b}a\u{200b}", "2 to 4"),
             ("a", "2 to 4"),
             (" a ", "2 to 4"),
             ("abcde", "2 to 4"),

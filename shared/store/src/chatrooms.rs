@@ -6,7 +6,7 @@ use domain::{ChatroomId, UserId};
 use tokio_postgres::Row;
 
 use crate::StoreError;
-use crate::messages::Message;
+use crate::messages::{self, Message};
 
 /// A chatroom as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,23 @@ impl TryFrom<&Row> for Chatroom {
             message_count: row.try_get("message_count")?,
             last_message_at: row.try_get("last_message_at")?,
         })
+    }
+}
+
+/// A chatroom with all of its settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatroomDetails {
+    /// The chatroom.
+    pub chatroom: Chatroom,
+    /// The system prompt for the model.
+    pub system_prompt: Option<String>,
+}
+
+impl TryFrom<&Row> for ChatroomDetails {
+    type Error = StoreError;
+
+    fn try_from(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { chatroom: row.try_into()?, system_prompt: row.try_get("system_prompt")? })
     }
 }
 
@@ -123,14 +140,14 @@ pub async fn list(
     rows.iter().map(TryInto::try_into).collect()
 }
 
-/// Lists the chatrooms of `owner` with their system prompts, oldest first: at most `limit`, all
-/// newer than `after`. For the account export.
-pub async fn list_with_prompts(
+/// Lists the chatrooms of `owner` with their settings, oldest first: at most `limit`, all newer than
+/// `after`. For the account export.
+pub async fn list_details(
     db: &impl GenericClient,
     owner: UserId,
     after: Option<ChatroomId>,
     limit: i64,
-) -> Result<Vec<(Chatroom, Option<String>)>, StoreError> {
+) -> Result<Vec<ChatroomDetails>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS}, c.system_prompt FROM chatrooms c
         WHERE c.user_id = $1 AND c.id > coalesce($2, '00000000-0000-0000-0000-000000000000'::uuid)
@@ -138,7 +155,7 @@ pub async fn list_with_prompts(
     );
     let statement = db.prepare_cached(&sql).await?;
     let rows = db.query(&statement, &[&owner.0, &after.map(|id| id.0), &limit]).await?;
-    rows.iter().map(|row| Ok((row.try_into()?, row.try_get("system_prompt")?))).collect()
+    rows.iter().map(TryInto::try_into).collect()
 }
 
 /// Finds the chatroom `id` if it belongs to `owner`, with a page of its messages, newest first: at
@@ -149,10 +166,9 @@ pub async fn find_with_messages(
     id: ChatroomId,
     before: Option<i64>,
     limit: i64,
-) -> Result<Option<(Chatroom, Vec<Message>)>, StoreError> {
+) -> Result<Option<(ChatroomDetails, Vec<Message>)>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS}, m.id AS m_id, m.content, m.message_type, m.processing_status, m.position,
-            m.created_at AS m_created_at
+        "SELECT {COLUMNS}, c.system_prompt, {}
         FROM chatrooms c
         LEFT JOIN LATERAL (
             SELECT * FROM messages
@@ -160,7 +176,8 @@ pub async fn find_with_messages(
             ORDER BY messages.position DESC LIMIT $4
         ) m ON true
         WHERE c.id = $1 AND c.user_id = $2
-        ORDER BY m.position DESC"
+        ORDER BY m.position DESC",
+        messages::COLUMNS
     );
     let statement = db.prepare_cached(&sql).await?;
     let rows = db.query(&statement, &[&id.0, &owner.0, &before, &limit]).await?;
@@ -169,7 +186,7 @@ pub async fn find_with_messages(
     for row in &rows {
         // A chatroom without messages is one row whose message columns are null.
         if row.try_get::<_, Option<i64>>("position")?.is_some() {
-            messages.push(Message::from_joined(row)?);
+            messages.push(row.try_into()?);
         }
     }
     Ok(Some((first.try_into()?, messages)))
@@ -193,13 +210,13 @@ pub async fn update(
     id: ChatroomId,
     changes: ChatroomChanges<'_>,
     now: DateTime<Utc>,
-) -> Result<Option<Chatroom>, StoreError> {
+) -> Result<Option<ChatroomDetails>, StoreError> {
     let sql = format!(
         "UPDATE chatrooms c SET name = coalesce($3, c.name),
             description = nullif(coalesce($4, c.description), ''),
             system_prompt = nullif(coalesce($5, c.system_prompt), ''), updated_at = $6
         WHERE c.id = $1 AND c.user_id = $2
-        RETURNING {COLUMNS}"
+        RETURNING {COLUMNS}, c.system_prompt"
     );
     let ChatroomChanges { name, description, system_prompt } = changes;
     let statement = db.prepare_cached(&sql).await?;

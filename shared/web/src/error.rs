@@ -12,6 +12,7 @@ use services::billing::BillingError;
 use services::passwords::PasswordError;
 use store::StoreError;
 
+use crate::body_limit::BodyLimit;
 use crate::problem::{INTERNAL_DETAIL, Problem};
 
 /// A failed request. Becomes a problem document (RFC 9457); the cause is only logged.
@@ -67,7 +68,7 @@ impl ApiError {
 
     /// 413: the body is larger than `limit`.
     #[must_use]
-    pub fn body_too_large(limit: &str) -> Self {
+    pub(crate) fn body_too_large(limit: BodyLimit) -> Self {
         let detail = format!("the body is larger than {limit}");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
     }

@@ -2,8 +2,7 @@
 
 use std::str::FromStr;
 
-use axum::body::{Bytes, to_bytes};
-use axum::extract::rejection::BytesRejection;
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
@@ -12,16 +11,11 @@ use garde::Validate;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::ApiError;
+use crate::body_limit::BodyLimit;
 
 /// The deepest nesting of a body. The fields of this API need two levels; an unknown field may hold
 /// anything.
 const MAX_DEPTH: usize = 32;
-
-/// The largest JSON body, in bytes.
-pub(crate) const BODY_LIMIT: usize = 64 * 1024;
-
-/// The largest [`RawBody`], in bytes: events of a vendor are larger than requests of users.
-const RAW_BODY_LIMIT: usize = 512 * 1024;
 
 /// A parsed and validated JSON body. Unknown fields are ignored.
 #[derive(Debug)]
@@ -34,13 +28,13 @@ where
 {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         if !is_json(request.headers()) {
             let detail = "the body must be JSON, with Content-Type: application/json";
             return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| body_error(&rejection))?;
-        let value = parse(&bytes)?;
+        let bytes = BodyLimit::of(&request).read(request.into_body()).await?;
+        let value = parse(without_byte_order_mark(&bytes))?;
         check(&value)?;
         Ok(Self(value))
     }
@@ -54,8 +48,7 @@ impl<S: Send + Sync> FromRequest<S> for RawBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let too_large = |_| ApiError::body_too_large("512 KiB");
-        to_bytes(request.into_body(), RAW_BODY_LIMIT).await.map(Self).map_err(too_large)
+        BodyLimit::of(&request).read(request.into_body()).await.map(Self)
     }
 }
 
@@ -67,11 +60,10 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-fn body_error(rejection: &BytesRejection) -> ApiError {
-    match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => ApiError::body_too_large("64 KiB"),
-        _ => ApiError::malformed("the body could not be received"),
-    }
+/// The body without the byte order mark that some clients write before JSON. RFC 8259 section 8.1
+/// allows a parser to ignore it.
+pub(crate) fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
 
 /// Parses JSON. An error names the field that it is in, and does not repeat the value.

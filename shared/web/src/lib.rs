@@ -1,6 +1,7 @@
 //! The HTTP edge of every function: routes, middleware, error type, typed callers and validated
 //! bodies.
 
+mod body_limit;
 mod caller;
 mod client_info;
 mod endpoints;

@@ -44,7 +44,7 @@ impl Problem {
             StatusCode::METHOD_NOT_ALLOWED => {
                 ("method_not_allowed", "this path does not support this method; see the header Allow")
             }
-            StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is larger than 64 KiB"),
+            StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is too large"),
             status if status.is_client_error() => ("malformed_request", "the request is malformed"),
             _ => ("internal", INTERNAL_DETAIL),
         };

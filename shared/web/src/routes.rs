@@ -9,6 +9,8 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, on};
 use utoipa::openapi::HttpMethod;
 
+use crate::body_limit::BodyLimit;
+
 /// How the middleware treats the requests of a route.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RoutePolicy {
@@ -18,6 +20,9 @@ pub enum RoutePolicy {
     /// Also accepts an `Idempotency-Key`. The handler takes an [`Operation`](crate::Operation) and
     /// does its work in [`once`](crate::Operation::once).
     Idempotent,
+    /// Like [`Idempotent`](Self::Idempotent), for a body with the text of a message, which may be
+    /// larger.
+    IdempotentLongText,
     /// Runs the handler concurrently with authentication and rate limiting, and discards the
     /// response if either refuses the request: two round trips take the time of one. The handler
     /// must only read the caller's data; the one thing that it may write is a cache of that data.
@@ -30,6 +35,24 @@ pub enum RoutePolicy {
     /// monitors call the route every few seconds. With parameters it is
     /// [`Standard`](Self::Standard).
     LivenessProbe,
+}
+
+impl RoutePolicy {
+    /// Whether the route accepts an `Idempotency-Key`.
+    pub(crate) const fn is_idempotent(self) -> bool {
+        matches!(self, Self::Idempotent | Self::IdempotentLongText)
+    }
+
+    /// The largest body that the route reads.
+    pub(crate) const fn body_limit(self) -> BodyLimit {
+        match self {
+            Self::IdempotentLongText => BodyLimit::LongText,
+            Self::SignedWebhook => BodyLimit::Event,
+            Self::Standard | Self::Idempotent | Self::SpeculativeRead | Self::LivenessProbe => {
+                BodyLimit::Json
+            }
+        }
+    }
 }
 
 /// One line of the route table.

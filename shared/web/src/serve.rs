@@ -5,7 +5,7 @@ use std::sync::Arc;
 use app::{AppState, Config, Dependency, telemetry};
 use tracing::{error, info};
 
-use crate::{RoutePolicy, Routes, stack};
+use crate::{Routes, stack};
 
 /// Serves `routes` as the function `service`, whose handlers use `dependencies`, until Lambda stops
 /// the process.
@@ -29,7 +29,7 @@ pub async fn serve(
 
 fn build_state(dependencies: &[Dependency], routes: &Routes) -> Result<AppState, lambda_http::Error> {
     let app = AppState::new(Config::from_env(dependencies)?, dependencies)?;
-    let is_idempotent = routes.table().iter().any(|route| route.policy == RoutePolicy::Idempotent);
+    let is_idempotent = routes.table().iter().any(|route| route.policy.is_idempotent());
     if is_idempotent && app.idempotency_store.is_none() {
         return Err("a route accepts an Idempotency-Key, but IDEMPOTENCY_STORE is not a dependency".into());
     }

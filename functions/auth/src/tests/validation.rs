@@ -71,6 +71,7 @@ async fn fields_outside_their_bounds_are_named() {
         ("name", json!("A")),
         ("name", json!("x".repeat(101))),
         ("name", json!("a\u{0}b")),
+        ("name", json!("\u{200b}\u{2800}")),
         ("password", json!("seven c")),
         ("password", json!("x".repeat(129))),
     ] {

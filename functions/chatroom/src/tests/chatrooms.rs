@@ -129,6 +129,39 @@ async fn chatroom_shows_its_newest_page_oldest_message_first() {
 }
 
 #[tokio::test]
+async fn settings_can_be_read_back() {
+    let app = start().await;
+    let user = app.user().await;
+    let body = json!({ "name": "Plans", "system_prompt": " Be brief. " });
+    let created = app.request("POST", "/api/chatroom").by(&user).json(body).send().await.expect(201);
+    let path = format!("/api/chatroom/{}", created.text("/chatroom/id"));
+    let read = async || app.request("GET", &path).by(&user).send().await.expect(200).body["chatroom"].clone();
+    assert_eq!(read().await["system_prompt"], "Be brief.");
+    let change = |body| app.request("PATCH", &path).by(&user).json(body).send();
+    let renamed = change(json!({ "name": "New" })).await.expect(200);
+    assert_eq!(renamed.body["chatroom"]["system_prompt"], "Be brief.");
+    let blank = change(json!({ "system_prompt": "\u{200b}\u{3164}" })).await.expect(200);
+    assert_eq!(blank.body["chatroom"]["system_prompt"], json!(null));
+    assert_eq!(read().await["system_prompt"], json!(null));
+}
+
+#[tokio::test]
+async fn longest_settings_are_accepted_in_escapes() {
+    let app = start().await;
+    let user = app.user().await;
+    let text = |count| "\\ud83d\\ude00".repeat(count);
+    let body = format!(
+        "{{\"name\":\"{}\",\"description\":\"{}\",\"system_prompt\":\"{}\"}}",
+        text(255),
+        text(1_000),
+        text(4_000)
+    );
+    let request = app.request("POST", "/api/chatroom").by(&user).body(&body);
+    let created = request.header("content-type", "application/json").send().await.expect(201);
+    assert_eq!(created.body["chatroom"]["name"], "😀".repeat(255));
+}
+
+#[tokio::test]
 async fn deleting_a_chatroom_deletes_its_messages_and_counts() {
     let app = start().await;
     let user = app.user().await;
@@ -151,6 +184,7 @@ async fn validation_errors_name_fields_and_parameters() {
     let post = |body| app.request("POST", "/api/chatroom").by(&user).json(body).send();
     post(json!({})).await.expect_invalid(&["name"]);
     post(json!({ "name": "  " })).await.expect_invalid(&["name"]);
+    post(json!({ "name": "\u{3164}\u{200b}" })).await.expect_invalid(&["name"]);
     post(json!({ "name": "x".repeat(256), "description": "x".repeat(1001), "system_prompt": "x".repeat(4001) }))
         .await
         .expect_invalid(&["name", "description", "system_prompt"]);
@@ -217,6 +251,7 @@ async fn invalid_update_is_a_validation_error() {
     change(&user, json!({})).await.expect_invalid(&["body"]);
     change(&user, json!({ "name": null })).await.expect_invalid(&["body"]);
     change(&user, json!({ "name": " " })).await.expect_invalid(&["name"]);
+    change(&user, json!({ "name": "\u{ad}\u{2060}" })).await.expect_invalid(&["name"]);
     change(&user, json!({ "description": "x".repeat(1_001), "system_prompt": 7 }))
         .await
         .expect_invalid(&["system_prompt"]);

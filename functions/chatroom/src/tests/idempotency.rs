@@ -93,6 +93,29 @@ async fn spelling_of_an_id_does_not_change_the_path() {
 }
 
 #[tokio::test]
+async fn spelling_of_the_json_does_not_change_the_body() {
+    let app = start().await;
+    let user = app.user().await;
+    let create = |key: &'static str, body: &str| {
+        let request = app.request("POST", "/api/chatroom").by(&user).header("idempotency-key", key);
+        request.header("content-type", "application/json").body(body).send()
+    };
+    let first = create("key", r#"{"name":"Café","description":"a/b"}"#).await.expect(201);
+    for body in [
+        r#"{"description":"a/b","name":"Café"}"#,
+        "\u{feff}{ \"name\": \"Café\",\r\n \"description\": \"a/b\" }\n",
+        r#"{"n\u0061me":"Caf\u00e9","description":"a\/b"}"#,
+    ] {
+        assert_eq!(create("key", body).await.expect(201).body, first.body, "{body}");
+    }
+    for body in [r#"{"name":"Café"}"#, r#"{"name":"Cafe\u0301","description":"a/b"}"#] {
+        let _ = create("key", body).await.expect_problem(422, "idempotency_key_reused");
+    }
+    create("key", r#"{"name":"b","name":"Café","description":"a/b"}"#).await.expect_invalid(&["body"]);
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM chatrooms").await, 1);
+}
+
+#[tokio::test]
 async fn invalid_key_is_a_validation_error() {
     let app = start().await;
     let (user, path) = user_with_chatroom(&app).await;
@@ -101,7 +124,7 @@ async fn invalid_key_is_a_validation_error() {
         response.expect_invalid(&["Idempotency-Key"]);
     }
     let _ = post(&app, &user, &path, &"x".repeat(255), json!({ "content": "hello" })).await.expect(201);
-    let huge = json!({ "content": "x".repeat(70_000) });
+    let huge = json!({ "content": "x".repeat(140_000) });
     let _ = post(&app, &user, &path, "huge", huge).await.expect_problem(413, "body_too_large");
 }
 

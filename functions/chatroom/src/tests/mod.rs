@@ -1,6 +1,7 @@
 //! The endpoints, in this process, on real Postgres and Redis.
 
 mod chatrooms;
+mod conversations;
 mod idempotency;
 mod isolation;
 mod owner_actions;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::start;
 
@@ -51,9 +51,16 @@ async fn invalid_content_is_a_validation_error_and_not_stored() {
     let app = start().await;
     let user = app.user().await;
     let path = format!("/api/chatroom/{}/message", app.create_chatroom(&user).await);
-    for content in
-        [json!(""), json!(" \n\t "), json!("x".repeat(10_001)), json!("a\u{0}b"), json!(7), json!(null)]
-    {
+    for content in [
+        json!(""),
+        json!(" \n\t "),
+        json!("\u{200b}\u{fe0f}"),
+        json!("\u{3164}\u{2800} "),
+        json!("x".repeat(10_001)),
+        json!("a\u{0}b"),
+        json!(7),
+        json!(null),
+    ] {
         let request = app.request("POST", &path).by(&user).json(json!({ "content": content }));
         request.send().await.expect_invalid(&["content"]);
     }
@@ -70,6 +77,49 @@ async fn ten_thousand_characters_of_any_script_are_accepted() {
     let path = format!("/api/chatroom/{}/message", app.create_chatroom(&user).await);
     let request = app.request("POST", &path).by(&user).json(json!({ "content": "語".repeat(10_000) }));
     let _ = request.send().await.expect(201);
+}
+
+/// `character` repeated, each UTF-16 code unit written as an escape.
+fn escaped(character: &str, count: usize) -> String {
+    let escapes: Vec<String> = character.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+    escapes.concat().repeat(count)
+}
+
+#[tokio::test]
+async fn ten_thousand_escaped_characters_are_accepted_with_and_without_a_key() {
+    let app = start().await;
+    let user = app.user().await;
+    let path = format!("/api/chatroom/{}/message", app.create_chatroom(&user).await);
+    let post = |body: &str| {
+        app.request("POST", &path).by(&user).body(body).header("content-type", "application/json")
+    };
+    for character in ["語", "😀"] {
+        let body = format!("{{\"content\":\"{}\"}}", escaped(character, 10_000));
+        let sent = post(&body).send().await.expect(201);
+        assert_eq!(sent.body["message"]["content"], character.repeat(10_000));
+        let _ = post(&body)
+            .header("idempotency-key", &format!("key-{}", character.len()))
+            .send()
+            .await
+            .expect(201);
+    }
+    let large = format!("{{\"content\":\"{}\"}}", escaped("😀", 11_000));
+    let refused = post(&large).send().await.expect_problem(413, "body_too_large");
+    assert_eq!(refused.body["detail"], "the body is larger than 128 KiB");
+}
+
+#[tokio::test]
+async fn body_may_begin_with_a_byte_order_mark() {
+    let app = start().await;
+    let user = app.user().await;
+    let path = format!("/api/chatroom/{}/message", app.create_chatroom(&user).await);
+    let post =
+        |body| app.request("POST", &path).by(&user).body(body).header("content-type", "application/json");
+    let sent = post("\u{feff}{\"content\":\"hello\"}").send().await.expect(201);
+    assert_eq!(sent.body["message"]["content"], "hello");
+    let twice = post("\u{feff}\u{feff}{\"content\":\"hello\"}").send().await;
+    let _ = twice.expect_problem(400, "malformed_request");
+    post("\u{feff}[]").send().await.expect_invalid(&["body"]);
 }
 
 #[tokio::test]
@@ -92,6 +142,24 @@ async fn status_shows_chatroom_attempts_error_and_reply() {
         (&failed.body["message"]["error_code"], &failed.body["message"]["attempts"]),
         (&json!("timeout"), &json!(3))
     );
+}
+
+#[tokio::test]
+async fn status_shows_what_a_pending_message_waits_for() {
+    let app = start().await;
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    let path = format!("/api/chatroom/message/{}/status", app.send_message(&user, &chatroom, "hello").await);
+    let read = async || app.request("GET", &path).by(&user).send().await.expect(200).body["message"].clone();
+    let waiting = |message: &Value| (message["waiting_for"].clone(), message["retry_at"].clone());
+    assert_eq!(waiting(&read().await), (json!(null), json!(null)));
+
+    let wait = "wait_reason = 'rate_limit', lease_until = '2030-01-01T00:00:00Z'";
+    app.execute(&format!("UPDATE messages SET {wait}")).await;
+    assert_eq!(waiting(&read().await), (json!("rate_limit"), json!("2030-01-01T00:00:00Z")));
+
+    app.execute("UPDATE messages SET processing_status = 'processing'").await;
+    assert_eq!(waiting(&read().await), (json!(null), json!(null)));
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ pub(crate) struct ExportAccount {
     security(("token" = [])),
     params(ExportAccount),
     responses(
-        (status = 200, description = "Newline-delimited JSON, one object a line.", body = String, content_type = "application/x-ndjson"),
+        (status = 200, description = "Newline-delimited JSON, one object a line.", body = String, content_type = "application/x-ndjson", example = json!("{\"type\":\"end\"}")),
     ),
 )]
 pub(crate) async fn handle(

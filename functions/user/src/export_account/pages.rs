@@ -9,8 +9,9 @@ use app::telemetry::chain;
 use chrono::{DateTime, Utc};
 use domain::{ChatroomId, UserId, quota};
 use serde_json::json;
+use store::chatrooms::{self, ChatroomDetails};
 use store::messages::export::{self, ExportedMessage};
-use store::{Client, StoreError, chatrooms, daily_usage, sessions, subscriptions, users};
+use store::{Client, StoreError, daily_usage, sessions, subscriptions, users};
 use tokio::time::Instant;
 use tracing::error;
 
@@ -145,8 +146,8 @@ impl Export {
 
     async fn add_chatroom(&mut self, after: Option<ChatroomId>, lines: &mut Lines) -> Result<(), StoreError> {
         let db = self.app.db().await?;
-        let next = chatrooms::list_with_prompts(&db, self.owner, after, 1).await?.pop();
-        let Some((chatroom, system_prompt)) = next else {
+        let next = chatrooms::list_details(&db, self.owner, after, 1).await?.pop();
+        let Some(ChatroomDetails { chatroom, system_prompt }) = next else {
             self.next = Section::End;
             lines.add("end", json!({}));
             return Ok(());
@@ -168,7 +169,7 @@ impl Export {
         let chatroom = after.chatroom;
         let page = export::list(&db, self.owner, chatroom, after.position, PAGE_SIZE).await?;
         self.next = Section::Chatroom(Some(chatroom));
-        for ExportedMessage { message, error_code, reply_to, model, prompt_tokens, response_tokens } in page {
+        for ExportedMessage { message, prompt_tokens, response_tokens } in page {
             let cursor = Cursor { chatroom, position: message.position };
             self.next = Section::Messages(cursor);
             lines.add(
@@ -176,8 +177,10 @@ impl Export {
                 json!({
                     "id": message.id, "chatroom_id": chatroom, "message_type": message.message_type,
                     "content": message.content, "processing_status": message.processing_status,
-                    "error_code": error_code, "created_at": message.created_at, "reply_to": reply_to,
-                    "model": model, "prompt_tokens": prompt_tokens, "response_tokens": response_tokens,
+                    "error_code": message.error_code, "attempts": message.attempts,
+                    "created_at": message.created_at, "reply_to": message.reply_to,
+                    "finish_reason": message.finish_reason, "model": message.model,
+                    "prompt_tokens": prompt_tokens, "response_tokens": response_tokens,
                 }),
             );
             if self.is_full(lines) {

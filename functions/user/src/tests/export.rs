@@ -46,6 +46,10 @@ async fn export_contains_all_data_of_the_owner_in_order() {
     for number in 0..3 {
         let _ = app.send_message(&user, &first, &format!("question {number}\nwith a line")).await;
     }
+    app.execute(
+        "UPDATE messages SET finish_reason = 'max_tokens', attempts = 2 WHERE content LIKE 'question 2%'",
+    )
+    .await;
     let lines = export(&app, &user, "").await;
     assert_eq!(
         types(&lines),
@@ -55,6 +59,7 @@ async fn export_contains_all_data_of_the_owner_in_order() {
     assert_eq!((&lines[0]["message_count"], &lines[2]["messages"]), (&json!(3), &json!(3)));
     assert_eq!((&lines[3]["id"], &lines[4]["chatroom_id"]), (&json!(first), &json!(first)));
     assert_eq!(lines[6]["content"], "question 2\nwith a line");
+    assert_eq!((&lines[6]["finish_reason"], &lines[6]["attempts"]), (&json!("max_tokens"), &json!(2)));
     assert!(!json!(lines).to_string().contains("not mine"));
     let _ = app.request("GET", "/api/user/export").send().await.expect_problem(401, "not_authenticated");
 }

@@ -86,7 +86,15 @@ async fn only_the_name_can_be_updated() {
 async fn invalid_name_is_refused_with_the_field_name() {
     let app = start().await;
     let user = app.user().await;
-    for name in [json!(""), json!("A"), json!("x".repeat(101)), json!(5), json!(null), json!("a\u{0}b")] {
+    for name in [
+        json!(""),
+        json!("A"),
+        json!("x".repeat(101)),
+        json!(5),
+        json!(null),
+        json!("a\u{0}b"),
+        json!("\u{3164}\u{3164}"),
+    ] {
         let request = app.request("PUT", "/api/user/me").by(&user).json(json!({ "name": name }));
         request.send().await.expect_invalid(&["name"]);
     }

@@ -31,6 +31,25 @@ async fn message_is_answered_once_despite_duplicate_deliveries() {
 }
 
 #[tokio::test]
+async fn answer_is_never_older_than_its_question() {
+    let app = start().await;
+    let (user, chatroom, id) = sent(&app, "hello").await;
+    // The clock of the function that stored the question is ahead.
+    let ahead = "2099-01-01T00:00:00.123456Z";
+    app.execute(&format!("UPDATE messages SET created_at = '{ahead}'")).await;
+    app.execute(&format!("UPDATE chatrooms SET last_message_at = '{ahead}'")).await;
+    assert!(deliver(&app, &[&id]).await.is_empty());
+    let room = format!("/api/chatroom/{chatroom}");
+    let room = app.request("GET", &room).by(&user).send().await.expect(200).body;
+    assert_eq!(
+        (&room["messages"][1]["reply_to"], &room["messages"][1]["created_at"]),
+        (&json!(id), &json!(ahead))
+    );
+    assert_eq!(room["messages"][1]["finish_reason"], "stop");
+    assert_eq!(room["chatroom"]["last_message_at"], ahead);
+}
+
+#[tokio::test]
 async fn transient_failures_back_off_and_third_attempt_answers() {
     let app = start().await;
     let (user, _, id) = sent(&app, "hello").await;

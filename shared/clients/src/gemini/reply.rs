@@ -5,6 +5,7 @@
 //! each field is read on its own, and a field that is missing, `null` or of another type gets a
 //! default. A list may be a single element and the reverse; numbers may be strings.
 
+use domain::is_blank;
 use domain::message::FinishReason;
 use serde_json::Value;
 
@@ -28,16 +29,16 @@ pub(super) fn decode(body: &[u8], model: &str) -> Result<Answer, GenerateError> 
     let usage = usage(single(&reply["usageMetadata"]));
     // Only one candidate is requested. The first one with text counts, should there be more.
     let candidates = elements(&reply["candidates"]);
-    let with_text = candidates.iter().find(|candidate| is_visible(&text_of(candidate)));
+    let with_text = candidates.iter().find(|candidate| !is_blank(&text_of(candidate)));
     let Some(candidate) = with_text.or_else(|| candidates.first()) else {
         return Err(without_candidate(reply));
     };
     let (text, label) = (text_of(candidate), finish_label(&candidate["finishReason"]));
-    let (is_visible, finish_reason) = (is_visible(&text), finish_reason(label));
-    if WITHHELD.contains(&label) || (!is_visible && FILTERED.contains(&label)) {
+    let (is_blank, finish_reason) = (is_blank(&text), finish_reason(label));
+    if WITHHELD.contains(&label) || (is_blank && FILTERED.contains(&label)) {
         return Err(GenerateError::BlockedAnswer { reason: label.to_owned(), usage });
     }
-    if !is_visible {
+    if is_blank {
         return Err(GenerateError::NoAnswer { finish_reason, usage });
     }
     let model = safe_label(reply["modelVersion"].as_str().filter(|name| !name.is_empty()).unwrap_or(model));
@@ -67,24 +68,6 @@ fn text_of(candidate: &Value) -> String {
 /// never be shown.
 fn is_thought(value: &Value) -> bool {
     !matches!(value, Value::Null | Value::Bool(false)) && value != "false" && value != 0
-}
-
-/// Whether a text shows anything: letters, digits, symbols or emoji, and not only spaces, control
-/// characters or characters without a glyph.
-fn is_visible(text: &str) -> bool {
-    text.chars().any(|c| !c.is_whitespace() && !c.is_control() && !has_no_glyph(c))
-}
-
-/// Characters that show nothing on their own.
-///
-/// Source: the property `Default_Ignorable_Code_Point` of Unicode, and the blank Braille pattern.
-fn has_no_glyph(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
-        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-        | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The vendor's name of a finish reason, which protobuf's JSON may also write as a number.

@@ -31,6 +31,9 @@ pub struct ClaimRequest<'a> {
     pub key: &'a str,
     /// The fingerprint of the request, which differs for another request under the same key.
     pub payload_hash: &'a str,
+    /// The fingerprint that the release before the canonical form of bodies has stored for the same
+    /// request.
+    pub verbatim_payload_hash: &'a str,
     /// The id of what the request creates, if this is its first execution.
     pub operation_id: Uuid,
     /// The current time.
@@ -162,7 +165,8 @@ impl Table {
             // This call's own record: the SDK wrote it, lost the response and retried.
             return Ok(ClaimOutcome::Execute { lease, operation_id, is_retry: false });
         }
-        if text_of(old, "payload_hash").ok_or_else(unreadable)? != request.payload_hash {
+        let stored = text_of(old, "payload_hash").ok_or_else(unreadable)?;
+        if stored != request.payload_hash && stored != request.verbatim_payload_hash {
             return Ok(ClaimOutcome::PayloadMismatch);
         }
         if let Some(receipt) = text_of(old, "receipt") {

@@ -15,7 +15,7 @@ pub mod sweeping;
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
-use domain::message::{ErrorCode, MessageType, ProcessingStatus};
+use domain::message::{ErrorCode, FinishReason, MessageType, ProcessingStatus, WaitReason};
 use domain::{ChatroomId, MessageId, UserId};
 use tokio_postgres::Row;
 
@@ -34,27 +34,47 @@ pub struct Message {
     pub processing_status: ProcessingStatus,
     /// Its position in the chatroom, from 1.
     pub position: i64,
-    /// When it was stored.
+    /// When it was stored. Never earlier than the previous message of the chatroom.
     pub created_at: DateTime<Utc>,
+    /// The number of attempts to answer it. 0 for an answer.
+    pub attempts: i32,
+    /// Why it failed, if it did.
+    pub error_code: Option<ErrorCode>,
+    /// The message that it answers, if it is an answer.
+    pub reply_to: Option<MessageId>,
+    /// Why the model stopped writing. `None` unless it is an answer, and for old answers.
+    pub finish_reason: Option<FinishReason>,
+    /// The model that wrote it, if it is an answer.
+    pub model: Option<String>,
 }
 
-impl Message {
-    /// Reads a message from a row that also contains the `id` and `created_at` of its chatroom.
-    pub(crate) fn from_joined(row: &Row) -> Result<Self, StoreError> {
-        Self::read(row, "m_id", "m_created_at")
-    }
+/// The columns of a [`Message`] in a table `m`. Their names differ from those of a chatroom.
+pub(crate) const COLUMNS: &str =
+    "m.id AS message_id, m.content, m.message_type, m.processing_status, m.position,
+    m.created_at AS message_created_at, m.attempts, m.error_code, m.reply_to, m.finish_reason, m.model";
 
-    /// Reads a message whose id and creation time are in the columns `id` and `created_at`.
-    pub(crate) fn read(row: &Row, id: &str, created_at: &str) -> Result<Self, StoreError> {
+impl TryFrom<&Row> for Message {
+    type Error = StoreError;
+
+    fn try_from(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
-            id: MessageId(row.try_get(id)?),
+            id: MessageId(row.try_get("message_id")?),
             content: row.try_get("content")?,
             message_type: row.try_get::<_, &str>("message_type")?.try_into()?,
             processing_status: row.try_get::<_, &str>("processing_status")?.try_into()?,
             position: row.try_get("position")?,
-            created_at: row.try_get(created_at)?,
+            created_at: row.try_get("message_created_at")?,
+            attempts: row.try_get("attempts")?,
+            error_code: row.try_get::<_, Option<&str>>("error_code")?.map(TryInto::try_into).transpose()?,
+            reply_to: row.try_get::<_, Option<_>>("reply_to")?.map(MessageId),
+            finish_reason: finish_reason(row, "finish_reason")?,
+            model: row.try_get("model")?,
         })
     }
+}
+
+fn finish_reason(row: &Row, column: &str) -> Result<Option<FinishReason>, StoreError> {
+    Ok(row.try_get::<_, Option<&str>>(column)?.map(TryInto::try_into).transpose()?)
 }
 
 /// The answer to a message.
@@ -66,6 +86,10 @@ pub struct Reply {
     pub content: String,
     /// When it was stored.
     pub created_at: DateTime<Utc>,
+    /// Why the model stopped writing. `None` for old answers.
+    pub finish_reason: Option<FinishReason>,
+    /// The model that wrote it.
+    pub model: Option<String>,
 }
 
 /// A message to send to the queue again.
@@ -100,10 +124,10 @@ pub struct MessageStatus {
     pub chatroom_id: ChatroomId,
     /// The name of the chatroom.
     pub chatroom_name: String,
-    /// The number of attempts.
-    pub attempts: i32,
-    /// Why it failed, if it did.
-    pub error_code: Option<ErrorCode>,
+    /// What it waits for, if it is pending and waits for its next attempt.
+    pub waiting_for: Option<WaitReason>,
+    /// When the next attempt is possible, if it waits for one.
+    pub retry_at: Option<DateTime<Utc>>,
     /// The answer, if there is one.
     pub reply: Option<Reply>,
 }
@@ -114,30 +138,35 @@ pub async fn find_status(
     owner: UserId,
     message: MessageId,
 ) -> Result<Option<MessageStatus>, StoreError> {
-    const SQL: &str = "
-        SELECT m.id, m.content, m.message_type, m.processing_status, m.position, m.created_at,
-            m.chatroom_id, c.name AS chatroom_name, m.attempts, m.error_code,
-            r.id AS reply_id, r.content AS reply_content, r.created_at AS reply_created_at
+    let sql = format!(
+        "SELECT {COLUMNS}, m.chatroom_id, c.name AS chatroom_name,
+            CASE WHEN m.processing_status = 'pending' AND m.lease_until IS NOT NULL THEN m.wait_reason END AS waiting_for,
+            CASE WHEN m.processing_status = 'pending' THEN m.lease_until END AS retry_at,
+            r.id AS reply_id, r.content AS reply_content, r.created_at AS reply_created_at,
+            r.finish_reason AS reply_finish_reason, r.model AS reply_model
         FROM messages m
         JOIN chatrooms c ON c.id = m.chatroom_id
         LEFT JOIN messages r ON r.reply_to = m.id
-        WHERE m.id = $1 AND m.user_id = $2";
-    let statement = db.prepare_cached(SQL).await?;
+        WHERE m.id = $1 AND m.user_id = $2"
+    );
+    let statement = db.prepare_cached(&sql).await?;
     let Some(row) = db.query_opt(&statement, &[&message.0, &owner.0]).await? else { return Ok(None) };
     let reply = match row.try_get::<_, Option<_>>("reply_id")? {
         Some(id) => Some(Reply {
             id: MessageId(id),
             content: row.try_get("reply_content")?,
             created_at: row.try_get("reply_created_at")?,
+            finish_reason: finish_reason(&row, "reply_finish_reason")?,
+            model: row.try_get("reply_model")?,
         }),
         None => None,
     };
     Ok(Some(MessageStatus {
-        message: Message::read(&row, "id", "created_at")?,
+        message: (&row).try_into()?,
         chatroom_id: ChatroomId(row.try_get("chatroom_id")?),
         chatroom_name: row.try_get("chatroom_name")?,
-        attempts: row.try_get("attempts")?,
-        error_code: row.try_get::<_, Option<&str>>("error_code")?.map(TryInto::try_into).transpose()?,
+        waiting_for: row.try_get::<_, Option<&str>>("waiting_for")?.map(TryInto::try_into).transpose()?,
+        retry_at: row.try_get("retry_at")?,
         reply,
     }))
 }

@@ -6,7 +6,7 @@ use domain::plan::DailyLimits;
 use domain::{ChatroomId, MessageId, Tier, UserId};
 
 use crate::StoreError;
-use crate::messages::Message;
+use crate::messages::{COLUMNS, Message};
 
 /// Cancels an unfinished message of `owner` and refunds its quota unit. This also removes the
 /// lease, so a worker that processes the message can no longer change it. Returns the cancelled
@@ -17,8 +17,8 @@ pub async fn cancel_message(
     message: MessageId,
     now: DateTime<Utc>,
 ) -> Result<Option<Message>, StoreError> {
-    const SQL: &str = "
-        WITH cancelled AS (
+    let sql = format!(
+        "WITH cancelled AS (
             UPDATE messages SET processing_status = 'cancelled', lease_owner = NULL, lease_until = NULL,
                 sweep_at = NULL, updated_at = $3
             WHERE id = $1 AND user_id = $2 AND message_type = 'user'
@@ -28,10 +28,11 @@ pub async fn cancel_message(
             UPDATE daily_usage d SET messages = greatest(d.messages - 1, 0)
             FROM cancelled WHERE d.user_id = cancelled.user_id AND d.day = cancelled.quota_day
         )
-        SELECT id, content, message_type, processing_status, position, created_at FROM cancelled";
-    let statement = db.prepare_cached(SQL).await?;
+        SELECT {COLUMNS} FROM cancelled m"
+    );
+    let statement = db.prepare_cached(&sql).await?;
     let row = db.query_opt(&statement, &[&message.0, &owner.0, &now]).await?;
-    row.map(|row| Message::read(&row, "id", "created_at")).transpose()
+    row.as_ref().map(TryInto::try_into).transpose()
 }
 
 /// The result of retrying a message.
@@ -71,8 +72,8 @@ pub async fn retry_message(
     now: DateTime<Utc>,
     limits: DailyLimits,
 ) -> Result<RetryOutcome, StoreError> {
-    const SQL: &str = "
-        WITH target AS (
+    let sql = format!(
+        "WITH target AS (
             SELECT id, user_id FROM messages
             WHERE id = $1 AND user_id = $2 AND message_type = 'user' AND processing_status = 'failed' FOR UPDATE
         ), plan AS (
@@ -92,11 +93,12 @@ pub async fn retry_message(
             FROM target, quota WHERE m.id = target.id
             RETURNING m.*
         )
-        SELECT plan.subscription_tier, (SELECT messages FROM quota) AS used, m.id, m.content, m.message_type,
-            m.processing_status, m.position, m.created_at, m.chatroom_id, m.resends,
+        SELECT {COLUMNS}, m.chatroom_id, m.resends, plan.subscription_tier,
+            (SELECT messages FROM quota) AS used,
             (SELECT messages FROM daily_usage WHERE user_id = $2 AND day = $3) AS used_before
-        FROM plan LEFT JOIN retried m ON true";
-    let statement = db.prepare_cached(SQL).await?;
+        FROM plan LEFT JOIN retried m ON true"
+    );
+    let statement = db.prepare_cached(&sql).await?;
     let row =
         db.query_opt(&statement, &[&message.0, &owner.0, &day, &now, &limits.basic, &limits.pro]).await?;
     let Some(row) = row else { return Ok(RetryOutcome::NotFailed) };
@@ -106,7 +108,7 @@ pub async fn retry_message(
         return Ok(RetryOutcome::QuotaExhausted { used, tier });
     };
     Ok(RetryOutcome::Accepted {
-        message: Message::read(&row, "id", "created_at")?,
+        message: (&row).try_into()?,
         chatroom_id: ChatroomId(row.try_get("chatroom_id")?),
         resend: row.try_get("resends")?,
         used,

@@ -180,7 +180,8 @@ pub struct NewReply<'a> {
 }
 
 /// Inserts the answer, marks the message completed and counts the usage in one statement, if the
-/// caller still owns the lease. Returns whether it did.
+/// caller still owns the lease. Returns whether it did. The answer's creation time is never earlier
+/// than that of the previous message, although the clocks of functions differ.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] on `messages_reply_to_key` if the message already has an answer.
@@ -191,7 +192,7 @@ pub async fn complete_message(
 ) -> Result<bool, StoreError> {
     const SQL: &str = "
         WITH chatroom AS (
-            SELECT c.id, c.user_id, c.last_position
+            SELECT c.id, c.user_id, c.last_position, greatest($9, c.last_message_at) AS now
             FROM chatrooms c JOIN messages m ON m.chatroom_id = c.id
             WHERE m.id = $1 FOR NO KEY UPDATE OF c
         ), done AS (
@@ -204,9 +205,9 @@ pub async fn complete_message(
             INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status,
                 reply_to, model, prompt_tokens, response_tokens, finish_reason, created_at, updated_at)
             SELECT $3, chatroom.id, chatroom.user_id, chatroom.last_position + 1, 'ai', $4, 'completed', done.id, $5, $6, $7, $10,
-                $9, $9
+                chatroom.now, $9
             FROM chatroom, done
-            RETURNING chatroom_id, user_id
+            RETURNING chatroom_id, user_id, created_at
         ), used AS (
             INSERT INTO daily_usage AS d (user_id, day, prompt_tokens, response_tokens)
             SELECT user_id, $8, $6, $7 FROM reply
@@ -215,7 +216,7 @@ pub async fn complete_message(
             RETURNING d.user_id
         ), counted_in_chatroom AS (
             UPDATE chatrooms c SET last_position = c.last_position + 1, message_count = c.message_count + 1,
-                ai_response_count = c.ai_response_count + 1, last_message_at = $9
+                ai_response_count = c.ai_response_count + 1, last_message_at = reply.created_at
             FROM reply WHERE c.id = reply.chatroom_id
         ), counted_for_user AS (
             UPDATE users u SET ai_response_count = u.ai_response_count + 1,

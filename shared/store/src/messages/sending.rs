@@ -32,6 +32,9 @@ pub enum SendOutcome {
         used: i32,
         /// The plan whose limit applied.
         tier: Tier,
+        /// When the message was stored. Later than the caller's time if the previous message of
+        /// the chatroom is: the clocks of functions differ.
+        created_at: DateTime<Utc>,
     },
     /// The daily quota is exhausted; nothing is stored.
     QuotaExhausted {
@@ -55,7 +58,7 @@ pub async fn insert_message(
 ) -> Result<SendOutcome, StoreError> {
     const SQL: &str = "
         WITH chatroom AS (
-            SELECT id, user_id, last_position FROM chatrooms WHERE id = $1 AND user_id = $2 FOR NO KEY UPDATE
+            SELECT id, user_id, last_position, greatest($6, last_message_at) AS now FROM chatrooms WHERE id = $1 AND user_id = $2 FOR NO KEY UPDATE
         ), plan AS (
             SELECT u.id AS user_id, u.subscription_tier,
                 CASE u.subscription_tier WHEN 'pro' THEN $8::integer ELSE $7::integer END AS daily_limit
@@ -70,12 +73,12 @@ pub async fn insert_message(
             INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status,
                 quota_day, sweep_at, created_at, updated_at)
             SELECT $4, chatroom.id, chatroom.user_id, chatroom.last_position + 1, 'user', $5, 'pending', $3,
-                $6::timestamptz + interval '1 minute', $6, $6
+                $6::timestamptz + interval '1 minute', chatroom.now, $6
             FROM chatroom, quota
-            RETURNING chatroom_id, user_id
+            RETURNING chatroom_id, user_id, created_at
         ), counted_in_chatroom AS (
             UPDATE chatrooms c SET last_position = c.last_position + 1, message_count = c.message_count + 1,
-                last_message_at = $6
+                last_message_at = stored.created_at
             FROM stored WHERE c.id = stored.chatroom_id
             RETURNING c.user_id
         ), counted_for_user AS (
@@ -83,6 +86,7 @@ pub async fn insert_message(
             FROM counted_in_chatroom WHERE u.id = counted_in_chatroom.user_id
         )
         SELECT plan.subscription_tier, (SELECT messages FROM quota) AS used,
+            (SELECT created_at FROM stored) AS created_at,
             (SELECT messages FROM daily_usage WHERE user_id = $2 AND day = $3) AS used_before
         FROM plan";
     let statement = db.prepare_cached(SQL).await?;
@@ -104,7 +108,7 @@ pub async fn insert_message(
     let Some(row) = row else { return Ok(SendOutcome::ChatroomNotFound) };
     let tier = row.try_get::<_, &str>("subscription_tier")?.try_into()?;
     Ok(match row.try_get("used")? {
-        Some(used) => SendOutcome::Accepted { used, tier },
+        Some(used) => SendOutcome::Accepted { used, tier, created_at: row.try_get("created_at")? },
         None => SendOutcome::QuotaExhausted {
             used: row.try_get::<_, Option<_>>("used_before")?.unwrap_or(0),
             tier,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use app::AppState;
 use axum::RequestExt;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, RawPathParams, Request};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::middleware::Next;
@@ -22,9 +22,10 @@ use domain::id::uuid_at;
 use uuid::Uuid;
 
 use super::authenticate;
+use super::canonical_json::canonical_json;
 use super::rate_limit::{RequestLimits, rejection};
+use crate::body_limit::BodyLimit;
 use crate::caller::Authentication;
-use crate::extract::BODY_LIMIT;
 use crate::{ApiError, Caller, Operation};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -112,10 +113,11 @@ async fn begin(
     let scope = format!("{}\n{}\n{key}", caller.user_id, normalized_path(request).await);
     // The payload's hash includes the scope, because a short body could be guessed from a hash of
     // the body alone.
-    let payload = [scope.as_bytes(), b"\n", &body].concat();
+    let hash = |body: &[u8]| fingerprint(&[scope.as_bytes(), b"\n", body].concat());
     let claim = ClaimRequest {
         key: &fingerprint(scope.as_bytes()),
-        payload_hash: &fingerprint(&payload),
+        payload_hash: &hash(&canonical_json(&body)),
+        verbatim_payload_hash: &hash(&body),
         operation_id: uuid_at(now),
         now,
     };
@@ -157,7 +159,7 @@ async fn normalized_path(request: &mut Request) -> String {
 /// Reads the whole body and puts it back for the handler.
 async fn read_body(request: &mut Request) -> Result<Bytes, ApiError> {
     let body = std::mem::replace(request.body_mut(), Body::empty());
-    let bytes = to_bytes(body, BODY_LIMIT).await.map_err(|_| ApiError::body_too_large("64 KiB"))?;
+    let bytes = BodyLimit::of(request).read(body).await?;
     *request.body_mut() = Body::from(bytes.clone());
     Ok(bytes)
 }

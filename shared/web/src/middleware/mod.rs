@@ -2,6 +2,7 @@
 //! order of the checks.
 
 mod authenticate;
+mod canonical_json;
 pub(crate) mod cors;
 mod denied_sessions;
 mod idempotency;
@@ -46,8 +47,9 @@ impl GuardState {
 }
 
 /// Authenticates and rate limits a request by its route's policy, and runs its handler.
-pub(crate) async fn guard(State(state): State<GuardState>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(state): State<GuardState>, mut request: Request, next: Next) -> Response {
     let policy = state.policy(&request);
+    request.extensions_mut().insert(policy.body_limit());
     match policy {
         RoutePolicy::SignedWebhook => return next.run(request).await,
         RoutePolicy::LivenessProbe if request.uri().query().is_none_or(str::is_empty) => {
@@ -63,7 +65,7 @@ pub(crate) async fn guard(State(state): State<GuardState>, request: Request, nex
         (RoutePolicy::SpeculativeRead, Ok(claim)) if !state.denied_sessions.contains(claim.session) => {
             speculative_read::run(&limits, &state.denied_sessions, claim, request, next).await
         }
-        (RoutePolicy::Idempotent, token) => idempotency::run(&limits, token, request, next).await,
+        (policy, token) if policy.is_idempotent() => idempotency::run(&limits, token, request, next).await,
         (_, token) => authenticate::run(&limits, token, request, next).await,
     };
     limits.add_headers(response.headers_mut(), &decisions, now);
