@@ -7,7 +7,7 @@
     missing_docs,
     clippy::must_use_candidate,
     clippy::return_self_not_must_use,
-    reason = "a tool of this repository: names suffice, and comments are for what they cannot say"
+    reason = "an internal tool: comments add only what the names do not say"
 )]
 #![expect(clippy::missing_panics_doc, reason = "tests fail by panicking")]
 

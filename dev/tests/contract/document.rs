@@ -187,3 +187,55 @@ fn operation_ids_are_verbs_with_objects_and_schemas_are_nouns() {
         assert!(is_noun && is_plain, "the schema {name}");
     }
 }
+
+#[test]
+fn every_operation_and_schema_has_a_description_and_an_example() {
+    let document = whole();
+    let has_text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+    for (method, path, operation) in operations(&document) {
+        let is_described = has_text(&operation["summary"]) && has_text(&operation["description"]);
+        assert!(is_described, "{method} {path}: its documentation must have two sentences");
+        let responses = operation["responses"].as_object().unwrap();
+        for response in responses.values().filter_map(|response| response["content"].as_object()) {
+            let mut bodies = response.values();
+            let has_example =
+                bodies.all(|body| body["schema"].get("$ref").is_some() || body.get("example").is_some());
+            assert!(has_example, "{method} {path}: a body without an example");
+        }
+    }
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        assert!(has_text(&schema["description"]), "the schema {name} has no description");
+        // Tools compose the example of a schema that refers to others.
+        let is_composed = schema.to_string().contains("\"$ref\"");
+        let example = schema.get("examples").or_else(|| schema.get("example"));
+        assert!(is_composed || example.is_some(), "the schema {name} has no example");
+    }
+}
+
+#[test]
+fn each_failure_is_a_component_that_names_its_codes() {
+    let document = whole();
+    assert_eq!(document["security"], serde_json::json!([{ "token": [] }]));
+    for (method, path, operation) in operations(&document) {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let is_failure = status.starts_with(['4', '5']);
+            assert_eq!(response.get("$ref").is_some(), is_failure, "{method} {path}: {status}");
+        }
+    }
+    for (name, response) in document["components"]["responses"].as_object().unwrap() {
+        let schema = &response["content"]["application/problem+json"]["schema"];
+        let codes = schema["allOf"][1]["properties"]["code"]["enum"].as_array();
+        assert!(codes.is_some_and(|codes| !codes.is_empty()), "{name}");
+    }
+}
+
+/// The most bytes of the document for each of its operations: 80 KB for 45 operations.
+const BYTES_PER_OPERATION: usize = 1_778;
+
+#[test]
+fn the_document_stays_small() {
+    let document = whole();
+    let (size, operations) = (to_text(&document).len(), operations(&document).count());
+    let largest = operations * BYTES_PER_OPERATION;
+    assert!(size < largest, "{size} bytes for {operations} operations, more than {largest}");
+}

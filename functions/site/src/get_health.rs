@@ -136,7 +136,7 @@ async fn is_refused_by_gemini(app: &AppState) -> bool {
     let models = [&settings.model_basic, &settings.model_pro].into_iter().chain(&settings.model_fallback);
     for model in models {
         if let Ok(Some(error_code)) = app.model_rate_limiter.find_refusal(model).await {
-            warn!(error_code, model, "Gemini refused the account lately");
+            warn!(error_code, model, "Gemini recently refused the account");
             return true;
         }
     }

@@ -1,10 +1,9 @@
-//! Serves the OpenAPI document.
+//! Serves the OpenAPI document that `cargo dev openapi` writes. A test compares it with the code.
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 
-/// The document that `cargo dev openapi` writes. A test compares it with the code.
-const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
+use crate::static_file::static_file;
 
 /// Returns this document (OpenAPI 3.1).
 ///
@@ -12,11 +11,10 @@ const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
 #[utoipa::path(
     get, path = "/openapi.json",
     responses(
-        (status = 200, description = "The document.", body = Object, content_type = "application/vnd.oai.openapi+json"),
+        (status = 200, description = "The document.", body = Object, content_type = "application/vnd.oai.openapi+json", example = json!({ "openapi": "3.1.0" })),
+        (status = 304, description = "The client has the current version."),
     ),
 )]
-pub(crate) async fn handle() -> impl IntoResponse {
-    let headers =
-        [(CONTENT_TYPE, "application/vnd.oai.openapi+json"), (CACHE_CONTROL, "public, max-age=300")];
-    (headers, DOCUMENT)
+pub(crate) async fn handle(headers: HeaderMap) -> impl IntoResponse {
+    static_file!("openapi.json").serve(&headers, "application/vnd.oai.openapi+json")
 }

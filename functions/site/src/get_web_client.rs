@@ -1,16 +1,20 @@
 //! Serves the page of the bundled web client.
 
+use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 
-use crate::client_file::client_file;
+use crate::static_file::static_file;
 
 /// Returns the page of the bundled web client.
 ///
 /// It loads its script and its style sheet from this origin.
 #[utoipa::path(
     get, path = "/",
-    responses((status = 200, description = "The page.", body = String, content_type = "text/html")),
+    responses(
+        (status = 200, description = "The page.", body = String, content_type = "text/html", example = json!("<!doctype html>")),
+        (status = 304, description = "The client has the current version."),
+    ),
 )]
-pub(crate) async fn handle() -> impl IntoResponse {
-    client_file("text/html; charset=utf-8", include_str!("client/index.html"))
+pub(crate) async fn handle(headers: HeaderMap) -> impl IntoResponse {
+    static_file!("index.html").serve_to_browser(&headers, "text/html; charset=utf-8")
 }

@@ -1,12 +1,12 @@
 //! The endpoints outside `/api`: the bundled web client, health and the OpenAPI document. This
 //! function also answers requests to unknown paths. One file per endpoint.
 
-mod client_file;
 mod get_health;
 mod get_openapi_document;
 mod get_web_client;
 mod get_web_client_script;
 mod get_web_client_stylesheet;
+mod static_file;
 #[cfg(test)]
 mod tests;
 

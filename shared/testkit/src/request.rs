@@ -51,6 +51,10 @@ impl<'a> RequestBuilder<'a> {
 
     fn from_event(app: &'a TestApp, mut event: Value) -> Self {
         event["requestContext"]["http"]["sourceIp"] = json!(app.address);
+        // The responses of tests are not decompressed.
+        if let Some(headers) = event["headers"].as_object_mut() {
+            headers.remove("accept-encoding");
+        }
         Self { app, event }
     }
 

@@ -99,6 +99,15 @@ async function showMessages() {
   $("messages").lastElementChild?.scrollIntoView();
 }
 
+const tryLater = "The message could not be answered. Try again later.";
+const failures = {
+  gemini_overloaded: "The model is overloaded. Try again in a few minutes.",
+  timeout: "The model took too long. Send the message again.",
+  no_answer: "The model gave no answer. Rephrase the message.",
+  blocked_by_safety: "The model refused to answer this message. Rephrase it.",
+  invalid_request: "The model cannot process this message. Rephrase it.",
+};
+
 async function send({ content }, form) {
   const here = room;
   const { message } = await api("POST", `/api/chatroom/${here}/message`, { content }, { "idempotency-key": crypto.randomUUID() });
@@ -115,7 +124,7 @@ async function send({ content }, form) {
       state.replaceWith(reply);
       return reply.scrollIntoView();
     }
-    if (now.processing_status === "failed") state.textContent = `Not answered: ${now.error_code}`;
+    if (now.processing_status === "failed") state.textContent = failures[now.error_code] ?? tryLater;
     if (!["pending", "processing"].includes(now.processing_status)) return showStanding();
   }
 }

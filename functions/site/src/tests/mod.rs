@@ -5,6 +5,7 @@ mod problems;
 mod rate_limits;
 mod responses;
 mod speculative_reads;
+mod static_files;
 
 use testkit::{TestApp, TestAppBuilder};
 

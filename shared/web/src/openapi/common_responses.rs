@@ -42,7 +42,12 @@ pub(super) fn add(operation: &mut Operation, policy: RoutePolicy) {
         let response = operation.responses.responses.entry(status.to_owned());
         response.or_insert_with(|| RefOr::T(Response::new(format!("{codes}: {description}"))));
     }
-    if policy == RoutePolicy::Idempotent {
+    if operation.request_body.is_some() {
+        let description = format!("`body_too_large`: The body is larger than {}.", policy.body_limit());
+        let response = operation.responses.responses.entry("413".to_owned());
+        response.or_insert_with(|| RefOr::T(Response::new(description)));
+    }
+    if policy.is_idempotent() {
         operation.parameters.get_or_insert_default().push(idempotency_key().into());
     }
 }
@@ -54,7 +59,7 @@ fn failures(operation: &Operation, policy: RoutePolicy) -> Vec<(&'static str, &'
         parameters.any(|parameter| matches!(parameter, RefOr::T(known) if known.parameter_in == place))
     };
     let has_body = operation.request_body.is_some();
-    let is_idempotent = policy == RoutePolicy::Idempotent;
+    let is_idempotent = policy.is_idempotent();
     let is_authenticated = operation.security.as_ref().is_some_and(|security| !security.is_empty());
     let server_error = "An internal error, or a dependency of the service does not respond.";
     let mut failures = vec![("5XX", "`internal`, `unavailable`", server_error)];
@@ -64,7 +69,6 @@ fn failures(operation: &Operation, policy: RoutePolicy) -> Vec<(&'static str, &'
     if has_body {
         let description = "Fields are invalid, or the body is not JSON.";
         failures.push(("400", "`validation_failed`, `malformed_request`", description));
-        failures.push(("413", "`body_too_large`", "The body is larger than 64 KiB."));
     } else if has_parameter(ParameterIn::Query) || is_idempotent {
         failures.push(("400", "`validation_failed`", "A parameter is invalid."));
     }

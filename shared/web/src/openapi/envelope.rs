@@ -22,7 +22,7 @@ pub(super) fn add(document: &mut Value) {
 
 /// Adds `success: true` to an object or to a list of objects that are merged.
 fn add_success(schema: &mut Value) {
-    let member = json!({ "type": "boolean", "const": true });
+    let member = json!({ "const": true });
     if let Some(parts) = schema.get_mut("allOf").and_then(Value::as_array_mut) {
         let properties = json!({ "success": member });
         parts.push(json!({ "type": "object", "required": ["success"], "properties": properties }));

@@ -1,5 +1,6 @@
-//! Adds an example to each schema that has none, derived from its members. A body that refers to a
-//! schema has the schema's example.
+//! Adds an example to each schema that has none and is not composed of others. Tools compose the
+//! example of a schema that refers to others from theirs; repeating them would add a tenth to the
+//! document.
 
 use serde_json::{Map, Value, json};
 
@@ -44,9 +45,19 @@ const STRINGS: [(&str, &str); 31] = [
 pub(super) fn add(document: &mut Value) {
     let schemas = document["components"]["schemas"].clone();
     for (name, schema) in document["components"]["schemas"].as_object_mut().into_iter().flatten() {
-        if schema.get("examples").is_none() && schema.get("example").is_none() {
+        let has_example = schema.get("examples").is_some() || schema.get("example").is_some();
+        if !has_example && !refers_to_schema(schema) {
             schema["examples"] = json!([example(schema, name, &schemas)]);
         }
+    }
+}
+
+/// Whether `schema` refers to another one, in any of its members.
+fn refers_to_schema(schema: &Value) -> bool {
+    match schema {
+        Value::Object(members) => schema_name(schema).is_some() || members.values().any(refers_to_schema),
+        Value::Array(items) => items.iter().any(refers_to_schema),
+        _ => false,
     }
 }
 

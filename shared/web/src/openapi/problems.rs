@@ -57,8 +57,7 @@ impl Failure {
     /// The response, whose schema names the codes.
     fn response(&self) -> Value {
         let codes = self.codes();
-        let typed =
-            json!({ "type": "object", "properties": { "code": { "type": "string", "enum": codes } } });
+        let typed = json!({ "properties": { "code": { "enum": codes } } });
         let schema = json!({ "allOf": [{ "$ref": schema_reference("Problem") }, typed] });
         let content = json!({ "application/problem+json": { "schema": schema } });
         let mut response = json!({ "description": self.meaning(), "content": content });

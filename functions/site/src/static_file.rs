@@ -1,0 +1,82 @@
+//! Serves files that the build has compressed: with gzip to clients that accept it, and without a
+//! body to clients that have the current version.
+
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, VARY,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+/// The page loads scripts and styles and calls the API from its own origin only. It also navigates
+/// to Stripe's pages, which this policy does not restrict.
+const CLIENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                             img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The files are the same for all users, so shared caches may store them.
+const CACHE_POLICY: &str = "public, max-age=300";
+
+/// A file, compressed and not. [`static_file!`] makes it.
+#[derive(Debug)]
+pub(crate) struct StaticFile {
+    pub(crate) text: &'static str,
+    pub(crate) gzip: &'static [u8],
+    pub(crate) hash: &'static str,
+}
+
+/// The [`StaticFile`] of this name, which is one of `FILES` in `build.rs`.
+macro_rules! static_file {
+    ($name:literal) => {
+        $crate::static_file::StaticFile {
+            text: include_str!(concat!(env!("OUT_DIR"), "/", $name)),
+            gzip: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".gz")),
+            hash: include_str!(concat!(env!("OUT_DIR"), "/", $name, ".hash")),
+        }
+    };
+}
+pub(crate) use static_file;
+
+impl StaticFile {
+    /// The response to a request with the headers `request`: the file, or 304 if the client has it.
+    pub(crate) fn serve(&self, request: &HeaderMap, content_type: &'static str) -> Response {
+        let is_gzip = accepts_gzip(request);
+        let tag = format!("\"{}{}\"", self.hash, if is_gzip { "-gzip" } else { "" });
+        let headers = [(CACHE_CONTROL, CACHE_POLICY), (VARY, "accept-encoding"), (ETAG, tag.as_str())];
+        if has_tag(request, &tag) {
+            return (StatusCode::NOT_MODIFIED, headers).into_response();
+        }
+        let content_type = [(CONTENT_TYPE, content_type)];
+        if is_gzip {
+            (headers, content_type, [(CONTENT_ENCODING, "gzip")], self.gzip).into_response()
+        } else {
+            (headers, content_type, self.text).into_response()
+        }
+    }
+
+    /// [`Self::serve`] for a file of the bundled web client.
+    pub(crate) fn serve_to_browser(&self, request: &HeaderMap, content_type: &'static str) -> Response {
+        let mut response = self.serve(request, content_type);
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(CLIENT_POLICY));
+        response
+    }
+}
+
+/// The elements of all headers `name`, which hold lists.
+fn elements(request: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let lines = request.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim)
+}
+
+/// Whether `Accept-Encoding` lists gzip with a weight above zero.
+fn accepts_gzip(request: &HeaderMap) -> bool {
+    elements(request, ACCEPT_ENCODING).any(|element| {
+        let (coding, weight) = element.split_once(';').unwrap_or((element, "q=1"));
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
+        coding.trim().eq_ignore_ascii_case("gzip") && weight.is_some_and(|weight| weight > 0.0)
+    })
+}
+
+/// Whether `If-None-Match` lists `tag`, strong or weak.
+fn has_tag(request: &HeaderMap, tag: &str) -> bool {
+    elements(request, IF_NONE_MATCH).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+}

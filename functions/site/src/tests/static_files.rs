@@ -1,0 +1,60 @@
+//! Static files: compressed, and only if the client does not have them.
+
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
+use testkit::TestApp;
+
+use super::serving;
+use crate::static_file::static_file;
+
+const PATHS: [&str; 4] = ["/", "/client.js", "/client.css", "/openapi.json"];
+
+/// The entity tag of the file at `path` for a client that accepts `encoding`.
+async fn tag(app: &TestApp, path: &str, encoding: &str) -> String {
+    let response = app.request("HEAD", path).header("accept-encoding", encoding).send().await.expect(200);
+    assert_eq!(response.header("content-encoding"), (encoding == "gzip").then_some("gzip"), "{path}");
+    response.header("etag").unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_known_tag_is_answered_by_304_in_its_encoding_only() {
+    let app = serving().start().await;
+    for path in PATHS {
+        let (plain, gzip) = (tag(&app, path, "identity").await, tag(&app, path, "gzip").await);
+        assert_ne!(plain, gzip, "{path}");
+        for (encoding, known, status) in
+            [("gzip", &gzip, 304), ("identity", &plain, 304), ("gzip", &plain, 200)]
+        {
+            let request = app.request("HEAD", path).header("accept-encoding", encoding);
+            let response = request.header("if-none-match", known).send().await.expect(status);
+            assert_eq!(response.header("cache-control"), Some("public, max-age=300"), "{path}");
+            let vary = response.header("vary").unwrap_or_default();
+            assert!(vary.contains("accept-encoding"), "{path}: {vary}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_document_is_sent_as_it_is_without_accept_encoding() {
+    let app = serving().start().await;
+    let response = app.request("GET", "/openapi.json").send().await.expect(200);
+    assert_eq!(response.body["openapi"], "3.1.0");
+    assert_eq!(response.header("content-encoding"), None);
+}
+
+#[test]
+fn encodings_and_tags_are_read_as_lists_with_weights() {
+    let file = static_file!("openapi.json");
+    for (accepted, is_gzip) in
+        [("br, gzip;q=0.5", true), ("GZIP", true), ("gzip;q=0", false), ("br", false), ("", false)]
+    {
+        let request = HeaderMap::from_iter([(ACCEPT_ENCODING, accepted.parse().unwrap())]);
+        let response = file.serve(&request, "application/json");
+        assert_eq!(response.headers().contains_key("content-encoding"), is_gzip, "{accepted}");
+    }
+    for known in ["*".to_owned(), format!("\"x\", W/\"{}\"", file.hash)] {
+        let request = HeaderMap::from_iter([(IF_NONE_MATCH, known.parse().unwrap())]);
+        assert_eq!(file.serve(&request, "application/json").status(), 304, "{known}");
+    }
+    assert!(file.gzip.len() * 4 < file.text.len(), "{} of {} bytes", file.gzip.len(), file.text.len());
+}
