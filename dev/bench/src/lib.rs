@@ -7,7 +7,7 @@
 //! have budgets (`dev/bench/budgets.json`).
 #![expect(
     missing_docs,
-    reason = "items are public only for the neighbouring crates; a comment appears where a name is not enough"
+    reason = "items are public for other crates of dev only; comments add what the names do not say"
 )]
 
 mod bench_request;

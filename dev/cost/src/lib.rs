@@ -6,7 +6,7 @@
 //! and an assumed workload (`workload.rs`).
 #![expect(
     missing_docs,
-    reason = "items are public only for the neighbouring crates; a comment appears where a name is not enough"
+    reason = "items are public for other crates of dev only; comments add what the names do not say"
 )]
 
 mod estimate;

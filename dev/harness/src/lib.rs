@@ -5,7 +5,7 @@
 #![expect(
     missing_docs,
     clippy::must_use_candidate,
-    reason = "a tool of this repository: names suffice, and comments are for what they cannot say"
+    reason = "an internal tool: comments add only what the names do not say"
 )]
 
 pub mod db_observer;

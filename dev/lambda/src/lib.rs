@@ -6,7 +6,7 @@
 #![expect(
     missing_docs,
     clippy::must_use_candidate,
-    reason = "items are public only for the neighbouring crates; a comment appears where a name is not enough"
+    reason = "items are public for other crates of dev only; comments add what the names do not say"
 )]
 
 pub mod event_source_mapping;

@@ -59,7 +59,7 @@ async fn healthy_state(folder: &StackFolder) -> Result<Option<State>> {
     if answers && state.ended().is_empty() {
         return Ok(Some(state));
     }
-    info("stopping what is left of an earlier start");
+    info("stopping the processes of an earlier start");
     Ok(None)
 }
 
@@ -112,7 +112,7 @@ async fn watch(folder: &StackFolder) -> Result<()> {
             // crash.
             sleep(POLL_INTERVAL).await;
             if folder.lock().is_ok() && State::load(folder)?.is_some_and(|state| !state.ended().is_empty()) {
-                bail!("{} has ended by itself; {}", service.name, tail(&service.log));
+                bail!("{} stopped unexpectedly; {}", service.name, tail(&service.log));
             }
         }
     }

@@ -56,7 +56,7 @@ fn invalid_bodies(route: &Route, chatroom: &str) -> Vec<(&'static str, Request)>
         ("NUL", raw(b"\0")),
         ("not UTF-8", raw(&[0xff, 0xfe, 0x00])),
         ("too deep", raw(format!("{{\"x\":{}", "[".repeat(50_000)).as_bytes())),
-        ("too large", raw(format!("{{\"x\":\"{}\"}}", "x".repeat(70_000)).as_bytes())),
+        ("too large", raw(format!("{{\"x\":\"{}\"}}", "x".repeat(140_000)).as_bytes())),
         ("text/plain", raw(b"{}").header("content-type", "text/plain")),
     ];
     for (field, value) in route.body.iter().filter_map(|body| body.as_object()).flatten() {
