@@ -31,11 +31,16 @@ async fn send_messages(environment: &TestEnvironment, user: &TestUser) -> Result
     let cancel = user.request("POST", format!("/api/chatroom/message/{cancelled}/cancel"));
     cancel.send(environment).await?.ensure(200)?;
     environment.start_worker().await?;
-    // Gemini fails once and then answers without text, so that the worker retries and asks again.
+    // Gemini fails once, so that the worker retries.
     let text = unique("stumble");
-    let steps = json!([{ "kind": "error", "status": 503 }, { "kind": "answer", "text": "" }]);
-    environment.mocks.gemini("script", &json!({ "match": text, "steps": steps })).await?;
+    let error = json!({ "match": text, "steps": [{ "kind": "error", "status": 503 }] });
+    environment.mocks.gemini("script", &error).await?;
     let sent = user.send_text(environment, &room, &text).await?;
+    // Gemini withholds an answer, whose tokens count.
+    let withheld = unique("withheld");
+    let block = json!({ "match": withheld, "steps": [{ "kind": "blocked_answer" }] });
+    environment.mocks.gemini("script", &block).await?;
+    user.send_text(environment, &room, &withheld).await?;
     environment.wait_until_all_done(Duration::from_secs(30)).await?;
     let duplicate = environment.delivery_of(&[sent.id])?;
     environment.lambda.invoke(WORKER, duplicate).await.context("a duplicate delivery")?;
