@@ -133,14 +133,14 @@ async fn check_all(app: &AppState) -> DependencyChecks {
 /// ping does not show that: it costs nothing, and a key can be refused for calls only.
 async fn is_refused_by_gemini(app: &AppState) -> bool {
     let settings = &app.config.gemini;
-    let models = [&settings.model_basic, &settings.model_pro].into_iter().chain(&settings.model_fallback);
-    for model in models {
-        if let Ok(Some(error_code)) = app.model_rate_limiter.find_refusal(model).await {
-            warn!(error_code, model, "Gemini recently refused the account");
-            return true;
-        }
+    let mut models = vec![settings.model_basic.as_str(), &settings.model_pro];
+    models.extend(settings.model_fallback.as_deref());
+    // Without Redis nothing is known about earlier calls.
+    let refusal = app.model_rate_limiter.find_refusal(&models).await.ok().flatten();
+    if let Some(error_code) = &refusal {
+        warn!(error_code, "Gemini recently refused the account");
     }
-    false
+    refusal.is_some()
 }
 
 /// Checks one dependency. The reason why it is down is only logged.

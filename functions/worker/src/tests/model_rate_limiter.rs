@@ -172,15 +172,15 @@ async fn pause_doubles_with_each_refusal_without_a_delay() {
 async fn refusal_of_the_account_is_known_until_a_success() {
     let app = start().await;
     let model = Model::of(&app);
-    assert_eq!(model.limiter.find_refusal(model.name).await.unwrap(), None);
+    assert_eq!(model.limiter.find_refusal(&[model.name]).await.unwrap(), None);
     model.record(Uuid::new_v4(), CallOutcome::Refused { code: ErrorCode::GeminiKeyRefused }).await;
-    let refusal = model.limiter.find_refusal(model.name).await.unwrap();
+    let refusal = model.limiter.find_refusal(&[model.name]).await.unwrap();
     assert_eq!(refusal.as_deref(), Some("gemini_key_refused"));
     model.record(Uuid::new_v4(), CallOutcome::Responded { prompt_tokens: None }).await;
-    assert_eq!(model.limiter.find_refusal(model.name).await.unwrap(), None);
+    assert_eq!(model.limiter.find_refusal(&[model.name]).await.unwrap(), None);
     model.record(Uuid::new_v4(), CallOutcome::Refused { code: ErrorCode::GeminiKeyRefused }).await;
     model.rewind(Duration::from_mins(16)).await;
-    assert_eq!(model.limiter.find_refusal(model.name).await.unwrap(), None);
+    assert_eq!(model.limiter.find_refusal(&[model.name]).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -82,7 +82,7 @@ async fn refused_key_and_missing_money_fail_the_message_at_once() {
         let message = status(&app, &user, &id).await;
         assert_eq!((&message["error_code"], &message["attempts"]), (&json!(code), &json!(1)));
         let model = &app.app.config.gemini.model_basic;
-        let refusal = app.app.model_rate_limiter.find_refusal(model).await.unwrap();
+        let refusal = app.app.model_rate_limiter.find_refusal(&[model]).await.unwrap();
         assert_eq!(refusal.as_deref(), Some(code));
     }
 }

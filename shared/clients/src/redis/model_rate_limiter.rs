@@ -181,15 +181,23 @@ impl ModelRateLimiter {
         recorded.await.inspect_err(warn).ok()
     }
 
-    /// Why the vendor refused the account at the last call to `model`: the code of a refusal in the
-    /// last 15 minutes without a success since.
-    pub async fn find_refusal(&self, model: &str) -> Result<Option<String>, RedisUnavailable> {
-        type Refusal = ((u64, u64), (Option<String>, Option<u64>));
-        let [_, _, state, _] = keys(model);
+    /// Why the vendor refused the account at the last call to one of `models`: the code of a refusal
+    /// in the last 15 minutes without a success since. Costs one round trip.
+    pub async fn find_refusal(&self, models: &[&str]) -> Result<Option<String>, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("TIME").cmd("HMGET").arg(state).arg(&["refused_code", "refused_until"]);
-        let ((now, _), (code, until)): Refusal = self.redis.run(&pipeline).await?;
-        Ok(code.filter(|_| until.is_some_and(|until| until > now * 1_000)))
+        for model in models {
+            let [_, _, state, _] = keys(model);
+            pipeline.cmd("HMGET").arg(state).arg(&["refused_code", "refused_until"]);
+        }
+        pipeline.cmd("TIME");
+        let mut results: Vec<Vec<Option<String>>> = self.redis.run(&pipeline).await?;
+        let time = results.pop().and_then(|time| time.into_iter().next().flatten());
+        let now: u64 = time.and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
+        let refusals = results.into_iter().filter_map(|fields| match <[_; 2]>::try_from(fields) {
+            Ok([Some(code), Some(until)]) => Some((code, until.parse::<u64>().ok()?)),
+            _ => None,
+        });
+        Ok(refusals.into_iter().find(|(_, until)| *until > now * 1_000).map(|(code, _)| code))
     }
 
     fn logs(&self) -> MutexGuard<'_, HashMap<String, CallLog>> {
