@@ -110,9 +110,7 @@ impl StripeError {
     pub fn is_permanent_refusal(&self) -> bool {
         matches!(self, Self::Refused { status: 400..=499, .. }) && !self.is_transient()
     }
-}
 
-impl StripeError {
     /// Whether Stripe permanently refuses the request for a reason in the account or its settings. A
     /// refused key (401, 403) and a missing object are not among these: no user can act on them.
     #[must_use]

@@ -45,11 +45,13 @@ impl Stripe {
         Ok(updated.into())
     }
 
-    /// Ends a subscription at once. Succeeds when it does not exist or has ended already.
-    pub async fn cancel_subscription(&self, id: &str) -> Result<(), StripeError> {
-        match self.send::<Object>(&CancelSubscription::new(id), &random_key()).await {
-            Err(error) if !error.is_not_found() => Err(error),
-            Ok(_) | Err(_) => Ok(()),
+    /// Ends a subscription at once and returns it. `None` when it does not exist or has ended already.
+    pub async fn cancel_subscription(&self, id: &str) -> Result<Option<Subscription>, StripeError> {
+        let request = CancelSubscription::new(id);
+        match self.send::<SubscriptionResponse>(&request, &random_key()).await {
+            Ok(cancelled) => Ok(Some(cancelled.into())),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
         }
     }
 }

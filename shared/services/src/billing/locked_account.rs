@@ -97,8 +97,8 @@ impl<'a> LockedAccount<'a> {
     }
 
     /// Reads all current and past subscriptions of the customer from Stripe. Only those to a price of
-    /// the plan count. `None` without a
-    /// customer: Stripe then decides nothing, and a plan that an operator granted stays.
+    /// the plan count. `None` without a customer: Stripe then decides nothing, and a plan that an
+    /// operator granted stays.
     pub async fn subscriptions(&self) -> Result<Option<StripeSubscriptions>, BillingError> {
         let Some(customer) = self.customer_id() else { return Ok(None) };
         let (stripe, known) = (self.app.stripe()?, self.account.subscription.as_ref());
@@ -154,10 +154,13 @@ impl<'a> LockedAccount<'a> {
         found: &mut StripeSubscriptions,
         is_selected: impl Fn(&Subscription) -> bool,
     ) -> Result<(), BillingError> {
+        let (stripe, now) = (self.app.stripe()?, self.app.clock.now());
         for one in found.plan.iter_mut().filter(|one| is_selected(one)) {
-            let stripe = self.app.stripe()?;
-            stripe.cancel_subscription(&one.id).await?;
-            *one = stripe.find_subscription(&one.id).await?;
+            let ended = match stripe.cancel_subscription(&one.id).await? {
+                Some(cancelled) => cancelled,
+                None => stripe.find_subscription(&one.id).await?,
+            };
+            *one = ended.with_past_due_since(self.account.subscription.as_ref(), now);
         }
         Ok(())
     }
