@@ -157,6 +157,7 @@ fn gemini(setup: &mut Setup) -> Result<(), SetupError> {
         base_url: settings.base_url.clone(),
         api_key: settings.api_key.clone(),
         timeout: settings.timeout,
+        stall_timeout: settings.stall_timeout,
         safety_settings: settings.safety_settings.clone(),
     });
     setup.state.model = Some(Arc::new(client.map_err(self::setup)?));

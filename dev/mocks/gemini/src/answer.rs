@@ -13,6 +13,9 @@ use super::tokens::{tokens, truncate};
 
 const WORDS_PER_CHUNK: usize = 6;
 
+/// Google's signatures of thoughts are opaque base64.
+const SIGNATURE: &str = "bW9jaw==";
+
 pub struct Answer {
     envelope: Envelope,
     text: String,
@@ -140,20 +143,24 @@ impl Answer {
         self.chunk(&self.text, true, tokens(&self.text))
     }
 
-    /// The chunks of `streamGenerateContent`: cumulative token counts, the finish reason in the
-    /// last.
+    /// The chunks of `streamGenerateContent`: cumulative token counts, and a last chunk with the
+    /// finish reason and the signature of the thoughts.
     pub fn chunks(&self) -> Vec<Value> {
-        let words: Vec<&str> = self.text.split_inclusive(' ').collect();
-        if words.is_empty() || self.parts.is_some() {
+        if self.parts.is_some() || self.text.is_empty() {
             return vec![self.whole()];
         }
-        let pieces: Vec<String> = words.chunks(WORDS_PER_CHUNK).map(<[&str]>::concat).collect();
+        let words: Vec<&str> = self.text.split_inclusive(' ').collect();
         let mut so_far = String::new();
-        let chunk = |(index, piece): (usize, &String)| {
-            so_far.push_str(piece);
-            self.chunk(piece, index + 1 == pieces.len(), tokens(&so_far))
+        let chunk = |words: &[&str]| {
+            let piece = words.concat();
+            so_far.push_str(&piece);
+            self.chunk(&piece, false, tokens(&so_far))
         };
-        pieces.iter().enumerate().map(chunk).collect()
+        let mut chunks: Vec<Value> = words.chunks(WORDS_PER_CHUNK).map(chunk).collect();
+        let mut last = self.chunk("", true, tokens(&self.text));
+        last["candidates"][0]["content"]["parts"] = json!([{"text": "", "thoughtSignature": SIGNATURE}]);
+        chunks.push(last);
+        chunks
     }
 
     fn chunk(&self, text: &str, is_last: bool, answer_tokens: usize) -> Value {

@@ -23,9 +23,7 @@ use super::request::{self, Method, ModelRequest};
 use super::script;
 use super::step::{AnswerStep, ScriptStep};
 
-const CHUNK_INTERVAL: Duration = Duration::from_millis(15);
-
-/// The time between sending half an answer and closing the connection, so that the half arrives.
+/// The time between sending the start of an answer and closing the connection, so that it arrives.
 const CUT_DELAY: Duration = Duration::from_millis(30);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -135,7 +133,8 @@ async fn perform(
     match step {
         ScriptStep::Answer(step) => {
             sleep(step.delay).await;
-            respond(&answer(step), format)
+            let duration = step.duration;
+            respond(&answer(step), format, duration)
         }
         ScriptStep::Error { status, message, details, array } => {
             let mut error = GeminiError::of_status(status, model, method.name());
@@ -158,13 +157,24 @@ async fn perform(
             error_response(error, format)
         }
         ScriptStep::BlockedPrompt { reason } => {
-            respond(&[envelope.blocked_prompt(reason.as_deref().unwrap_or("PROHIBITED_CONTENT"))], format)
+            let blocked = envelope.blocked_prompt(reason.as_deref().unwrap_or("PROHIBITED_CONTENT"));
+            respond(&[blocked], format, Duration::ZERO)
         }
         ScriptStep::BlockedAnswer { reason } => {
-            respond(&[envelope.blocked_answer(reason.as_deref().unwrap_or("SAFETY"))], format)
+            let blocked = envelope.blocked_answer(reason.as_deref().unwrap_or("SAFETY"));
+            respond(&[blocked], format, Duration::ZERO)
         }
-        ScriptStep::Cut {} => respond_in_halves(&answer(AnswerStep::default()), format, CUT_DELAY, false),
-        ScriptStep::Slow { delay } => respond_in_halves(&answer(AnswerStep::default()), format, delay, true),
+        ScriptStep::Cut { after_bytes, clean } => {
+            let end = if clean { Ending::Clean } else { Ending::Cut };
+            respond_in_two(&answer(AnswerStep::default()), format, after_bytes, CUT_DELAY, end)
+        }
+        ScriptStep::Slow { delay, after_bytes } => {
+            respond_in_two(&answer(AnswerStep::default()), format, after_bytes, delay, Ending::Complete)
+        }
+        ScriptStep::Chunks { mut chunks, error } => {
+            chunks.extend(error.map(|status| GeminiError::of_status(status, model, method.name()).body()));
+            respond(&chunks, format, Duration::ZERO)
+        }
         ScriptStep::Garbage {} => {
             (content_type(format), "<html><body>This is not what you are looking for.</body></html>")
                 .into_response()
@@ -175,7 +185,7 @@ async fn perform(
 fn count_tokens(request: &ModelRequest) -> Response {
     let tokens = answer::prompt_tokens(request);
     let details = json!([{"modality": "TEXT", "tokenCount": tokens}]);
-    respond(&[json!({"totalTokens": tokens, "promptTokensDetails": details})], Format::Object)
+    respond(&[json!({"totalTokens": tokens, "promptTokensDetails": details})], Format::Object, Duration::ZERO)
 }
 
 fn error_response(mut error: GeminiError, format: Format) -> Response {
@@ -184,25 +194,46 @@ fn error_response(mut error: GeminiError, format: Format) -> Response {
     (error.status, content_type(Format::Object), pretty(&error.body())).into_response()
 }
 
-fn respond(chunks: &[Value], format: Format) -> Response {
+/// Sends the chunks at even intervals over `duration`; a whole answer at its end.
+fn respond(chunks: &[Value], format: Format, duration: Duration) -> Response {
     let chunks = encode(chunks, format);
-    if format == Format::Object {
-        return (content_type(format), chunks.concat()).into_response();
-    }
-    let paced = stream::iter(chunks).then(|chunk| async {
-        sleep(CHUNK_INTERVAL).await;
+    let interval = duration / u32::try_from(chunks.len()).unwrap_or(u32::MAX).max(1);
+    let paced = stream::iter(chunks).then(move |chunk| async move {
+        sleep(interval).await;
         Ok::<_, Infallible>(chunk)
     });
     (content_type(format), Body::from_stream(paced)).into_response()
 }
 
-/// Sends the first half at once and, after the pause, the second half or the end of the connection.
-fn respond_in_halves(chunks: &[Value], format: Format, pause: Duration, is_complete: bool) -> Response {
-    let mut first = encode(chunks, format).concat();
-    let second = first.split_off(first.floor_char_boundary(first.len() / 2));
+/// How a response ends after its first part.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// With its second part.
+    Complete,
+    /// As if it were complete.
+    Clean,
+    /// With the connection.
+    Cut,
+}
+
+/// Sends the first part at once, half of the answer unless `after_bytes` says how much, and the
+/// ending after the pause.
+fn respond_in_two(
+    chunks: &[Value],
+    format: Format,
+    after_bytes: Option<usize>,
+    pause: Duration,
+    ending: Ending,
+) -> Response {
+    let mut first = encode(chunks, format).concat().into_bytes();
+    let second = first.split_off(after_bytes.unwrap_or(first.len() / 2).min(first.len()));
     let rest = stream::once(async move {
         sleep(pause).await;
-        if is_complete { Ok(second) } else { Err(io::Error::other("cut by a script")) }
+        match ending {
+            Ending::Complete => Ok(second),
+            Ending::Clean => Ok(Vec::new()),
+            Ending::Cut => Err(io::Error::other("cut by a script")),
+        }
     });
     (content_type(format), Body::from_stream(stream::once(async { Ok(first) }).chain(rest))).into_response()
 }

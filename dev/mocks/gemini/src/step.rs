@@ -8,12 +8,14 @@
 //! | `blocked_prompt` | `reason` (`PROHIBITED_CONTENT`) | a 200 without candidates |
 //! | `blocked_answer` | `reason` (`SAFETY`) | a candidate without content |
 //! | `raw` | `body` (required), `status` (200), `headers` (an object of strings) | this body, byte for byte, as JSON unless `headers` has a `content-type` |
-//! | `cut` | | half of an answer, then the connection is closed |
-//! | `slow` | `delay_ms` (required) | half of an answer, the rest after the delay |
+//! | `cut` | `after_bytes`, `clean` | the start of an answer, half of it by default, then the connection is closed; with `"clean": true` the response ends as if it were complete |
+//! | `slow` | `delay_ms` (required), `after_bytes` | the start of an answer, the rest after the delay |
+//! | `chunks` | `chunks` (required, a list), `error` | a stream of these JSON values, then an event with this error |
 //! | `garbage` | | a 200 that is not JSON |
 //!
 //! Fields of `answer`, all optional: `text`; `delay_ms`, the time before the answer;
-//! `finish_reason`; `thoughts`, the tokens spent on thoughts; `model_version`; `parts`, any JSON in
+//! `duration_ms`, over which a stream sends its chunks at even intervals; `finish_reason`;
+//! `thoughts`, the tokens spent on thoughts; `model_version`; `parts`, any JSON in
 //! place of the text part; `more_candidates`, a list that follows the first candidate; `usage`, any
 //! JSON in place of `usageMetadata`.
 
@@ -33,6 +35,8 @@ pub struct AnswerStep {
     pub text: Option<String>,
     #[serde(rename = "delay_ms", default, deserialize_with = "millis")]
     pub delay: Duration,
+    #[serde(rename = "duration_ms", default, deserialize_with = "millis")]
+    pub duration: Duration,
     pub finish_reason: Option<String>,
     /// Tokens spent on thoughts.
     pub thoughts: Option<usize>,
@@ -78,10 +82,20 @@ pub enum ScriptStep {
     BlockedAnswer {
         reason: Option<String>,
     },
-    Cut {},
+    Cut {
+        after_bytes: Option<usize>,
+        #[serde(default)]
+        clean: bool,
+    },
     Slow {
         #[serde(rename = "delay_ms", deserialize_with = "millis")]
         delay: Duration,
+        after_bytes: Option<usize>,
+    },
+    Chunks {
+        chunks: Vec<Value>,
+        #[serde(default, deserialize_with = "optional_error_status")]
+        error: Option<StatusCode>,
     },
     Garbage {},
 }
@@ -90,6 +104,10 @@ fn error_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusCode
     let status = status(deserializer)?;
     let is_error = status.is_client_error() || status.is_server_error();
     if is_error { Ok(status) } else { Err(D::Error::custom("must be between 400 and 599")) }
+}
+
+fn optional_error_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<StatusCode>, D::Error> {
+    error_status(deserializer).map(Some)
 }
 
 fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusCode, D::Error> {

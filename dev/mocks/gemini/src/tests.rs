@@ -109,6 +109,26 @@ async fn stream_is_events_or_an_array() {
 }
 
 #[tokio::test]
+async fn stream_can_end_or_fail_at_any_byte() {
+    let mock = MockGemini::default();
+    let uri = format!("{STREAM}?alt=sse");
+    let (_, _, whole) = send(&mock, "POST", &uri, &user_turn("hi").to_string(), "k").await;
+    let steps = json!([
+        {"kind": "cut", "after_bytes": 100, "clean": true},
+        {"kind": "chunks", "chunks": [{"a": 1}, 7], "error": 503},
+    ]);
+    control(&mock, "POST", "script", &json!({"steps": steps})).await;
+    let (_, _, cut) = send(&mock, "POST", &uri, &user_turn("hi").to_string(), "k").await;
+    let cut = cut.as_str().unwrap();
+    assert_eq!(cut.len(), 100);
+    assert_eq!(cut[..60], whole.as_str().unwrap()[..60]);
+    let (status, _, failed) = send(&mock, "POST", &uri, &user_turn("hi").to_string(), "k").await;
+    let failed = failed.as_str().unwrap();
+    assert_eq!(status, 200);
+    assert!(failed.starts_with("data: {\"a\":1}\r\n\r\ndata: 7\r\n\r\ndata: {\"error\":"), "{failed}");
+}
+
+#[tokio::test]
 async fn count_tokens_counts_the_prompt() {
     let uri = "/v1beta/models/gemini-3.5-flash:countTokens";
     let nested = json!({"generateContentRequest": user_turn("123456789")});

@@ -12,10 +12,10 @@ use super::env::Env;
 use super::variables::{
     GEMINI_API_KEY, GEMINI_BASE_URL, GEMINI_BREAKER_FAILURES, GEMINI_BREAKER_PAUSE_MS, GEMINI_HISTORY_TOKENS,
     GEMINI_MAX_OUTPUT_TOKENS, GEMINI_MAX_WAIT_MS, GEMINI_MODEL_BASIC, GEMINI_MODEL_FALLBACK,
-    GEMINI_MODEL_PRO, GEMINI_REQUESTS_PER_MINUTE, GEMINI_SAFETY_SETTINGS, GEMINI_SYSTEM_INSTRUCTION,
-    GEMINI_THINKING_LEVEL_BASIC, GEMINI_THINKING_LEVEL_FALLBACK, GEMINI_THINKING_LEVEL_PRO,
-    GEMINI_THINKING_TOKENS, GEMINI_TIMEOUT_MS, GEMINI_TOKENS_PER_MINUTE, MESSAGE_MAX_ATTEMPTS,
-    RESPONSE_CACHE_TTL, RETRY_BASE_DELAY_MS, WORKER_CONCURRENCY,
+    GEMINI_MODEL_PRO, GEMINI_REQUESTS_PER_MINUTE, GEMINI_SAFETY_SETTINGS, GEMINI_STALL_TIMEOUT_MS,
+    GEMINI_SYSTEM_INSTRUCTION, GEMINI_THINKING_LEVEL_BASIC, GEMINI_THINKING_LEVEL_FALLBACK,
+    GEMINI_THINKING_LEVEL_PRO, GEMINI_THINKING_TOKENS, GEMINI_TIMEOUT_MS, GEMINI_TOKENS_PER_MINUTE,
+    MESSAGE_MAX_ATTEMPTS, RESPONSE_CACHE_TTL, RETRY_BASE_DELAY_MS, WORKER_CONCURRENCY,
 };
 
 /// Settings for calls to Gemini.
@@ -39,6 +39,8 @@ pub struct GeminiSettings {
     pub max_wait: Duration,
     /// Timeout of one call.
     pub timeout: Duration,
+    /// Timeout of each pause in the middle of an answer.
+    pub stall_timeout: Duration,
     /// Maximum number of visible tokens in an answer.
     pub max_output_tokens: u32,
     /// Tokens reserved for the model's thoughts, on top of `max_output_tokens`.
@@ -76,6 +78,7 @@ impl GeminiSettings {
             },
             max_wait: Duration::from_millis(env.number(GEMINI_MAX_WAIT_MS, 0)),
             timeout: Duration::from_millis(env.number(GEMINI_TIMEOUT_MS, 1)),
+            stall_timeout: Duration::from_millis(env.number(GEMINI_STALL_TIMEOUT_MS, 1)),
             max_output_tokens: env.number(GEMINI_MAX_OUTPUT_TOKENS, 1),
             thinking_tokens: env.number(GEMINI_THINKING_TOKENS, 0),
             thinking_level_basic: env.parsed(GEMINI_THINKING_LEVEL_BASIC, thinking_level),

@@ -98,6 +98,9 @@ pub enum GenerateError {
     /// The call took longer than its timeout.
     #[error("gemini did not answer in time")]
     Timeout,
+    /// Gemini stopped sending before the answer was complete, and kept the connection open.
+    #[error("gemini stopped sending in the middle of an answer")]
+    Stalled,
     /// No connection could be opened: refused, not found, not trusted, or too slow.
     #[error("gemini cannot be reached: {cause}")]
     Unreachable {
@@ -154,7 +157,7 @@ impl GenerateError {
             Self::Billing { .. } => ErrorCode::GeminiBilling,
             Self::KeyRejected { .. } => ErrorCode::GeminiKeyRefused,
             Self::NoAnswer { .. } => ErrorCode::NoAnswer,
-            Self::Timeout => ErrorCode::Timeout,
+            Self::Timeout | Self::Stalled => ErrorCode::Timeout,
             // The configured model is wrong; the user can do nothing about it.
             Self::ModelNotFound { .. } => ErrorCode::Internal,
         }
@@ -168,6 +171,7 @@ impl GenerateError {
             Self::Overloaded { .. }
             | Self::MinuteQuota { .. }
             | Self::Timeout
+            | Self::Stalled
             | Self::Unreachable { .. }
             | Self::ConnectionLost { .. }
             | Self::InvalidResponse { .. } => true,

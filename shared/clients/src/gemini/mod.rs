@@ -1,18 +1,21 @@
 //! Google Gemini over its `v1beta` REST API.
 //!
-//! The client makes one call, `POST {base_url}/v1beta/models/{model}:generateContent`, and does not
-//! retry. The caller retries, by [`GenerateError::is_transient`] and
+//! The client makes one call, `POST {base_url}/v1beta/models/{model}:streamGenerateContent?alt=sse`,
+//! and does not retry. The caller retries, by [`GenerateError::is_transient`] and
 //! [`GenerateError::retry_delay`]. The key is sent in the header `x-goog-api-key` and nowhere else.
 //! No error, log or `Debug` output contains text of a user or of the model.
 
 mod answer;
+mod assembly;
 mod error;
 mod error_body;
+mod events;
+mod lenient;
 mod prompt;
-mod reply;
 mod request;
 mod safety;
 mod sanitise;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -35,8 +38,8 @@ pub use self::safety::{SafetySetting, SafetySettingError};
 /// The header of the API key.
 const API_KEY_HEADER: &str = "x-goog-api-key";
 
-/// The most that is read of one response, in bytes. The longest answer is far below 1 MiB.
-const MAX_BODY: usize = 4 * 1024 * 1024;
+/// The most that is read of an error, in bytes.
+const MAX_ERROR: usize = 1024 * 1024;
 
 /// The interval of TCP keepalive probes while a response is awaited.
 const PROBE_INTERVAL: Duration = Duration::from_secs(10);
@@ -61,6 +64,8 @@ pub struct GeminiConfig {
     pub api_key: SecretString,
     /// The timeout of a call, from connecting to the last byte.
     pub timeout: Duration,
+    /// The timeout of each pause between two pieces of an answer.
+    pub stall_timeout: Duration,
     /// The thresholds of Google's safety filters, one per category. Google's own default applies to
     /// the other categories.
     pub safety_settings: Vec<SafetySetting>,
@@ -86,19 +91,21 @@ pub struct Gemini {
     http: Client,
     base_url: Url,
     api_key: HeaderValue,
+    stall_timeout: Duration,
     safety_settings: Arc<[SafetySetting]>,
 }
 
 impl Gemini {
     /// Builds the client. Opens no connection.
     pub fn new(config: GeminiConfig) -> Result<Self, GeminiSetupError> {
-        let GeminiConfig { base_url, api_key, timeout, safety_settings } = config;
+        let GeminiConfig { base_url, api_key, timeout, stall_timeout, safety_settings } = config;
         let base_url = Url::parse(&base_url).map_err(|_| GeminiSetupError::BaseUrl)?;
         if !matches!(base_url.scheme(), "http" | "https") || !base_url.has_host() {
             return Err(GeminiSetupError::BaseUrl);
         }
         let http = http_client(timeout).map_err(GeminiSetupError::Client)?;
-        Ok(Self { http, base_url, api_key: key_header(&api_key)?, safety_settings: safety_settings.into() })
+        let (api_key, safety_settings) = (key_header(&api_key)?, safety_settings.into());
+        Ok(Self { http, base_url, api_key, stall_timeout, safety_settings })
     }
 
     /// The URL of `resource` below `/v1beta/models/`. An error names `model`.
@@ -116,9 +123,11 @@ impl Gemini {
 #[async_trait]
 impl LanguageModel for Gemini {
     async fn generate(&self, prompt: &Prompt) -> Result<Answer, GenerateError> {
+        let mut url = self.endpoint(&prompt.model, &format!("{}:streamGenerateContent", prompt.model))?;
+        url.set_query(Some("alt=sse"));
         let response = self
             .http
-            .post(self.endpoint(&prompt.model, &format!("{}:generateContent", prompt.model))?)
+            .post(url)
             .header(API_KEY_HEADER, self.api_key.clone())
             .json(&request::Request::new(prompt, &self.safety_settings))
             .send()
@@ -127,7 +136,7 @@ impl LanguageModel for Gemini {
 
         let status = response.status();
         if status.is_success() {
-            return reply::decode(&read_body(response).await?, &prompt.model);
+            return stream::read(response, self.stall_timeout, &prompt.model).await;
         }
         Err(error_from(response, &prompt.model).await)
     }
@@ -144,7 +153,7 @@ impl LanguageModel for Gemini {
 async fn error_from(response: Response, model: &str) -> GenerateError {
     let (status, retry_after) = (response.status().as_u16(), retry_after(response.headers()));
     // The status alone identifies the error, so the body may be cut short, huge or slow.
-    let body = read_body(response).await.unwrap_or_default();
+    let body = read_error(response).await;
     error_body::classify(status, retry_after, &body, model)
 }
 
@@ -186,13 +195,14 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-async fn read_body(mut response: Response) -> Result<Vec<u8>, GenerateError> {
+/// The body of an error as far as it can be read.
+async fn read_error(mut response: Response) -> Vec<u8> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(GenerateError::from_transport)? {
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(GenerateError::InvalidResponse { problem: "larger than an answer can be" });
+    while let Ok(Some(chunk)) = response.chunk().await {
+        if body.len() + chunk.len() > MAX_ERROR {
+            return Vec::new();
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    body
 }

@@ -116,6 +116,7 @@ impl From<&Result<Answer, GenerateError>> for CallOutcome {
             Err(
                 GenerateError::Overloaded { status: 500.., .. }
                 | GenerateError::Timeout
+                | GenerateError::Stalled
                 | GenerateError::Unreachable { .. }
                 | GenerateError::ConnectionLost { .. },
             ) => Self::Overloaded,

@@ -1,7 +1,7 @@
 //! Responses with status 200.
 
 use serde_json::json;
-use wiremock::matchers::{body_json, header, method, path};
+use wiremock::matchers::{body_json, header, method, path, query_param};
 
 use super::*;
 
@@ -9,7 +9,8 @@ use super::*;
 async fn answer_is_read_without_thoughts() {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
-        .and(path("/v1beta/models/gemini-3.5-flash:generateContent"))
+        .and(path("/v1beta/models/gemini-3.5-flash:streamGenerateContent"))
+        .and(query_param("alt", "sse"))
         .and(header("x-goog-api-key", KEY))
         .and(body_json(json!({
             "contents": [

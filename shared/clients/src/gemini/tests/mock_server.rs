@@ -42,8 +42,18 @@ impl Mock {
         key: &str,
         prompt: &Prompt,
     ) -> Result<Answer, GenerateError> {
-        let base_url = self.base_url.clone();
-        let config = GeminiConfig { base_url, api_key: key.into(), timeout, safety_settings: Vec::new() };
+        self.generate_with(timeout, timeout, key, prompt).await
+    }
+
+    async fn generate_with(
+        &self,
+        timeout: Duration,
+        stall_timeout: Duration,
+        key: &str,
+        prompt: &Prompt,
+    ) -> Result<Answer, GenerateError> {
+        let (base_url, api_key, safety_settings) = (self.base_url.clone(), key.into(), Vec::new());
+        let config = GeminiConfig { base_url, api_key, timeout, stall_timeout, safety_settings };
         Gemini::new(config).unwrap().generate(prompt).await
     }
 
@@ -125,6 +135,29 @@ async fn cut_connection_is_not_an_invalid_response() {
     mock.script(&json!({"kind": "cut"})).await;
     let error = mock.generate(&prompt("hi")).await.unwrap_err();
     assert!(matches!(error, GenerateError::ConnectionLost { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn stalled_stream_ends_long_before_the_timeout() {
+    let mock = Mock::start().await;
+    mock.script(&json!({"kind": "slow", "delay_ms": 60_000, "after_bytes": 500})).await;
+    let (timeout, stall_timeout) = (Duration::from_mins(1), Duration::from_millis(300));
+    let error = mock.generate_with(timeout, stall_timeout, "key", &prompt("hi")).await.unwrap_err();
+    assert_eq!(error, GenerateError::Stalled);
+    assert_eq!((error.error_code(), error.is_transient()), (ErrorCode::Timeout, true));
+}
+
+#[tokio::test]
+async fn stream_that_ends_early_is_no_answer() {
+    let mock = Mock::start().await;
+    mock.script(&json!({"kind": "cut", "clean": true})).await;
+    let error = mock.generate(&prompt("hi")).await.unwrap_err();
+    assert!(matches!(error, GenerateError::InvalidResponse { .. }), "{error}");
+
+    let text = json!({"candidates": [{"content": {"parts": [{"text": "half"}]}}]});
+    mock.script(&json!({"kind": "chunks", "chunks": [text], "error": 503})).await;
+    let error = mock.generate(&prompt("hi")).await.unwrap_err();
+    assert_eq!(error, GenerateError::Overloaded { status: 503, retry_delay: None });
 }
 
 #[tokio::test]

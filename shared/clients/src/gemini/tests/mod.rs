@@ -22,7 +22,8 @@ fn gemini_at(base_url: &str, timeout: Duration) -> Gemini {
 
 fn config(base_url: &str, key: &str, timeout: Duration) -> GeminiConfig {
     let safety_settings = vec!["HARM_CATEGORY_HARASSMENT=BLOCK_ONLY_HIGH".parse().unwrap()];
-    GeminiConfig { base_url: base_url.to_owned(), api_key: key.into(), timeout, safety_settings }
+    let (base_url, api_key, stall_timeout) = (base_url.to_owned(), key.into(), timeout);
+    GeminiConfig { base_url, api_key, timeout, stall_timeout, safety_settings }
 }
 
 fn prompt() -> Prompt {

@@ -24,7 +24,7 @@ async fn closing_server(bytes: &'static [u8]) -> SocketAddr {
 
 #[tokio::test]
 async fn huge_body_is_not_read_to_its_end() {
-    let huge = "x".repeat(MAX_BODY + 1);
+    let huge = "x".repeat(stream::MAX_STREAM + 1);
     let error = call_with_reply(reply(&huge, "STOP")).await.unwrap_err();
     assert_eq!(error, GenerateError::InvalidResponse { problem: "larger than an answer can be" });
     let error = call_server(ResponseTemplate::new(503).set_body_string(huge)).await.unwrap_err();
@@ -81,6 +81,6 @@ async fn model_name_cannot_reach_another_path() {
     let error = gemini_at(&server.uri(), Duration::from_secs(20)).generate(&prompt).await.unwrap_err();
     assert_eq!(error, GenerateError::ModelNotFound { model: "....filesx".to_owned() });
     let requests = server.received_requests().await.unwrap();
-    assert_eq!(requests[0].url.path(), "/v1beta/models/..%2F..%2Ffiles%3Fx=:generateContent");
-    assert_eq!(requests[0].url.query(), None);
+    assert_eq!(requests[0].url.path(), "/v1beta/models/..%2F..%2Ffiles%3Fx=:streamGenerateContent");
+    assert_eq!(requests[0].url.query(), Some("alt=sse"));
 }
