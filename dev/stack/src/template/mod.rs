@@ -38,13 +38,20 @@ impl Template {
         Ok(Self { document: intrinsic::to_json(yaml)? })
     }
 
-    /// A template with the queues and tables alone, and all parameters and conditions.
+    /// A template with the queues and tables alone, and all parameters and conditions. It needs no
+    /// transform: deletion policies with conditions are left out.
     pub fn storage(&self) -> Result<Value> {
         let types = ["AWS::SQS::Queue", "AWS::DynamoDB::Table"];
         let resources: Map<String, Value> = self
             .resources()
             .filter(|(_, resource)| types.iter().any(|name| resource["Type"] == *name))
-            .map(|(name, resource)| (name.clone(), resource.clone()))
+            .map(|(name, resource)| {
+                let mut resource = resource.clone();
+                resource.as_object_mut().into_iter().for_each(|members| {
+                    members.retain(|name, value| !name.ends_with("Policy") || value.is_string());
+                });
+                (name.clone(), resource)
+            })
             .collect();
         anyhow::ensure!(!resources.is_empty(), "template.yaml has neither queue nor table");
         let mut parameters = self.document.get("Parameters").cloned().unwrap_or_else(|| json!({}));
@@ -53,6 +60,7 @@ impl Template {
             if let Some(parameter) = parameter.as_object_mut().filter(|one| !one.contains_key("Default")) {
                 parameter.insert("Default".to_owned(), json!("local"));
                 parameter.remove("AllowedPattern");
+                parameter.remove("AllowedValues");
             }
         }
         Ok(json!({

@@ -105,6 +105,23 @@ fn runbook_has_a_section_for_each_alarm() {
 }
 
 #[test]
+fn production_is_refused_without_the_parameters_that_it_needs() {
+    let template = current();
+    let rules = template.document["Rules"].as_object().unwrap().values();
+    let production = json!({"Fn::Equals": [{"Ref": "Environment"}, "production"]});
+    let mut refused: Vec<String> = rules
+        .filter(|rule| rule["RuleCondition"] == production)
+        .flat_map(|rule| rule["Assertions"].as_array().unwrap())
+        .map(|assertion| assertion["Assert"]["Fn::Not"][0]["Fn::Equals"].to_string())
+        .collect();
+    refused.sort();
+    let expected =
+        [("AlarmEmail", ""), ("OtpCountries", ""), ("OtpDelivery", "response"), ("RedirectHosts", "")];
+    assert_eq!(refused, expected.map(|(name, value)| json!([{"Ref": name}, value]).to_string()));
+    assert!(template.document["Parameters"]["OtpDelivery"].get("Default").is_none());
+}
+
+#[test]
 fn deployment_guide_has_every_parameter_with_its_default() {
     let guide = fs::read_to_string(checkout().join("docs/deploy.md")).unwrap();
     let template = current();
