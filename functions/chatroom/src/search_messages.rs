@@ -6,8 +6,8 @@ use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
-use domain::message::MessageType;
-use domain::search::{self, MAX_WORDS};
+use domain::message::{FinishReason, MessageType};
+use domain::search::{self, Cursor, MAX_WORDS, Query};
 use domain::{ChatroomId, MessageId, Text};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,9 @@ use web::{ApiError, Caller, ValidQuery, page, success};
 #[into_params(parameter_in = Query)]
 pub(crate) struct SearchQuery {
     /// Words that must all occur, phrases in quotes, `OR` between alternatives, and a minus before
-    /// a word that must not occur.
+    /// a word that must not occur. Outside of quotes a word also finds words that begin with it.
+    /// Case, accents and punctuation do not matter. In Chinese, Japanese, Korean, Thai and other
+    /// scripts without spaces, any part of the text is found.
     #[serde(default)]
     #[param(inline, required = true)]
     #[garde(dive, custom(has_few_words))]
@@ -29,14 +31,17 @@ pub(crate) struct SearchQuery {
     limit: i64,
     /// `next_cursor` of the previous page.
     #[garde(skip)]
-    cursor: Option<MessageId>,
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
 }
 
 /// A page of results.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct SearchResults {
     results: Vec<SearchResultView>,
-    next_cursor: Option<MessageId>,
+    /// A page with a cursor may have fewer results than `limit`.
+    #[schema(value_type = Option<String>)]
+    next_cursor: Option<Cursor>,
 }
 
 /// A message that contains the words.
@@ -46,17 +51,24 @@ struct SearchResultView {
     message_type: MessageType,
     /// The part of the text that contains the words, as it was written.
     snippet: String,
+    /// The message that it answers, if it is an answer.
+    reply_to: Option<MessageId>,
+    /// Why Gemini stopped writing, if it is an answer. Any reason but `stop` means that the answer
+    /// is incomplete.
+    finish_reason: Option<FinishReason>,
     created_at: DateTime<Utc>,
     chatroom_id: ChatroomId,
     chatroom_name: String,
 }
 
 impl SearchResultView {
-    fn new(found: SearchResult, query: &str) -> Self {
+    fn new(found: SearchResult, query: &Query) -> Self {
         Self {
             message_id: found.id,
             message_type: found.message_type,
             snippet: search::snippet(&found.content, query),
+            reply_to: found.reply_to,
+            finish_reason: found.finish_reason,
             created_at: found.created_at,
             chatroom_id: found.chatroom_id,
             chatroom_name: found.chatroom_name,
@@ -66,15 +78,16 @@ impl SearchResultView {
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes a reference")]
 fn has_few_words(query: &Text<1, 200>, (): &()) -> garde::Result {
-    if search::words(query.as_str()).count() > MAX_WORDS {
+    if Query::parse(query.as_str()).word_count() > MAX_WORDS {
         return Err(garde::Error::new(format!("must have at most {MAX_WORDS} words")));
     }
     Ok(())
 }
 
-/// Searches the caller's messages and their answers by words, newest first.
+/// Searches the caller's messages and their answers.
 ///
-/// A message without an answer is not found yet.
+/// Messages with the query's words as whole words come first, then messages where a word is only
+/// the beginning of one; each newest first. A message that waits for its answer is not found yet.
 #[utoipa::path(
     get, path = "/api/chatroom/search",
     security(("token" = [])),
@@ -88,10 +101,10 @@ pub(crate) async fn handle(
     caller: Caller,
     ValidQuery(query): ValidQuery<SearchQuery>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let (mut db, wanted) = (app.db().await?, search::sanitize_query(query.q.trim()));
-    let mut found = list_matching(&mut db, caller.user_id, &wanted, query.cursor, query.limit + 1).await?;
-    let has_more = page::cut(&mut found, query.limit);
-    let next_cursor = found.last().filter(|_| has_more).map(|last| last.id);
-    let results = found.into_iter().map(|found| SearchResultView::new(found, &wanted)).collect();
-    Ok(success(SearchResults { results, next_cursor }))
+    let (mut db, parsed) = (app.db().await?, Query::parse(query.q.as_str()));
+    let sanitized = search::sanitize_query(query.q.trim());
+    let found =
+        list_matching(&mut db, caller.user_id, &parsed, &sanitized, query.cursor, query.limit).await?;
+    let results = found.results.into_iter().map(|found| SearchResultView::new(found, &parsed)).collect();
+    Ok(success(SearchResults { results, next_cursor: found.next }))
 }

@@ -1,6 +1,6 @@
 //! The Lambda `sweeper`: scheduled repair, once a minute. It resends stranded messages, empties the
-//! dead-letter queue, syncs subscriptions that are due with Stripe, and deletes what is no longer
-//! needed. A sweep is bounded in work, and concurrent sweeps do no harm. While the service is idle,
+//! dead-letter queue, syncs subscriptions that are due with Stripe, deletes what is no longer
+//! needed, and adds search tokens to old messages. A sweep is bounded in work, and concurrent sweeps do no harm. While the service is idle,
 //! it sweeps at the latest after 55 minutes.
 
 mod dead_letters;
@@ -8,6 +8,7 @@ mod idle;
 mod purge;
 mod resend;
 mod review;
+mod search_backfill;
 #[cfg(test)]
 mod tests;
 
@@ -47,6 +48,8 @@ pub struct SweepSummary {
     pub purged: usize,
     /// The number of accounts whose plan changed after a sync with Stripe.
     pub plans_changed: usize,
+    /// The number of old messages that can now be found by prefixes.
+    pub indexed: u64,
 }
 
 /// Why a sweep stopped. The next sweep continues its work.
@@ -87,11 +90,17 @@ pub async fn sweep(app: &AppState) -> Result<SweepSummary, SweepError> {
     // One after the other: each holds a connection during calls to Stripe, and the pool is small.
     let purged = Box::pin(purge::purge(app)).await;
     let plans_changed = Box::pin(review::review(app)).await;
-    let summary =
-        SweepSummary { resent: resent?, failed: failed?, purged: purged?, plans_changed: plans_changed? };
+    let indexed = Box::pin(search_backfill::add_search_tokens(app)).await;
+    let summary = SweepSummary {
+        resent: resent?,
+        failed: failed?,
+        purged: purged?,
+        plans_changed: plans_changed?,
+        indexed: indexed?,
+    };
     if summary != SweepSummary::default() {
-        let SweepSummary { resent, failed, purged, plans_changed } = summary;
-        info!(resent, failed, purged, plans_changed, "swept");
+        let SweepSummary { resent, failed, purged, plans_changed, indexed } = summary;
+        info!(resent, failed, purged, plans_changed, indexed, "swept");
     }
     Ok(summary)
 }

@@ -76,6 +76,8 @@ fn requests(user: &TestUser, ids: &Ids) -> Result<Vec<BenchRequest>> {
         get("GET message status", &format!("/api/chatroom/message/{message}/status")),
         get("GET /api/chatroom/search, rare word", "/api/chatroom/search?q=needle&limit=9"),
         get("GET /api/chatroom/search, common word", "/api/chatroom/search?q=minutes&limit=9"),
+        get("GET /api/chatroom/search, rare prefix", "/api/chatroom/search?q=needl&limit=9"),
+        get("GET /api/chatroom/search, common prefix", "/api/chatroom/search?q=minu&limit=9"),
         BenchRequest::http("POST message", 201, question),
     ])
 }

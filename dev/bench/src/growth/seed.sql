@@ -19,6 +19,38 @@ CREATE FUNCTION pg_temp.text(n bigint) RETURNS text LANGUAGE sql STABLE AS $$
             || ' after that is answered by the next one, which finds what was said before in the room and goes on from there.'
     END
 $$;
+-- The search tokens of a word, as `domain::search::tokens` computes them: FNV-1a hashes of the word and of its prefixes.
+CREATE FUNCTION pg_temp.hash(content text) RETURNS integer LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    hash bigint := 2166136261;
+    bytes bytea := convert_to(content, 'UTF8');
+BEGIN
+    FOR place IN 0 .. length(bytes) - 1 LOOP
+        hash := ((hash # get_byte(bytes, place)) * 16777619) & 4294967295;
+    END LOOP;
+    RETURN CASE WHEN hash >= 2147483648 THEN hash - 4294967296 ELSE hash END;
+END
+$$;
+CREATE FUNCTION pg_temp.tokens(words text) RETURNS integer[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT array_agg(DISTINCT token) FROM regexp_split_to_table(lower(words), '[^a-z0-9]+') AS split (word)
+    CROSS JOIN LATERAL (
+        SELECT pg_temp.hash('w' || word) AS token
+        UNION ALL
+        SELECT pg_temp.hash('p' || left(word, size)) FROM unnest(ARRAY[2, 3, 5, 8]) AS sizes (size)
+        WHERE size <= length(word)
+    ) AS tokens
+    WHERE word <> ''
+$$;
+-- The tokens of the words in all questions, in all answers, and of each number.
+CREATE TEMP TABLE word_tokens AS
+SELECT pg_temp.tokens('What has lease to do with topic and who takes it after minutes') AS question,
+    pg_temp.tokens('It is held for minutes by worker whoever asks for topic after that is answered by the next one which finds what was '
+        'said before in the room and goes on from there') AS answer,
+    pg_temp.tokens('A needle') AS needle;
+CREATE TEMP TABLE number_tokens AS
+SELECT number, pg_temp.tokens(number::text) AS tokens FROM generate_series(0, 100002) AS numbers (number);
+ALTER TABLE number_tokens ADD PRIMARY KEY (number);
+ANALYZE number_tokens;
 SET synchronous_commit = off;
 SET maintenance_work_mem = '1GB';
 SET work_mem = '256MB';
@@ -26,7 +58,7 @@ SET jit = off;
 
 //messages
 INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status, attempts, quota_day,
-    reply_to, model, prompt_tokens, response_tokens, created_at, updated_at)
+    reply_to, model, prompt_tokens, response_tokens, search_tokens, created_at, updated_at)
 SELECT pg_temp.id(2, n),
     CASE WHEN is_large THEN pg_temp.id(5, :rooms / 2) ELSE pg_temp.id(1, owner) END,
     CASE WHEN is_large THEN ':large'::uuid ELSE pg_temp.id(3, owner) END,
@@ -38,6 +70,8 @@ SELECT pg_temp.id(2, n),
     CASE WHEN n % 2 = 0 THEN pg_temp.id(2, n - 1) END,
     CASE WHEN n % 2 = 0 THEN 'gemini-2.5-flash' END,
     CASE WHEN n % 2 = 0 THEN 20 END, CASE WHEN n % 2 = 0 THEN 40 END,
+    CASE WHEN is_large AND (2 * turn + 2 - n % 2) % (:messages / 100) = 0 THEN w.needle ELSE '{}' END
+        || CASE WHEN n % 2 = 1 THEN w.question ELSE w.answer END || topic.tokens || minutes.tokens || other.tokens,
     pg_temp.at(n), pg_temp.at(n)
 FROM generate_series(1, :messages::bigint) AS messages (n)
 CROSS JOIN LATERAL (SELECT (n - 1) / 2 AS pair) AS pairs
@@ -45,19 +79,29 @@ CROSS JOIN LATERAL (SELECT pair % 10 = 0 AS is_large, pair - pair / 10 - 1 AS ot
 CROSS JOIN LATERAL (
     SELECT CASE WHEN is_large THEN pair / 10 ELSE other / (5 * :talkers) * 5 + other % 5 END AS turn,
         (other / 5 % :talkers) * 3 + 1 AS owner
-) AS turns;
+) AS turns
+CROSS JOIN word_tokens AS w
+JOIN number_tokens AS topic ON topic.number = n % 100003
+JOIN number_tokens AS minutes ON minutes.number = n % 61
+JOIN number_tokens AS other ON other.number = n % CASE WHEN n % 2 = 1 THEN 997 ELSE 499 END;
 
 //the small room
 INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status, attempts, quota_day,
-    reply_to, model, prompt_tokens, response_tokens, created_at, updated_at)
+    reply_to, model, prompt_tokens, response_tokens, search_tokens, created_at, updated_at)
 SELECT pg_temp.id(2, n), pg_temp.id(6, 5), ':small', place, CASE WHEN place % 2 = 1 THEN 'user' ELSE 'ai' END,
     'A needle. ' || pg_temp.text(place), 'completed', place % 2,
     CASE WHEN place % 2 = 1 THEN (pg_temp.at(n) AT TIME ZONE 'utc')::date END,
     CASE WHEN place % 2 = 0 THEN pg_temp.id(2, n - 1) END,
     CASE WHEN place % 2 = 0 THEN 'gemini-2.5-flash' END,
     CASE WHEN place % 2 = 0 THEN 20 END, CASE WHEN place % 2 = 0 THEN 40 END,
+    w.needle || CASE WHEN place % 2 = 1 THEN w.question ELSE w.answer END || topic.tokens || minutes.tokens || other.tokens,
     pg_temp.at(n), pg_temp.at(n)
-FROM generate_series(1, 10::bigint) AS places (place), LATERAL (SELECT :messages + place AS n) AS numbers;
+FROM generate_series(1, 10::bigint) AS places (place)
+CROSS JOIN LATERAL (SELECT :messages + place AS n) AS numbers
+CROSS JOIN word_tokens AS w
+JOIN number_tokens AS topic ON topic.number = place % 100003
+JOIN number_tokens AS minutes ON minutes.number = place % 61
+JOIN number_tokens AS other ON other.number = place % CASE WHEN place % 2 = 1 THEN 997 ELSE 499 END;
 
 //unfinished and failed messages
 INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status, error_code, attempts,

@@ -19,6 +19,7 @@ pub(super) async fn run(environment: &TestEnvironment) -> Result<()> {
     read(environment, &user, &message).await?;
     operators::run(environment, &user).await?;
     sign_in_and_leave(environment).await?;
+    index_old_messages(environment).await?;
     subscribe(environment).await
 }
 
@@ -47,6 +48,15 @@ async fn send_messages(environment: &TestEnvironment, user: &TestUser) -> Result
     let emptied = user.create_chatroom(environment).await?;
     user.request("DELETE", format!("/api/chatroom/{emptied}")).send(environment).await?.ensure(200)?;
     Ok(sent.id.to_string())
+}
+
+/// Makes messages look as if they were from before the release that introduced search tokens.
+async fn index_old_messages(environment: &TestEnvironment) -> Result<()> {
+    const REMOVE: &str = "UPDATE messages SET search_tokens = NULL, created_at = now() - interval '2 hours'";
+    const RESTART: &str = "UPDATE search_backfill SET finished_at = NULL, until = now() - interval '2 hours'";
+    environment.db.execute(REMOVE, &[]).await?;
+    environment.db.execute(RESTART, &[]).await?;
+    environment.sweep().await.map(drop)
 }
 
 /// Reads everything that an account has.

@@ -19,6 +19,11 @@ async fn search(app: &TestApp, user: &TestUser, query: &str) -> Response {
     app.request("GET", &format!("/api/chatroom/search?{query}")).by(user).send().await
 }
 
+/// `text` for a query string.
+fn percent_encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
 async fn found(app: &TestApp, user: &TestUser, query: &str) -> Vec<String> {
     let response = search(app, user, query).await.expect(200);
     let results = response.body["results"].as_array().unwrap().iter();
@@ -45,6 +50,76 @@ async fn search_finds_messages_by_words_newest_first() {
     assert_eq!((&result["chatroom_id"], &result["chatroom_name"]), (&json!(chatroom), &json!("A chatroom")));
     let snippet = result["snippet"].as_str().unwrap();
     assert!(snippet.contains("fish of all swims") && snippet.len() < 400, "{snippet}");
+}
+
+#[tokio::test]
+async fn text_of_any_language_and_code_is_found_by_parts() {
+    let app = start().await;
+    let user = app.user().await;
+    app.execute("UPDATE users SET subscription_tier = 'pro'").await;
+    let chatroom = app.create_chatroom(&user).await;
+    for (content, queries) in [
+        ("我喜欢在早上喝咖啡和读书", vec!["咖啡", "喝咖啡和", "茶 OR 书"]),
+        ("今日は天気がいい", vec!["天気", "か\u{3099}いい"]),
+        ("대한국민", vec!["한국", "\u{1112}\u{1161}\u{11AB}국"]),
+        ("ฉันเรียนภาษาไทย", vec!["ภาษา"]),
+        ("put <script src=\"app.js\"> at the end", vec!["script", "end", "<script src=\"app.js\">"]),
+        ("see config/server.yaml", vec!["server.yaml", "config/ser", "yaml"]),
+        ("three whales", vec!["whale", "wh", "wha", "\"three whales\""]),
+        ("un cafe\u{301} noir", vec!["café", "cafe", "CAFÉ"]),
+        ("naïve", vec!["nai\u{308}ve", "naiv"]),
+        ("release 🎉", vec!["🎉"]),
+    ] {
+        let id = insert_finished(&app, &user, &chatroom, content).await;
+        for query in queries {
+            let path = format!("q={}", percent_encoded(query));
+            assert_eq!(found(&app, &user, &path).await, std::slice::from_ref(&id), "{query}");
+        }
+    }
+    for query in ["hales", "%22three+whale%22", "%E5%95%A1%E5%92%96", "whales+-three"] {
+        assert!(found(&app, &user, &format!("q={query}")).await.is_empty(), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn whole_words_come_before_prefixes_on_every_page() {
+    let app = start().await;
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    let mut ids = Vec::new();
+    for content in ["a ship", "shipping", "the ship", "ships sail"] {
+        ids.push(insert_finished(&app, &user, &chatroom, content).await);
+    }
+    let ranked = [&ids[2], &ids[0], &ids[3], &ids[1]];
+    assert_eq!(found(&app, &user, "q=ship").await.iter().collect::<Vec<_>>(), ranked);
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    for _ in 0..4 {
+        let page = search(&app, &user, &format!("q=ship&limit=1{cursor}")).await.expect(200);
+        seen.push(page.text("/results/0/message_id"));
+        cursor = page.body["next_cursor"].as_str().map(|next| format!("&cursor={next}")).unwrap_or_default();
+    }
+    assert_eq!((seen.iter().collect::<Vec<_>>(), cursor.as_str()), (ranked.to_vec(), ""));
+}
+
+#[tokio::test]
+async fn phrase_is_found_behind_many_messages_with_the_same_words() {
+    let app = start().await;
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    let id = insert_finished(&app, &user, &chatroom, "big data").await;
+    let copied = insert_finished(&app, &user, &chatroom, "data is big").await;
+    app.execute(&format!(
+        "INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status, search_tokens, created_at, updated_at)
+         SELECT ('ffffffff-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, chatroom_id, user_id, 10 + n, 'ai', content,
+             'completed', search_tokens, now(), now()
+         FROM messages, generate_series(1, 600) n WHERE id = '{copied}'"
+    ))
+    .await;
+    let first = search(&app, &user, "q=%22big+data%22").await.expect(200);
+    assert_eq!(first.body["results"], json!([]));
+    let next = first.text("/next_cursor");
+    let second = search(&app, &user, &format!("q=%22big+data%22&cursor={next}")).await.expect(200);
+    assert_eq!((second.text("/results/0/message_id"), &second.body["next_cursor"]), (id, &json!(null)));
 }
 
 #[tokio::test]
@@ -116,18 +191,20 @@ async fn search_reads_one_index_however_many_messages_exist() {
     let user = app.user().await;
     let chatroom = app.create_chatroom(&user).await;
     app.execute(&format!(
-        "INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status, created_at, updated_at)
-         SELECT gen_random_uuid(), '{chatroom}', gen_random_uuid(), n, 'ai', 'word ' || n, 'completed', now(), now()
-         FROM generate_series(1, 5000) n; ANALYZE messages"
+        "INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status, search_tokens, created_at, updated_at)
+         SELECT gen_random_uuid(), '{chatroom}', CASE WHEN n % 2 = 0 THEN '{}' ELSE gen_random_uuid() END, n, 'ai',
+             repeat('word ', 50), 'completed', ARRAY[n % 500, 1000], now(), now()
+         FROM generate_series(1, 20000) n;
+         SELECT gin_clean_pending_list('messages_search_tokens_idx'); ANALYZE messages",
+        user.id
     ))
     .await;
     let explain = format!(
         "EXPLAIN SELECT id FROM messages WHERE user_id = '{}' AND sweep_at IS NULL
-         AND to_tsvector('simple'::regconfig, content) @@ websearch_to_tsquery('simple'::regconfig, 'word')
-         ORDER BY id DESC LIMIT 50",
+         AND search_tokens IS NOT NULL AND search_tokens @> '{{7}}' ORDER BY id DESC LIMIT 50",
         user.id
     );
     let rows = app.app.db().await.unwrap().query(&explain, &[]).await.unwrap();
     let plan: String = rows.iter().map(|row| row.get::<_, String>(0)).collect();
-    assert!(plan.contains("messages_search_idx") && !plan.contains("Seq Scan"), "{plan}");
+    assert!(plan.contains("messages_search_tokens_idx") && !plan.contains("Seq Scan"), "{plan}");
 }

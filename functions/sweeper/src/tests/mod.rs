@@ -4,6 +4,7 @@ mod dead_letters;
 mod idle;
 mod purge;
 mod resend;
+mod search_backfill;
 
 use std::time::Duration;
 

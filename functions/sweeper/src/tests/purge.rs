@@ -20,7 +20,7 @@ async fn unfinished_deletions_and_expired_sessions_are_purged() {
     app.advance(MINUTE);
     assert_eq!(
         sweep(&app.app).await.unwrap(),
-        SweepSummary { resent: 0, failed: 0, purged: 1, plans_changed: 0 }
+        SweepSummary { resent: 0, failed: 0, purged: 1, plans_changed: 0, indexed: 0 }
     );
     assert_eq!(app.query_value::<String>("SELECT id::text FROM users").await, other.id.to_string());
     assert_eq!(app.query_value::<i64>("SELECT count(*) FROM messages").await, 1);

@@ -19,7 +19,7 @@ async fn stranded_message_is_resent_with_growing_delay() {
     app.advance(MINUTE);
     assert_eq!(
         sweep(&app.app).await.unwrap(),
-        SweepSummary { resent: 1, failed: 0, purged: 0, plans_changed: 0 }
+        SweepSummary { resent: 1, failed: 0, purged: 0, plans_changed: 0, indexed: 0 }
     );
     resends(&[1]);
     app.advance(MINUTE);

@@ -10,6 +10,7 @@ pub mod owner_actions;
 pub mod processing;
 pub mod progress;
 pub mod search;
+pub mod search_backfill;
 pub mod sending;
 pub mod sweeping;
 

@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
 use domain::history::{BLOCK, Exchange, MIN_EXCHANGES};
 use domain::message::{ErrorCode, FinishReason, ProcessingStatus, WaitReason};
-use domain::{ChatroomId, MessageId, Tier, UserId};
+use domain::{ChatroomId, MessageId, Tier, UserId, search};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -203,9 +203,9 @@ pub async fn complete_message(
             RETURNING m.id
         ), reply AS (
             INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status,
-                reply_to, model, prompt_tokens, response_tokens, finish_reason, created_at, updated_at)
+                reply_to, model, prompt_tokens, response_tokens, finish_reason, search_tokens, created_at, updated_at)
             SELECT $3, chatroom.id, chatroom.user_id, chatroom.last_position + 1, 'ai', $4, 'completed', done.id, $5, $6, $7, $10,
-                chatroom.now, $9
+                $11, chatroom.now, $9
             FROM chatroom, done
             RETURNING chatroom_id, user_id, created_at
         ), used AS (
@@ -239,6 +239,7 @@ pub async fn complete_message(
                 &reply.day,
                 &reply.created_at,
                 &reply.finish_reason.as_str(),
+                &search::tokens(reply.content),
             ],
         )
         .await?;

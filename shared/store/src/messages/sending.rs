@@ -4,7 +4,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
 use domain::plan::DailyLimits;
-use domain::{ChatroomId, MessageId, Tier, UserId};
+use domain::{ChatroomId, MessageId, Tier, UserId, search};
 
 use crate::StoreError;
 
@@ -71,9 +71,9 @@ pub async fn insert_message(
             RETURNING d.messages
         ), stored AS (
             INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status,
-                quota_day, sweep_at, created_at, updated_at)
+                quota_day, sweep_at, search_tokens, created_at, updated_at)
             SELECT $4, chatroom.id, chatroom.user_id, chatroom.last_position + 1, 'user', $5, 'pending', $3,
-                $6::timestamptz + interval '1 minute', chatroom.now, $6
+                $6::timestamptz + interval '1 minute', $9, chatroom.now, $6
             FROM chatroom, quota
             RETURNING chatroom_id, user_id, created_at
         ), counted_in_chatroom AS (
@@ -102,6 +102,7 @@ pub async fn insert_message(
                 &message.created_at,
                 &limits.basic,
                 &limits.pro,
+                &search::tokens(message.content),
             ],
         )
         .await?;
