@@ -10,15 +10,18 @@ use clap::{Parser, Subcommand, ValueEnum};
 use stack::services::event_source_mapping;
 use stack::{StackFolder, progress};
 
-use self::commands::{admin, bench, env, faults, logs, openapi, status, stripe, test, up};
+use self::commands::{admin, bench, env, faults, logs, open, openapi, psql, reset, status, stripe, test, up};
 
 /// The local stack, the tests, the measurements and the cost model.
 #[derive(Debug, Parser)]
-#[command(name = "cargo dev", bin_name = "cargo dev")]
+#[command(name = "cargo dev", bin_name = "cargo dev", version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("COMMIT"), ")"))]
 struct Options {
     /// The folder of a stack other than that of `up`.
     #[arg(long, hide = true)]
     stack_folder: Option<PathBuf>,
+    /// Only parse the arguments, as the test of the documents does.
+    #[arg(long, hide = true)]
+    parse_only: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -36,15 +39,27 @@ enum Command {
     },
     /// Stop everything that `up` has started.
     Down,
+    /// Stop everything and delete the data: accounts, messages, payments and logs.
+    Reset {
+        /// Do not ask for confirmation.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Show the services and their state.
-    Status,
-    /// Print the log of a function or service, or of all functions.
-    Logs {
-        /// The name of a function, or of a service as `cargo dev status` shows it.
-        name: Option<String>,
-        /// Continue until Ctrl-C.
-        #[arg(short, long)]
-        follow: bool,
+    Status {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the logs of functions and services, merged by time.
+    Logs(logs::Options),
+    /// Open the web client in a browser.
+    Open,
+    /// Run psql on the database of the running stack.
+    Psql {
+        /// Arguments of psql, such as `-c "SELECT count(*) FROM users"`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
     },
     /// Print the functions' variables, for `eval`.
     Env,
@@ -126,12 +141,18 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<ExitCode> {
+    if options.parse_only {
+        return Ok(ExitCode::SUCCESS);
+    }
     let folder = options.stack_folder.as_deref().map_or_else(StackFolder::of_up, StackFolder::at);
     match options.command {
         Command::Up { detach, port } => up::run(&folder, port, detach).await?,
         Command::Down => up::down(&folder).await?,
-        Command::Status => return status::run(&folder).await,
-        Command::Logs { name, follow } => logs::run(&folder, name.as_deref(), follow).await?,
+        Command::Reset { yes } => reset::run(&folder, yes).await?,
+        Command::Status { json } => return status::run(&folder, json).await,
+        Command::Logs(options) => logs::run(&folder, options).await?,
+        Command::Open => open::run(&folder)?,
+        Command::Psql { arguments } => match psql::run(&folder, &arguments).await? {},
         Command::Env => env::run(&folder)?,
         Command::Admin { number, revoke } => admin::run(&folder, &number, revoke).await?,
         Command::Stripe { command } => stripe::run(&folder, command).await?,

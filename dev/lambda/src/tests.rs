@@ -1,9 +1,11 @@
 //! Tests of the local Lambda with a script as the function.
 
 use std::fs;
+use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::*;
 
@@ -26,17 +28,31 @@ while True:
     urllib.request.urlopen(urllib.request.Request(api + number + "/" + what, answer.encode(), method="POST"))
 "#;
 
-async fn start(name: &str, concurrency: usize) -> Lambda {
-    let folder = std::env::temp_dir().join(format!("dev-lambda-{name}-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
+/// A local Lambda and the folder of its programs and logs, which ends with it.
+struct TestLambda {
+    lambda: Lambda,
+    _folder: TempDir,
+}
+
+impl Deref for TestLambda {
+    type Target = Lambda;
+
+    fn deref(&self) -> &Lambda {
+        &self.lambda
+    }
+}
+
+async fn start(concurrency: usize) -> TestLambda {
+    let folder = tempfile::tempdir().unwrap();
     for name in ["script", "site"] {
-        let program = folder.join(name);
+        let program = folder.path().join(name);
         fs::write(&program, SCRIPT).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let (programs, logs) = (folder.clone(), folder);
+    let (programs, logs) = (folder.path().to_owned(), folder.path().to_owned());
     let timeout = Duration::from_secs(20);
-    Lambda::start(Setup { programs, logs, env: BTreeMap::new(), concurrency, timeout }).await.unwrap()
+    let setup = Setup { programs, logs, env: BTreeMap::new(), concurrency, timeout };
+    TestLambda { lambda: Lambda::start(setup).await.unwrap(), _folder: folder }
 }
 
 /// Sends a request through API Gateway, which routes it to `site`.
@@ -48,14 +64,14 @@ async fn post(lambda: &Lambda, body: &[u8]) -> (u16, Value) {
 
 #[tokio::test]
 async fn process_serves_one_invocation_after_another() {
-    let lambda = start("reuse", 1).await;
+    let lambda = start(1).await;
     let (first, second) = tokio::join!(lambda.invoke("script", json!(1)), lambda.invoke("script", json!(2)));
     assert_eq!(first.unwrap(), second.unwrap());
 }
 
 #[tokio::test]
 async fn process_that_dies_fails_its_invocation_at_once_and_is_replaced() {
-    let lambda = start("death", 1).await;
+    let lambda = start(1).await;
     let before = lambda.invoke("script", json!(1)).await.unwrap();
     let error = lambda.invoke("script", json!("die")).await.unwrap_err().to_string();
     assert!(error.contains("died"), "{error}");
@@ -64,14 +80,14 @@ async fn process_that_dies_fails_its_invocation_at_once_and_is_replaced() {
 
 #[tokio::test]
 async fn error_of_a_function_is_returned() {
-    let lambda = start("failure", 1).await;
+    let lambda = start(1).await;
     let error = lambda.invoke("script", json!("fail")).await.unwrap_err().to_string();
     assert!(error.contains("refused"), "{error}");
 }
 
 #[tokio::test]
 async fn instance_can_be_killed_and_the_function_invoked_over_http() {
-    let lambda = start("kill", 2).await;
+    let lambda = start(2).await;
     let instance = lambda.instance("script", &[]).unwrap();
     let pid = instance.invoke(json!(1)).await.unwrap();
     assert_eq!(pid, instance.handle().pid);
@@ -86,7 +102,7 @@ async fn instance_can_be_killed_and_the_function_invoked_over_http() {
 
 #[tokio::test]
 async fn replaced_process_finishes_its_invocation_and_is_not_used_again() {
-    let lambda = start("replace", 1).await;
+    let lambda = start(1).await;
     let before = lambda.invoke("script", json!(1)).await.unwrap();
     lambda.replace("script");
     assert_ne!(lambda.invoke("script", json!(1)).await.unwrap(), before);
@@ -94,7 +110,7 @@ async fn replaced_process_finishes_its_invocation_and_is_not_used_again() {
 
 #[tokio::test]
 async fn crash_of_a_function_is_a_500_at_once() {
-    let lambda = start("crash", 1).await;
+    let lambda = start(1).await;
     let begun = std::time::Instant::now();
     let (status, body) = post(&lambda, b"die").await;
     assert_eq!((status, body), (500, json!({ "message": "Internal Server Error" })));
@@ -103,14 +119,14 @@ async fn crash_of_a_function_is_a_500_at_once() {
 
 #[tokio::test]
 async fn body_that_is_not_utf8_reaches_the_function_in_base64() {
-    let lambda = start("base64", 1).await;
+    let lambda = start(1).await;
     let expected = json!({ "body": "//4=", "isBase64Encoded": true });
     assert_eq!(post(&lambda, &[0xff, 0xfe]).await, (200, expected));
 }
 
 #[tokio::test]
 async fn all_of_120_concurrent_requests_are_served() {
-    let lambda = start("concurrent", 4).await;
+    let lambda = start(4).await;
     let mut requests = tokio::task::JoinSet::new();
     for number in 0..120 {
         let lambda = lambda.clone();

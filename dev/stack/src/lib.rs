@@ -25,4 +25,4 @@ pub mod web;
 
 pub use self::durability::Durability;
 pub use self::folder::{StackFolder, checkout};
-pub use self::stack::{Stack, TEST_DATABASE, remove_logs, stop};
+pub use self::stack::{Stack, TEST_DATABASE, remove_data, remove_logs, stop};

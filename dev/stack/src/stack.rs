@@ -1,5 +1,6 @@
 //! Starts a whole stack, up to an API that answers.
 
+use std::io::ErrorKind;
 use std::{env, fs};
 
 use anyhow::{Context as _, Result};
@@ -138,6 +139,22 @@ pub async fn stop(folder: &StackFolder) -> Result<()> {
         Some(state) => state.stop(folder).await,
         None => Ok(()),
     }
+}
+
+/// Removes the data and the logs of a stack that does not run.
+pub fn remove_data(folder: &StackFolder) -> Result<()> {
+    remove_logs(folder)?;
+    postgres::remove(folder)?;
+    for name in ["redis", "aws", "stripe"] {
+        let data = folder.dir().join(name);
+        match fs::remove_dir_all(&data) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("removing {}", data.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 pub fn remove_logs(folder: &StackFolder) -> Result<()> {

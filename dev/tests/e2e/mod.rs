@@ -5,7 +5,9 @@
 mod answering;
 mod browser;
 mod cargo_lambda_watch;
+mod commands;
 mod deletion;
+mod documents;
 mod generated_clients;
 mod operator;
 mod quota;

@@ -80,10 +80,12 @@ impl Stack {
         Worker { stack: self, _guard: WORKER.write().await }
     }
 
-    pub fn dev(&self, args: &[&str]) {
+    /// Runs `cargo dev` on this stack and returns what it prints.
+    pub fn dev(&self, args: &[&str]) -> String {
         let output =
             Command::new(&self.program).args(["--stack-folder", &self.home]).args(args).output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     pub fn mocks(&self) -> MockControl {

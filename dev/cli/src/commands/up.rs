@@ -11,7 +11,7 @@ use stack::state::State;
 use stack::{Durability, Stack, StackFolder, functions, ports, web};
 use tokio::time::sleep;
 
-use super::logs::Log;
+use super::logs::LogFile;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -40,7 +40,7 @@ pub async fn run(folder: &StackFolder, port: Option<u16>, detach: bool) -> Resul
         }
     };
     print(format_args!("\nReady after {:.1} s.\n\n", begun.elapsed().as_secs_f64()));
-    print_instructions(folder, &state, detach);
+    print_instructions(&state, detach);
     drop(lock);
     if detach { Ok(()) } else { wait_and_stop(folder).await }
 }
@@ -63,24 +63,45 @@ async fn healthy_state(folder: &StackFolder) -> Result<Option<State>> {
     Ok(None)
 }
 
-fn print_instructions(folder: &StackFolder, state: &State, detach: bool) {
-    let (url, logs) = (&state.base_url, folder.logs());
-    let number = r#"{"mobile_number": "+491701234567"}"#;
-    info(format!("address   {url}"));
-    info(format!("try it    {url}/ in a browser"));
-    info(format!("          curl {url}/health"));
-    info(format!("          curl {url}/api/auth/send-signup-otp --json '{number}'"));
-    if state.service(names::GEMINI).is_some() {
-        info("Gemini    a mock server; set GEMINI_API_KEY, here or in .env, for the real one");
+fn print_instructions(state: &State, detach: bool) {
+    let url = &state.base_url;
+    info(format!("web client    {url}/"));
+    info(format!("API           {url}, described at {url}/openapi.json"));
+    info("database      cargo dev psql");
+    for (name, title, variable) in
+        [(names::GEMINI, "Gemini", "GEMINI_API_KEY"), (names::STRIPE, "Stripe", "STRIPE_SECRET_KEY")]
+    {
+        if let Some(mock) = state.service(name) {
+            info(format!(
+                "{title:<13} a mock server at {}; set {variable}, here or in .env, for the real one",
+                mock.address
+            ));
+        }
     }
-    if let Some(stripe) = state.service(names::STRIPE) {
-        let set = "set STRIPE_SECRET_KEY, here or in .env, for the real one";
-        info(format!("Stripe    a mock server at {}; {set}", stripe.address));
-    }
-    info(format!("logs      cargo dev logs [name] [-f], or {}/*.log", logs.display()));
-    info("worker    cargo dev stop worker, cargo dev start worker");
+    info("logs, state   cargo dev logs, cargo dev status");
     let stop = if detach { "cargo dev down" } else { "Ctrl-C here, or cargo dev down elsewhere" };
-    info(format!("stop      {stop}\n"));
+    info(format!("stop          {stop}"));
+    print("\nThree things to try:\n\n");
+    let number = r#"{"mobile_number": "+491701234567"}"#;
+    let failure = r#"{"steps": [{"kind": "error", "status": 503}]}"#;
+    info("Chat in the web client");
+    info("    cargo dev open");
+    info("Get a code to sign up with");
+    info(format!("    curl {url}/api/auth/send-signup-otp --json '{number}'"));
+    match state.service(names::GEMINI) {
+        Some(gemini) => {
+            info("Let the next call to Gemini fail, send a message, and watch the retry");
+            info(format!(
+                "    curl {}/_control/script --json '{failure}' && cargo dev logs --follow",
+                gemini.address
+            ));
+        }
+        None => {
+            info("Send a message, and watch how it is answered");
+            info("    cargo dev logs --follow");
+        }
+    }
+    print("\n");
 }
 
 /// Waits until a signal arrives or a service ends by itself, then stops the stack.
@@ -98,11 +119,13 @@ async fn wait_and_stop(folder: &StackFolder) -> Result<()> {
 /// Prints the log of the local Lambda (reloads, failed builds, crashes) until the stack is
 /// incomplete.
 async fn watch(folder: &StackFolder) -> Result<()> {
-    let mut log = Log::open(folder, names::LAMBDA, "")?;
+    let mut log = LogFile::open(folder, names::LAMBDA)?;
     log.skip_to_end()?;
     loop {
         sleep(POLL_INTERVAL).await;
-        log.print_new_lines()?;
+        for line in log.read_lines(false)? {
+            print(format_args!("{line}\n"));
+        }
         let Some(state) = State::load(folder)? else {
             print("Another command has stopped the stack.\n");
             return Ok(());

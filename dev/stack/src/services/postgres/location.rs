@@ -59,9 +59,14 @@ async fn has_access(user: Unprivileged, mode: &str, path: &Path) -> bool {
 }
 
 /// A folder outside the checkout, named after the checkout's path.
-fn fallback_folder(stack: &StackFolder, user: Unprivileged) -> Result<PathBuf> {
+/// The folder of a stack whose own folder the server's user cannot enter.
+pub(super) fn fallback_path(stack: &StackFolder) -> PathBuf {
     let name = format!("cargo-dev-{:016x}", hash(stack.dir().as_os_str().as_encoded_bytes()));
-    let folder = Path::new("/var/tmp").join(name);
+    Path::new("/var/tmp").join(name)
+}
+
+fn fallback_folder(stack: &StackFolder, user: Unprivileged) -> Result<PathBuf> {
+    let folder = fallback_path(stack);
     fs::create_dir_all(&folder).with_context(|| format!("creating the folder {}", folder.display()))?;
     // Everyone can write to /var/tmp: the folder could be a link, or another user's.
     let found = fs::symlink_metadata(&folder)

@@ -4,10 +4,11 @@ mod binaries;
 mod location;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::chown;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use nix::unistd::{Uid, User};
 
 use self::binaries::Binaries;
@@ -17,7 +18,7 @@ use crate::folder::StackFolder;
 use crate::process::{Launch, StopSignal, Unprivileged};
 use crate::settings::{secret, write_private};
 use crate::state::Service;
-use crate::{Durability, ports, progress};
+use crate::{Durability, ports, progress, python};
 
 /// The superuser of the cluster, which owns everything in it.
 const OWNER: &str = "app";
@@ -26,8 +27,38 @@ pub fn url(folder: &StackFolder, address: &str, database: &str) -> Result<String
     Ok(format!("postgres://{OWNER}:{}@{address}/{database}", password(folder)?))
 }
 
+/// The client psql: the machine's own, else the one beside the server's programs.
+pub async fn psql(folder: &StackFolder) -> Result<PathBuf> {
+    if let Some(program) = python::on_path("psql") {
+        return Ok(program);
+    }
+    let program = Binaries::find(folder).await?.folder.join("psql");
+    ensure!(
+        program.is_file(),
+        "psql is not installed: install PostgreSQL's client, such as Debian's package postgresql-client"
+    );
+    Ok(program)
+}
+
+/// Removes the data of the cluster, which must not run, and its password.
+pub(crate) fn remove(folder: &StackFolder) -> Result<()> {
+    remove_folder(&folder.dir().join("postgres"))?;
+    remove_folder(&location::fallback_path(folder))?;
+    match fs::remove_file(password_file(folder)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).context("removing the password of Postgres")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn password_file(folder: &StackFolder) -> PathBuf {
+    folder.dir().join("postgres.password")
+}
+
 fn password(folder: &StackFolder) -> Result<String> {
-    secret(&folder.subfolder("")?.join("postgres.password"))
+    folder.subfolder("")?;
+    secret(&password_file(folder))
 }
 
 pub async fn start(folder: &StackFolder, durability: Durability, databases: &[&str]) -> Result<Service> {
