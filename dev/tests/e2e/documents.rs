@@ -113,10 +113,10 @@ fn pages() -> Vec<(String, String)> {
 
 /// Runs the blocks of a page that have no reason not to. The error is the end of their output.
 async fn run_page(stack: &Stack, name: &str, blocks: &[Block<'_>]) -> Result<(), String> {
-    let mut script = PRELUDE.to_owned();
-    for block in blocks.iter().filter(|block| block.language == "sh" && block.reason.is_none()) {
-        script.push_str(&format!("echo '== {name}:{}' >&2\n{}\n", block.line, block.lines.join("\n")));
-    }
+    let runs = blocks.iter().filter(|block| block.language == "sh" && block.reason.is_none());
+    let echoed =
+        |block: &Block<'_>| format!("echo '== {name}:{}' >&2\n{}\n", block.line, block.lines.join("\n"));
+    let script: String = std::iter::once(PRELUDE.to_owned()).chain(runs.map(echoed)).collect();
     let command = Command::new("bash")
         .args(["-c", &script.replace(ADDRESS, &stack.base_url)])
         .current_dir(checkout())

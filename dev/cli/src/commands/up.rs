@@ -88,18 +88,15 @@ fn print_instructions(state: &State, detach: bool) {
     info("    cargo dev open");
     info("Get a code to sign up with");
     info(format!("    curl {url}/api/auth/send-signup-otp --json '{number}'"));
-    match state.service(names::GEMINI) {
-        Some(gemini) => {
-            info("Let the next call to Gemini fail, send a message, and watch the retry");
-            info(format!(
-                "    curl {}/_control/script --json '{failure}' && cargo dev logs --follow",
-                gemini.address
-            ));
-        }
-        None => {
-            info("Send a message, and watch how it is answered");
-            info("    cargo dev logs --follow");
-        }
+    if let Some(gemini) = state.service(names::GEMINI) {
+        info("Let the next call to Gemini fail, send a message, and watch the retry");
+        info(format!(
+            "    curl {}/_control/script --json '{failure}' && cargo dev logs --follow",
+            gemini.address
+        ));
+    } else {
+        info("Send a message, and watch how it is answered");
+        info("    cargo dev logs --follow");
     }
     print("\n");
 }

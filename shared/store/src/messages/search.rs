@@ -160,9 +160,9 @@ fn select_page(
         let rank = if is_whole { Rank::WholeWords } else { Rank::Prefix };
         last = Some(Cursor { rank, id: MessageId(row.try_get("id")?) });
         if is_whole {
-            found.0 += 1
+            found.0 += 1;
         } else {
-            found.1 += 1
+            found.1 += 1;
         }
         if is_match {
             page.results.push(row.try_into()?);
