@@ -21,7 +21,7 @@ async fn search(app: &TestApp, user: &TestUser, query: &str) -> Response {
 
 /// `text` for a query string.
 fn percent_encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02X}"))
 }
 
 async fn found(app: &TestApp, user: &TestUser, query: &str) -> Vec<String> {
