@@ -29,7 +29,10 @@ pub struct SentMessage {
 
 impl TestUser {
     pub async fn sign_up(api: &impl Transport) -> Result<Self> {
-        let number = random_number();
+        Self::sign_up_with_number(api, random_number()).await
+    }
+
+    pub async fn sign_up_with_number(api: &impl Transport, number: String) -> Result<Self> {
         let code = Request::post("/api/auth/send-signup-otp", &json!({ "mobile_number": number }));
         let otp = code.send(api).await?.ensure(200)?.string_at("/otp")?;
         let account = json!({ "mobile_number": number, "otp": otp, "name": "Ada", "password": PASSWORD });

@@ -8,8 +8,9 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use domain::otp::{Otp, Purpose};
 use domain::password::NewPassword;
-use domain::{MobileNumber, Text, UserId};
+use domain::{MobileNumber, Text, UserId, quota};
 use garde::Validate;
+use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use services::passwords;
 use store::users::{self, NewUser};
@@ -60,11 +61,13 @@ pub(crate) async fn handle(
         one_time_codes::redeem_for_password(&app, Purpose::SignUp, number, password).await?;
     let now = app.clock.now();
     let draft = SessionDraft::new(&app, client, now);
+    let number_hash = quota::number_hash(app.config.jwt_secret.expose_secret().as_bytes(), number.as_str());
     let user = NewUser {
         id: UserId::new(now),
         mobile_number: number,
         name: input.name.trim(),
         password_hash: &hash,
+        number_hash: &number_hash,
     };
     let user = users::insert_with_session(&db, user, &draft.session()).await?;
     let user = user.ok_or_else(one_time_codes::invalid_code)?;

@@ -19,7 +19,8 @@ struct CancelledMessage {
     message: MessageView,
 }
 
-/// Cancels a message that has no answer yet. Its quota unit is refunded.
+/// Cancels a message that has no answer yet. Its quota unit is refunded, unless the model is already
+/// working on the answer.
 #[utoipa::path(
     post, path = "/api/chatroom/message/{id}/cancel",
     security(("token" = [])),

@@ -20,7 +20,7 @@ use crate::views::MessageView;
 
 /// Retries a failed message.
 ///
-/// It costs a quota unit, because the message's own was refunded when it failed.
+/// It costs a quota unit.
 #[utoipa::path(
     post, path = "/api/chatroom/message/{id}/retry",
     security(("token" = [])),

@@ -1,12 +1,12 @@
-//! Deletes what is no longer needed: accounts whose deletion was started but not finished, and
-//! expired sessions.
+//! Deletes what is no longer needed: accounts whose deletion was started but not finished, expired
+//! sessions, and the use of earlier days that deleted accounts left.
 
 use std::time::Duration;
 
 use app::AppState;
 use app::telemetry::chain;
 use chrono::{DateTime, Utc};
-use domain::UserId;
+use domain::{UserId, quota};
 use services::billing::{self, BillingError};
 use store::{StoreError, account_deletion, sessions, subscriptions};
 use tokio::time::{Instant, timeout_at};
@@ -41,6 +41,7 @@ async fn delete(app: &AppState, purged: &mut usize) -> Result<(), StoreError> {
     let started = {
         let db = app.db().await?;
         while sessions::delete_expired(&db, now, SESSION_BATCH).await? > 0 {}
+        account_deletion::delete_retired_usage(&db, quota::day_of(now)).await?;
         account_deletion::list_unfinished(&db, now - REQUEST_TIME, now, MAX_ACCOUNTS).await?
     };
     for user in started {

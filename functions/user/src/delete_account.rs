@@ -7,9 +7,10 @@ use app::AppState;
 use app::telemetry::chain;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use domain::UserId;
 use domain::password::Password;
+use domain::{UserId, quota};
 use garde::Validate;
+use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use services::passwords;
 use store::users::credentials;
@@ -65,7 +66,10 @@ pub(crate) async fn handle(
     )
     .await?
     .ok_or_else(wrong)?;
-    let ended = account_deletion::start(&mut app.db().await?, user, &hash, app.clock.now()).await?;
+    let number_hash = quota::number_hash(app.config.jwt_secret.expose_secret().as_bytes(), number);
+    let mut db = app.db().await?;
+    let ended = account_deletion::start(&mut db, user, &hash, &number_hash, app.clock.now()).await?;
+    drop(db);
     // The account is locked: sign-in fails, and no request can read the remaining rows.
     services::sessions::invalidate(&app, &ended.ok_or_else(wrong)?).await;
     services::chatroom_list::invalidate(&app, user).await;

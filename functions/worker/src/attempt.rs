@@ -119,7 +119,7 @@ impl<'a> Attempt<'a> {
             }
             Err(error) => error,
         };
-        self.count_tokens(called.usage).await;
+        self.count_tokens(called.usage, None).await;
         if error.needs_operator() {
             error!(error = chain(error), model = called.model, "Gemini refuses the account");
         }
@@ -130,14 +130,16 @@ impl<'a> Attempt<'a> {
         self.fail(error.error_code(), &chain(error), Some(&called.model)).await
     }
 
-    /// Counts the tokens of calls without an answer, which Google bills all the same.
-    async fn count_tokens(&self, usage: TokenUsage) {
+    /// Counts the tokens of calls whose answer is not stored, which Google bills all the same.
+    /// `reply` is an answer that lost its lease.
+    async fn count_tokens(&self, usage: TokenUsage, reply: Option<MessageId>) {
         if usage == TokenUsage::default() {
             return;
         }
         let counted = with_timeout(STATEMENT_TIMEOUT, async {
             let (db, day) = (self.app.db().await?, quota::day_of(self.app.clock.now()));
-            processing::count_tokens(&db, self.user_id, day, usage.prompt_tokens, usage.response_tokens).await
+            let tokens = (usage.prompt_tokens, usage.response_tokens);
+            processing::count_tokens(&db, self.user_id, day, tokens, reply).await
         });
         if let Err(error) = counted.await {
             warn!(error = chain(&error), message.id = %self.lease.message_id, "the tokens of a call are not counted");
@@ -175,10 +177,11 @@ impl<'a> Attempt<'a> {
                 });
                 self.deferred.invalidate_chatroom_list(self.user_id);
             }
-            // A repeated write also gets here when the earlier write took effect and only its
-            // result was lost.
+            // The user cancelled the message, another worker has its lease, or an earlier write took
+            // effect and only its result was lost.
             Ok(false) => {
                 warn!(message.id = %message_id, attempt, "the lease was lost, or the answer is stored already");
+                self.count_tokens(answer.usage, Some(id)).await;
                 self.deferred.invalidate_chatroom_list(self.user_id);
             }
             Err(error) if error.violates("messages_reply_to_key") => {
@@ -270,14 +273,14 @@ impl<'a> Attempt<'a> {
         self.app.config.gemini.max_wait.saturating_sub(self.waited())
     }
 
-    /// Marks the message failed and refunds its quota unit.
+    /// Marks the message failed.
     async fn fail(&self, code: ErrorCode, why: &str, model: Option<&str>) -> Result<Outcome, DeliveryError> {
         let failed = with_timeout(STATEMENT_TIMEOUT, async {
             processing::fail_message(&self.app.db().await?, self.lease, code, self.app.clock.now()).await
         });
         if failed.await? {
             let (message_id, error_code) = (self.lease.message_id, code.as_str());
-            warn!(message.id = %message_id, attempt = self.number, error_code, why, "failed; the quota unit is refunded");
+            warn!(message.id = %message_id, attempt = self.number, error_code, why, "failed");
             self.deferred.record(JobRecord {
                 error_code: Some(code),
                 last_error: Some(why.to_owned()),

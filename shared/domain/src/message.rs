@@ -110,6 +110,13 @@ impl ErrorCode {
         }
     }
 
+    /// Whether the user caused the failure by what they sent. Such a message keeps its quota unit,
+    /// because the model was called for it.
+    #[must_use]
+    pub const fn is_caused_by_user(self) -> bool {
+        matches!(self, Self::NoAnswer | Self::BlockedBySafety)
+    }
+
     /// The codes worth a retry.
     #[must_use]
     pub fn retryable() -> Vec<Self> {

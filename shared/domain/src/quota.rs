@@ -1,7 +1,9 @@
 //! The daily quota of messages. Days are UTC days.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 
 /// The day to whose quota a message sent at `now` counts.
 #[must_use]
@@ -14,6 +16,17 @@ pub fn day_of(now: DateTime<Utc>) -> NaiveDate {
 pub fn resets_at(now: DateTime<Utc>) -> DateTime<Utc> {
     let tomorrow = now.date_naive().checked_add_days(Days::new(1)).unwrap_or(NaiveDate::MAX);
     tomorrow.and_time(NaiveTime::MIN).and_utc()
+}
+
+/// HMAC-SHA-256 of a number, under which the day's use of a deleted account is kept. Without the key
+/// nobody can find the number by hashing all of them.
+#[must_use]
+pub fn number_hash(key: &[u8], number: &str) -> [u8; 32] {
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(b"quota\0");
+    mac.update(number.as_bytes());
+    mac.finalize().into_bytes().into()
 }
 
 /// How much of today's quota a user has used.
@@ -52,6 +65,14 @@ mod tests {
         assert_eq!(day_of(last).to_string(), "2026-12-31");
         assert_eq!(resets_at(last).to_rfc3339(), "2027-01-01T00:00:00+00:00");
         assert_eq!(resets_at(resets_at(last)).to_rfc3339(), "2027-01-02T00:00:00+00:00");
+    }
+
+    #[test]
+    fn number_hash_depends_on_number_and_key() {
+        let (number, other) = ("+4915112345678", "+4915112345679");
+        assert_eq!(number_hash(b"key", number), number_hash(b"key", number));
+        assert_ne!(number_hash(b"key", number), number_hash(b"key", other));
+        assert_ne!(number_hash(b"key", number), number_hash(b"other", number));
     }
 
     #[test]

@@ -3,9 +3,9 @@
 //!
 //! The order is: [`start`], [`cancel_messages`], then [`delete_batch`] until nothing is left.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
-use domain::{SessionId, UserId};
+use domain::{SessionId, UserId, quota};
 
 use crate::StoreError;
 use crate::sessions::{self, SessionFilter};
@@ -15,14 +15,21 @@ pub const BATCH_SIZE: i64 = 2_000;
 
 /// Starts the deletion of `user` if `password_hash` is still the stored one. Clears the number,
 /// name and password, sets `deleted_at` and deletes all sessions, so the number is free and the
-/// account cannot be signed in to. Returns the deleted sessions, or `None` if the hash has changed
-/// or the deletion has already started.
+/// account cannot be signed in to. Keeps what was used of the quota of `now`'s day under
+/// `number_hash`, for another account with the number. Returns the deleted sessions, or `None` if the
+/// hash has changed or the deletion has already started.
 pub async fn start(
     db: &mut impl GenericClient,
     user: UserId,
     password_hash: &str,
+    number_hash: &[u8],
     now: DateTime<Utc>,
 ) -> Result<Option<Vec<SessionId>>, StoreError> {
+    const RETIRE: &str = "
+        INSERT INTO retired_usage (number_hash, day, messages, refunds)
+        SELECT $1, day, messages, refunds FROM daily_usage WHERE user_id = $2 AND day = $3
+        ON CONFLICT (number_hash) DO UPDATE
+            SET day = excluded.day, messages = excluded.messages, refunds = excluded.refunds";
     const SQL: &str = "
         UPDATE users SET mobile_number = NULL, name = '', password_hash = '', deleted_at = $3, updated_at = $3
         WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL";
@@ -31,6 +38,8 @@ pub async fn start(
     if transaction.execute(&statement, &[&user.0, &password_hash, &now]).await? == 0 {
         return Ok(None);
     }
+    let statement = transaction.prepare_cached(RETIRE).await?;
+    transaction.execute(&statement, &[&number_hash, &user.0, &quota::day_of(now)]).await?;
     // A separate statement: the update may have waited for a concurrent login, and only a statement
     // with a later snapshot sees the session which that login has inserted.
     let deleted = sessions::delete(&transaction, user, SessionFilter::All).await?;
@@ -112,4 +121,12 @@ pub async fn list_unfinished(
     let statement = db.prepare_cached(SQL).await?;
     let rows = db.query(&statement, &[&before, &now, &limit]).await?;
     rows.iter().map(|row| Ok(UserId(row.try_get("id")?))).collect()
+}
+
+/// Deletes the retired usage of days before `day`, which no account can inherit any more.
+pub async fn delete_retired_usage(db: &impl GenericClient, day: NaiveDate) -> Result<(), StoreError> {
+    const SQL: &str = "DELETE FROM retired_usage WHERE day < $1";
+    let statement = db.prepare_cached(SQL).await?;
+    db.execute(&statement, &[&day]).await?;
+    Ok(())
 }

@@ -225,7 +225,7 @@ pub async fn update(
 }
 
 /// Deletes the chatroom `id` and its messages if it belongs to `owner`, and refunds the quota units
-/// of the unfinished messages. Returns whether there was such a chatroom.
+/// of messages for which the model was never called. Returns whether there was such a chatroom.
 pub async fn delete(db: &impl GenericClient, owner: UserId, id: ChatroomId) -> Result<bool, StoreError> {
     // The counts in `deleted` force an order: delete messages, then refund, then update the user's
     // counters. All statements take their locks in that order, so they cannot deadlock.
@@ -234,13 +234,18 @@ pub async fn delete(db: &impl GenericClient, owner: UserId, id: ChatroomId) -> R
             SELECT id FROM chatrooms WHERE id = $1 AND user_id = $2 FOR UPDATE
         ), emptied AS (
             DELETE FROM messages USING chatroom WHERE messages.chatroom_id = chatroom.id
-            RETURNING messages.user_id, messages.quota_day, messages.processing_status
-        ), unanswered AS (
-            SELECT user_id, quota_day, count(*) AS units FROM emptied
-            WHERE processing_status IN ('pending', 'processing') GROUP BY user_id, quota_day
+            RETURNING messages.user_id, messages.quota_day, messages.processing_status, messages.attempts
+        ), untouched AS (
+            SELECT user_id, quota_day, count(*)::integer AS units FROM emptied
+            WHERE processing_status = 'pending' AND attempts = 0 GROUP BY user_id, quota_day
+        ), refundable AS (
+            SELECT d.user_id, d.day, least(untouched.units, coalesce(d.refund_limit - d.refunds, untouched.units)) AS units
+            FROM daily_usage d JOIN untouched ON d.user_id = untouched.user_id AND d.day = untouched.quota_day
+            FOR UPDATE OF d
         ), refunded AS (
-            UPDATE daily_usage d SET messages = greatest(d.messages - unanswered.units, 0)::integer
-            FROM unanswered WHERE d.user_id = unanswered.user_id AND d.day = unanswered.quota_day
+            UPDATE daily_usage d SET messages = greatest(d.messages - refundable.units, 0),
+                refunds = d.refunds + refundable.units
+            FROM refundable WHERE d.user_id = refundable.user_id AND d.day = refundable.day AND refundable.units > 0
             RETURNING 1
         ), deleted AS (
             DELETE FROM chatrooms c USING chatroom

@@ -10,6 +10,7 @@ use clients::gemini::{Answer, FinishReason, GenerateError, LanguageModel, Prompt
 use clients::queue::{DeadLetter, DeadLetterQueue, JobQueue, QueueError};
 use clients::sms::{SmsError, SmsSender};
 use domain::{ChatroomId, MessageId, MobileNumber};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 /// A queue that records jobs and delivers none.
@@ -115,9 +116,27 @@ impl DeadLetterQueue for FakeDeadLetters {
 pub struct FakeModel {
     script: Mutex<VecDeque<Result<Answer, GenerateError>>>,
     prompts: Mutex<Vec<Prompt>>,
+    /// The number of calls so far, for tests that wait for one.
+    called: watch::Sender<usize>,
+    is_held: watch::Sender<bool>,
 }
 
 impl FakeModel {
+    /// Keeps calls from returning until [`release`](Self::release).
+    pub fn hold(&self) {
+        self.is_held.send_replace(true);
+    }
+
+    /// Lets held calls return.
+    pub fn release(&self) {
+        self.is_held.send_replace(false);
+    }
+
+    /// Waits until the model was called `count` times.
+    pub async fn wait_for_calls(&self, count: usize) {
+        self.called.subscribe().wait_for(|called| *called >= count).await.unwrap();
+    }
+
     /// Makes one call fail with `error`, after the errors scripted before.
     pub fn fail_with(&self, error: GenerateError) {
         self.script.lock().unwrap().push_back(Err(error));
@@ -133,6 +152,8 @@ impl FakeModel {
 impl LanguageModel for FakeModel {
     async fn generate(&self, prompt: &Prompt) -> Result<Answer, GenerateError> {
         self.prompts.lock().unwrap().push(prompt.clone());
+        self.called.send_modify(|called| *called += 1);
+        self.is_held.subscribe().wait_for(|is_held| !is_held).await.unwrap();
         let scripted = self.script.lock().unwrap().pop_front();
         scripted.unwrap_or_else(|| {
             let question = prompt.turns.last().map(|turn| turn.text.clone()).unwrap_or_default();

@@ -37,7 +37,8 @@ impl TestApp {
     pub async fn user(&self) -> TestUser {
         let now = self.app.clock.now();
         let (id, session_id, mobile_number) = (UserId::new(now), SessionId::new(now), random_number());
-        let user = NewUser { id, mobile_number: &mobile_number, name: "Ada", password_hash: PASSWORD_HASH };
+        let (password_hash, number_hash) = (PASSWORD_HASH, b"none".as_slice());
+        let user = NewUser { id, mobile_number: &mobile_number, name: "Ada", password_hash, number_hash };
         let session = NewSession {
             id: session_id,
             refresh_token_hash: b"none",

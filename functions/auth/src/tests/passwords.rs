@@ -154,7 +154,7 @@ async fn concurrent_login_does_not_survive_a_reset_change_or_deletion() {
                     )
                     .await
                 }
-                _ => store::account_deletion::start(&mut other, user.id, &hash, now).await,
+                _ => store::account_deletion::start(&mut other, user.id, &hash, b"h", now).await,
             }
         };
         // The change waits for the lock of the login, which then commits.

@@ -41,6 +41,30 @@ async fn cancelled_pending_message_is_refunded() {
 }
 
 #[tokio::test]
+async fn message_that_is_cancelled_during_the_call_keeps_its_quota_unit() {
+    let app = start().await;
+    let (user, id) = sent(&app).await;
+    app.execute("UPDATE messages SET processing_status = 'processing', attempts = 1").await;
+    let _ = act(&app, &user, &id, "cancel").await.expect(200);
+    assert_eq!(used(&app).await, 1);
+}
+
+#[tokio::test]
+async fn no_more_units_are_refunded_a_day_than_the_daily_limit() {
+    let app = start().await;
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    for cancelled in 0..10 {
+        let id = app.send_message(&user, &chatroom, "hello").await;
+        let _ = act(&app, &user, &id, "cancel").await.expect(200);
+        assert_eq!(used(&app).await, (cancelled - 4).max(0));
+    }
+    let path = format!("/api/chatroom/{chatroom}/message");
+    let send = app.request("POST", &path).by(&user).json(json!({ "content": "hello" }));
+    let _ = send.send().await.expect_problem(429, "daily_quota_exhausted");
+}
+
+#[tokio::test]
 async fn cancelling_revokes_the_lease_of_the_worker() {
     let app = start().await;
     let (user, id) = sent(&app).await;

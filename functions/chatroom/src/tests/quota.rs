@@ -117,6 +117,41 @@ async fn each_day_accepts_its_quota_across_midnight() {
 }
 
 #[tokio::test]
+async fn deleting_a_chatroom_refunds_only_messages_that_the_model_never_saw() {
+    let app = start().await;
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    for content in ["untouched", "being answered", "failed once"] {
+        app.send_message(&user, &chatroom, content).await;
+    }
+    app.execute(
+        "UPDATE messages SET attempts = 1 WHERE content <> 'untouched';
+         UPDATE messages SET processing_status = 'processing' WHERE content = 'being answered'",
+    )
+    .await;
+    let _ = app.request("DELETE", &format!("/api/chatroom/{chatroom}")).by(&user).send().await.expect(200);
+    assert_eq!(app.query_value::<i32>("SELECT messages FROM daily_usage").await, 2);
+}
+
+#[tokio::test]
+async fn deleting_chatrooms_refunds_no_more_than_the_daily_limit() {
+    let app = start().await;
+    let user = app.user().await;
+    let mut accepted = 0;
+    for _ in 0..4 {
+        let chatroom = app.create_chatroom(&user).await;
+        let path = format!("/api/chatroom/{chatroom}/message");
+        for _ in 0..5 {
+            let send = app.request("POST", &path).by(&user).json(json!({ "content": "hello" })).send().await;
+            accepted += u32::from(send.status == 201);
+        }
+        let delete = app.request("DELETE", &format!("/api/chatroom/{chatroom}")).by(&user);
+        let _ = delete.send().await.expect(200);
+    }
+    assert_eq!(accepted, 10);
+}
+
+#[tokio::test]
 async fn deleting_a_chatroom_refunds_unanswered_messages() {
     let app = start().await;
     let user = app.user().await;

@@ -7,7 +7,7 @@ use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 /// The number of migrations.
-const MIGRATIONS: usize = 9;
+const MIGRATIONS: usize = 10;
 
 fn config(database_url: &str) -> Config {
     Config::from_lookup(&[], &|name| (name == "DATABASE_URL").then(|| database_url.to_owned())).unwrap()

@@ -14,7 +14,8 @@ async fn unfinished_deletions_and_expired_sessions_are_purged() {
     let hash: String = app.query_value("SELECT password_hash FROM users LIMIT 1").await;
     app.execute(&format!("UPDATE users SET password_hash = '{hash}'")).await;
     let mut db = app.app.db().await.unwrap();
-    let _ = account_deletion::start(&mut db, user.id, &hash, app.app.clock.now()).await.unwrap().unwrap();
+    let _ =
+        account_deletion::start(&mut db, user.id, &hash, b"h", app.app.clock.now()).await.unwrap().unwrap();
     assert_eq!(sweep(&app.app).await.unwrap().purged, 0, "the request may still be deleting it");
     app.execute("UPDATE messages SET sweep_at = now() + interval '1 hour'").await;
     app.advance(MINUTE);

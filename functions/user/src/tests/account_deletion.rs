@@ -33,6 +33,26 @@ async fn deleted_account_leaves_no_rows_and_ends_its_sessions() {
 }
 
 #[tokio::test]
+async fn only_a_hash_and_two_counts_outlive_the_account_until_midnight() {
+    const RETIRED: &str = "SELECT string_agg(to_jsonb(retired_usage)::text, ' ') FROM retired_usage";
+    let app = start_with_chatrooms().await;
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    let _ = app.send_message(&user, &chatroom, "hello").await;
+    let _ = delete(&app, &user, PASSWORD).await.expect(200);
+    let row: serde_json::Value = serde_json::from_str(&app.query_value::<String>(RETIRED).await).unwrap();
+    let day = app.app.clock.now().date_naive().to_string();
+    assert_eq!((&row["messages"], &row["refunds"], row["day"].as_str()), (&json!(1), &json!(0), Some(&*day)));
+    assert_eq!(row.as_object().unwrap().len(), 4, "{row}");
+    assert_eq!(row["number_hash"].as_str().unwrap().len(), "\\x".len() + 2 * 32);
+
+    let db = app.app.db().await.unwrap();
+    let tomorrow = app.app.clock.now().date_naive().succ_opt().unwrap();
+    account_deletion::delete_retired_usage(&db, tomorrow).await.unwrap();
+    assert_eq!(app.query_value::<Option<String>>(RETIRED).await, None);
+}
+
+#[tokio::test]
 async fn deletion_keeps_the_data_of_other_users() {
     let app = start_with_chatrooms().await;
     let (user, other) = (app.user().await, app.user().await);
@@ -54,8 +74,8 @@ async fn deletion_works_in_batches_and_cancels_unfinished_messages() {
     }
     let (mut db, now) = (app.app.db().await.unwrap(), app.app.clock.now());
     let hash: String = app.query_value("SELECT password_hash FROM users").await;
-    assert_eq!(account_deletion::start(&mut db, user.id, "another", now).await.unwrap(), None);
-    assert_eq!(account_deletion::start(&mut db, user.id, &hash, now).await.unwrap().unwrap().len(), 1);
+    assert_eq!(account_deletion::start(&mut db, user.id, "another", b"h", now).await.unwrap(), None);
+    assert_eq!(account_deletion::start(&mut db, user.id, &hash, b"h", now).await.unwrap().unwrap().len(), 1);
     assert_eq!(app.query_value::<Option<String>>("SELECT mobile_number FROM users").await, None);
     account_deletion::cancel_messages(&db, user.id, now).await.unwrap();
     assert_eq!(app.query_value::<i64>("SELECT count(*) FROM messages WHERE sweep_at IS NOT NULL").await, 0);
@@ -87,7 +107,8 @@ async fn concurrent_deletions_of_one_account_keep_to_their_batches() {
     }
     let hash: String = app.query_value("SELECT password_hash FROM users").await;
     let (mut a, b) = (app.app.db().await.unwrap(), app.app.db().await.unwrap());
-    let _ = account_deletion::start(&mut a, user.id, &hash, app.app.clock.now()).await.unwrap().unwrap();
+    let _ =
+        account_deletion::start(&mut a, user.id, &hash, b"h", app.app.clock.now()).await.unwrap().unwrap();
     // While another transaction has locked the messages, a batch waits and keeps the chatroom.
     let lock = a.transaction().await.unwrap();
     lock.batch_execute("SELECT FROM messages FOR UPDATE").await.unwrap();

@@ -55,6 +55,27 @@ async fn message_without_an_answer_fails_after_the_second_call() {
     assert_eq!((&message["error_code"], &message["attempts"]), (&json!("no_answer"), &json!(1)));
     assert_eq!(app.model.prompts().len(), 2);
     assert_eq!(counted_tokens(&app).await, (200, 40));
+    let used: i32 = app.query_value("SELECT messages FROM daily_usage").await;
+    assert_eq!(used, 1, "the user caused the failure, and the model was called");
+}
+
+#[tokio::test]
+async fn answer_to_a_cancelled_message_counts_its_tokens_and_keeps_its_quota_unit() {
+    let app = start().await;
+    let (user, _, id) = sent(&app, "hello").await;
+    app.model.hold();
+    let cancel = async {
+        app.model.wait_for_calls(1).await;
+        let path = format!("/api/chatroom/message/{id}/cancel");
+        let _ = app.request("POST", &path).by(&user).send().await.expect(200);
+        app.model.release();
+    };
+    let ids = [id.as_str()];
+    let (undelivered, ()) = tokio::join!(deliver(&app, &ids), cancel);
+    assert!(undelivered.is_empty());
+    assert_eq!(status(&app, &user, &id).await["processing_status"], "cancelled");
+    assert_eq!(counted_tokens(&app).await, (7, 3));
+    assert_eq!(app.query_value::<i32>("SELECT messages FROM daily_usage").await, 1);
 }
 
 #[tokio::test]

@@ -8,9 +8,9 @@ use domain::{ChatroomId, MessageId, Tier, UserId};
 use crate::StoreError;
 use crate::messages::{COLUMNS, Message};
 
-/// Cancels an unfinished message of `owner` and refunds its quota unit. This also removes the
-/// lease, so a worker that processes the message can no longer change it. Returns the cancelled
-/// message, or `None` if `owner` has no such unfinished message.
+/// Cancels an unfinished message of `owner`, and refunds its quota unit unless a call to the model
+/// is under way. This also removes the lease, so a worker that processes the message can no longer
+/// change it. Returns the cancelled message, or `None` if `owner` has no such unfinished message.
 pub async fn cancel_message(
     db: &impl GenericClient,
     owner: UserId,
@@ -18,15 +18,21 @@ pub async fn cancel_message(
     now: DateTime<Utc>,
 ) -> Result<Option<Message>, StoreError> {
     let sql = format!(
-        "WITH cancelled AS (
-            UPDATE messages SET processing_status = 'cancelled', lease_owner = NULL, lease_until = NULL,
-                sweep_at = NULL, updated_at = $3
+        "WITH unfinished AS (
+            SELECT id, processing_status FROM messages
             WHERE id = $1 AND user_id = $2 AND message_type = 'user'
                 AND processing_status IN ('pending', 'processing')
-            RETURNING *
+            FOR UPDATE
+        ), cancelled AS (
+            UPDATE messages m SET processing_status = 'cancelled', lease_owner = NULL, lease_until = NULL,
+                sweep_at = NULL, updated_at = $3
+            FROM unfinished WHERE m.id = unfinished.id
+            RETURNING m.*
         ), refunded AS (
-            UPDATE daily_usage d SET messages = greatest(d.messages - 1, 0)
-            FROM cancelled WHERE d.user_id = cancelled.user_id AND d.day = cancelled.quota_day
+            UPDATE daily_usage d SET messages = greatest(d.messages - 1, 0), refunds = d.refunds + 1
+            FROM cancelled JOIN unfinished ON unfinished.processing_status = 'pending'
+            WHERE d.user_id = cancelled.user_id AND d.day = cancelled.quota_day
+                AND d.refunds < coalesce(d.refund_limit, d.refunds + 1)
         )
         SELECT {COLUMNS} FROM cancelled m"
     );
@@ -62,8 +68,8 @@ pub enum RetryOutcome {
     NotFailed,
 }
 
-/// Makes a failed message of `owner` pending again if the quota of `day` allows it. The quota unit
-/// was refunded when the message failed, so it is charged again.
+/// Makes a failed message of `owner` pending again if the quota of `day` allows it, and charges a
+/// quota unit for it.
 pub async fn retry_message(
     db: &impl GenericClient,
     owner: UserId,
@@ -81,9 +87,9 @@ pub async fn retry_message(
                 CASE u.subscription_tier WHEN 'pro' THEN $6::integer ELSE $5::integer END AS daily_limit
             FROM users u JOIN target ON target.user_id = u.id WHERE u.deleted_at IS NULL
         ), quota AS (
-            INSERT INTO daily_usage AS d (user_id, day, messages)
-            SELECT user_id, $3, 1 FROM plan WHERE daily_limit > 0
-            ON CONFLICT (user_id, day) DO UPDATE SET messages = d.messages + 1
+            INSERT INTO daily_usage AS d (user_id, day, messages, refund_limit)
+            SELECT user_id, $3, 1, daily_limit FROM plan WHERE daily_limit > 0
+            ON CONFLICT (user_id, day) DO UPDATE SET messages = d.messages + 1, refund_limit = excluded.refund_limit
                 WHERE d.messages < (SELECT daily_limit FROM plan)
             RETURNING d.messages
         ), retried AS (

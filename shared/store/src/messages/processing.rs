@@ -11,6 +11,7 @@ use domain::history::{BLOCK, Exchange, MIN_EXCHANGES};
 use domain::message::{ErrorCode, FinishReason, ProcessingStatus, WaitReason};
 use domain::{ChatroomId, MessageId, Tier, UserId, search};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::StoreError;
@@ -276,8 +277,9 @@ pub async fn reschedule_message(
     Ok(updated == 1)
 }
 
-/// Marks the message failed with `code` and refunds its quota unit, if the caller still owns the
-/// lease. Returns whether it did.
+/// Marks the message failed with `code` and refunds its quota unit, unless the user
+/// [caused the failure](ErrorCode::is_caused_by_user), if the caller still owns the lease. Returns
+/// whether it did.
 pub async fn fail_message(
     db: &impl GenericClient,
     lease: Lease,
@@ -291,26 +293,33 @@ pub async fn fail_message(
             WHERE id = $1 AND lease_owner = $2 AND processing_status = 'processing'
             RETURNING user_id, quota_day
         ), refunded AS (
-            UPDATE daily_usage d SET messages = greatest(d.messages - 1, 0)
-            FROM failed WHERE d.user_id = failed.user_id AND d.day = failed.quota_day
+            UPDATE daily_usage d SET messages = greatest(d.messages - 1, 0), refunds = d.refunds + 1
+            FROM failed WHERE d.user_id = failed.user_id AND d.day = failed.quota_day AND NOT $5
+                AND d.refunds < coalesce(d.refund_limit, d.refunds + 1)
         )
         SELECT user_id FROM failed";
     let statement = db.prepare_cached(SQL).await?;
-    Ok(db.query_opt(&statement, &[&lease.message_id.0, &lease.owner, &code.as_str(), &now]).await?.is_some())
+    let is_charged = code.is_caused_by_user();
+    let parameters: [&(dyn ToSql + Sync); 5] =
+        [&lease.message_id.0, &lease.owner, &code.as_str(), &now, &is_charged];
+    Ok(db.query_opt(&statement, &parameters).await?.is_some())
 }
 
-/// Adds the tokens of calls that gave no answer to the usage of `user`.
+/// Adds the tokens of calls whose answer is not stored to the usage of `user`. With `reply`, the
+/// answer that lost its lease, it does so only if that answer is not stored after all: the result
+/// of an earlier write may have been lost, and it counted the tokens.
 pub async fn count_tokens(
     db: &impl GenericClient,
     user: UserId,
     day: NaiveDate,
-    prompt_tokens: i32,
-    response_tokens: i32,
+    (prompt_tokens, response_tokens): (i32, i32),
+    reply: Option<MessageId>,
 ) -> Result<(), StoreError> {
     const SQL: &str = "
         WITH used AS (
             INSERT INTO daily_usage AS d (user_id, day, prompt_tokens, response_tokens)
-            SELECT id, $2, $3::int, $4::int FROM users WHERE id = $1
+            SELECT id, $2, $3::int, $4::int FROM users
+            WHERE id = $1 AND NOT EXISTS (SELECT FROM messages WHERE id = $5)
             ON CONFLICT (user_id, day) DO UPDATE SET prompt_tokens = d.prompt_tokens + excluded.prompt_tokens,
                 response_tokens = d.response_tokens + excluded.response_tokens
             RETURNING d.user_id
@@ -319,6 +328,7 @@ pub async fn count_tokens(
             response_tokens = u.response_tokens + $4::int
         FROM used WHERE u.id = used.user_id";
     let statement = db.prepare_cached(SQL).await?;
-    db.execute(&statement, &[&user.0, &day, &prompt_tokens, &response_tokens]).await?;
+    let reply = reply.map(|reply| reply.0);
+    db.execute(&statement, &[&user.0, &day, &prompt_tokens, &response_tokens, &reply]).await?;
     Ok(())
 }

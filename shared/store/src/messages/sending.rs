@@ -64,9 +64,9 @@ pub async fn insert_message(
                 CASE u.subscription_tier WHEN 'pro' THEN $8::integer ELSE $7::integer END AS daily_limit
             FROM users u JOIN chatroom ON chatroom.user_id = u.id WHERE u.deleted_at IS NULL
         ), quota AS (
-            INSERT INTO daily_usage AS d (user_id, day, messages)
-            SELECT user_id, $3, 1 FROM plan WHERE daily_limit > 0
-            ON CONFLICT (user_id, day) DO UPDATE SET messages = d.messages + 1
+            INSERT INTO daily_usage AS d (user_id, day, messages, refund_limit)
+            SELECT user_id, $3, 1, daily_limit FROM plan WHERE daily_limit > 0
+            ON CONFLICT (user_id, day) DO UPDATE SET messages = d.messages + 1, refund_limit = excluded.refund_limit
                 WHERE d.messages < (SELECT daily_limit FROM plan)
             RETURNING d.messages
         ), stored AS (

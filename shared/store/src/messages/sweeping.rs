@@ -57,8 +57,9 @@ pub async fn fail_if_exhausted(
                 AND (lease_until IS NULL OR lease_until <= $3) AND (attempts >= $4 OR resends - resends_before >= $5)
             RETURNING *
         ), refunded AS (
-            UPDATE daily_usage d SET messages = greatest(d.messages - 1, 0)
+            UPDATE daily_usage d SET messages = greatest(d.messages - 1, 0), refunds = d.refunds + 1
             FROM failed WHERE d.user_id = failed.user_id AND d.day = failed.quota_day
+                AND d.refunds < coalesce(d.refund_limit, d.refunds + 1)
         )
         SELECT {} FROM failed",
         progress::COLUMNS

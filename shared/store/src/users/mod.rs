@@ -7,7 +7,7 @@ pub mod credentials;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
-use domain::{MobileNumber, Role, Tier, UserId};
+use domain::{MobileNumber, Role, Tier, UserId, quota};
 use tokio_postgres::Row;
 
 use crate::StoreError;
@@ -55,6 +55,9 @@ pub struct NewUser<'a> {
     pub name: &'a str,
     /// The argon2id hash of the password, as a PHC string.
     pub password_hash: &'a str,
+    /// The [keyed hash](domain::quota::number_hash) of the number, for what a deleted account with
+    /// this number has used of today's quota.
+    pub number_hash: &'a [u8],
 }
 
 /// Inserts an account and its first session in one statement. Returns `None` if the number already
@@ -73,6 +76,10 @@ pub async fn insert_with_session(
         ), new_session AS (
             INSERT INTO sessions (id, user_id, refresh_token_hash, address, user_agent, created_at, last_seen_at, expires_at)
             SELECT $6, id, $7, $8, $9, $5, $5, $10 FROM new_user
+        ), inherited AS (
+            INSERT INTO daily_usage (user_id, day, messages, refunds)
+            SELECT new_user.id, retired.day, retired.messages, retired.refunds
+            FROM new_user, retired_usage retired WHERE retired.number_hash = $11 AND retired.day = $12
         )
         SELECT * FROM new_user"
     );
@@ -91,6 +98,8 @@ pub async fn insert_with_session(
                 &session.address,
                 &session.user_agent,
                 &session.expires_at,
+                &user.number_hash,
+                &quota::day_of(session.created_at),
             ],
         )
         .await?;
