@@ -5,18 +5,23 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use app::AppState;
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 use web::{ApiError, ValidQuery, success};
 
 /// The longest time for the check of one dependency. A slower one counts as down.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the check of the dependencies is reused: anyone may ask for it, and it calls four vendors.
+const MAX_AGE: TimeDelta = TimeDelta::seconds(5);
 
 /// The status of a dependency that responds but refuses the account, and then of the service.
 const DEGRADED: &str = "degraded";
@@ -43,12 +48,33 @@ pub(crate) struct HealthQuery {
 struct Health {
     /// `OK`, or `degraded` if Gemini is down or refused the account lately.
     status: &'static str,
+    /// When the dependencies were checked, at most five seconds ago; without `deep`, now.
     timestamp: DateTime<Utc>,
     /// Seconds since this process started.
     uptime: f64,
     version: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<DependencyChecks>,
+}
+
+/// The latest check of the dependencies. Requests of one process share it for a few seconds, and a
+/// check in progress.
+#[derive(Debug, Default)]
+pub(crate) struct CheckCache(Mutex<Option<(DateTime<Utc>, DependencyChecks)>>);
+
+impl CheckCache {
+    /// The checks and when they were made, at most [`MAX_AGE`] ago.
+    async fn checks(&self, app: &AppState) -> (DateTime<Utc>, DependencyChecks) {
+        // Held during a check: a second request waits for its result.
+        let mut latest = self.0.lock().await;
+        let now = app.clock.now();
+        if let Some((at, checks)) = latest.as_ref().filter(|(at, _)| now - at < MAX_AGE) {
+            return (*at, checks.clone());
+        }
+        let checks = check_all(app).await;
+        *latest = Some((now, checks.clone()));
+        (now, checks)
+    }
 }
 
 /// The state of each dependency.
@@ -72,8 +98,8 @@ struct DependencyCheck {
 
 /// Reports that the service is up.
 ///
-/// With `deep=true` it checks each dependency, and answers 503 if a required one is down. `status`
-/// is `degraded` if Gemini is down, or refused the key or billing in the last 15 minutes.
+/// With `deep=true` it checks each dependency, at most every five seconds, and answers 503 if a
+/// required one is down. `status` is `degraded` if Gemini is down, or refused the key or billing in the last 15 minutes.
 #[utoipa::path(
     get, path = "/health",
     params(HealthQuery),
@@ -84,9 +110,14 @@ struct DependencyCheck {
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
+    Extension(cache): Extension<Arc<CheckCache>>,
     ValidQuery(query): ValidQuery<HealthQuery>,
 ) -> Result<Response, ApiError> {
-    let checks = if query.deep { Some(Box::pin(check_all(&app)).await) } else { None };
+    let checked = if query.deep { Some(Box::pin(cache.checks(&app)).await) } else { None };
+    let (timestamp, checks) = match checked {
+        Some((at, checks)) => (at, Some(checks)),
+        None => (app.clock.now(), None),
+    };
     // Without Redis, Gemini or Stripe the service still accepts and stores messages.
     let is_down = checks.as_ref().is_some_and(|checks| {
         [checks.postgres, checks.queue, checks.table].iter().any(|check| check.status != "up")
@@ -100,7 +131,7 @@ pub(crate) async fn handle(
     let is_degraded = checks.as_ref().is_some_and(|checks| checks.gemini.status != "up");
     let health = Health {
         status: if is_degraded { DEGRADED } else { "OK" },
-        timestamp: app.clock.now(),
+        timestamp,
         uptime: STARTED.elapsed().as_secs_f64(),
         version: env!("CARGO_PKG_VERSION"),
         checks,

@@ -26,7 +26,7 @@ pub const DEPENDENCIES: &[Dependency] = &[
 ];
 
 web::endpoints! {
-    tag: "Site", "The bundled web client, health and this document.";
+    tag: "Site", "The bundled web client, health and this document.", shared: get_health::CheckCache;
     get_web_client: Standard,
     get_web_client_script: Standard,
     get_web_client_stylesheet: Standard,

@@ -13,6 +13,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod claim_counter;
 mod env;
 mod fakes;
 mod request;
@@ -22,6 +23,7 @@ mod test_app;
 mod user;
 
 pub use api_client::{PASSWORD, Response};
+pub use claim_counter::ClaimCounter;
 pub use fakes::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms};
 pub use request::{RequestBuilder, event};
 pub use schema::empty_schema;

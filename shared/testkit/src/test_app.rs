@@ -17,6 +17,7 @@ use secrecy::ExposeSecret;
 use uuid::Uuid;
 use web::Routes;
 
+use crate::claim_counter::ClaimCounter;
 use crate::env::from_env;
 use crate::schema::migrated_schema;
 use crate::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms, RequestBuilder};
@@ -33,6 +34,8 @@ pub struct TestApp {
     pub model: Arc<FakeModel>,
     /// Records the text messages that were sent.
     pub sms: Arc<FakeSms>,
+    /// Counts the claims of idempotency keys.
+    pub idempotency: Arc<ClaimCounter>,
     /// The client's IP address.
     pub address: String,
     pub(crate) mock_stripe: MockStripe,
@@ -81,6 +84,7 @@ impl TestAppBuilder {
         let stripe = stripe.expect("STRIPE_BASE_URL is valid");
         let aws = config.aws.load().expect("the AWS client is created");
         let table = Table::new(&aws, &config.table_name);
+        let idempotency = Arc::new(ClaimCounter::new(table.clone()));
         let redis = Redis::new(config.redis_url.expose_secret()).expect("TEST_REDIS_URL is valid");
         let app = Arc::new(AppState {
             clock: Clock::default(),
@@ -92,7 +96,7 @@ impl TestAppBuilder {
             queue: Some(queue.clone()),
             dead_letters: Some(dead_letters.clone()),
             sms: Some(sms.clone()),
-            idempotency_store: Some(Arc::new(table.clone())),
+            idempotency_store: Some(idempotency.clone()),
             table: Some(table),
             model: Some(model.clone()),
             stripe: Some(stripe),
@@ -100,7 +104,7 @@ impl TestAppBuilder {
         });
         let service = web::stack(self.routes, &app);
         let address = random_address();
-        TestApp { app, queue, dead_letters, model, sms, address, mock_stripe, service }
+        TestApp { app, queue, dead_letters, model, sms, idempotency, address, mock_stripe, service }
     }
 }
 

@@ -13,12 +13,18 @@
 /// }
 /// ```
 ///
+/// `shared: Type` after the description gives the handlers one default value of the type for the whole
+/// process, as `Extension<Arc<Type>>`.
+///
 /// Expands to `routes()`, which the Lambda serves, and `documented()`, from which tests and
 /// `cargo dev openapi` build the OpenAPI document. Only `documented()` refers to schemas, so the
 /// linker drops them from the Lambda.
 #[macro_export]
 macro_rules! endpoints {
-    (tag: $tag:literal, $description:literal; $($module:ident: $policy:ident),+ $(,)?) => {
+    (
+        tag: $tag:literal, $description:literal $(, shared: $shared:ty)?;
+        $($module:ident: $policy:ident),+ $(,)?
+    ) => {
         /// The routes of this function.
         #[must_use]
         pub fn routes() -> $crate::Routes {
@@ -27,7 +33,9 @@ macro_rules! endpoints {
                     $crate::RoutePolicy::$policy,
                     $module::handle,
                 )
-            )+
+            )+$(
+                .shared(<$shared>::default())
+            )?
         }
 
         /// The routes of this function with their OpenAPI documentation.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use app::AppState;
-use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, on};
+use axum::{Extension, Router};
 use utoipa::openapi::HttpMethod;
 
 use crate::body_limit::BodyLimit;
@@ -91,6 +91,13 @@ impl Routes {
         // Leaked because a process builds its route table once and keeps it until it exits.
         let path: &'static str = P::path().leak();
         self.route(&P::methods(), path, policy, handler)
+    }
+
+    /// Gives the handlers added so far `value`, as `Extension<Arc<T>>`.
+    #[must_use]
+    pub fn shared<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.router = self.router.layer(Extension(Arc::new(value)));
+        self
     }
 
     /// Adds `handler` for `methods` at `path`.

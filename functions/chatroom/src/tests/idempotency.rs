@@ -155,6 +155,17 @@ async fn replay_is_charged_to_no_user_limit_and_no_quota() {
 }
 
 #[tokio::test]
+async fn request_over_its_limit_writes_no_record() {
+    let app = TestApp::serving(crate::routes()).var("RATE_LIMIT_USER_MAX_REQUESTS", "2").start().await;
+    let (user, path) = user_with_chatroom(&app).await;
+    let body = json!({ "content": "hello" });
+    let _ = post(&app, &user, &path, "key", body.clone()).await.expect(201);
+    let refused = post(&app, &user, &path, "fresh", body).await.expect_problem(429, "rate_limited");
+    assert!(refused.header("retry-after").is_some() && refused.header("x-ratelimit-remaining") == Some("0"));
+    assert_eq!(app.idempotency.claims(), 1);
+}
+
+#[tokio::test]
 async fn retry_of_a_killed_execution_finds_the_stored_message() {
     let app = start().await;
     let (user, path) = user_with_chatroom(&app).await;

@@ -1,8 +1,11 @@
 //! The shallow and the deep health check.
 
+use std::time::Duration;
+
 use clients::redis::model_rate_limiter::CallOutcome;
 use domain::UserId;
 use domain::message::ErrorCode;
+use futures::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -40,6 +43,27 @@ async fn deep_health_names_the_dependency_that_is_down() {
 }
 
 #[tokio::test]
+async fn deep_health_is_checked_once_in_five_seconds() {
+    let app = serving().start().await;
+    let check = async || app.event("site-health-deep", None, None).send().await;
+    let first = check().await.expect(200).body;
+    app.advance(Duration::from_secs(4));
+    let again = check().await.expect(200).body;
+    assert_eq!((&again["timestamp"], &again["checks"]), (&first["timestamp"], &first["checks"]));
+    app.advance(Duration::from_secs(1));
+    let later = check().await.expect(200).body;
+    assert_ne!(later["timestamp"], first["timestamp"]);
+}
+
+#[tokio::test]
+async fn concurrent_deep_health_requests_share_one_check() {
+    let app = serving().start().await;
+    let checks = join_all((0..5).map(|_| app.event("site-health-deep", None, None).send())).await;
+    let latencies: Vec<_> = checks.into_iter().map(|check| check.expect(200).body["checks"].take()).collect();
+    assert!(latencies.windows(2).all(|pair| pair[0] == pair[1]), "{latencies:?}");
+}
+
+#[tokio::test]
 async fn deep_health_is_degraded_while_gemini_refuses_the_key() {
     let app = serving().start().await;
     let (limiter, model) = (&app.app.model_rate_limiter, &app.app.config.gemini.model_pro);
@@ -52,6 +76,7 @@ async fn deep_health_is_degraded_while_gemini_refuses_the_key() {
     );
 
     call(CallOutcome::Responded { prompt_tokens: None }).await;
+    app.advance(Duration::from_secs(5));
     let healthy = app.event("site-health-deep", None, None).send().await.expect(200).body;
     assert_eq!((&healthy["status"], &healthy["checks"]["gemini"]["status"]), (&json!("OK"), &json!("up")));
 }

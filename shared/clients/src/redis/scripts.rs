@@ -20,7 +20,7 @@ macro_rules! script {
 
 script!(CONSUME_TOKENS, "consume_tokens.lua", needs GCRA);
 script!(CONSUME_FOR_SESSION, "consume_for_session.lua", needs GCRA, needs SESSION_LOOKUP);
-script!(FIND_SESSION, "find_session.lua", needs SESSION_LOOKUP);
+script!(FIND_SESSION, "find_session.lua", needs GCRA, needs SESSION_LOOKUP);
 script!(STORE_CODE, "store_code.lua", needs GCRA);
 script!(DELETE_CODE, "delete_code.lua");
 script!(REDEEM_CODE, "redeem_code.lua");
@@ -44,8 +44,8 @@ mod tests {
 
     #[test]
     fn scripts_are_joined_without_comments() {
-        assert!(FIND_SESSION.starts_with("local function find_session("));
-        assert!(FIND_SESSION.ends_with("return (find_session(KEYS[1], ARGV[1], ARGV[2]))\n"));
+        assert!(CONSUME_TOKENS.starts_with("local clock = redis.call('TIME')\n"));
+        assert!(CONSUME_TOKENS.ends_with("return (consume(buckets))\n"));
         assert!(!ADMIT_MODEL_CALL.contains("--"));
     }
 }

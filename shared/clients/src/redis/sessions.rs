@@ -101,13 +101,19 @@ impl Redis {
         Ok((lookup(state), decisions(&buckets, raw)))
     }
 
-    /// Looks up the claimed session and charges no limit.
-    pub async fn find_session(&self, claim: &SessionClaim) -> Result<SessionLookup, RedisUnavailable> {
+    /// Looks up the claimed session and charges no limit. Returns its state, and for an active
+    /// session whose user has no request left, the time until the next one.
+    pub async fn find_session(
+        &self,
+        claim: &SessionClaim,
+    ) -> Result<(SessionLookup, Option<Duration>), RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("EVAL").arg(FIND_SESSION.as_str()).arg(1).arg(key(claim.session));
+        pipeline.cmd("EVAL").arg(FIND_SESSION.as_str()).arg(2);
+        pipeline.arg(key(claim.session)).arg(claim.bucket(Tier::Basic).key());
         pipeline.arg(claim.user.to_string()).arg(claim.now.timestamp_millis());
-        let (state,): (u8,) = self.run(&pipeline).await?;
-        Ok(lookup(state))
+        pipeline.arg([claim.basic, claim.pro].into_iter().flat_map(limit_args).collect::<Vec<_>>());
+        let ((state, wait),): ((u8, u64),) = self.run(&pipeline).await?;
+        Ok((lookup(state), (wait > 0).then(|| Duration::from_millis(wait))))
     }
 
     /// Caches a session that Postgres reported active `age` ago, unless it has been marked as ended

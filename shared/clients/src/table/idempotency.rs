@@ -74,6 +74,9 @@ pub trait IdempotencyStore: Send + Sync {
     /// Claims the execution of a request, unless it was executed or is in progress.
     async fn claim(&self, request: ClaimRequest<'_>) -> Result<ClaimOutcome, TableError>;
 
+    /// Finds the receipt of a request that was executed, without writing anything.
+    async fn find_receipt(&self, request: ClaimRequest<'_>) -> Result<Option<String>, TableError>;
+
     /// Stores the receipt of a successful execution. Returns false when the lease was lost.
     async fn complete(&self, lease: &Lease, receipt: &str) -> Result<bool, TableError>;
 
@@ -88,7 +91,7 @@ pub trait IdempotencyStore: Send + Sync {
 #[async_trait]
 impl IdempotencyStore for Table {
     async fn claim(&self, request: ClaimRequest<'_>) -> Result<ClaimOutcome, TableError> {
-        let lease = Lease { key: format!("idempotency#{}", request.key), owner: Uuid::new_v4().to_string() };
+        let lease = Lease { key: partition_key(request.key), owner: Uuid::new_v4().to_string() };
         let put = self
             .client
             .put_item()
@@ -112,6 +115,20 @@ impl IdempotencyStore for Table {
             Err(error) => return Err(TableError::new("PutItem")(error)),
         };
         self.claim_existing(&old, request, lease).await
+    }
+
+    async fn find_receipt(&self, request: ClaimRequest<'_>) -> Result<Option<String>, TableError> {
+        let get = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key("pk", text(partition_key(request.key)))
+            .consistent_read(true);
+        let found = get.send().await.map_err(TableError::new("GetItem"))?.item.unwrap_or_default();
+        let is_current = number_of(&found, "expires_at").is_some_and(|end| end > request.now.timestamp());
+        let is_same = matches_payload(&found, &request);
+        let receipt = text_of(&found, "receipt").filter(|_| is_current && is_same);
+        Ok(receipt.map(str::to_owned))
     }
 
     async fn complete(&self, lease: &Lease, receipt: &str) -> Result<bool, TableError> {
@@ -165,8 +182,8 @@ impl Table {
             // This call's own record: the SDK wrote it, lost the response and retried.
             return Ok(ClaimOutcome::Execute { lease, operation_id, is_retry: false });
         }
-        let stored = text_of(old, "payload_hash").ok_or_else(unreadable)?;
-        if stored != request.payload_hash && stored != request.verbatim_payload_hash {
+        text_of(old, "payload_hash").ok_or_else(unreadable)?;
+        if !matches_payload(old, &request) {
             return Ok(ClaimOutcome::PayloadMismatch);
         }
         if let Some(receipt) = text_of(old, "receipt") {
@@ -201,6 +218,15 @@ impl Table {
             .expression_attribute_values(":owner", text(owner))
             .expression_attribute_values(":in_progress", text("INPROGRESS"))
     }
+}
+
+fn partition_key(key: &str) -> String {
+    format!("idempotency#{key}")
+}
+
+fn matches_payload(record: &Item, request: &ClaimRequest<'_>) -> bool {
+    text_of(record, "payload_hash")
+        .is_some_and(|stored| stored == request.payload_hash || stored == request.verbatim_payload_hash)
 }
 
 /// Sends `update` and returns whether its condition held.

@@ -3,6 +3,8 @@
 //! The session check and the charge to the rate limits are one Redis script, so that a request
 //! whose session is cached costs one round trip.
 
+use std::time::Duration;
+
 use app::telemetry::chain;
 use app::{AppState, TokenError};
 use axum::extract::Request;
@@ -104,12 +106,18 @@ pub(super) async fn authenticate_and_charge(
     (authentication, decisions)
 }
 
-/// Checks the session without charging the request to any limit.
-pub(super) async fn check_session(limits: &RequestLimits<'_>, claim: &SessionClaim) -> Authentication {
+/// Checks the session without charging the request to any limit. Returns also how long the user must
+/// wait for the next request, if none is left and the session is cached.
+pub(super) async fn check_session(
+    limits: &RequestLimits<'_>,
+    claim: &SessionClaim,
+) -> (Authentication, Option<Duration>) {
     match limits.app.redis.find_session(claim).await {
-        Ok(SessionLookup::Active) => Authentication::Valid(Caller::from(claim)),
-        Ok(SessionLookup::Ended) => Authentication::SESSION_ENDED,
-        Ok(SessionLookup::Unknown) | Err(_) => load_session(limits, claim, |_| Vec::new()).await.0,
+        Ok((SessionLookup::Active, wait)) => (Authentication::Valid(Caller::from(claim)), wait),
+        Ok((SessionLookup::Ended, _)) => (Authentication::SESSION_ENDED, None),
+        Ok((SessionLookup::Unknown, _)) | Err(_) => {
+            (load_session(limits, claim, |_| Vec::new()).await.0, None)
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Source: `draft-ietf-httpapi-idempotency-key-header-07`. A key belongs to a user and a path. It
 //! is looked up before the request is charged to any limit or quota: a client that repeats a request
-//! after a lost response is charged only to a limit for replays, which is ten times higher.
+//! after a lost response is charged only to a limit for replays, which is ten times higher. A new
+//! request over its limit is refused without a write: its key is only read.
 
 use std::time::Duration;
 
@@ -51,12 +52,12 @@ pub(super) async fn run(
         }
     };
     let Ok(claim) = token else { return authenticate::run(limits, token, request, next).await };
-    let authentication = authenticate::check_session(limits, &claim).await;
+    let (authentication, wait) = authenticate::check_session(limits, &claim).await;
     let Authentication::Valid(caller) = authentication else {
         return authenticate::run(limits, Err(authentication), request, next).await;
     };
 
-    let begun = begin(limits.app, caller, &key, &mut request, claim.now).await;
+    let begun = begin(limits.app, caller, &key, &mut request, claim.now, wait).await;
     let is_repeated = match &begun {
         Ok(operation) => operation.is_replay(),
         Err(error) => error.is_conflict(),
@@ -96,10 +97,11 @@ fn find_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     Ok(Some(key.to_owned()))
 }
 
-/// Begins the operation that `caller` identifies by `key`.
+/// Begins the operation that `caller` identifies by `key`. With `wait`, the caller has no request left
+/// for that long: the operation is then only replayed.
 ///
 /// # Errors
-/// 409 while another request executes it, 422 if the key was used with another body, 413 if the
+/// 429 for a new operation without a request left, 409 while another request executes it, 422 if the key was used with another body, 413 if the
 /// body is too large, and 503 if the record cannot be read: the client relies on the key, so the
 /// request must not be executed without it.
 async fn begin(
@@ -108,6 +110,7 @@ async fn begin(
     key: &str,
     request: &mut Request,
     now: DateTime<Utc>,
+    wait: Option<Duration>,
 ) -> Result<Operation, ApiError> {
     let body = read_body(request).await?;
     let scope = format!("{}\n{}\n{key}", caller.user_id, normalized_path(request).await);
@@ -121,7 +124,12 @@ async fn begin(
         operation_id: uuid_at(now),
         now,
     };
-    match app.idempotency_store()?.claim(claim).await.map_err(ApiError::unavailable)? {
+    let store = app.idempotency_store()?;
+    if let Some(wait) = wait {
+        let receipt = store.find_receipt(claim).await.map_err(ApiError::unavailable)?;
+        return receipt.map(Operation::replay).ok_or_else(|| ApiError::rate_limited(wait));
+    }
+    match store.claim(claim).await.map_err(ApiError::unavailable)? {
         ClaimOutcome::Execute { lease, operation_id, is_retry } => {
             Ok(Operation::execute(lease, operation_id, is_retry))
         }

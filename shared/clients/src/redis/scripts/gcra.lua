@@ -7,18 +7,23 @@
 -- One script, because the decision over all buckets and their charges must be atomic.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- When a bucket is full again, the time that one token takes to refill, and the ms until the next
+-- token (0: there is one).
+local function measure(key, max, window)
+    local interval = window / max
+    local full_at = math.max(tonumber(redis.call('GET', key) or 0), now)
+    local wait = full_at + interval - window - now
+    return full_at, interval, wait > 0.5 and math.ceil(wait) or 0
+end
 local function consume(buckets)
     local refused = false
     for _, bucket in ipairs(buckets) do
-        local max, window = tonumber(bucket[2]), tonumber(bucket[3])
-        bucket.interval = window / max
-        bucket.full_at = math.max(tonumber(redis.call('GET', bucket[1]) or 0), now)
-        bucket.wait = bucket.full_at + bucket.interval - window - now
-        refused = refused or bucket.wait > 0.5
+        bucket.full_at, bucket.interval, bucket.wait = measure(bucket[1], tonumber(bucket[2]), tonumber(bucket[3]))
+        refused = refused or bucket.wait > 0
     end
     local decisions = {}
     for _, bucket in ipairs(buckets) do
-        local wait = bucket.wait > 0.5 and math.ceil(bucket.wait) or 0
+        local wait = bucket.wait
         if not refused then
             bucket.full_at = bucket.full_at + bucket.interval
             redis.call('SET', bucket[1], string.format('%.3f', bucket.full_at), 'PX', math.ceil(bucket.full_at - now))
