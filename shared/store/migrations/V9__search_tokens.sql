@@ -9,6 +9,10 @@ ALTER TABLE messages ADD COLUMN IF NOT EXISTS search_tokens integer[];
 -- Hashes cannot be compressed.
 ALTER TABLE messages ALTER COLUMN search_tokens SET STORAGE EXTERNAL;
 
+-- Enough statistics to tell rare tokens from common ones: a rare one is found by the index, a common
+-- one in the order of ids. With fewer the planner takes a rare one for common and reads the table.
+ALTER TABLE messages ALTER COLUMN search_tokens SET STATISTICS 1000;
+
 -- How far the sweeper has added tokens; one row.
 CREATE TABLE search_backfill (
     is_only_row boolean     PRIMARY KEY DEFAULT true CHECK (is_only_row),

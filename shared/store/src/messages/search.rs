@@ -11,8 +11,10 @@ use tokio_postgres::types::ToSql;
 use crate::StoreError;
 
 /// The settings for a search. The custom plan is for the words of this search, because the best
-/// plan for a rare word is not the best one for a common word.
-const SETTINGS: &str = "SET LOCAL statement_timeout = 3000; SET LOCAL plan_cache_mode = force_custom_plan";
+/// plan for a rare word is not the best one for a common word. Parallel workers would take longer to
+/// start than a search takes.
+const SETTINGS: &str = "SET LOCAL statement_timeout = 3000; SET LOCAL plan_cache_mode = force_custom_plan;
+    SET LOCAL max_parallel_workers_per_gather = 0";
 
 /// The maximum number of candidates that one search compares with the query, if the index alone
 /// does not decide.
@@ -69,24 +71,58 @@ pub async fn list_matching(
     if query.alternatives().is_empty() {
         return Ok(SearchPage::default());
     }
-    let limit_of = |rank| if query.needs_check(rank) { MAX_CANDIDATES } else { limit + 1 };
-    let limits = (limit_of(Rank::WholeWords), limit_of(Rank::Prefix));
-    let (before, is_past_whole_words) =
-        (cursor.map(|cursor| cursor.id.0), cursor.is_some_and(|cursor| cursor.rank == Rank::Prefix));
-    let has_prefixes = query.has_prefixes();
-    let tokens: Vec<[Vec<i32>; 3]> = query.alternatives().iter().map(tokens_of).collect();
-    let mut parameters: Vec<&(dyn ToSql + Sync)> =
-        vec![&owner.0, &sanitized, &before, &is_past_whole_words, &has_prefixes, &limits.0, &limits.1];
-    parameters.extend(tokens.iter().flatten().map(|tokens| tokens as &(dyn ToSql + Sync)));
-    let first = parameters.len() - 3 * tokens.len();
-    let sql = statement(&conditions(tokens.len(), first, 0), &conditions(tokens.len(), first, 1));
-
     let transaction = db.transaction().await?;
     transaction.batch_execute(SETTINGS).await?;
-    let statement = transaction.prepare_cached(&sql).await?;
-    let rows = transaction.query(&statement, &parameters).await?;
+    let search = Search { owner, query, sanitized };
+    // Most candidates match, so a page seldom needs more of them than it has results.
+    let mut page = search.page(&transaction, cursor, limit, limit + 1).await?;
+    if let Some(next) = page.next.filter(|_| page.results.len() < size(limit)) {
+        let left = limit - i64::try_from(page.results.len()).unwrap_or(limit);
+        let rest = search.page(&transaction, Some(next), left, MAX_CANDIDATES).await?;
+        page.results.extend(rest.results);
+        page.next = rest.next;
+    }
     transaction.commit().await?;
-    select_page(&rows, query, limits, usize::try_from(limit).unwrap_or_default())
+    Ok(page)
+}
+
+/// One search of a user.
+#[derive(Clone, Copy)]
+struct Search<'a> {
+    owner: UserId,
+    query: &'a Query,
+    sanitized: &'a str,
+}
+
+impl Search<'_> {
+    /// At most `limit` results after `cursor`, from at most `candidates` messages of each rank.
+    async fn page(
+        &self,
+        db: &impl GenericClient,
+        cursor: Option<Cursor>,
+        limit: i64,
+        candidates: i64,
+    ) -> Result<SearchPage, StoreError> {
+        let Self { owner, query, sanitized } = self;
+        let limit_of = |rank| if query.needs_check(rank) { candidates } else { limit + 1 };
+        let limits = (limit_of(Rank::WholeWords), limit_of(Rank::Prefix));
+        let (before, is_past_whole_words) =
+            (cursor.map(|cursor| cursor.id.0), cursor.is_some_and(|cursor| cursor.rank == Rank::Prefix));
+        let has_prefixes = query.has_prefixes();
+        let tokens: Vec<[Vec<i32>; 3]> = query.alternatives().iter().map(tokens_of).collect();
+        let mut parameters: Vec<&(dyn ToSql + Sync)> =
+            vec![&owner.0, sanitized, &before, &is_past_whole_words, &has_prefixes, &limits.0, &limits.1];
+        parameters.extend(tokens.iter().flatten().map(|tokens| tokens as &(dyn ToSql + Sync)));
+        let first = parameters.len() - 3 * tokens.len();
+        let sql = statement(&conditions(tokens.len(), first, 0), &conditions(tokens.len(), first, 1));
+        let statement = db.prepare_cached(&sql).await?;
+        let rows = db.query(&statement, &parameters).await?;
+        select_page(&rows, query, limits, size(limit))
+    }
+}
+
+fn size(limit: i64) -> usize {
+    usize::try_from(limit).unwrap_or_default()
 }
 
 /// The tokens of whole words, of prefixes, and of what is excluded.
