@@ -132,6 +132,17 @@ async fn cors_allows_listed_origins_only() {
 }
 
 #[tokio::test]
+async fn cors_allows_pages_of_this_machine_in_local_runs_only() {
+    for (environment, allows) in [("local", true), ("staging", false)] {
+        let app = TestApp::serving(super::routes()).var("ENVIRONMENT", environment);
+        let app = app.var("OTP_DELIVERY", "response").start().await;
+        let health = app.request("GET", "/health").header("origin", "http://localhost:5173").send().await;
+        let allowed = health.header("access-control-allow-origin");
+        assert_eq!(allowed, allows.then_some("http://localhost:5173"), "{environment}");
+    }
+}
+
+#[tokio::test]
 async fn forwarded_headers_do_not_change_the_rate_limited_address() {
     let app = TestApp::serving(super::routes()).var("RATE_LIMIT_MAX_REQUESTS", "5").start().await;
     let forged = ["x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip", "true-client-ip"];

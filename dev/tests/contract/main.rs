@@ -6,6 +6,7 @@ mod document;
 mod edge;
 mod input;
 mod isolation;
+mod original;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -28,7 +28,7 @@ async fn messages_are_found_and_exported_and_deleted_with_the_account() {
 
     let delete =
         |password: &str| user.request("DELETE", "/api/user/me").json(&json!({ "password": password }));
-    delete("not the password").send(stack).await.unwrap().expect(401);
+    delete("not the password").send(stack).await.unwrap().expect(400);
     delete(PASSWORD).send(stack).await.unwrap().expect(200);
     delete(PASSWORD).send(stack).await.unwrap().expect(401);
     let login = json!({ "mobile_number": user.number, "password": PASSWORD });

@@ -32,7 +32,7 @@ pub(crate) struct ChangePassword {
     request_body = ChangePassword,
     responses(
         (status = 200, description = "The password is changed and every other session has ended.", body = MessageResponse),
-        (status = 401, description = "`invalid_credentials`, `not_authenticated`: The current password is wrong, or the access token is missing, invalid or expired."),
+        (status = 400, description = "`wrong_password`, `validation_failed`, `malformed_request`: The current password is wrong, or a field is invalid."),
         (status = 429, description = "`too_many_attempts`, `rate_limited`: Too many wrong passwords, or too many requests."),
     ),
 )]
@@ -42,7 +42,7 @@ pub(crate) async fn handle(
     client: ClientInfo,
     Valid(input): Valid<ChangePassword>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let wrong = || ApiError::wrong_credentials("current_password: is not the password of this account");
+    let wrong = || ApiError::wrong_password("current_password: is not the password of this account");
     let found = credentials::find(&app.db().await?, caller.user_id).await?;
     let account = found.ok_or_else(wrong)?;
     let (number, old_hash) = (&account.user.mobile_number, account.password_hash);

@@ -38,9 +38,13 @@ struct CreatedChatroom {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct NewChatroomView {
     id: ChatroomId,
+    /// The owner.
+    user_id: UserId,
     name: String,
     description: Option<String>,
     created_at: DateTime<Utc>,
+    /// When its settings were last changed.
+    updated_at: DateTime<Utc>,
 }
 
 /// What the idempotent operation stores of the response: everything but the text.
@@ -70,9 +74,11 @@ pub(crate) async fn handle(
     let receipt = operation.once(&app, |execution| create(&app, caller.user_id, &input, execution)).await?;
     let chatroom = NewChatroomView {
         id: receipt.id,
+        user_id: caller.user_id,
         name: input.name.trim().to_owned(),
         description: non_empty(input.description.as_ref()).map(str::to_owned),
         created_at: receipt.created_at,
+        updated_at: receipt.created_at,
     };
     Ok((StatusCode::CREATED, success(CreatedChatroom { message: "Chatroom created", chatroom })))
 }

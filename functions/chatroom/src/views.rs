@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::message::{ErrorCode, FinishReason, MessageType, ProcessingStatus};
-use domain::{ChatroomId, MessageId};
+use domain::{ChatroomId, MessageId, UserId};
 use serde::Serialize;
 use store::chatrooms::{Chatroom, ChatroomDetails};
 use store::messages::Message;
@@ -11,9 +11,13 @@ use store::messages::Message;
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct ChatroomView {
     id: ChatroomId,
+    /// The owner.
+    user_id: UserId,
     name: String,
     description: Option<String>,
     created_at: DateTime<Utc>,
+    /// When its settings were last changed.
+    updated_at: DateTime<Utc>,
     message_count: i64,
     last_message_at: Option<DateTime<Utc>>,
 }
@@ -22,9 +26,11 @@ impl From<Chatroom> for ChatroomView {
     fn from(chatroom: Chatroom) -> Self {
         Self {
             id: chatroom.id,
+            user_id: chatroom.user_id,
             name: chatroom.name,
             description: chatroom.description,
             created_at: chatroom.created_at,
+            updated_at: chatroom.updated_at,
             message_count: chatroom.message_count,
             last_message_at: chatroom.last_message_at,
         }

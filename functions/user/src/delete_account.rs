@@ -42,7 +42,7 @@ pub(crate) struct DeleteAccount {
     request_body = DeleteAccount,
     responses(
         (status = 200, description = "The account is deleted.", body = MessageResponse),
-        (status = 401, description = "`invalid_credentials`, `not_authenticated`: The password is wrong, or the access token is missing, invalid or expired."),
+        (status = 400, description = "`wrong_password`, `validation_failed`, `malformed_request`: The password is wrong, or a field is invalid."),
         (status = 429, description = "`too_many_attempts`, `rate_limited`: Too many wrong passwords, or too many requests."),
     ),
 )]
@@ -52,7 +52,7 @@ pub(crate) async fn handle(
     client: ClientInfo,
     Valid(input): Valid<DeleteAccount>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let wrong = || ApiError::wrong_credentials("password: is not the password of this account");
+    let wrong = || ApiError::wrong_password("password: is not the password of this account");
     let user = caller.user_id;
     let found = credentials::find(&app.db().await?, user).await?;
     let account = found.ok_or_else(wrong)?;

@@ -13,19 +13,24 @@ use crate::messages::{self, Message};
 pub struct Chatroom {
     /// The id.
     pub id: ChatroomId,
+    /// The owner.
+    pub user_id: UserId,
     /// The name that the owner chose.
     pub name: String,
     /// The topic, as the owner describes it.
     pub description: Option<String>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+    /// When its settings were last changed.
+    pub updated_at: DateTime<Utc>,
     /// The number of messages, answers included.
     pub message_count: i64,
     /// When the newest message was stored.
     pub last_message_at: Option<DateTime<Utc>>,
 }
 
-const COLUMNS: &str = "c.id, c.name, c.description, c.created_at, c.message_count, c.last_message_at";
+const COLUMNS: &str =
+    "c.id, c.user_id, c.name, c.description, c.created_at, c.updated_at, c.message_count, c.last_message_at";
 
 impl TryFrom<&Row> for Chatroom {
     type Error = StoreError;
@@ -33,9 +38,11 @@ impl TryFrom<&Row> for Chatroom {
     fn try_from(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: ChatroomId(row.try_get("id")?),
+            user_id: UserId(row.try_get("user_id")?),
             name: row.try_get("name")?,
             description: row.try_get("description")?,
             created_at: row.try_get("created_at")?,
+            updated_at: row.try_get("updated_at")?,
             message_count: row.try_get("message_count")?,
             last_message_at: row.try_get("last_message_at")?,
         })

@@ -54,6 +54,13 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", detail)
     }
 
+    /// 400: the password that confirms an action of a signed-in user is wrong. Not 401, which makes
+    /// clients sign out.
+    #[must_use]
+    pub fn wrong_password(detail: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "wrong_password", detail)
+    }
+
     /// 404: `what` does not exist, or belongs to another user.
     #[must_use]
     pub fn not_found(what: &'static str) -> Self {

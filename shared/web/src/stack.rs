@@ -22,7 +22,7 @@ pub type Service = NormalizePath<Router>;
 pub fn stack(routes: Routes, app: &Arc<AppState>) -> Service {
     let layers = ServiceBuilder::new()
         .layer(from_fn(request_log::handle))
-        .layer(cors::layer(&app.config.cors_allowed_origins))
+        .layer(cors::layer(&app.config.cors_allowed_origins, app.config.environment))
         .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| panic_response(panic.as_ref())))
         .layer(from_fn_with_state(GuardState::new(app, &routes), guard));
     NormalizePathLayer::trim_trailing_slash().layer(routes.router.with_state(app.clone()).layer(layers))

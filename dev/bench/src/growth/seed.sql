@@ -44,7 +44,7 @@ $$;
 -- The tokens of the words in all questions, in all answers, and of each number.
 CREATE TEMP TABLE word_tokens AS
 SELECT pg_temp.tokens('What has lease to do with topic and who takes it after minutes') AS question,
-    pg_temp.tokens('It is held for minutes by worker whoever asks for topic after that is answered by the next one which finds what was '
+    pg_temp.tokens('It is held for minutes by worker another asks for topic after that is answered by the next one which finds what was '
         'said before in the room and goes on from there') AS answer,
     pg_temp.tokens('A needle') AS needle;
 CREATE TEMP TABLE number_tokens AS

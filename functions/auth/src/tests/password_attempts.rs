@@ -99,7 +99,7 @@ async fn change_password_has_the_same_limit_on_attempts() {
     let body = json!({ "current_password": "wrong password", "new_password": "a new one!" });
     let attempt = || app.request("POST", "/api/auth/change-password").by(&user).json(body.clone()).send();
     for _ in 0..5 {
-        let _ = attempt().await.expect_problem(401, "invalid_credentials");
+        let _ = attempt().await.expect_problem(400, "wrong_password");
     }
     let _ = attempt().await.expect_problem(429, "too_many_attempts");
 }

@@ -57,7 +57,7 @@ async fn password_change_requires_the_current_password() {
     let user = app.user().await;
     let body = json!({ "current_password": "not this one", "new_password": "a new one!" });
     let response = app.request("POST", "/api/auth/change-password").by(&user).json(body.clone()).send().await;
-    let _ = response.expect_problem(401, "invalid_credentials");
+    let _ = response.expect_problem(400, "wrong_password");
     let anonymous = app.request("POST", "/api/auth/change-password").json(body).send().await;
     let _ = anonymous.expect_problem(401, "not_authenticated");
     let _ = login(&app, &user.mobile_number, PASSWORD).await.expect(200);

@@ -17,8 +17,10 @@ fn assert_snapshot(name: &str, body: &Value) {
         assert_json_snapshot!(name, body, {
             ".**.id" => "[id]",
             ".**.chatroom_id" => "[id]",
+            ".**.user_id" => "[id]",
             ".**.next_cursor" => unless_null("[cursor]"),
             ".**.created_at" => "[time]",
+            ".**.updated_at" => "[time]",
             ".**.last_message_at" => unless_null("[time]"),
             ".**.resets_at" => "[time]",
             ".**.request_id" => "[request id]",

@@ -21,7 +21,7 @@ async fn deleted_account_leaves_no_rows_and_ends_its_sessions() {
     let user = app.user().await;
     let chatroom = app.create_chatroom(&user).await;
     let _ = app.send_message(&user, &chatroom, "hello").await;
-    let _ = delete(&app, &user, "not the password").await.expect_problem(401, "invalid_credentials");
+    let _ = delete(&app, &user, "not the password").await.expect_problem(400, "wrong_password");
     assert!(app.query_value::<i64>(ROWS).await > 0);
 
     let _ = delete(&app, &user, PASSWORD).await.expect(200);

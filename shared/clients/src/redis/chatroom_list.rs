@@ -15,6 +15,10 @@ use super::{Redis, RedisUnavailable};
 /// How long a version is kept: longer than any read of the list takes.
 const VERSION_TTL: Duration = Duration::from_mins(1);
 
+/// The field of the page. Its name changes with the page's members, so that two releases that run
+/// side by side do not read each other's pages.
+const PAGE: &str = "page_2";
+
 /// A cache entry for a user's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CachedChatroomList {
@@ -28,7 +32,7 @@ impl Redis {
     /// Looks up the cached list of `owner`.
     pub async fn find_chatroom_list(&self, owner: UserId) -> Result<CachedChatroomList, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("HMGET").arg(key(owner)).arg("page").arg("dropped");
+        pipeline.cmd("HMGET").arg(key(owner)).arg(PAGE).arg("dropped");
         let ((page, version),): ((Option<String>, Option<String>),) = self.run(&pipeline).await?;
         Ok(CachedChatroomList { page, version: version.unwrap_or_default() })
     }
@@ -43,7 +47,7 @@ impl Redis {
     ) -> Result<(), RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("EVAL").arg(CACHE_CHATROOM_LIST.as_str()).arg(1).arg(key(owner));
-        pipeline.arg(version).arg(page).arg(ttl.as_secs());
+        pipeline.arg(version).arg(page).arg(ttl.as_secs()).arg(PAGE);
         self.run(pipeline.ignore()).await
     }
 

@@ -67,7 +67,7 @@ pub(super) fn wanted_tokens(wanted: &Units, is_prefix: bool, max_pairs: usize) -
     tokens
 }
 
-/// Whether one token stands for all of `wanted`: a word, a sign or a pair.
+/// Whether one token equals all of `wanted`: a word, a sign or a pair.
 pub(super) fn is_one_token(wanted: &Units) -> bool {
     wanted.len() == 1
         || (wanted.len() == 2 && wanted.iter().all(|(unit, _)| unit.is_sign) && wanted.word_count() == 1)
