@@ -18,7 +18,9 @@ fn assert_shape(actual: &Value, expected: &Value, place: &str) {
         Value::Array(elements) => {
             let actual = actual.as_array().unwrap_or_else(|| panic!("{place} is no list: {actual}"));
             assert!(!actual.is_empty(), "{place} is empty");
-            actual.iter().for_each(|element| assert_shape(element, &elements[0], place));
+            for element in actual {
+                assert_shape(element, &elements[0], place);
+            }
         }
         Value::String(kind) => assert!(is_of(actual, kind), "{place} is not {kind}: {actual}"),
         value => assert_eq!(actual, value, "{place}"),
@@ -134,8 +136,8 @@ async fn conversations() {
     client.call("GET", "/api/chatroom", Value::Null, 200, list).await;
 
     let sent = json!({ "message": message("pending"), "queue_status": "queued" });
-    let send = format!("{path}/message");
-    let sent = client.call("POST", &send, json!({ "content": "hello" }), 201, sent).await;
+    let messages = format!("{path}/message");
+    let sent = client.call("POST", &messages, json!({ "content": "hello" }), 201, sent).await;
     let read = json!({ "chatroom": room(), "messages": [message("pending")] });
     client.call("GET", &path, Value::Null, 200, read).await;
     let mut status = message("pending");
@@ -145,7 +147,7 @@ async fn conversations() {
     client.call("GET", &status_path, Value::Null, 200, json!({ "message": status })).await;
 
     let invalid = json!({ "message": "string", "errors": ["string"] });
-    client.call("POST", &send, json!({ "content": "" }), 400, invalid).await;
+    client.call("POST", &messages, json!({ "content": "" }), 400, invalid).await;
     client.call("DELETE", &path, Value::Null, 200, json!({ "message": "string" })).await;
     client.call("GET", &path, Value::Null, 404, failure()).await;
 }

@@ -13,4 +13,5 @@ mod operator;
 mod quota;
 mod stack;
 mod subscription;
+mod web_client;
 mod worker;

@@ -71,7 +71,7 @@ impl CheckCache {
         if let Some((at, checks)) = latest.as_ref().filter(|(at, _)| now - at < MAX_AGE) {
             return (*at, checks.clone());
         }
-        let checks = check_all(app).await;
+        let checks = Box::pin(check_all(app)).await;
         *latest = Some((now, checks.clone()));
         (now, checks)
     }
@@ -113,7 +113,7 @@ pub(crate) async fn handle(
     Extension(cache): Extension<Arc<CheckCache>>,
     ValidQuery(query): ValidQuery<HealthQuery>,
 ) -> Result<Response, ApiError> {
-    let checked = if query.deep { Some(Box::pin(cache.checks(&app)).await) } else { None };
+    let checked = if query.deep { Some(cache.checks(&app).await) } else { None };
     let (timestamp, checks) = match checked {
         Some((at, checks)) => (at, Some(checks)),
         None => (app.clock.now(), None),

@@ -12,6 +12,7 @@ pub mod fingerprint;
 pub mod history;
 pub mod id;
 pub mod job;
+mod keyed_hash;
 pub mod message;
 pub mod mobile_number;
 pub mod model_quota;

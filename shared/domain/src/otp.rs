@@ -2,14 +2,13 @@
 
 use std::fmt;
 
+use crate::keyed_hash::keyed_hash;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use garde::{Error, Path, Report, Validate};
-use hmac::{Hmac, KeyInit, Mac};
 use rand::{CryptoRng, RngExt};
 use rlibphonenumber::PHONE_NUMBER_UTIL;
 use serde::Deserialize;
-use sha2::Sha256;
 
 use crate::MobileNumber;
 
@@ -67,18 +66,8 @@ impl Otp {
     /// An attacker without the key cannot find the code by hashing all million candidates.
     #[must_use]
     pub fn keyed_hash(&self, key: &[u8], purpose: Purpose, number: &MobileNumber) -> String {
-        let mut mac = keyed(key);
-        for part in [purpose.as_str(), number.as_str(), &self.0] {
-            mac.update(part.as_bytes());
-            mac.update(b"\0");
-        }
-        BASE64_URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+        BASE64_URL_SAFE_NO_PAD.encode(keyed_hash(key, &[purpose.as_str(), number.as_str(), &self.0]))
     }
-}
-
-#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
 impl From<String> for Otp {

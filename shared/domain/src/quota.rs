@@ -1,9 +1,9 @@
 //! The daily quota of messages. Days are UTC days.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+
+use crate::keyed_hash::keyed_hash;
 
 /// The day to whose quota a message sent at `now` counts.
 #[must_use]
@@ -22,11 +22,7 @@ pub fn resets_at(now: DateTime<Utc>) -> DateTime<Utc> {
 /// nobody can find the number by hashing all of them.
 #[must_use]
 pub fn number_hash(key: &[u8], number: &str) -> [u8; 32] {
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    mac.update(b"quota\0");
-    mac.update(number.as_bytes());
-    mac.finalize().into_bytes().into()
+    keyed_hash(key, &["quota", number])
 }
 
 /// How much of today's quota a user has used.

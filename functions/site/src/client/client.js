@@ -51,9 +51,12 @@ async function enter(answer) {
   await show();
 }
 
+// Removes everything of the account from the page, hidden fields and lists included.
 function leave() {
   sessionStorage.clear();
   room = null;
+  for (const form of document.forms) form.reset();
+  for (const id of ["rooms", "messages", "tier", "standing"]) $(id).replaceChildren();
   show();
 }
 
@@ -144,7 +147,11 @@ on("send-code", "click", async () => {
 });
 on("signup", "submit", async (fields) => enter(await api("POST", "/api/auth/verify-signup-otp", fields)));
 on("login", "submit", async (fields) => enter(await api("POST", "/api/auth/login", fields)));
-on("logout", "click", async () => { await api("POST", "/api/auth/logout", {}); leave(); });
+on("logout", "click", async () => {
+  const ended = api("POST", "/api/auth/logout", {});
+  leave();
+  await ended.catch(() => tell("You are signed out here, but the server cannot be reached: the session stays open there."));
+});
 on("open-room", "submit", async (fields, form) => {
   room = (await api("POST", "/api/chatroom", fields, { "idempotency-key": crypto.randomUUID() })).chatroom.id;
   form.reset();

@@ -55,8 +55,8 @@ async fn message_without_an_answer_fails_after_the_second_call() {
     assert_eq!((&message["error_code"], &message["attempts"]), (&json!("no_answer"), &json!(1)));
     assert_eq!(app.model.prompts().len(), 2);
     assert_eq!(counted_tokens(&app).await, (200, 40));
-    let used: i32 = app.query_value("SELECT messages FROM daily_usage").await;
-    assert_eq!(used, 1, "the user caused the failure, and the model was called");
+    let units: i32 = app.query_value("SELECT messages FROM daily_usage").await;
+    assert_eq!(units, 1, "the user caused the failure, and the model was called");
 }
 
 #[tokio::test]
