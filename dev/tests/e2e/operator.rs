@@ -26,7 +26,8 @@ async fn an_operator_sees_why_a_message_failed_and_retries_it() {
     let answered = stack.outcome(&user, &message).await;
     assert_eq!((&answered["processing_status"], &answered["attempts"]), (&json!("completed"), &json!(1)));
     let usage = stack.get(&user, "/api/user/me").await["usage"].take();
-    assert_eq!(usage["daily_messages_used"], 0, "an operator's retry is not charged: {usage}");
+    // The blocked prompt keeps its unit, and the operator's retry costs none.
+    assert_eq!(usage["daily_messages_used"], 1, "{usage}");
     stack.dev(&["admin", &operator.number, "--revoke"]);
     let redrive = operator.request("POST", "/api/queue/redrive").json(&json!({}));
     redrive.send(stack).await.unwrap().expect(403);

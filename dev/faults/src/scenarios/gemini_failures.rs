@@ -54,10 +54,10 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     check_cases(&run, &user, &[per_day]).await?;
     let charged: i64 =
         run.db.value("SELECT coalesce(sum(messages), 0)::bigint FROM daily_usage", &[]).await?;
-    let completed =
-        "SELECT count(*) FROM messages WHERE message_type = 'user' AND processing_status = 'completed'";
-    let completed: i64 = run.db.value(completed, &[]).await?;
-    check!(run, charged == completed, "{charged} quota units charged for {completed} answers");
+    let billable = "SELECT count(*) FROM messages WHERE message_type = 'user'
+        AND (processing_status = 'completed' OR error_code IN ('no_answer', 'blocked_by_safety'))";
+    let billable: i64 = run.db.value(billable, &[]).await?;
+    check!(run, charged == billable, "{charged} quota units charged for {billable} answers and refusals");
     run.done(format!("{} kinds of failure", cases.len() + 1))
 }
 

@@ -102,7 +102,7 @@ test('a deleted account cannot be used', async () => {
     body: { mobile_number: number, password: PASSWORD },
   });
 
-  assertCode(refused.error, 'invalid_credentials');
+  assertCode(refused.error, 'wrong_password');
   assert.equal(deleted.data?.success, true);
   assertCode(login.error, 'invalid_credentials');
 });

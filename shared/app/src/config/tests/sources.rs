@@ -20,10 +20,8 @@ const NOT_IN_TEMPLATE: [(&str, &str); 6] = [
 ];
 
 /// Variables whose parameter has another default, and why.
-const OTHER_DEFAULT_IN_TEMPLATE: [(&str, &str); 2] = [
-    ("ENVIRONMENT", "the code assumes the safest kind; a new stack is a staging one"),
-    ("OTP_DELIVERY", "a new stack is a staging one, which works without Amazon SNS"),
-];
+const OTHER_DEFAULT_IN_TEMPLATE: [(&str, &str); 1] =
+    [("ENVIRONMENT", "the code assumes the safest kind; a new stack is a staging one")];
 
 fn read_file(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)).unwrap()
