@@ -3,12 +3,20 @@
 use std::fmt;
 
 use garde::{Error, Path, Report, Validate};
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType};
+use rlibphonenumber::{
+    NumberLengthType, PHONE_NUMBER_UTIL, ParseError, PhoneNumber, PhoneNumberFormat, PhoneNumberType,
+    ValidationError,
+};
 use serde::Deserialize;
 
 /// The number of final digits that distinguish the numbers of one block. Operators hand out numbers
 /// in blocks of ten thousand.
 const SUBSCRIBER_DIGITS: usize = 4;
+
+/// The digits of a national number in the largest numbering plans, such as those of North America and
+/// India. Without a `+`, such a number is not read as a shorter one of another country: `4155550123`
+/// of San Francisco is not Swiss.
+const NATIONAL_DIGITS: usize = 10;
 
 /// The longest accepted spelling of a number, in characters.
 const MAX_CHARACTERS: usize = 40;
@@ -16,7 +24,7 @@ const MAX_CHARACTERS: usize = 40;
 /// A number in E.164 form (`+` and the digits, ITU-T E.164 section 6), read by the numbering plans
 /// of Google's libphonenumber.
 ///
-/// The `+` may be missing or written as `00`. Spaces, dashes, brackets, a trunk zero and digits of
+/// The `+` may be written as `00`, or be missing unless the text could be a national number. Spaces, dashes, brackets, a trunk zero and digits of
 /// other scripts are accepted, so that every spelling of a number leads to the same account.
 /// [`Validate`] checks that it is a possible number, [`Self::check_reachable`] that it can receive
 /// a code.
@@ -25,8 +33,7 @@ const MAX_CHARACTERS: usize = 40;
 pub struct MobileNumber {
     /// The number in E.164 form; empty if the text is no number.
     number: String,
-    /// Whether the client sent any text.
-    given: bool,
+    problem: Option<Problem>,
 }
 
 /// Why a number cannot receive a code.
@@ -71,28 +78,73 @@ fn parse(text: &str) -> Option<PhoneNumber> {
     PHONE_NUMBER_UTIL.parse(text, None).ok()
 }
 
+/// What is wrong with a text that is no number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Problem {
+    #[default]
+    Missing,
+    NotANumber,
+    NoCountryCode,
+    UnknownCountryCode,
+    TooShort,
+    TooLong,
+}
+
+impl Problem {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Missing => "is required",
+            Self::NotANumber => "must be a phone number in international form, like +4915112345678",
+            Self::NoCountryCode => "must begin with + and the code of the country, like +4915112345678",
+            Self::UnknownCountryCode => "begins with a code that no country has",
+            Self::TooShort => "has too few digits for its country",
+            Self::TooLong => "has too many digits",
+        }
+    }
+}
+
+/// The number in E.164 form.
+fn read(text: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Problem::Missing);
+    }
+    // The library also finds numbers inside a text and reads letters as keys. This field accepts
+    // neither.
+    if text.chars().count() > MAX_CHARACTERS || text.chars().any(|c| c.is_alphabetic() || c.is_control()) {
+        return Err(Problem::NotANumber);
+    }
+    // The library requires the `+`, which users may omit or write as 00.
+    let is_international = text.contains(['+', '＋']) || text.starts_with("00");
+    let digits = PHONE_NUMBER_UTIL.normalize_digits_only(text);
+    if !is_international && (digits.starts_with('0') || digits.len() == NATIONAL_DIGITS) {
+        return Err(Problem::NoCountryCode);
+    }
+    let text = text.strip_prefix("00").unwrap_or(text);
+    let international = if text.contains(['+', '＋']) { text.to_owned() } else { format!("+{text}") };
+    let number = PHONE_NUMBER_UTIL.parse(international, None).map_err(|error| match error {
+        ParseError::InvalidCountryCode => Problem::UnknownCountryCode,
+        ParseError::TooShortNsn | ParseError::TooShortAfterIdd => Problem::TooShort,
+        ParseError::TooLongNsn => Problem::TooLong,
+        ParseError::NotANumber(_) => Problem::NotANumber,
+    })?;
+    match PHONE_NUMBER_UTIL.is_possible_number_with_reason(&number) {
+        Ok(NumberLengthType::IsPossible) if number.extension.is_none() => {}
+        Ok(NumberLengthType::IsPossibleLocalOnly) | Err(ValidationError::TooShort) => {
+            return Err(Problem::TooShort);
+        }
+        Err(ValidationError::TooLong) => return Err(Problem::TooLong),
+        Err(ValidationError::InvalidCountryCode) => return Err(Problem::UnknownCountryCode),
+        Ok(_) | Err(_) => return Err(Problem::NotANumber),
+    }
+    Ok(PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).into_owned())
+}
+
 impl From<String> for MobileNumber {
     fn from(text: String) -> Self {
-        let text = text.trim();
-        if text.is_empty() {
-            return Self::default();
-        }
-        // The library requires the `+`, which users may omit or write as 00.
-        let digits = text.strip_prefix("00").unwrap_or(text);
-        let international = if text.contains('+') { text.to_owned() } else { format!("+{digits}") };
-        // The library also finds numbers inside a text and reads letters as keys. This field
-        // accepts neither.
-        let is_plain = text.chars().count() <= MAX_CHARACTERS
-            && !text.chars().any(|c| c.is_alphabetic() || c.is_control());
-        let number = parse(&international).filter(|number| {
-            is_plain && PHONE_NUMBER_UTIL.is_possible_number(number) && number.extension.is_none()
-        });
-        match number {
-            Some(number) => {
-                let number = PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).into_owned();
-                Self { number, given: true }
-            }
-            None => Self { number: String::new(), given: true },
+        match read(&text) {
+            Ok(number) => Self { number, problem: None },
+            Err(problem) => Self { number: String::new(), problem: Some(problem) },
         }
     }
 }
@@ -114,8 +166,7 @@ impl Validate for MobileNumber {
 
     fn validate_into(&self, (): &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
         if self.number.is_empty() {
-            let malformed = "must be a phone number in international form, like +4915112345678";
-            report.append(parent(), Error::new(if self.given { malformed } else { "is required" }));
+            report.append(parent(), Error::new(self.problem.unwrap_or_default().text()));
         }
     }
 }
@@ -164,6 +215,24 @@ mod tests {
         ] {
             assert!(MobileNumber::from(text).validate().is_err(), "{text:.40}");
         }
+    }
+
+    #[test]
+    fn refusal_says_what_is_missing() {
+        for (text, problem) in [
+            ("", Problem::Missing),
+            ("4155550123", Problem::NoCountryCode),
+            ("(415) 555-0123", Problem::NoCountryCode),
+            ("0151 12345678", Problem::NoCountryCode),
+            ("+999151234567", Problem::UnknownCountryCode),
+            ("+49151", Problem::TooShort),
+            ("+1 415 555", Problem::TooShort),
+            ("+1 415 555 01234", Problem::TooLong),
+            ("call me", Problem::NotANumber),
+        ] {
+            assert_eq!(MobileNumber::from(text).problem, Some(problem), "{text}");
+        }
+        assert_eq!(MobileNumber::from("+4512345678").as_str(), "+4512345678");
     }
 
     #[test]
