@@ -22,6 +22,10 @@ const AFFECTING_SUBSCRIPTIONS: [&str; 12] = [
     "invoice.payment_succeeded",
 ];
 
+/// The types of events about which an operator must decide: whether the user keeps Pro, and what to
+/// answer to the bank.
+const FOR_OPERATORS: [&str; 3] = ["charge.dispute.closed", "charge.dispute.created", "charge.refunded"];
+
 /// A Stripe event.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Event {
@@ -59,6 +63,11 @@ impl Event {
     /// Whether the event may have changed subscriptions.
     pub(crate) fn affects_subscription(&self) -> bool {
         AFFECTING_SUBSCRIPTIONS.contains(&self.kind.as_str())
+    }
+
+    /// Whether an operator must know of the event.
+    pub(crate) fn is_for_operators(&self) -> bool {
+        FOR_OPERATORS.contains(&self.kind.as_str())
     }
 
     /// The customer's id, if it has the form of an id.

@@ -49,6 +49,8 @@ pub(crate) async fn handle(
         .map_err(|error| ApiError::malformed(format!("the body is not a Stripe event: {error}")))?;
     if event.affects_subscription() {
         process_event(&app, &event).await?;
+    } else if event.is_for_operators() {
+        notify_operators(&app, &event).await?;
     } else {
         info!(event.id, event.kind, "event ignored: it does not affect subscriptions");
     }
@@ -79,6 +81,21 @@ async fn process_event(app: &AppState, event: &Event) -> Result<(), BillingError
     if let Err(error) = noted {
         warn!(error = chain(&error), event.id, "failed to wake the sweeper; its next review may be late");
     }
+    Ok(())
+}
+
+/// Logs an error about a refund or a dispute, which raises an alarm; once for each event. The plan
+/// stays: the operator decides.
+async fn notify_operators(app: &AppState, event: &Event) -> Result<(), BillingError> {
+    let (was_processed, owner) = tokio::join!(was_processed(app, event), find_owner(app, event));
+    if was_processed {
+        info!(event.id, event.kind, "event ignored: it was processed before");
+        return Ok(());
+    }
+    // A dispute names its charge and no customer.
+    let user = owner?.map(|user| user.to_string());
+    error!(event.id, event.kind, user.id = user, "a payment was refunded or disputed");
+    record(app, event).await;
     Ok(())
 }
 

@@ -105,6 +105,29 @@ async fn irrelevant_events_are_acknowledged() {
 }
 
 #[tokio::test]
+async fn refund_or_dispute_is_recorded_once_and_leaves_the_plan_to_the_operator() {
+    let app = start().await;
+    let user = app.user().await;
+    app.subscribe(&user, GOOD_CARD).await;
+    app.deliver_all_events().await;
+    let customer: String = app.query_value("SELECT customer_id FROM subscriptions").await;
+    for (id, kind, object) in [
+        ("evt_refund", "charge.refunded", json!({ "id": "ch_1", "customer": customer, "refunded": true })),
+        ("evt_opened", "charge.dispute.created", json!({ "id": "dp_1", "charge": "ch_1" })),
+        ("evt_closed", "charge.dispute.closed", json!({ "id": "dp_1", "charge": "ch_1", "status": "lost" })),
+    ] {
+        let id = format!("{id}_{}", user.id);
+        let (payload, signature) = signed(&app, &id, kind, &object);
+        for _ in 0..2 {
+            let _ = app.deliver_payload(&payload, Some(&signature)).await.expect(200);
+        }
+        let table = app.app.table().unwrap();
+        assert!(table.has_event(&id, app.app.clock.now()).await.unwrap(), "{kind}");
+    }
+    assert_eq!(app.tier(&user).await, "pro");
+}
+
+#[tokio::test]
 async fn transient_failure_answers_503_so_that_stripe_retries() {
     let app = start().await;
     let user = app.user().await;
