@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::AppState;
+use app::telemetry::chain;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use store::GenericClient;
 use store::messages::{self, MessageStatus};
 use tokio::time::{Instant, sleep};
+use tracing::warn;
 use web::{ApiError, Caller, Id, ValidQuery, success};
 
 use crate::views::MessageView;
@@ -68,7 +70,8 @@ struct ReplyView {
 
 /// Shows the processing status of a message and its reply.
 ///
-/// With `wait` the response is delayed until the status is final or the time is over.
+/// With `wait` the response is delayed until the status is final or the time is over. At most three
+/// requests of a user wait at once; further ones respond at once.
 #[utoipa::path(
     get, path = "/api/chatroom/message/{id}/status",
     security(("token" = [])),
@@ -103,9 +106,34 @@ pub(crate) async fn handle(
     }))
 }
 
-/// Returns the status once it is final, or after `wait`. Between two queries the connection is back
-/// in the pool.
+/// Returns the status once it is final, or after `wait`, or at once while three other requests of the
+/// owner wait. Without Redis they are not counted.
 async fn wait_for_final_status(
+    app: &AppState,
+    owner: UserId,
+    id: MessageId,
+    wait: Duration,
+) -> Result<MessageStatus, ApiError> {
+    let status = find(app, owner, id).await?;
+    if wait.is_zero() || status.message.processing_status.is_terminal() {
+        return Ok(status);
+    }
+    match app.redis.enter_long_poll(owner, wait).await {
+        Ok(None) => Ok(status),
+        Ok(Some(place)) => {
+            let status = poll(app, owner, id, wait).await;
+            if let Err(error) = app.redis.leave_long_poll(&place).await {
+                warn!(error = chain(&error), "the place of a long poll stays taken until it expires");
+            }
+            status
+        }
+        Err(_) => poll(app, owner, id, wait).await,
+    }
+}
+
+/// Asks for the status until it is final or `wait` is over. Between two queries the connection is
+/// back in the pool.
+async fn poll(
     app: &AppState,
     owner: UserId,
     id: MessageId,
@@ -114,15 +142,19 @@ async fn wait_for_final_status(
     let deadline = Instant::now() + wait;
     let mut interval = MIN_INTERVAL;
     loop {
-        let found = messages::find_status(&app.db().await?, owner, id).await?;
-        let status = found.ok_or_else(|| ApiError::not_found("message"))?;
         let left = deadline.saturating_duration_since(Instant::now());
-        if status.message.processing_status.is_terminal() || left.is_zero() {
+        sleep(interval.min(left)).await;
+        let status = find(app, owner, id).await?;
+        if status.message.processing_status.is_terminal() || Instant::now() >= deadline {
             return Ok(status);
         }
-        sleep(interval.min(left)).await;
         interval = (interval * 2).min(MAX_INTERVAL);
     }
+}
+
+async fn find(app: &AppState, owner: UserId, id: MessageId) -> Result<MessageStatus, ApiError> {
+    let found = messages::find_status(&app.db().await?, owner, id).await?;
+    found.ok_or_else(|| ApiError::not_found("message"))
 }
 
 /// The error for a message of `owner` whose status does not allow the action: 409 with `detail`, or

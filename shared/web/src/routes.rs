@@ -25,7 +25,7 @@ pub enum RoutePolicy {
     IdempotentLongText,
     /// Runs the handler concurrently with authentication and rate limiting, and discards the
     /// response if either refuses the request: two round trips take the time of one. The handler
-    /// must only read the caller's data; the one thing that it may write is a cache of that data.
+    /// must only read the caller's data; it may write a cache of that data, and counts that expire.
     SpeculativeRead,
     /// Skips authentication and rate limits. The handler verifies a signature on the
     /// [`RawBody`](crate::RawBody). One vendor sends all its events from few addresses, so an

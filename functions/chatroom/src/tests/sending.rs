@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use super::start;
@@ -177,6 +178,30 @@ async fn long_poll_ends_when_the_status_is_final() {
     let (status, ()) = tokio::join!(app.request("GET", &path).by(&user).send(), answered);
     assert_eq!(status.expect(200).body["message"]["processing_status"], "cancelled");
     assert!(started.elapsed() < Duration::from_secs(20), "it waited for the whole time");
+}
+
+#[tokio::test]
+async fn at_most_three_long_polls_of_a_user_wait() {
+    let app = start().await;
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    let id = app.send_message(&user, &chatroom, "hello").await;
+    let path = format!("/api/chatroom/message/{id}/status?wait=25");
+    let poll = || app.request("GET", &path).by(&user).send();
+    let waiting = || async {
+        while app.app.redis.count_long_polls(user.id).await.unwrap() < 3 {
+            tokio::task::yield_now().await;
+        }
+        // The fourth responds while the others wait; then the message ends, and so do they.
+        let _ = poll().await.expect(200);
+        assert_eq!(app.app.redis.count_long_polls(user.id).await.unwrap(), 3);
+        app.execute("UPDATE messages SET processing_status = 'cancelled'").await;
+    };
+    let (statuses, ()) = tokio::join!(join_all((0..3).map(|_| poll())), waiting());
+    for status in statuses {
+        assert_eq!(status.expect(200).body["message"]["processing_status"], "cancelled");
+    }
+    assert_eq!(app.app.redis.count_long_polls(user.id).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ pub mod activity;
 pub mod answer_cache;
 pub mod chatroom_list;
 mod local_buckets;
+pub mod long_polls;
 pub mod model_rate_limiter;
 pub mod one_time_codes;
 pub mod password_attempts;
