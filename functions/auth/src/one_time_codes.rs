@@ -54,7 +54,7 @@ pub(crate) async fn send_code(
     }
     let code = test_number.map_or_else(|| Otp::generate(&mut rng()), |test| test.code.clone());
     let hash = hash(app, purpose, number, &code);
-    let charged = charged_buckets(app, client, number, test_number.is_some());
+    let charged = charged_buckets(app, client, purpose, number, test_number.is_some());
     match app.redis.store_code(purpose, number, &hash, &charged, app.clock.now()).await? {
         StoreCodeOutcome::Stored => {}
         StoreCodeOutcome::SentRecently(wait) => {
@@ -90,10 +90,18 @@ pub(crate) async fn send_code(
 /// The rate limits that a code is charged to. The code of a test number is not sent, so it is not
 /// charged to the limits on cost; it still allows five attempts, so it counts per number and per
 /// network.
-fn charged_buckets(app: &AppState, client: &ClientInfo, number: &MobileNumber, is_test: bool) -> Vec<Bucket> {
+///
+/// Each purpose has a limit per number of its own, so that requests for one leave the other.
+fn charged_buckets(
+    app: &AppState,
+    client: &ClientInfo,
+    purpose: Purpose,
+    number: &MobileNumber,
+    is_test: bool,
+) -> Vec<Bucket> {
     let codes = &app.config.codes;
     let mut buckets = vec![
-        Bucket::new(format!("otp:{number}"), codes.per_number),
+        Bucket::new(format!("otp:{}:{number}", purpose.as_str()), codes.per_number),
         Bucket::new(format!("otp:from:{}", client.network()), codes.per_address),
     ];
     if !is_test {
@@ -162,24 +170,27 @@ pub(crate) struct AuthorizedPassword {
 /// up the code. The password is hashed last, so that a wrong code costs no hash.
 pub(crate) async fn redeem_for_password(
     app: &AppState,
+    client: &ClientInfo,
     purpose: Purpose,
     number: &MobileNumber,
     input: PasswordWithCode<'_>,
 ) -> Result<AuthorizedPassword, ApiError> {
     passwords::reject_mobile_number(input.field, &input.password, number)?;
     let db = app.db().await?;
-    let code_issued_at = redeem_code(app, purpose, number, input.code).await?;
+    let code_issued_at = redeem_code(app, client, purpose, number, input.code).await?;
     Ok(AuthorizedPassword { hash: passwords::hash(input.password).await?, code_issued_at, db })
 }
 
 /// Uses up `code` and returns when it was issued, or fails with [`invalid_code`].
 async fn redeem_code(
     app: &AppState,
+    client: &ClientInfo,
     purpose: Purpose,
     number: &MobileNumber,
     code: &Otp,
 ) -> Result<DateTime<Utc>, ApiError> {
-    let issued_at = app.redis.redeem_code(purpose, number, &hash(app, purpose, number, code)).await?;
+    let hash = hash(app, purpose, number, code);
+    let issued_at = app.redis.redeem_code(purpose, number, &hash, &client.network()).await?;
     info!(purpose = purpose.as_str(), is_correct = issued_at.is_some(), "one-time code checked");
     issued_at.ok_or_else(invalid_code)
 }

@@ -51,7 +51,7 @@ pub(crate) async fn handle(
     let number = &input.mobile_number;
     let password = PasswordWithCode { field: "new_password", password: input.new_password, code: &input.otp };
     let AuthorizedPassword { hash, code_issued_at, mut db } =
-        one_time_codes::redeem_for_password(&app, Purpose::ResetPassword, number, password).await?;
+        one_time_codes::redeem_for_password(&app, &client, Purpose::ResetPassword, number, password).await?;
     let now = app.clock.now();
     let ended = credentials::update_password_by_number(&mut db, number, &hash, code_issued_at, now).await?;
     drop(db);

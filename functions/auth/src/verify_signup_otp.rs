@@ -58,7 +58,7 @@ pub(crate) async fn handle(
     let number = &input.mobile_number;
     let password = PasswordWithCode { field: "password", password: input.password, code: &input.otp };
     let AuthorizedPassword { hash, db, .. } =
-        one_time_codes::redeem_for_password(&app, Purpose::SignUp, number, password).await?;
+        one_time_codes::redeem_for_password(&app, &client, Purpose::SignUp, number, password).await?;
     let now = app.clock.now();
     let draft = SessionDraft::new(&app, client, now);
     let number_hash = quota::number_hash(app.config.jwt_secret.expose_secret().as_bytes(), number.as_str());

@@ -1,4 +1,4 @@
-//! One-time codes: six digits, valid for five minutes and five attempts, single use.
+//! One-time codes: six digits, valid for five minutes and five attempts from a network, single use.
 
 use std::fmt;
 
@@ -16,8 +16,10 @@ use crate::MobileNumber;
 pub const LIFETIME_SECONDS: u32 = 300;
 /// How long a client must wait before it requests another code, in seconds.
 pub const RESEND_SECONDS: u32 = 60;
-/// How many attempts a code allows before it becomes invalid.
+/// How many attempts at a code are compared from one network. A stranger's attempts leave the owner's.
 pub const MAX_ATTEMPTS: u32 = 5;
+/// How many attempts at a code are compared from all networks together.
+pub const MAX_TOTAL_ATTEMPTS: u32 = 50;
 
 /// The purpose of a code. A code for one purpose is invalid for the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

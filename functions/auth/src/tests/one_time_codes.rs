@@ -66,6 +66,31 @@ async fn correct_code_is_refused_after_five_wrong_attempts() {
 }
 
 #[tokio::test]
+async fn wrong_attempts_of_a_stranger_leave_the_owners() {
+    let (mut app, number) = (start().await, random_number());
+    let code = signup_code(&app, &number).await;
+    let home = std::mem::replace(&mut app.address, "203.0.113.9".to_owned());
+    for _ in 0..20 {
+        let _ = verify(&app, &number, &wrong(&code)).await.expect_problem(400, "invalid_code");
+    }
+    let _ = verify(&app, &number, &code).await.expect_problem(400, "invalid_code");
+    app.address = home;
+    let _ = verify(&app, &number, &code).await.expect(201);
+}
+
+#[tokio::test]
+async fn fifty_attempts_from_all_networks_void_a_code() {
+    let (mut app, number) = (start().await, random_number());
+    let code = signup_code(&app, &number).await;
+    for attempt in 0..50 {
+        app.address = format!("203.0.113.{}", attempt / 5);
+        let _ = verify(&app, &number, &wrong(&code)).await.expect_problem(400, "invalid_code");
+    }
+    app.address = "198.51.100.1".to_owned();
+    let _ = verify(&app, &number, &code).await.expect_problem(400, "invalid_code");
+}
+
+#[tokio::test]
 async fn correct_code_is_accepted_at_the_fifth_attempt() {
     let (app, number) = (start().await, random_number());
     let code = signup_code(&app, &number).await;
@@ -199,20 +224,22 @@ async fn without_redis_codes_are_unavailable() {
 }
 
 #[tokio::test]
-async fn codes_per_number_and_day_are_limited_over_all_purposes() {
+async fn codes_per_number_and_day_are_limited_for_each_purpose() {
     let app = TestApp::serving(crate::routes()).var("OTP_MAX_PER_DAY", "2").start().await;
     let (number, other) = (random_number(), random_number());
     let request_code = |path: &'static str, number: &MobileNumber| {
         let body = json!({ "mobile_number": number.as_str() });
         app.request("POST", &format!("/api/auth/{path}")).json(body).send()
     };
-    let _ = request_code("send-signup-otp", &number).await.expect(200);
-    let _ = request_code("forgot-password", &number).await.expect(200);
-    let _ = request_code("forgot-password", &number).await.expect_problem(429, "code_sent_recently");
-    app.app.redis.delete_code(Purpose::ResetPassword, &number, &[]).await.unwrap();
+    for _ in 0..2 {
+        let _ = request_code("forgot-password", &number).await.expect(200);
+        let _ = request_code("forgot-password", &number).await.expect_problem(429, "code_sent_recently");
+        app.app.redis.delete_code(Purpose::ResetPassword, &number, &[]).await.unwrap();
+    }
     let refused = request_code("forgot-password", &number).await.expect_problem(429, "code_limit_reached");
     let retry_after: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     // The limit is two a day, so the next code is allowed after half a day.
     assert!((40_000..=43_200).contains(&retry_after), "{retry_after}");
-    let _ = request_code("send-signup-otp", &other).await.expect(200);
+    let _ = request_code("send-signup-otp", &number).await.expect(200);
+    let _ = request_code("forgot-password", &other).await.expect(200);
 }

@@ -1,11 +1,11 @@
-//! One-time codes, at `otp:{mobile}:{purpose}`: the keyed hash, the number of attempts left
-//! and the time of issue.
+//! One-time codes, at `otp:{mobile}:{purpose}`: the keyed hash, the number of attempts left, the
+//! attempts of each network, and the time of issue.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::MobileNumber;
-use domain::otp::{LIFETIME_SECONDS, MAX_ATTEMPTS, Purpose, RESEND_SECONDS};
+use domain::otp::{LIFETIME_SECONDS, MAX_ATTEMPTS, MAX_TOTAL_ATTEMPTS, Purpose, RESEND_SECONDS};
 
 use super::scripts::{DELETE_CODE, REDEEM_CODE, STORE_CODE};
 use super::token_bucket::{Bucket, RawDecision, limit_args};
@@ -37,7 +37,7 @@ impl Redis {
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("EVAL").arg(STORE_CODE.as_str()).arg(buckets.len() + 1).arg(key(purpose, number));
         pipeline.arg(buckets.iter().map(Bucket::key).collect::<Vec<_>>());
-        pipeline.arg(hash).arg(LIFETIME_SECONDS).arg(MAX_ATTEMPTS).arg(RESEND_SECONDS);
+        pipeline.arg(hash).arg(LIFETIME_SECONDS).arg(MAX_TOTAL_ATTEMPTS).arg(RESEND_SECONDS);
         pipeline.arg(now.timestamp_micros());
         pipeline.arg(buckets.iter().flat_map(|bucket| limit_args(bucket.limit)).collect::<Vec<_>>());
         let ((resend_wait, decisions),): ((u64, Vec<RawDecision>),) = self.run_once(&pipeline).await?;
@@ -64,16 +64,18 @@ impl Redis {
         self.run_once(pipeline.ignore()).await
     }
 
-    /// Uses up one attempt at the code. If `hash` is its keyed hash, deletes the code and returns when
-    /// it was issued.
+    /// Uses up one attempt at the code from `network`. If `hash` is its keyed hash and an attempt was
+    /// left, deletes the code and returns when it was issued.
     pub async fn redeem_code(
         &self,
         purpose: Purpose,
         number: &MobileNumber,
         hash: &str,
+        network: &str,
     ) -> Result<Option<DateTime<Utc>>, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("EVAL").arg(REDEEM_CODE.as_str()).arg(1).arg(key(purpose, number)).arg(hash);
+        pipeline.arg(network).arg(MAX_ATTEMPTS);
         let (issued_at,): (Option<i64>,) = self.run_once(&pipeline).await?;
         Ok(issued_at.and_then(DateTime::from_timestamp_micros))
     }
