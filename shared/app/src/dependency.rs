@@ -156,7 +156,7 @@ fn gemini(setup: &mut Setup) -> Result<(), SetupError> {
     let client = Gemini::new(GeminiConfig {
         base_url: settings.base_url.clone(),
         api_key: settings.api_key.clone(),
-        timeout: settings.timeout,
+        first_chunk_timeout: settings.first_chunk_timeout,
         stall_timeout: settings.stall_timeout,
         safety_settings: settings.safety_settings.clone(),
     });

@@ -12,8 +12,9 @@ mod tokens;
 
 pub use clock::{Clock, rng};
 pub use config::{
-    BillingSettings, CodeSettings, Config, ConfigError, Environment, GeminiSettings, OtpDelivery, RateLimits,
-    TestNumber, VARIABLES, Variable, WorkerSettings,
+    BillingSettings, CancelOnDispute, CodeSettings, Config, ConfigError, Environment, GeminiSettings, Model,
+    Models, OtpDelivery, RateLimits, StreamBaseUrl, TestNumber, VARIABLES, Variable, WorkerSettings,
+    is_version_of,
 };
 pub use dependency::{Dependency, SetupError};
 pub use state::{AppState, NotConfigured};

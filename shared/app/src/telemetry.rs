@@ -11,7 +11,7 @@ use crate::config::variables::RUST_LOG;
 /// The crates of this workspace that run in a function. Only these may log below `info`, where
 /// `RUST_LOG` asks for it. At those levels dependencies log all their data: events, SQL parameters,
 /// headers and bodies, and with them passwords, codes, tokens and message text.
-const WORKSPACE_CRATES: [&str; 16] = [
+const WORKSPACE_CRATES: [&str; 17] = [
     "app",
     "auth",
     "chatroom",
@@ -22,6 +22,7 @@ const WORKSPACE_CRATES: [&str; 16] = [
     "services",
     "site",
     "store",
+    "stream",
     "subscription",
     "sweeper",
     "user",

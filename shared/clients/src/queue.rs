@@ -5,9 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::error::DisplayErrorContext;
-use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, QueueAttributeName};
 use domain::job::{Envelope, Job};
-use domain::{ChatroomId, MessageId};
+use domain::{ChatroomId, GenerationId};
 use thiserror::Error;
 
 /// A call to SQS failed.
@@ -31,18 +31,29 @@ const MAX_VISIBILITY_TIMEOUT: Duration = Duration::from_hours(12);
 /// The queue, for its senders and its consumers.
 #[async_trait]
 pub trait JobQueue: Send + Sync {
-    /// Enqueues `message` behind the earlier messages of its chatroom. The queue carries only the
-    /// id. SQS ignores a duplicate with the same `resend` number (0 at first) within five minutes.
-    async fn send_message(
+    /// Enqueues the job for `generation` behind the earlier ones of its chatroom. The queue carries
+    /// only the id. SQS ignores a duplicate with the same `resend` number (0 at first) within five minutes.
+    async fn send_job(
         &self,
         chatroom: ChatroomId,
-        message: MessageId,
+        generation: GenerationId,
         resend: i32,
     ) -> Result<(), QueueError>;
 
     /// Sets how long a received message stays invisible from now on, in whole seconds, rounded up,
     /// at most 12 hours. SQS then delivers it again.
     async fn change_visibility(&self, receipt_handle: &str, timeout: Duration) -> Result<(), QueueError>;
+
+    /// As [`change_visibility`](Self::change_visibility), for up to ten messages in one request.
+    async fn change_visibility_of(
+        &self,
+        receipt_handles: &[String],
+        timeout: Duration,
+    ) -> Result<(), QueueError>;
+
+    /// Deletes a received message, so that SQS delivers the next message of its chatroom. Succeeds
+    /// if it is deleted already.
+    async fn delete_job(&self, receipt_handle: &str) -> Result<(), QueueError>;
 
     /// Checks that the queue exists.
     async fn ping(&self) -> Result<(), QueueError>;
@@ -86,21 +97,21 @@ impl SqsQueue {
 
 #[async_trait]
 impl JobQueue for SqsQueue {
-    async fn send_message(
+    async fn send_job(
         &self,
         chatroom: ChatroomId,
-        message: MessageId,
+        generation: GenerationId,
         resend: i32,
     ) -> Result<(), QueueError> {
         const ACTION: &str = "SendMessage";
-        let envelope = Envelope::from(Job::AnswerMessage { message_id: message });
+        let envelope = Envelope::from(Job::GenerateAnswer { generation_id: generation });
         let body = serde_json::to_string(&envelope).map_err(|error| QueueError::new(ACTION, error))?;
         self.client
             .send_message()
             .queue_url(&self.url)
             .message_body(body)
             .message_group_id(chatroom.to_string())
-            .message_deduplication_id(format!("{message}:{resend}"))
+            .message_deduplication_id(format!("{generation}:{resend}"))
             .send()
             .await
             .map_err(|error| QueueError::new(ACTION, DisplayErrorContext(error)))?;
@@ -118,6 +129,35 @@ impl JobQueue for SqsQueue {
             .await
             .map_err(|error| QueueError::new(ACTION, DisplayErrorContext(error)))?;
         Ok(())
+    }
+
+    async fn change_visibility_of(
+        &self,
+        receipt_handles: &[String],
+        timeout: Duration,
+    ) -> Result<(), QueueError> {
+        const ACTION: &str = "ChangeMessageVisibilityBatch";
+        let mut entries = Vec::with_capacity(receipt_handles.len());
+        for (index, receipt_handle) in receipt_handles.iter().enumerate() {
+            let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(index.to_string())
+                .receipt_handle(receipt_handle)
+                .visibility_timeout(whole_seconds(timeout))
+                .build()
+                .map_err(|error| QueueError::new(ACTION, error))?;
+            entries.push(entry);
+        }
+        let request = self.client.change_message_visibility_batch().queue_url(&self.url);
+        let response = request.set_entries(Some(entries)).send().await;
+        let response = response.map_err(|error| QueueError::new(ACTION, DisplayErrorContext(error)))?;
+        match response.failed.first() {
+            Some(failure) => Err(QueueError::new(ACTION, &failure.code)),
+            None => Ok(()),
+        }
+    }
+
+    async fn delete_job(&self, receipt_handle: &str) -> Result<(), QueueError> {
+        self.delete(receipt_handle).await
     }
 
     async fn ping(&self) -> Result<(), QueueError> {

@@ -77,8 +77,9 @@ fn shorten_exchange(exchange: Exchange, budget: usize) -> Exchange {
     Exchange { question, answer: shorten(answer, for_answer) }
 }
 
-/// Replaces the middle of `text` with [`MARKER`] if `text` has more than `tokens` tokens.
-fn shorten(text: String, tokens: usize) -> String {
+/// Replaces the middle of `text` with a mark if `text` has more than `tokens` tokens.
+#[must_use]
+pub fn shorten(text: String, tokens: usize) -> String {
     if estimate_tokens(&text) <= tokens {
         return text;
     }

@@ -2,10 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::MessageId;
+use crate::GenerationId;
 
 /// A job for the worker, as the JSON body of a queue message:
-/// `{"version": 1, "type": "answer_message", "message_id": "..."}`.
+/// `{"version": 1, "type": "answer_message", "message_id": "..."}`. It also reads
+/// `{"version": 1, "type": "generate_answer", "generation_id": "..."}`, which a later release writes.
+/// The previous release understands the first form only, and the id of a message's first generation
+/// is the id of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
     /// The version of the format. A worker leaves an unknown version to the dead-letter queue.
@@ -47,9 +50,11 @@ impl From<Version> for u8 {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Job {
     /// Let the model answer a message of a user.
-    AnswerMessage {
-        /// The message to answer.
-        message_id: MessageId,
+    #[serde(rename = "answer_message", alias = "generate_answer")]
+    GenerateAnswer {
+        /// The requested answer.
+        #[serde(rename = "message_id", alias = "generation_id")]
+        generation_id: GenerationId,
     },
 }
 
@@ -70,6 +75,13 @@ mod tests {
     fn job_survives_a_json_round_trip() {
         let envelope: Envelope = serde_json::from_str(BODY).unwrap();
         assert_eq!(serde_json::to_string(&envelope).unwrap(), BODY);
+    }
+
+    #[test]
+    fn format_of_the_next_release_is_read() {
+        let next = BODY.replace("answer_message", "generate_answer").replace("message_id", "generation_id");
+        let [now, next]: [Envelope; 2] = [BODY, &next].map(|body| serde_json::from_str(body).unwrap());
+        assert_eq!(now, next);
     }
 
     #[test]

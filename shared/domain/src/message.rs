@@ -67,6 +67,8 @@ string_enum! {
         Outage = "outage",
         /// The delay before the retry of a failed attempt.
         Retry = "retry",
+        /// A spending cap of the day.
+        SpendCap = "spend_cap",
     }
 }
 
@@ -89,6 +91,8 @@ string_enum! {
         InvalidRequest = "invalid_request",
         /// Gemini did not answer in time.
         Timeout = "timeout",
+        /// The spending cap of the day was reached, and its reset was too far away.
+        SpendCapReached = "spend_cap_reached",
         /// An internal error of this service.
         Internal = "internal",
     }
@@ -105,6 +109,7 @@ impl ErrorCode {
             | Self::GeminiBilling
             | Self::GeminiKeyRefused
             | Self::Timeout
+            | Self::SpendCapReached
             | Self::Internal => true,
             Self::NoAnswer | Self::BlockedBySafety | Self::InvalidRequest => false,
         }

@@ -1,4 +1,14 @@
 //! Mobile numbers, which identify accounts.
+//!
+//! A number that an account may have been stored with before is an [`AccountNumber`]; that of a new
+//! account must be possible today.
+
+mod account_number;
+mod spellings;
+
+pub use account_number::AccountNumber;
+use account_number::has_calling_code_of;
+use spellings::{earlier_spellings, typed, without_old_prefix};
 
 use std::fmt;
 
@@ -9,13 +19,11 @@ use rlibphonenumber::{
 };
 use serde::Deserialize;
 
-/// The number of final digits that distinguish the numbers of one block. Operators hand out numbers
-/// in blocks of ten thousand.
+/// The number of final digits that distinguish the numbers of one block.
 const SUBSCRIBER_DIGITS: usize = 4;
 
-/// The digits of a national number in the largest numbering plans, such as those of North America and
-/// India. Without a `+`, such a number is not read as a shorter one of another country: `4155550123`
-/// of San Francisco is not Swiss.
+/// The `possibleLengths` of libphonenumber's metadata for US and IN. Without a `+`, such a number is
+/// not read as a shorter one of another country: `4155550123` of San Francisco is not Swiss.
 const NATIONAL_DIGITS: usize = 10;
 
 /// The longest accepted spelling of a number, in characters.
@@ -24,17 +32,29 @@ const MAX_CHARACTERS: usize = 40;
 /// A number in E.164 form (`+` and the digits, ITU-T E.164 section 6), read by the numbering plans
 /// of Google's libphonenumber.
 ///
-/// The `+` may be written as `00`, or be missing unless the text could be a national number. Spaces, dashes, brackets, a trunk zero and digits of
-/// other scripts are accepted, so that every spelling of a number leads to the same account.
-/// [`Validate`] checks that it is a possible number, [`Self::check_reachable`] that it can receive
-/// a code.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+/// The `+` may be written as `00`, or be missing unless the text could be a national number.
+/// Spaces, dashes, brackets, a trunk zero and digits of other scripts are accepted, so that every
+/// spelling of a number leads to the same account. [`Validate`] checks that it is a possible
+/// number, [`Self::check_reachable`] that it can receive a code.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(from = "String")]
 pub struct MobileNumber {
     /// The number in E.164 form; empty if the text is no number.
     number: String,
+    /// The digits as they were typed, with a `+`.
+    typed: String,
+    /// Whether no numbering plan has the number; only an [`AccountNumber`] may.
+    is_unplanned: bool,
     problem: Option<Problem>,
 }
+
+impl PartialEq for MobileNumber {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.number, self.problem) == (&other.number, other.problem)
+    }
+}
+
+impl Eq for MobileNumber {}
 
 /// Why a number cannot receive a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +72,29 @@ impl MobileNumber {
         &self.number
     }
 
-    /// The number without its last four digits, which is the block that an operator was assigned.
+    /// The texts under which an account with this number may be stored: the digits as they were typed
+    /// first, so that a stored number always finds its own account, then the number in today's form,
+    /// then the earlier ones.
+    #[must_use]
+    pub fn spellings(&self) -> Vec<String> {
+        let all =
+            [self.typed.clone(), self.number.clone()].into_iter().chain(earlier_spellings(&self.number));
+        let mut spellings = Vec::new();
+        for spelling in all.filter(|spelling| !spelling.is_empty()) {
+            if !spellings.contains(&spelling) {
+                spellings.push(spelling);
+            }
+        }
+        spellings
+    }
+
+    /// Whether no numbering plan has the number, so that a text message to it probably fails.
+    #[must_use]
+    pub const fn is_unplanned(&self) -> bool {
+        self.is_unplanned
+    }
+
+    /// The number without its last four digits.
     #[must_use]
     pub fn block(&self) -> &str {
         self.number.get(..self.number.len().saturating_sub(SUBSCRIBER_DIGITS)).unwrap_or_default()
@@ -61,7 +103,13 @@ impl MobileNumber {
     /// Checks that the number can receive a text message: it is a mobile number, as far as the
     /// numbering plan distinguishes them, of one of `countries`. These are ISO 3166 codes of two
     /// letters; an empty list allows every country.
+    ///
+    /// Of a number that no plan has, only the country is known.
     pub fn check_reachable(&self, countries: &[String]) -> Result<(), Unreachable> {
+        if self.is_unplanned {
+            let served = countries.is_empty() || has_calling_code_of(&self.number, countries);
+            return if served { Ok(()) } else { Err(Unreachable::NotServed) };
+        }
         let number = parse(&self.number).ok_or(Unreachable::NotMobile)?;
         let kind = number.get_type();
         if !matches!(kind, PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile) {
@@ -122,6 +170,7 @@ fn read(text: &str) -> Result<String, Problem> {
     }
     let text = text.strip_prefix("00").unwrap_or(text);
     let international = if text.contains(['+', '＋']) { text.to_owned() } else { format!("+{text}") };
+    let international = without_old_prefix(&digits).unwrap_or(international);
     let number = PHONE_NUMBER_UTIL.parse(international, None).map_err(|error| match error {
         ParseError::InvalidCountryCode => Problem::UnknownCountryCode,
         ParseError::TooShortNsn | ParseError::TooShortAfterIdd => Problem::TooShort,
@@ -143,8 +192,8 @@ fn read(text: &str) -> Result<String, Problem> {
 impl From<String> for MobileNumber {
     fn from(text: String) -> Self {
         match read(&text) {
-            Ok(number) => Self { number, problem: None },
-            Err(problem) => Self { number: String::new(), problem: Some(problem) },
+            Ok(number) => Self { number, typed: typed(&text), ..Self::default() },
+            Err(problem) => Self { problem: Some(problem), ..Self::default() },
         }
     }
 }

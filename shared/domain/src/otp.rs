@@ -20,6 +20,9 @@ pub const RESEND_SECONDS: u32 = 60;
 pub const MAX_ATTEMPTS: u32 = 5;
 /// How many attempts at a code are compared from all networks together.
 pub const MAX_TOTAL_ATTEMPTS: u32 = 50;
+/// How many of them are reserved for the network that requested the code and for networks from which
+/// the number's account has signed in.
+pub const RESERVED_ATTEMPTS: u32 = 2 * MAX_ATTEMPTS;
 
 /// The purpose of a code. A code for one purpose is invalid for the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The plans and their daily limits.
 
+use crate::spending::SpendCaps;
 use crate::string_enum::string_enum;
 
 string_enum! {
@@ -25,13 +26,15 @@ pub struct Plan {
     pub features: Vec<String>,
 }
 
-/// How many messages a day each plan allows.
+/// How many messages a day each plan allows, and how much their answers may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DailyLimits {
     /// Messages a day on [`Tier::Basic`].
     pub basic: i32,
     /// Messages a day on [`Tier::Pro`].
     pub pro: i32,
+    /// The spending caps.
+    pub spending: SpendCaps,
 }
 
 impl DailyLimits {
@@ -71,7 +74,7 @@ mod tests {
 
     #[test]
     fn each_plan_states_its_daily_limit() {
-        for plan in (DailyLimits { basic: 5, pro: 1_000 }).plans() {
+        for plan in (DailyLimits { basic: 5, pro: 1_000, spending: SpendCaps::default() }).plans() {
             assert_eq!(plan.features[0], format!("{} messages a day", plan.daily_messages));
             assert_eq!(plan.name.to_lowercase(), plan.tier.as_str());
         }

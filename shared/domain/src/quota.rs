@@ -3,6 +3,7 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::MobileNumber;
 use crate::keyed_hash::keyed_hash;
 
 /// The day to whose quota a message sent at `now` counts.
@@ -19,10 +20,10 @@ pub fn resets_at(now: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// HMAC-SHA-256 of a number, under which the day's use of a deleted account is kept. Without the key
-/// nobody can find the number by hashing all of them.
+/// nobody can find the number by hashing all of them. All spellings have the same hash.
 #[must_use]
-pub fn number_hash(key: &[u8], number: &str) -> [u8; 32] {
-    keyed_hash(key, &["quota", number])
+pub fn number_hash(key: &[u8], number: &MobileNumber) -> [u8; 32] {
+    keyed_hash(key, &["quota", number.as_str()])
 }
 
 /// How much of today's quota a user has used.
@@ -65,8 +66,8 @@ mod tests {
 
     #[test]
     fn number_hash_depends_on_number_and_key() {
-        let (number, other) = ("+4915112345678", "+4915112345679");
-        assert_eq!(number_hash(b"key", number), number_hash(b"key", number));
+        let (number, other) = (&"+525512345678".into(), &"+525512345679".into());
+        assert_eq!(number_hash(b"key", number), number_hash(b"key", &"+5215512345678".into()));
         assert_ne!(number_hash(b"key", number), number_hash(b"key", other));
         assert_ne!(number_hash(b"key", number), number_hash(b"other", number));
     }

@@ -28,6 +28,14 @@ const TAG: &[u8] = b"refresh token\0";
 /// How long a replaced token still gets its successor: the default of Supabase Auth.
 pub const REUSE_INTERVAL: Duration = Duration::from_secs(10);
 
+/// How long it does when the request that replaced it is repeated with its `Idempotency-Key`. It
+/// exceeds the lease of an interrupted request, and bounds what a thief of both can do with them.
+pub const REPETITION_INTERVAL: Duration = Duration::from_mins(1);
+
+/// How many successors of a token are compared with the current one. A session is refreshed a few
+/// times in the day for which a sign-up may be repeated.
+const LONGEST_CHAIN: usize = 100;
+
 /// A refresh token as the client stores it.
 #[derive(Debug, Clone)]
 pub struct RefreshToken(SecretString);
@@ -36,6 +44,22 @@ impl RefreshToken {
     /// A new token of `session`, tagged with `key`: 107 characters of base64url.
     pub fn generate(session: SessionId, key: &[u8], rng: &mut impl CryptoRng) -> Self {
         Self::from_secret(session, key, &rng.random::<[u8; 32]>())
+    }
+
+    /// The first token of a session that a sign-up starts: always the same for the same `key`, so that
+    /// a repetition of the sign-up gets it again although only its hash is stored.
+    #[must_use]
+    pub fn first(session: SessionId, key: &[u8]) -> Self {
+        let secret = hmac(key, b"first refresh token\0", session.0.as_bytes()).finalize().into_bytes();
+        Self::from_secret(session, key, &secret)
+    }
+
+    /// The token whose hash is `stored`: this one, or the one that replaced it, up to
+    /// `LONGEST_CHAIN` steps. `None` if it is none of them, or was made with another key.
+    #[must_use]
+    pub fn current(self, session: SessionId, key: &[u8], stored: &[u8]) -> Option<Self> {
+        let mut tokens = std::iter::successors(Some(self), |token| Some(token.successor(session, key)));
+        tokens.by_ref().take(LONGEST_CHAIN).find(|token| token.hash() == stored)
     }
 
     /// The token that replaces this one: always the same for the same `key`, and unpredictable
@@ -114,6 +138,20 @@ mod tests {
         let others = [token(1), token(2).successor(session, KEY), token(1).successor(session, b"other")];
         assert!(others.iter().all(|other| other.expose() != next.expose()));
         assert_eq!(RefreshToken::parse(next.expose(), &[KEY]).unwrap().0, session);
+    }
+
+    #[test]
+    fn current_token_is_found_from_the_first() {
+        let session = SessionId(Uuid::from_u128(7));
+        let first = RefreshToken::first(session, KEY);
+        let third = first.successor(session, KEY).successor(session, KEY);
+        let current = |key, hash: &[u8]| RefreshToken::first(session, key).current(session, key, hash);
+        assert_eq!(current(KEY, &first.hash()).unwrap().expose(), first.expose());
+        assert_eq!(current(KEY, &third.hash()).unwrap().expose(), third.expose());
+        assert!(current(KEY, &token(1).hash()).is_none());
+        assert!(current(b"other", &first.hash()).is_none());
+        let other = SessionId(Uuid::from_u128(8));
+        assert_ne!(first.expose(), RefreshToken::first(other, KEY).expose());
     }
 
     #[test]

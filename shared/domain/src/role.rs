@@ -7,7 +7,7 @@ string_enum! {
     Role {
         /// An ordinary user.
         User = "user",
-        /// An operator: lists failed messages, by id and without their text, and retries them.
+        /// An operator: retries failed messages and suspends accounts, without seeing text.
         Admin = "admin",
     }
 }

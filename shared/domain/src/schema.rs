@@ -9,7 +9,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::otp::Otp;
 use crate::password::{NewPassword, Password};
 use crate::redirect::RedirectUrl;
-use crate::{MobileNumber, Text};
+use crate::{AccountNumber, MobileNumber, Text};
 
 fn string() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::Type(Type::String))
@@ -55,6 +55,18 @@ schema_of!(
         .pattern(Some(r"^\+?[0-9][0-9 ()./-]{5,38}$"))
         .examples(["+4915112345678"])
 );
+impl PartialSchema for AccountNumber {
+    fn schema() -> RefOr<Schema> {
+        MobileNumber::schema()
+    }
+}
+
+impl ToSchema for AccountNumber {
+    fn name() -> Cow<'static, str> {
+        MobileNumber::name()
+    }
+}
+
 schema_of!(
     Otp,
     string()

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::Tier;
 use crate::string_enum::string_enum;
+use crate::{Tier, UserId};
 
 string_enum! {
     /// The status of a subscription, in Stripe's terms.
@@ -46,6 +46,19 @@ impl SubscriptionStatus {
     #[must_use]
     pub fn has_open_payment(self) -> bool {
         matches!(self, Self::PastDue | Self::Unpaid | Self::Paused)
+    }
+
+    /// Whether the user must pay or confirm an invoice. Also of a subscription that has not
+    /// started.
+    #[must_use]
+    pub fn requires_payment(self) -> bool {
+        self.has_open_payment() || self == Self::Incomplete
+    }
+
+    /// Whether a subscription with this status has begun: it is or was paid, or in its trial.
+    #[must_use]
+    pub fn has_started(self) -> bool {
+        !matches!(self, Self::Incomplete | Self::IncompleteExpired)
     }
 
     /// How much the status is worth. If a user has several subscriptions, the highest rank is
@@ -90,8 +103,21 @@ pub struct Subscription {
     /// Since when a payment has been due. Stripe does not report it, so it is the time when this
     /// service first saw the debt.
     pub past_due_since: Option<DateTime<Utc>>,
-    /// Stripe's ids of the prices of its items. Postgres does not store them.
+    /// The page at Stripe on which the user pays its open invoice, if it has one.
+    pub invoice_url: Option<String>,
+    /// What Stripe returns beyond that.
+    pub details: SubscriptionDetails,
+}
+
+/// Details of a subscription, as just read from Stripe. Postgres does not store them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SubscriptionDetails {
+    /// Stripe's ids of the prices of its items.
     pub price_ids: Vec<String>,
+    /// The user that its metadata names.
+    pub user_id: Option<UserId>,
+    /// Stripe's id of its latest invoice.
+    pub latest_invoice_id: Option<String>,
 }
 
 impl Subscription {
@@ -199,7 +225,8 @@ mod tests {
             period_end: Some(at("2026-03-01T00:00:00Z")),
             cancel_at_period_end: false,
             ends_at: None,
-            price_ids: Vec::new(),
+            invoice_url: None,
+            details: SubscriptionDetails::default(),
             past_due_since: Some(at("2026-02-01T00:00:00Z")),
         }
     }

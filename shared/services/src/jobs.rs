@@ -5,7 +5,7 @@ use std::time::Duration;
 use app::AppState;
 use app::telemetry::chain;
 use clients::table::jobs::JobRecord;
-use domain::{ChatroomId, MessageId};
+use domain::{ChatroomId, GenerationId};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use tracing::{error, warn};
@@ -33,18 +33,22 @@ impl QueueStatus {
     }
 }
 
-/// Sends the job for a stored message to the worker. `resend` is 0 for the first job of the message
-/// and grows by one with each further job. A failure loses nothing: the sweeper resends the
-/// message.
-pub async fn enqueue(app: &AppState, chatroom: ChatroomId, message: MessageId, resend: i32) -> QueueStatus {
+/// Sends the job for a stored generation to the worker. `resend` is 0 for its first job and grows by
+/// one with each further job. A failure loses nothing: the sweeper resends it.
+pub async fn enqueue(
+    app: &AppState,
+    chatroom: ChatroomId,
+    generation: GenerationId,
+    resend: i32,
+) -> QueueStatus {
     let sent = timeout(MAX_WAIT, async {
         let queue = app.queue().map_err(|error| chain(&error))?;
-        queue.send_message(chatroom, message, resend).await.map_err(|error| chain(&error))
+        queue.send_job(chatroom, generation, resend).await.map_err(|error| chain(&error))
     });
     let Err(error) = sent.await.unwrap_or_else(|elapsed| Err(elapsed.to_string())) else {
         return QueueStatus::Queued;
     };
-    error!(error, message.id = %message, resend, "failed to enqueue a stored message");
+    error!(error, generation.id = %generation, resend, "failed to enqueue a stored generation");
     // An idle sweeper must run again, even if the guard could not count this request.
     if let Err(error) = app.redis.record_activity().await {
         warn!(error = chain(&error), "failed to wake the sweeper; it resends within an hour");
@@ -52,7 +56,21 @@ pub async fn enqueue(app: &AppState, chatroom: ChatroomId, message: MessageId, r
     QueueStatus::Delayed
 }
 
-/// Records how attempts at messages ended, for the operator. No message depends on a record: a
+/// The numbers of jobs for titles begin here, so that SQS does not take one for a resend of the answer.
+const TITLE_JOBS: i32 = 1_000;
+
+/// Sends a job for the title that the answer of a stored generation gets. It is the job of that answer,
+/// which the previous release understands too: a worker that finds the answer stored makes the title.
+pub async fn enqueue_title(
+    app: &AppState,
+    chatroom: ChatroomId,
+    generation: GenerationId,
+    resend: i32,
+) -> QueueStatus {
+    enqueue(app, chatroom, generation, TITLE_JOBS + resend).await
+}
+
+/// Records how attempts ended, for the operator. No message depends on a record: a
 /// failure is logged and tolerated.
 pub async fn record(app: &AppState, records: &[JobRecord]) {
     if records.is_empty() {
@@ -67,7 +85,7 @@ pub async fn record(app: &AppState, records: &[JobRecord]) {
     );
     if let Err(error) = written.await.unwrap_or_else(|elapsed| Err(elapsed.to_string())) {
         for record in records {
-            warn!(error, message.id = %record.message_id, "failed to record an attempt");
+            warn!(error, generation.id = %record.generation_id, "failed to record an attempt");
         }
     }
 }

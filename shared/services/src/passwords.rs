@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use app::AppState;
 use app::telemetry::chain;
-use clients::redis::password_attempts::PasswordAttempt;
+use clients::redis::password_attempts::{AttemptDecision, Counters, PasswordAttempt};
 use domain::MobileNumber;
 use domain::password::{DUMMY_HASH, HashError, NewPassword, Password, Verification};
 use thiserror::Error;
@@ -66,6 +66,12 @@ pub async fn hash(password: NewPassword) -> Result<String, PasswordError> {
     Ok(spawn_blocking(move || password.hash()).await??)
 }
 
+/// Whether `hash` is a hash of `password`. Only for a caller who has proved to own the account: the
+/// comparison is not counted.
+pub async fn is_hash_of(password: NewPassword, hash: String) -> Result<bool, PasswordError> {
+    Ok(spawn_blocking(move || password.is_hashed_as(&hash)).await?)
+}
+
 /// Rejects `password`, sent as `field`, when it is `number` or a part of it.
 pub fn reject_mobile_number(
     field: &'static str,
@@ -100,6 +106,9 @@ pub async fn verify(
 pub struct CountedAttempt<'a> {
     origin: &'a Origin<'a>,
     started: Instant,
+    /// Whether the password may be compared. Otherwise every password is wrong.
+    is_compared: bool,
+    counters: Counters,
 }
 
 /// Counts an attempt at `account`. After a correct password, call [`clear_attempts`].
@@ -113,8 +122,14 @@ pub async fn count_attempt<'a>(
 ) -> Result<CountedAttempt<'a>, PasswordError> {
     let started = Instant::now();
     match app.rate_limiter.count_password_attempt(origin.attempt(account)).await {
-        None => Ok(CountedAttempt { origin, started }),
-        Some(retry_after) => {
+        AttemptDecision::Compare(counters) => {
+            Ok(CountedAttempt { origin, started, is_compared: true, counters })
+        }
+        AttemptDecision::Reject => {
+            warn!(client.address = origin.address, "too many password attempts from unknown networks");
+            Ok(CountedAttempt { origin, started, is_compared: false, counters: Counters::Network })
+        }
+        AttemptDecision::Wait(retry_after) => {
             warn!(client.address = origin.address, "too many password attempts");
             Err(PasswordError::TooManyAttempts { retry_after })
         }
@@ -122,12 +137,22 @@ pub async fn count_attempt<'a>(
 }
 
 impl CountedAttempt<'_> {
+    /// Refunds the attempt at `account`, which was not compared, because the account's hash was
+    /// unavailable.
+    pub async fn refund(self, app: &AppState, account: &str) {
+        let attempt = self.origin.attempt(account);
+        if let Err(error) = app.redis.refund_password_attempt(attempt, self.counters).await {
+            warn!(error = chain(&error), "failed to refund a password attempt");
+        }
+    }
+
     /// Compares `password` with `hash`, as [`verify`] does.
     pub async fn verify(
         self,
         password: Password,
         hash: Option<String>,
     ) -> Result<Option<Verified>, PasswordError> {
+        let hash = hash.filter(|_| self.is_compared);
         let comparison = spawn_blocking(move || {
             let verification = password.verify(hash.as_deref().unwrap_or(DUMMY_HASH));
             let upgraded =
@@ -145,18 +170,19 @@ impl CountedAttempt<'_> {
     }
 }
 
-/// Refunds a counted attempt that was not compared, because the account's hash was unavailable.
-pub async fn refund_attempt(app: &AppState, origin: &Origin<'_>, account: &str) {
-    if let Err(error) = app.redis.refund_password_attempt(origin.attempt(account)).await {
-        warn!(error = chain(&error), "failed to refund a password attempt");
-    }
-}
-
 /// Clears the attempt counters of `account` after a correct password, and adds its known network.
 pub async fn clear_attempts(app: &AppState, origin: &Origin<'_>, account: &str) {
     if let Err(error) = app.redis.clear_password_attempts(origin.attempt(account)).await {
         warn!(error = chain(&error), "failed to clear the password attempts");
     }
+}
+
+/// Whether `account` has signed in from this network. Without Redis it is unknown.
+pub async fn is_known_network(app: &AppState, origin: &Origin<'_>, account: &str) -> bool {
+    app.redis.is_known_network(origin.attempt(account)).await.unwrap_or_else(|error| {
+        warn!(error = chain(&error), "failed to look up a known network of an account");
+        false
+    })
 }
 
 /// Adds a network from which `account` has signed in. Attempts from other networks cannot lock the

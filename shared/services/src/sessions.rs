@@ -18,11 +18,32 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// instance rejects the tokens of these sessions: while Redis is unreachable, it waits until every
 /// cached entry has expired.
 pub async fn invalidate(app: &AppState, ended: &[SessionId]) {
+    mark(app, ended, Change::Ended).await;
+}
+
+/// Invalidates the cached entries of sessions whose account was suspended in Postgres. When it
+/// returns, every instance refuses their tokens, with the same guarantee as [`invalidate`].
+pub async fn invalidate_suspended(app: &AppState, suspended: &[SessionId]) {
+    mark(app, suspended, Change::Suspended).await;
+}
+
+#[derive(Clone, Copy)]
+enum Change {
+    Ended,
+    Suspended,
+}
+
+async fn mark(app: &AppState, sessions: &[SessionId], change: Change) {
     let started = Instant::now();
-    while let Err(error) = app.redis.mark_sessions_ended(ended).await {
+    loop {
+        let marked = match change {
+            Change::Ended => app.redis.mark_sessions_ended(sessions).await,
+            Change::Suspended => app.redis.mark_sessions_changed(sessions).await,
+        };
+        let Err(error) = marked else { return };
         let remaining = (SESSION_CACHE_TTL + MAX_WRITE_DELAY).saturating_sub(started.elapsed());
         if remaining.is_zero() {
-            let sessions = ended.len();
+            let sessions = sessions.len();
             warn!(error = chain(&error), sessions, "Redis unreachable: waited for cached sessions to expire");
             return;
         }

@@ -1,7 +1,8 @@
 //! Deletes an account and everything it owns in short batches, so that an account with a million
 //! messages does not block other transactions.
 //!
-//! The order is: [`start`], [`cancel_messages`], then [`delete_batch`] until nothing is left.
+//! The order is: [`start`], [`cancel_all`](crate::generations::account::cancel_all), then
+//! [`delete_batch`] until nothing is left.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
@@ -15,9 +16,10 @@ pub const BATCH_SIZE: i64 = 2_000;
 
 /// Starts the deletion of `user` if `password_hash` is still the stored one. Clears the number,
 /// name and password, sets `deleted_at` and deletes all sessions, so the number is free and the
-/// account cannot be signed in to. Keeps what was used of the quota of `now`'s day under
-/// `number_hash`, for another account with the number. Returns the deleted sessions, or `None` if the
-/// hash has changed or the deletion has already started.
+/// account cannot be signed in to. Keeps what was used of the quota and spent on `now`'s day under
+/// `number_hash`, for another account with the number; a suspended account's number stays
+/// suspended. Returns the deleted sessions, or `None` if the hash has changed or the deletion has
+/// already started.
 pub async fn start(
     db: &mut impl GenericClient,
     user: UserId,
@@ -26,10 +28,16 @@ pub async fn start(
     now: DateTime<Utc>,
 ) -> Result<Option<Vec<SessionId>>, StoreError> {
     const RETIRE: &str = "
-        INSERT INTO retired_usage (number_hash, day, messages, refunds)
-        SELECT $1, day, messages, refunds FROM daily_usage WHERE user_id = $2 AND day = $3
+        INSERT INTO retired_usage (number_hash, day, messages, refunds, cost_micro_usd, reached_cap_micro_usd)
+        SELECT $1, day, messages, refunds, cost_micro_usd + reserved_micro_usd, reached_cap_micro_usd
+        FROM daily_usage WHERE user_id = $2 AND day = $3
         ON CONFLICT (number_hash) DO UPDATE
-            SET day = excluded.day, messages = excluded.messages, refunds = excluded.refunds";
+            SET day = excluded.day, messages = excluded.messages, refunds = excluded.refunds,
+                cost_micro_usd = excluded.cost_micro_usd, reached_cap_micro_usd = excluded.reached_cap_micro_usd";
+    const KEEP_SUSPENSION: &str = "
+        INSERT INTO suspended_numbers (number_hash, user_id, suspended_at)
+        SELECT $1, id, suspended_at FROM users WHERE id = $2 AND suspended_at IS NOT NULL
+        ON CONFLICT (number_hash) DO NOTHING";
     const SQL: &str = "
         UPDATE users SET mobile_number = NULL, name = '', password_hash = '', deleted_at = $3, updated_at = $3
         WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL";
@@ -40,6 +48,8 @@ pub async fn start(
     }
     let statement = transaction.prepare_cached(RETIRE).await?;
     transaction.execute(&statement, &[&number_hash, &user.0, &quota::day_of(now)]).await?;
+    let statement = transaction.prepare_cached(KEEP_SUSPENSION).await?;
+    transaction.execute(&statement, &[&number_hash, &user.0]).await?;
     // A separate statement: the update may have waited for a concurrent login, and only a statement
     // with a later snapshot sees the session which that login has inserted.
     let deleted = sessions::delete(&transaction, user, SessionFilter::All).await?;
@@ -47,23 +57,7 @@ pub async fn start(
     Ok(Some(deleted))
 }
 
-/// Cancels all unfinished messages in the chatrooms of `user`, so that no worker sends them to the
-/// model.
-pub async fn cancel_messages(
-    db: &impl GenericClient,
-    user: UserId,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    const SQL: &str = "
-        UPDATE messages m SET processing_status = 'cancelled', lease_owner = NULL, lease_until = NULL,
-            sweep_at = NULL, updated_at = $2
-        FROM chatrooms c WHERE c.user_id = $1 AND m.chatroom_id = c.id AND m.sweep_at IS NOT NULL";
-    let statement = db.prepare_cached(SQL).await?;
-    db.execute(&statement, &[&user.0, &now]).await?;
-    Ok(())
-}
-
-/// Deletes up to `limit` messages of `user`; without messages, up to `limit` chatrooms; without
+/// Deletes up to `limit` messages of `user` with their generations; without messages, up to `limit` chatrooms; without
 /// chatrooms, the account itself. Does nothing unless the deletion has started.
 ///
 /// Returns whether another call has something to delete. An account with a row in `subscriptions`
@@ -71,14 +65,17 @@ pub async fn cancel_messages(
 /// concurrent call has locked is skipped.
 pub async fn delete_batch(db: &impl GenericClient, user: UserId, limit: i64) -> Result<bool, StoreError> {
     const MESSAGES: &str = "
-        DELETE FROM messages WHERE id = ANY (ARRAY(
+        WITH batch AS (
             SELECT m.id FROM users u
             JOIN chatrooms c ON c.user_id = u.id
             CROSS JOIN LATERAL (
                 SELECT id FROM messages WHERE chatroom_id = c.id ORDER BY position LIMIT $2
             ) m
             WHERE u.id = $1 AND u.deleted_at IS NOT NULL LIMIT $2
-        ))";
+        ), gone AS (
+            DELETE FROM generations g USING batch WHERE g.question_id = batch.id RETURNING 1
+        )
+        DELETE FROM messages m USING batch WHERE m.id = batch.id AND (SELECT count(*) FROM gone) >= 0";
     const CHATROOMS: &str = "
         DELETE FROM chatrooms WHERE id = ANY (ARRAY(
             SELECT c.id FROM users u JOIN chatrooms c ON c.user_id = u.id
@@ -86,6 +83,9 @@ pub async fn delete_batch(db: &impl GenericClient, user: UserId, limit: i64) -> 
                 AND NOT EXISTS (SELECT FROM messages m WHERE m.chatroom_id = c.id)
             LIMIT $2 FOR UPDATE OF c SKIP LOCKED
         ))";
+    const RESERVATIONS: &str = "
+        UPDATE spending_reservations SET user_id = NULL
+        WHERE user_id = $1 AND EXISTS (SELECT FROM users u WHERE u.id = $1 AND u.deleted_at IS NOT NULL)";
     const ACCOUNT: &str = "
         DELETE FROM users u WHERE u.id = $1 AND u.deleted_at IS NOT NULL
             AND NOT EXISTS (SELECT FROM chatrooms c WHERE c.user_id = u.id)
@@ -99,8 +99,10 @@ pub async fn delete_batch(db: &impl GenericClient, user: UserId, limit: i64) -> 
             return Ok(true);
         }
     }
-    let statement = db.prepare_cached(ACCOUNT).await?;
-    db.execute(&statement, &[&user.0]).await?;
+    for sql in [RESERVATIONS, ACCOUNT] {
+        let statement = db.prepare_cached(sql).await?;
+        db.execute(&statement, &[&user.0]).await?;
+    }
     let statement = db.prepare_cached(REMAINING).await?;
     Ok(db.query_opt(&statement, &[&user.0]).await?.is_some())
 }

@@ -1,12 +1,16 @@
 //! `chatrooms`: the chatrooms of a user.
 
+pub mod client_ids;
+pub mod titles;
+
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
-use domain::{ChatroomId, UserId};
+use domain::{ChatroomId, UserId, title};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
-use crate::StoreError;
-use crate::messages::{self, Message};
+use crate::messages::{self, BranchMessage, tree};
+use crate::{StoreError, feedback};
 
 /// A chatroom as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +19,7 @@ pub struct Chatroom {
     pub id: ChatroomId,
     /// The owner.
     pub user_id: UserId,
-    /// The name that the owner chose.
+    /// The name that the owner chose, or else a title.
     pub name: String,
     /// The topic, as the owner describes it.
     pub description: Option<String>,
@@ -56,13 +60,22 @@ pub struct ChatroomDetails {
     pub chatroom: Chatroom,
     /// The system prompt for the model.
     pub system_prompt: Option<String>,
+    /// The model that the owner has chosen. `None`: the default of the plan.
+    pub model: Option<String>,
 }
+
+/// The columns of the settings that only [`ChatroomDetails`] have. A message also has a `model`.
+const SETTINGS: &str = "c.system_prompt, c.model AS chatroom_model";
 
 impl TryFrom<&Row> for ChatroomDetails {
     type Error = StoreError;
 
     fn try_from(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self { chatroom: row.try_into()?, system_prompt: row.try_get("system_prompt")? })
+        Ok(Self {
+            chatroom: row.try_into()?,
+            system_prompt: row.try_get("system_prompt")?,
+            model: row.try_get("chatroom_model")?,
+        })
     }
 }
 
@@ -71,12 +84,14 @@ impl TryFrom<&Row> for ChatroomDetails {
 pub struct NewChatroom<'a> {
     /// The id.
     pub id: ChatroomId,
-    /// The name.
-    pub name: &'a str,
+    /// The name. `None`: a title takes its place once there is an answer.
+    pub name: Option<&'a str>,
     /// The topic.
     pub description: Option<&'a str>,
     /// The system prompt for the model.
     pub system_prompt: Option<&'a str>,
+    /// The model that the owner has chosen.
+    pub model: Option<&'a str>,
     /// The current time.
     pub created_at: DateTime<Utc>,
 }
@@ -90,8 +105,10 @@ pub async fn insert(
 ) -> Result<Option<Chatroom>, StoreError> {
     let sql = format!(
         "WITH c AS (
-            INSERT INTO chatrooms (id, user_id, name, description, system_prompt, created_at, updated_at)
-            SELECT $1, users.id, $3, $4, $5, $6, $6 FROM users WHERE users.id = $2 AND users.deleted_at IS NULL
+            INSERT INTO chatrooms (id, user_id, name, description, system_prompt, model, created_at, updated_at,
+                title_state)
+            SELECT $1, users.id, $3, $4, $5, $7, $6, $6, CASE WHEN $8::boolean THEN 'wanted' END
+            FROM users WHERE users.id = $2 AND users.deleted_at IS NULL
             RETURNING *
         ), counted AS (
             UPDATE users SET chatroom_count = chatroom_count + 1 FROM c WHERE users.id = c.user_id
@@ -99,19 +116,17 @@ pub async fn insert(
         SELECT {COLUMNS} FROM c"
     );
     let statement = db.prepare_cached(&sql).await?;
-    let row = db
-        .query_opt(
-            &statement,
-            &[
-                &chatroom.id.0,
-                &owner.0,
-                &chatroom.name,
-                &chatroom.description,
-                &chatroom.system_prompt,
-                &chatroom.created_at,
-            ],
-        )
-        .await?;
+    let parameters: [&(dyn ToSql + Sync); 8] = [
+        &chatroom.id.0,
+        &owner.0,
+        &chatroom.name.unwrap_or(title::PLACEHOLDER),
+        &chatroom.description,
+        &chatroom.system_prompt,
+        &chatroom.created_at,
+        &chatroom.model,
+        &chatroom.name.is_none(),
+    ];
+    let row = db.query_opt(&statement, &parameters).await?;
     row.as_ref().map(TryInto::try_into).transpose()
 }
 
@@ -156,7 +171,7 @@ pub async fn list_details(
     limit: i64,
 ) -> Result<Vec<ChatroomDetails>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS}, c.system_prompt FROM chatrooms c
+        "SELECT {COLUMNS}, {SETTINGS} FROM chatrooms c
         WHERE c.user_id = $1 AND c.id > coalesce($2, '00000000-0000-0000-0000-000000000000'::uuid)
         ORDER BY c.id LIMIT $3"
     );
@@ -165,26 +180,36 @@ pub async fn list_details(
     rows.iter().map(TryInto::try_into).collect()
 }
 
-/// Finds the chatroom `id` if it belongs to `owner`, with a page of its messages, newest first: at
-/// most `limit`, all before the position `before`.
+/// Finds the chatroom `id` if it belongs to `owner`, with a page of its active branch, newest first:
+/// at most `limit` messages, all before the position `before`.
 pub async fn find_with_messages(
     db: &impl GenericClient,
     owner: UserId,
     id: ChatroomId,
     before: Option<i64>,
     limit: i64,
-) -> Result<Option<(ChatroomDetails, Vec<Message>)>, StoreError> {
+) -> Result<Option<(ChatroomDetails, Vec<BranchMessage>)>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS}, c.system_prompt, {}
+        "SELECT {COLUMNS}, {SETTINGS}, {columns}, {feedback_columns},
+            CASE WHEN c.has_branches THEN ({siblings}) END AS siblings,
+            CASE WHEN c.has_branches THEN ({answers}) END AS answers
         FROM chatrooms c
         LEFT JOIN LATERAL (
             SELECT * FROM messages
-            WHERE messages.chatroom_id = c.id AND messages.position < coalesce($3, 9223372036854775807)
+            WHERE messages.chatroom_id = c.id AND messages.on_active_branch
+                AND messages.position < coalesce($3, 9223372036854775807)
             ORDER BY messages.position DESC LIMIT $4
         ) m ON true
+        {generation}
+        {feedback}
         WHERE c.id = $1 AND c.user_id = $2
         ORDER BY m.position DESC",
-        messages::COLUMNS
+        columns = messages::COLUMNS,
+        generation = messages::GENERATION,
+        feedback_columns = feedback::COLUMNS,
+        feedback = feedback::OF_MESSAGE,
+        siblings = tree::siblings_of("m", "g"),
+        answers = tree::answers_of("m"),
     );
     let statement = db.prepare_cached(&sql).await?;
     let rows = db.query(&statement, &[&id.0, &owner.0, &before, &limit]).await?;
@@ -208,9 +233,12 @@ pub struct ChatroomChanges<'a> {
     pub description: Option<&'a str>,
     /// The new system prompt; the empty string removes it.
     pub system_prompt: Option<&'a str>,
+    /// The new model; the empty string restores the default of the plan.
+    pub model: Option<&'a str>,
 }
 
-/// Updates the chatroom `id` if it belongs to `owner`, and returns the updated chatroom.
+/// Updates the chatroom `id` if it belongs to `owner`, and returns the updated chatroom. After a new name
+/// it gets no title.
 pub async fn update(
     db: &impl GenericClient,
     owner: UserId,
@@ -221,30 +249,40 @@ pub async fn update(
     let sql = format!(
         "UPDATE chatrooms c SET name = coalesce($3, c.name),
             description = nullif(coalesce($4, c.description), ''),
-            system_prompt = nullif(coalesce($5, c.system_prompt), ''), updated_at = $6
+            system_prompt = nullif(coalesce($5, c.system_prompt), ''),
+            model = nullif(coalesce($7, c.model), ''), updated_at = $6,
+            title_state = CASE WHEN $3::text IS NULL THEN c.title_state END,
+            title_due_at = CASE WHEN $3::text IS NULL THEN c.title_due_at END
         WHERE c.id = $1 AND c.user_id = $2
-        RETURNING {COLUMNS}, c.system_prompt"
+        RETURNING {COLUMNS}, {SETTINGS}"
     );
-    let ChatroomChanges { name, description, system_prompt } = changes;
+    let ChatroomChanges { name, description, system_prompt, model } = changes;
     let statement = db.prepare_cached(&sql).await?;
-    let row = db.query_opt(&statement, &[&id.0, &owner.0, &name, &description, &system_prompt, &now]).await?;
+    let row = db
+        .query_opt(&statement, &[&id.0, &owner.0, &name, &description, &system_prompt, &now, &model])
+        .await?;
     row.as_ref().map(TryInto::try_into).transpose()
 }
 
 /// Deletes the chatroom `id` and its messages if it belongs to `owner`, and refunds the quota units
 /// of messages for which the model was never called. Returns whether there was such a chatroom.
 pub async fn delete(db: &impl GenericClient, owner: UserId, id: ChatroomId) -> Result<bool, StoreError> {
-    // The counts in `deleted` force an order: delete messages, then refund, then update the user's
-    // counters. All statements take their locks in that order, so they cannot deadlock.
+    // The counts in the conditions force an order: generations, messages, refund, counters. All
+    // statements take their locks in that order, so they cannot deadlock.
     const SQL: &str = "
         WITH chatroom AS (
             SELECT id FROM chatrooms WHERE id = $1 AND user_id = $2 FOR UPDATE
+        ), gone AS (
+            DELETE FROM generations g USING chatroom, messages m
+            WHERE m.chatroom_id = chatroom.id AND g.question_id = m.id
+            RETURNING g.user_id, g.quota_day, g.status, g.attempts
         ), emptied AS (
-            DELETE FROM messages USING chatroom WHERE messages.chatroom_id = chatroom.id
-            RETURNING messages.user_id, messages.quota_day, messages.processing_status, messages.attempts
+            DELETE FROM messages m USING chatroom
+            WHERE m.chatroom_id = chatroom.id AND (SELECT count(*) FROM gone) >= 0
+            RETURNING 1
         ), untouched AS (
-            SELECT user_id, quota_day, count(*)::integer AS units FROM emptied
-            WHERE processing_status = 'pending' AND attempts = 0 GROUP BY user_id, quota_day
+            SELECT user_id, quota_day, count(*)::integer AS units FROM gone
+            WHERE status = 'pending' AND attempts = 0 GROUP BY user_id, quota_day
         ), refundable AS (
             SELECT d.user_id, d.day, least(untouched.units, coalesce(d.refund_limit - d.refunds, untouched.units)) AS units
             FROM daily_usage d JOIN untouched ON d.user_id = untouched.user_id AND d.day = untouched.quota_day

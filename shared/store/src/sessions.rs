@@ -24,8 +24,8 @@ pub struct NewSession<'a> {
 }
 
 /// Inserts a session of `user` if `password_hash` is still the stored one. A login that verified
-/// the previous password must not get a session after a reset or a change. Returns whether the
-/// session was inserted.
+/// the previous password must not get a session after a reset or a change, nor a suspended
+/// account at all. Returns whether the session was inserted.
 pub async fn insert(
     db: &impl GenericClient,
     user: UserId,
@@ -34,7 +34,8 @@ pub async fn insert(
 ) -> Result<bool, StoreError> {
     const SQL: &str = "
         INSERT INTO sessions (id, user_id, refresh_token_hash, address, user_agent, created_at, last_seen_at, expires_at)
-        SELECT $1, id, $3, $4, $5, $6, $6, $7 FROM users WHERE id = $2 AND password_hash = $8 FOR SHARE";
+        SELECT $1, id, $3, $4, $5, $6, $6, $7 FROM users
+        WHERE id = $2 AND password_hash = $8 AND suspended_at IS NULL FOR SHARE";
     let statement = db.prepare_cached(SQL).await?;
     let inserted = db
         .execute(
@@ -131,6 +132,8 @@ pub enum RotationOutcome {
         /// The owner of the session.
         user: UserId,
     },
+    /// The token is valid, but the account is suspended; nothing has changed.
+    Suspended,
     /// There is no such session, or it has expired.
     NotFound,
 }
@@ -145,7 +148,7 @@ pub async fn rotate_refresh_token(
     const ROTATE: &str = "
         UPDATE sessions s SET refresh_token_hash = $3, address = $4, user_agent = $5, last_seen_at = $6, expires_at = $7
         FROM users u WHERE s.id = $1 AND s.refresh_token_hash = $2 AND s.expires_at > $6
-            AND u.id = s.user_id AND u.deleted_at IS NULL
+            AND u.id = s.user_id AND u.deleted_at IS NULL AND u.suspended_at IS NULL
         RETURNING s.user_id, u.mobile_number";
     let (id, old_hash) = (rotation.session.0, rotation.old_hash);
     let statement = db.prepare_cached(ROTATE).await?;
@@ -172,32 +175,34 @@ pub async fn rotate_refresh_token(
     }
 }
 
-/// Decides about a token that is not the current one. This is a separate statement, whose later
-/// snapshot sees what a concurrent rotation has just committed.
+/// Decides about a token that is not the current one, or whose account is suspended. This is a
+/// separate statement, whose later snapshot sees what a concurrent rotation has just committed.
 async fn check_replaced_token(
     db: &impl GenericClient,
     rotation: TokenRotation<'_>,
 ) -> Result<RotationOutcome, StoreError> {
     const SQL: &str = "
         WITH session AS (
-            SELECT s.id, s.user_id, u.mobile_number,
-                s.refresh_token_hash = $3 AND s.last_seen_at > $4 AND s.expires_at > $5 AND u.deleted_at IS NULL
-                    AS is_repeat
+            SELECT s.id, s.user_id, u.mobile_number, u.suspended_at IS NOT NULL AS is_suspended,
+                (s.refresh_token_hash = $3 AND s.last_seen_at > $4 AND s.expires_at > $5 AND u.deleted_at IS NULL)
+                    OR s.refresh_token_hash = $2 AS is_valid
             FROM sessions s JOIN users u ON u.id = s.user_id
-            WHERE s.id = $1 AND s.refresh_token_hash <> $2 FOR UPDATE OF s
+            WHERE s.id = $1 AND (s.refresh_token_hash <> $2 OR (s.expires_at > $5 AND u.suspended_at IS NOT NULL))
+            FOR UPDATE OF s
         ), deleted AS (
-            DELETE FROM sessions s USING session WHERE s.id = session.id AND NOT session.is_repeat
+            DELETE FROM sessions s USING session WHERE s.id = session.id AND NOT session.is_valid
         )
-        SELECT user_id, mobile_number, is_repeat FROM session";
+        SELECT user_id, mobile_number, is_valid, is_suspended FROM session";
     let statement = db.prepare_cached(SQL).await?;
     let TokenRotation { session, old_hash, new_hash, repeatable_since, now, .. } = rotation;
     let row = db.query_opt(&statement, &[&session.0, &old_hash, &new_hash, &repeatable_since, &now]).await?;
     let Some(row) = row else { return Ok(RotationOutcome::NotFound) };
     let user = UserId(row.try_get("user_id")?);
-    if row.try_get("is_repeat")? {
-        return Ok(RotationOutcome::Rotated { user, mobile_number: row.try_get("mobile_number")? });
-    }
-    Ok(RotationOutcome::Reused { user })
+    Ok(match (row.try_get("is_valid")?, row.try_get("is_suspended")?) {
+        (false, _) => RotationOutcome::Reused { user },
+        (true, true) => RotationOutcome::Suspended,
+        (true, false) => RotationOutcome::Rotated { user, mobile_number: row.try_get("mobile_number")? },
+    })
 }
 
 /// Selects sessions of one user.
@@ -245,6 +250,8 @@ pub struct ActiveSession {
     pub tier: Tier,
     /// When the session expires.
     pub expires_at: DateTime<Utc>,
+    /// Whether an operator has suspended the account.
+    pub is_suspended: bool,
 }
 
 /// Finds `session` if it belongs to `user` and expires after `now`. Does not find sessions of an
@@ -256,18 +263,23 @@ pub async fn find_active(
     now: DateTime<Utc>,
 ) -> Result<Option<ActiveSession>, StoreError> {
     const SQL: &str = "
-        SELECT u.subscription_tier, s.expires_at FROM sessions s JOIN users u ON u.id = s.user_id
+        SELECT u.subscription_tier, s.expires_at, u.suspended_at IS NOT NULL AS is_suspended FROM sessions s JOIN users u ON u.id = s.user_id
         WHERE s.id = $1 AND s.user_id = $2 AND s.expires_at > $3 AND u.deleted_at IS NULL";
     let statement = db.prepare_cached(SQL).await?;
     let row = db.query_opt(&statement, &[&session.0, &user.0, &now]).await?;
     row.map(|row| {
         let tier = row.try_get::<_, &str>("subscription_tier")?.try_into()?;
-        Ok(ActiveSession { tier, expires_at: row.try_get("expires_at")? })
+        Ok(ActiveSession {
+            tier,
+            expires_at: row.try_get("expires_at")?,
+            is_suspended: row.try_get("is_suspended")?,
+        })
     })
     .transpose()
 }
 
-/// Finds the role of `user` if `session` belongs to them and expires after `now`.
+/// Finds the role of `user` if `session` belongs to them and expires after `now`, and the account
+/// is not suspended.
 pub async fn find_role(
     db: &impl GenericClient,
     session: SessionId,
@@ -276,7 +288,8 @@ pub async fn find_role(
 ) -> Result<Option<Role>, StoreError> {
     const SQL: &str = "
         SELECT u.role FROM sessions s JOIN users u ON u.id = s.user_id
-        WHERE s.id = $1 AND s.user_id = $2 AND s.expires_at > $3 AND u.deleted_at IS NULL";
+        WHERE s.id = $1 AND s.user_id = $2 AND s.expires_at > $3 AND u.deleted_at IS NULL
+            AND u.suspended_at IS NULL";
     let statement = db.prepare_cached(SQL).await?;
     let row = db.query_opt(&statement, &[&session.0, &user.0, &now]).await?;
     row.map(|row| Ok(row.try_get::<_, &str>("role")?.try_into()?)).transpose()

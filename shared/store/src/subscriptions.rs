@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::{GenericClient, Transaction};
-use domain::subscription::Subscription;
+use domain::subscription::{Subscription, SubscriptionDetails};
 use domain::{Tier, UserId};
 use tokio::try_join;
 use tokio_postgres::Row;
@@ -29,11 +29,14 @@ pub struct BillingAccount {
     pub subscription: Option<Subscription>,
     /// When the last checkout page was opened, and when it expires.
     pub checkout: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// Whether a customer in `unknown_customers` names the user.
+    pub has_unknown_customer: bool,
 }
 
 const COLUMNS: &str = "u.id AS user_id, u.subscription_tier, u.deleted_at IS NOT NULL AS is_deleted, s.customer_id,
     s.subscription_id, s.status, s.begun_at, s.period_start, s.period_end, s.cancel_at_period_end, s.ends_at, s.past_due_since,
-    s.checkout_opened_at, s.checkout_expires_at";
+    s.checkout_opened_at, s.checkout_expires_at, s.invoice_url,
+    EXISTS (SELECT FROM unknown_customers k WHERE k.user_id = u.id) AS has_unknown_customer";
 
 impl TryFrom<&Row> for BillingAccount {
     type Error = StoreError;
@@ -47,6 +50,7 @@ impl TryFrom<&Row> for BillingAccount {
             customer_id: row.try_get("customer_id")?,
             subscription: subscription(row)?,
             checkout: Option::zip(opened, expires),
+            has_unknown_customer: row.try_get("has_unknown_customer")?,
         })
     }
 }
@@ -61,7 +65,8 @@ fn subscription(row: &Row) -> Result<Option<Subscription>, StoreError> {
         period_end: row.try_get("period_end")?,
         cancel_at_period_end: row.try_get("cancel_at_period_end")?,
         ends_at: row.try_get("ends_at")?,
-        price_ids: Vec::new(),
+        invoice_url: row.try_get("invoice_url")?,
+        details: SubscriptionDetails::default(),
         past_due_since: row.try_get("past_due_since")?,
     }))
 }
@@ -181,7 +186,8 @@ pub async fn update_subscription(
     const SQL: &str = "
         WITH updated AS (
             UPDATE subscriptions SET subscription_id = $3, status = $4, begun_at = $5, period_start = $6, period_end = $7,
-                cancel_at_period_end = $8, past_due_since = $9, review_at = $10, updated_at = $11, ends_at = $12
+                cancel_at_period_end = $8, past_due_since = $9, review_at = $10, updated_at = $11, ends_at = $12,
+                invoice_url = $13
             WHERE user_id = $1
         )
         UPDATE users SET subscription_tier = $2, updated_at = $11 WHERE id = $1 AND subscription_tier <> $2";
@@ -203,6 +209,7 @@ pub async fn update_subscription(
                 &update.review_at,
                 &now,
                 &subscription.and_then(|one| one.ends_at),
+                &subscription.and_then(|one| one.invoice_url.as_deref()),
             ],
         )
         .await?;

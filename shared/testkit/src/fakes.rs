@@ -6,25 +6,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clients::gemini::{Answer, FinishReason, GenerateError, LanguageModel, Prompt, TokenUsage};
+use clients::gemini::{Answer, FinishReason, GenerateError, LanguageModel, Observer, Prompt, TokenUsage};
 use clients::queue::{DeadLetter, DeadLetterQueue, JobQueue, QueueError};
 use clients::sms::{SmsError, SmsSender};
-use domain::{ChatroomId, MessageId, MobileNumber};
+use domain::{ChatroomId, GenerationId, MobileNumber};
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 /// A queue that records jobs and delivers none.
 #[derive(Debug, Default)]
 pub struct FakeQueue {
-    sent: Mutex<Vec<(ChatroomId, MessageId, i32)>>,
+    sent: Mutex<Vec<(ChatroomId, GenerationId, i32)>>,
     delays: Mutex<Vec<(String, Duration)>>,
+    extensions: Mutex<Vec<(String, Duration)>>,
+    deleted: Mutex<Vec<String>>,
     is_failing: AtomicBool,
 }
 
 impl FakeQueue {
     /// The jobs that were sent, in order.
-    pub fn sent(&self) -> Vec<(ChatroomId, MessageId)> {
-        self.sent.lock().unwrap().iter().map(|(chatroom, message, _)| (*chatroom, *message)).collect()
+    pub fn sent(&self) -> Vec<(ChatroomId, GenerationId)> {
+        self.sent.lock().unwrap().iter().map(|(chatroom, generation, _)| (*chatroom, *generation)).collect()
     }
 
     /// The resend number of each job that was sent, in order.
@@ -35,6 +38,16 @@ impl FakeQueue {
     /// The visibility changes, in order: receipt handle and delay.
     pub fn delays(&self) -> Vec<(String, Duration)> {
         self.delays.lock().unwrap().clone()
+    }
+
+    /// The visibility timeouts that a batch set while it was processed, in order.
+    pub fn extensions(&self) -> Vec<(String, Duration)> {
+        self.extensions.lock().unwrap().clone()
+    }
+
+    /// The receipt handles of the messages that were deleted while their batch went on, in order.
+    pub fn deleted(&self) -> Vec<String> {
+        self.deleted.lock().unwrap().clone()
     }
 
     /// Makes every call fail.
@@ -54,20 +67,37 @@ impl FakeQueue {
 
 #[async_trait]
 impl JobQueue for FakeQueue {
-    async fn send_message(
+    async fn send_job(
         &self,
         chatroom: ChatroomId,
-        message: MessageId,
+        generation: GenerationId,
         resend: i32,
     ) -> Result<(), QueueError> {
         self.check()?;
-        self.sent.lock().unwrap().push((chatroom, message, resend));
+        self.sent.lock().unwrap().push((chatroom, generation, resend));
         Ok(())
     }
 
     async fn change_visibility(&self, receipt_handle: &str, delay: Duration) -> Result<(), QueueError> {
         self.check()?;
         self.delays.lock().unwrap().push((receipt_handle.to_owned(), delay));
+        Ok(())
+    }
+
+    async fn change_visibility_of(
+        &self,
+        receipt_handles: &[String],
+        timeout: Duration,
+    ) -> Result<(), QueueError> {
+        self.check()?;
+        let extended = receipt_handles.iter().map(|handle| (handle.clone(), timeout));
+        self.extensions.lock().unwrap().extend(extended);
+        Ok(())
+    }
+
+    async fn delete_job(&self, receipt_handle: &str) -> Result<(), QueueError> {
+        self.check()?;
+        self.deleted.lock().unwrap().push(receipt_handle.to_owned());
         Ok(())
     }
 
@@ -111,25 +141,38 @@ impl DeadLetterQueue for FakeDeadLetters {
     }
 }
 
-/// A model that returns the scripted errors and then answers `Echo: ` and the question.
+/// A model that returns what is scripted and then answers `Echo: ` and the question, in two halves.
 #[derive(Debug, Default)]
 pub struct FakeModel {
-    script: Mutex<VecDeque<Result<Answer, GenerateError>>>,
+    /// The text of each call, and the error after it if there is one.
+    script: Mutex<VecDeque<(String, Option<GenerateError>)>>,
     prompts: Mutex<Vec<Prompt>>,
     /// The number of calls so far, for tests that wait for one.
     called: watch::Sender<usize>,
-    is_held: watch::Sender<bool>,
+    held_at: watch::Sender<Option<Moment>>,
+}
+
+/// A moment of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    BeforeText,
+    InMidText,
 }
 
 impl FakeModel {
-    /// Keeps calls from returning until [`release`](Self::release).
+    /// Keeps calls from sending text until [`release`](Self::release).
     pub fn hold(&self) {
-        self.is_held.send_replace(true);
+        self.held_at.send_replace(Some(Moment::BeforeText));
     }
 
-    /// Lets held calls return.
+    /// Keeps calls from sending the second half of their text until [`release`](Self::release).
+    pub fn hold_in_mid_text(&self) {
+        self.held_at.send_replace(Some(Moment::InMidText));
+    }
+
+    /// Lets held calls go on.
     pub fn release(&self) {
-        self.is_held.send_replace(false);
+        self.held_at.send_replace(None);
     }
 
     /// Waits until the model was called `count` times.
@@ -137,33 +180,76 @@ impl FakeModel {
         self.called.subscribe().wait_for(|called| *called >= count).await.unwrap();
     }
 
-    /// Makes one call fail with `error`, after the errors scripted before.
+    /// Makes one call answer `text`, after what is scripted before.
+    pub fn answer_with(&self, text: &str) {
+        self.script.lock().unwrap().push_back((text.to_owned(), None));
+    }
+
+    /// Makes one call fail with `error`, after what is scripted before.
     pub fn fail_with(&self, error: GenerateError) {
-        self.script.lock().unwrap().push_back(Err(error));
+        self.fail_after("", error);
+    }
+
+    /// As [`fail_with`](Self::fail_with), after the call has sent `text`.
+    pub fn fail_after(&self, text: &str, error: GenerateError) {
+        self.script.lock().unwrap().push_back((text.to_owned(), Some(error)));
     }
 
     /// The prompts of all calls, in order.
     pub fn prompts(&self) -> Vec<Prompt> {
         self.prompts.lock().unwrap().clone()
     }
+
+    /// Waits while calls are held at `moment`. Returns false if the observer stops the call.
+    async fn pass(
+        &self,
+        moment: Moment,
+        ends: Instant,
+        observer: &Observer<'_>,
+    ) -> Result<bool, GenerateError> {
+        let mut held_at = self.held_at.subscribe();
+        tokio::select! {
+            () = observer.stopped() => Ok(false),
+            released = timeout_at(ends, held_at.wait_for(|held_at| *held_at != Some(moment))) => {
+                released.map(|_| true).map_err(|_| GenerateError::Timeout)
+            }
+        }
+    }
 }
 
 #[async_trait]
 impl LanguageModel for FakeModel {
-    async fn generate(&self, prompt: &Prompt) -> Result<Answer, GenerateError> {
+    async fn generate(
+        &self,
+        prompt: &Prompt,
+        time_limit: Duration,
+        observer: &Observer<'_>,
+    ) -> Result<Answer, GenerateError> {
+        let ends = Instant::now() + time_limit;
         self.prompts.lock().unwrap().push(prompt.clone());
         self.called.send_modify(|called| *called += 1);
-        self.is_held.subscribe().wait_for(|is_held| !is_held).await.unwrap();
-        let scripted = self.script.lock().unwrap().pop_front();
-        scripted.unwrap_or_else(|| {
-            let question = prompt.turns.last().map(|turn| turn.text.clone()).unwrap_or_default();
-            Ok(Answer {
-                text: format!("Echo: {question}"),
-                model: prompt.model.clone(),
-                finish_reason: FinishReason::Stop,
-                usage: TokenUsage { prompt_tokens: 7, response_tokens: 3, ..TokenUsage::default() },
-            })
-        })
+        if !self.pass(Moment::BeforeText, ends, observer).await? {
+            return Err(GenerateError::Stopped { usage: TokenUsage::default() });
+        }
+        let question = prompt.turns.last().map(|turn| turn.text.as_str()).unwrap_or_default();
+        let (mut text, error) = match self.script.lock().unwrap().pop_front() {
+            Some(scripted) => scripted,
+            None => (format!("Echo: {question}"), None),
+        };
+        let middle = text.floor_char_boundary(text.len() / 2);
+        observer.receive(&text[..middle]);
+        let mut finish_reason = FinishReason::Stop;
+        if self.pass(Moment::InMidText, ends, observer).await? {
+            observer.receive(&text[middle..]);
+            if let Some(error) = error {
+                return Err(error);
+            }
+        } else {
+            text.truncate(middle);
+            finish_reason = FinishReason::Cancelled;
+        }
+        let usage = TokenUsage { prompt_tokens: 7, response_tokens: 3, ..TokenUsage::default() };
+        Ok(Answer { text, model: prompt.model.clone(), finish_reason, usage })
     }
 
     async fn ping(&self, _: &str) -> Result<(), GenerateError> {

@@ -15,6 +15,8 @@
 
 mod claim_counter;
 mod env;
+mod error_log;
+mod event_stream;
 mod fakes;
 mod request;
 mod schema;
@@ -24,9 +26,11 @@ mod user;
 
 pub use api_client::{PASSWORD, Response};
 pub use claim_counter::ClaimCounter;
+pub use error_log::ErrorLog;
+pub use event_stream::{EventStream, ServerSentEvent};
 pub use fakes::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms};
 pub use request::{RequestBuilder, event};
 pub use schema::empty_schema;
-pub use stripe::{GOOD_CARD, GOOD_ONCE_CARD, StripeEvent};
+pub use stripe::{CONFIRMED_CARD, GOOD_CARD, GOOD_ONCE_CARD, StripeEvent};
 pub use test_app::{TestApp, TestAppBuilder, random_number};
 pub use user::TestUser;

@@ -1,15 +1,17 @@
-//! Requests in process: as events of API Gateway (payload format 2.0), read by the Lambda runtime's
-//! own code.
+//! Requests in process: as events of API Gateway (payload format 2.0, or 1.0 for the REST API), read by
+//! the Lambda runtime's own code.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use api_client::{Request, Response, Transport};
 use http_body_util::BodyExt;
+use lambda_http::{Context, RequestExt as _};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::{TestApp, TestUser};
+use crate::{EventStream, TestApp, TestUser};
 
 /// The event in `events/{name}.json`.
 #[must_use]
@@ -23,6 +25,7 @@ pub fn event(name: &str) -> Value {
 pub struct RequestBuilder<'a> {
     app: &'a TestApp,
     event: Value,
+    context: Context,
 }
 
 impl Transport for TestApp {
@@ -50,12 +53,14 @@ impl<'a> RequestBuilder<'a> {
     }
 
     fn from_event(app: &'a TestApp, mut event: Value) -> Self {
-        event["requestContext"]["http"]["sourceIp"] = json!(app.address);
+        let is_rest = event.get("httpMethod").is_some();
+        let client = if is_rest { "identity" } else { "http" };
+        event["requestContext"][client]["sourceIp"] = json!(app.address);
         // The responses of tests are not decompressed.
         if let Some(headers) = event["headers"].as_object_mut() {
             headers.remove("accept-encoding");
         }
-        Self { app, event }
+        Self { app, event, context: Context::default() }
     }
 
     /// Sets a header; its name in lower case.
@@ -91,13 +96,30 @@ impl<'a> RequestBuilder<'a> {
         self
     }
 
-    /// Sends the request.
+    /// Sets the time until Lambda stops the function.
+    #[must_use]
+    pub fn time_left(mut self, time: Duration) -> Self {
+        let deadline = self.app.app.clock.now() + time;
+        self.context.deadline = u64::try_from(deadline.timestamp_millis()).expect("the time is after 1970");
+        self
+    }
+
+    /// Sends the request, and reads the whole response.
     pub async fn send(self) -> Response {
-        let request = lambda_http::request::from_str(&self.event.to_string()).expect("the event is readable");
-        let response = self.app.service.clone().oneshot(request).await.expect("the service is infallible");
-        let (head, body) = response.into_parts();
+        let (head, body) = self.call().await.into_parts();
         let body = body.collect().await.expect("the body is readable").to_bytes();
         Response::new(head.status, head.headers, &body).expect("the body matches its content type")
+    }
+
+    /// Sends the request, whose response is a stream of events.
+    pub async fn open(self) -> EventStream {
+        EventStream::new(self.call().await)
+    }
+
+    async fn call(self) -> axum::response::Response {
+        let request = lambda_http::request::from_str(&self.event.to_string()).expect("the event is readable");
+        let request = request.with_lambda_context(self.context);
+        self.app.service.clone().oneshot(request).await.expect("the service is infallible")
     }
 }
 

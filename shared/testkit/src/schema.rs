@@ -1,6 +1,6 @@
 //! One database schema per test, which no other test sees.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use clients::tls::client_config;
@@ -10,17 +10,23 @@ use uuid::Uuid;
 
 use crate::env::from_env;
 
-/// All migrations in order, as one script. It takes half the time of running them one by one.
+/// All migrations in order and the concurrent indexes, as one script. It takes half the time of
+/// running them one by one.
 static MIGRATIONS: LazyLock<String> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../store/migrations");
     let files = std::fs::read_dir(folder).expect("the migrations exist");
-    let mut files: Vec<_> = files.map(|file| file.expect("the folder is readable").path()).collect();
+    let files = files.map(|file| file.expect("the folder is readable").path());
+    let (mut files, indexes): (Vec<_>, Vec<_>) =
+        files.partition(|file| !file.ends_with("concurrent_indexes.sql"));
     // `V2__x.sql` precedes `V10__y.sql`.
     files.sort_by_key(|file| {
         let name = file.file_name().and_then(|name| name.to_str()).expect("the name is text");
         name[1..].split_once("__").and_then(|(version, _)| version.parse::<u32>().ok()).expect("a version")
     });
-    files.iter().map(|file| std::fs::read_to_string(file).expect("the migration is readable")).collect()
+    let read = |file: &PathBuf| std::fs::read_to_string(file).expect("the migration is readable");
+    let indexes: String = indexes.iter().map(read).collect();
+    // The script is one transaction.
+    files.iter().map(read).chain([indexes.replace("CONCURRENTLY ", "")]).collect()
 });
 
 /// Creates the extensions of the migrations. Concurrent `CREATE EXTENSION IF NOT EXISTS` fails, so

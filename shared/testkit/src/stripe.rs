@@ -13,6 +13,9 @@ pub const GOOD_CARD: &str = "4242 4242 4242 4242";
 /// A card that pays the first time only.
 pub const GOOD_ONCE_CARD: &str = "4000 0000 0000 0341";
 
+/// A card that needs the user's confirmation for each payment (3-D Secure).
+pub const CONFIRMED_CARD: &str = "4000 0027 6000 3184";
+
 /// An event as Stripe sends it.
 #[derive(Debug, Clone)]
 pub struct StripeEvent {
@@ -83,6 +86,27 @@ impl TestApp {
         for event in self.stripe_events().await {
             let _ = self.deliver_event(&event).await.expect(200);
         }
+    }
+
+    /// Creates a customer at Stripe with a subscription, as an operator does in the dashboard.
+    /// Returns the ids of customer and subscription.
+    pub async fn create_customer_with_subscription(
+        &self,
+        of_customer: Value,
+        of_subscription: Value,
+    ) -> (String, String) {
+        let text = |object: &Value| object["id"].as_str().expect("an id").to_owned();
+        let customer = self.stripe("POST", "/_control/customers", json!({ "metadata": of_customer })).await;
+        let new = json!({ "customer": customer["id"], "metadata": of_subscription });
+        let subscription = self.stripe("POST", "/_control/subscriptions", new).await;
+        (text(&customer), text(&subscription))
+    }
+
+    /// Delivers the latest event of the type `kind`, which must succeed.
+    pub async fn deliver_latest(&self, kind: &str) {
+        let events = self.stripe_events().await;
+        let event = events.iter().rev().find(|event| event.kind == kind).expect("an event of the type");
+        let _ = self.deliver_event(event).await.expect(200);
     }
 
     /// Creates a checkout session through the API and returns its id.

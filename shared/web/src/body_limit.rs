@@ -16,6 +16,8 @@ pub(crate) enum BodyLimit {
     /// JSON with the text of a message. 10,000 characters need 117 KiB if each is written as two
     /// escapes (`\ud83d\ude00`).
     LongText,
+    /// JSON with a whole conversation, as clients of the AI SDK send it with each message.
+    Conversation,
     /// An event of a vendor, which is larger than a request of a user.
     Event,
 }
@@ -30,6 +32,7 @@ impl BodyLimit {
         match self {
             Self::Json => 64,
             Self::LongText => 128,
+            Self::Conversation => 1_024,
             Self::Event => 512,
         }
     }

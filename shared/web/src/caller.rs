@@ -7,9 +7,10 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use clients::redis::sessions::SessionClaim;
 use domain::{Role, SessionId, UserId};
+use store::operator_actions::Operator;
 use store::sessions;
 
-use crate::ApiError;
+use crate::{ApiError, ClientInfo};
 
 /// A user whose token and session have been checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,13 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The caller as the author of an entry in the audit log of operators, for the request of
+    /// `client`.
+    #[must_use]
+    pub fn operator<'a>(&self, client: &'a ClientInfo) -> Operator<'a> {
+        Operator { id: Some(self.user_id), request_id: Some(&client.request_id) }
+    }
+
     /// The name under which wrong passwords of this session are counted. Each session has its own
     /// count, so that wrong passwords in one do not lock the owner out of another.
     #[must_use]
@@ -28,6 +36,11 @@ impl Caller {
         format!("session:{}", self.session_id)
     }
 }
+
+/// A [`Caller`] whose account may be suspended, for what a person may do in any case: export their
+/// data, delete the account and sign out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallerOrSuspended(pub Caller);
 
 /// A [`Caller`] with the role `admin`. All others get 403. The role is read for each request, so
 /// that revoking it takes effect with the next one.
@@ -43,6 +56,8 @@ pub(crate) enum Authentication {
     Invalid(&'static str),
     /// The session cannot be checked at the moment.
     Unavailable,
+    /// Token and session are valid, but the account is suspended.
+    Suspended(Caller),
     /// Token and session are valid.
     Valid(Caller),
 }
@@ -54,10 +69,12 @@ impl Authentication {
     /// The caller.
     ///
     /// # Errors
-    /// 401 without a valid token, 503 if the session could not be checked.
+    /// 401 without a valid token, 403 if the account is suspended, 503 if the session could not be
+    /// checked.
     pub(crate) fn caller(&self) -> Result<Caller, ApiError> {
         match self {
             Self::Valid(caller) => Ok(*caller),
+            Self::Suspended(_) => Err(ApiError::account_suspended()),
             Self::Invalid(reason) => Err(ApiError::unauthenticated(reason)),
             Self::Absent => {
                 Err(ApiError::unauthenticated("send a token in the header Authorization: Bearer <token>"))
@@ -78,6 +95,17 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         parts.extensions.get::<Authentication>().unwrap_or(&Authentication::Unavailable).caller()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for CallerOrSuspended {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        if let Some(Authentication::Suspended(caller)) = parts.extensions.get() {
+            return Ok(Self(*caller));
+        }
+        Caller::from_request_parts(parts, state).await.map(Self)
     }
 }
 

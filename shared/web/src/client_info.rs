@@ -31,6 +31,7 @@ impl ClientInfo {
         let request_id = context.map(|context| context.request_id.clone()).filter(|id| !id.is_empty());
         let address = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
+            Some(RequestContext::ApiGatewayV1(context)) => context.identity.source_ip.clone(),
             _ => None,
         };
         let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());

@@ -73,6 +73,15 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
+    /// 403: an operator has suspended the account. Only for someone who has proven that it is
+    /// theirs.
+    #[must_use]
+    pub fn account_suspended() -> Self {
+        let detail = "this account is suspended; contact the operator of this service. A signed-in device can \
+             still export its data, delete it and sign out";
+        Self::new(StatusCode::FORBIDDEN, "account_suspended", detail)
+    }
+
     /// 413: the body is larger than `limit`.
     #[must_use]
     pub(crate) fn body_too_large(limit: BodyLimit) -> Self {
@@ -102,6 +111,32 @@ impl ApiError {
         let mut error = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", INTERNAL_DETAIL);
         error.problem.cause = Some(cause.into());
         error
+    }
+
+    /// The stable code for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.problem.code
+    }
+
+    /// The detail for users.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.problem.detail
+    }
+
+    /// The problem document of an error that ends a stream in the middle, for the request
+    /// `request_id`. Logs the cause.
+    #[must_use]
+    pub fn document(&self, request_id: &str) -> serde_json::Value {
+        self.problem.log();
+        self.problem.document(request_id)
+    }
+
+    /// Whether the cause is a dependency that does not respond at the moment.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        self.problem.status == StatusCode::SERVICE_UNAVAILABLE
     }
 
     /// Whether the status is 409.

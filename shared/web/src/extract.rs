@@ -30,14 +30,43 @@ where
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         if !is_json(request.headers()) {
-            let detail = "the body must be JSON, with Content-Type: application/json";
-            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+            return Err(not_json());
         }
         let bytes = BodyLimit::of(&request).read(request.into_body()).await?;
-        let value = parse(without_byte_order_mark(&bytes))?;
-        check(&value)?;
-        Ok(Self(value))
+        parse_valid(&bytes).map(Self)
     }
+}
+
+/// As [`Valid`], where an empty body of any type counts as `{}`.
+#[derive(Debug)]
+pub struct OptionalBody<T>(pub T);
+
+impl<T, S> FromRequest<S> for OptionalBody<T>
+where
+    T: DeserializeOwned + Default + Validate<Context = ()>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let is_json = is_json(request.headers());
+        let bytes = BodyLimit::of(&request).read(request.into_body()).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        if is_json { parse_valid(&bytes).map(Self) } else { Err(not_json()) }
+    }
+}
+
+fn not_json() -> ApiError {
+    let detail = "the body must be JSON, with Content-Type: application/json";
+    ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+}
+
+fn parse_valid<T: DeserializeOwned + Validate<Context = ()>>(bytes: &[u8]) -> Result<T, ApiError> {
+    let value = parse(without_byte_order_mark(bytes))?;
+    check(&value)?;
+    Ok(value)
 }
 
 /// The exact bytes of the body, for checking a signature.
@@ -83,6 +112,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         if !cause.is_data() {
             return ApiError::malformed(format!("the body is not valid JSON: {cause}"));
         }
+        if let Some(name) = absent_field(&cause) {
+            let parent = if path == "." { String::new() } else { path + "." };
+            return ApiError::invalid(vec![format!("{parent}{name}: is required")]);
+        }
         match path.as_str() {
             "." => ApiError::invalid(vec![format!("body: {}", expectation(&cause))]),
             path => ApiError::invalid(vec![format!("{path}: {}", expectation(&cause))]),
@@ -114,6 +147,13 @@ fn depth(bytes: &[u8]) -> usize {
     deepest
 }
 
+/// The name of a required field that is absent. serde has it in the text only.
+fn absent_field(error: &serde_json::Error) -> Option<String> {
+    let text = error.to_string();
+    let (name, _) = text.strip_prefix("missing field `")?.split_once('`')?;
+    Some(name.to_owned())
+}
+
 /// What serde expected, without the value that it found: that may be a password in a wrong field.
 fn expectation(error: &serde_json::Error) -> String {
     let text = error.to_string();
@@ -126,7 +166,7 @@ fn expectation(error: &serde_json::Error) -> String {
                 _ => format!("must be {expected}"),
             }
         }
-        None => text,
+        None => text.split(" at line ").next().unwrap_or(&text).to_owned(),
     }
 }
 
@@ -209,7 +249,7 @@ mod tests {
         }
         let nested = |levels: usize| format!("{{\"x\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
         assert!(parse_error(&nested(60)).contains("nested"));
-        assert!(parse_error(&nested(20)).contains("missing field"), "{}", parse_error(&nested(20)));
+        assert!(parse_error(&nested(20)).contains("name: is required"), "{}", parse_error(&nested(20)));
         assert!(!parse_error(&format!("{{\"x\":\"\\\"{}\"}}", "[".repeat(60))).contains("nested"));
     }
 }

@@ -15,6 +15,7 @@ use clients::table::idempotency::Lease;
 use domain::id::uuid_at;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use services::Execution;
 use tracing::warn;
 use uuid::Uuid;
 
@@ -37,15 +38,6 @@ enum State {
     Replay(String),
 }
 
-/// One execution of an operation.
-#[derive(Debug, Clone, Copy)]
-pub struct Execution {
-    /// The id of the row to create: the same in each execution of one operation.
-    pub id: Uuid,
-    /// Whether an earlier execution was interrupted and may have created the row already.
-    pub is_retry: bool,
-}
-
 impl Operation {
     /// An operation that the holder of `lease` executes.
     pub(crate) fn execute(lease: Lease, operation_id: Uuid, is_retry: bool) -> Self {
@@ -57,7 +49,9 @@ impl Operation {
         Self(State::Replay(receipt))
     }
 
-    pub(crate) fn is_replay(&self) -> bool {
+    /// Whether the operation was executed before, so that only its receipt is known.
+    #[must_use]
+    pub fn is_replay(&self) -> bool {
         matches!(self.0, State::Replay(_))
     }
 

@@ -51,8 +51,9 @@ impl Problem {
         Self::new(status, code, detail.to_owned())
     }
 
-    /// The document, for the request `request_id`.
-    fn document(&self, request_id: &str) -> Value {
+    /// The document, for the request `request_id`. It repeats `Retry-After`, because some clients show
+    /// their page the body alone.
+    pub(crate) fn document(&self, request_id: &str) -> Value {
         let mut members = self.members.clone();
         let own = json!({
             "type": format!("urn:problem:{}", self.code),
@@ -67,6 +68,9 @@ impl Problem {
         if let Value::Object(own) = own {
             members.extend(own);
         }
+        if let Some(wait) = self.retry_after {
+            members.insert("retry_after".to_owned(), whole_seconds(wait).into());
+        }
         if !self.errors.is_empty() {
             members.insert("errors".to_owned(), json!(self.errors));
         }
@@ -74,7 +78,7 @@ impl Problem {
     }
 
     /// Logs the cause of a server error.
-    fn log(&self) {
+    pub(crate) fn log(&self) {
         let cause = self.cause.as_deref().map(|cause| chain(cause));
         match self.status {
             StatusCode::SERVICE_UNAVAILABLE => warn!(code = self.code, cause, "unavailable"),

@@ -23,6 +23,11 @@ pub enum RoutePolicy {
     /// Like [`Idempotent`](Self::Idempotent), for a body with the text of a message, which may be
     /// larger.
     IdempotentLongText,
+    /// Like [`Standard`](Self::Standard), for a body with a whole conversation.
+    Conversation,
+    /// Like [`Idempotent`](Self::Idempotent), for a caller without a token. The key belongs to the
+    /// mobile number or the session of the refresh token in the body.
+    IdempotentPublic,
     /// Runs the handler concurrently with authentication and rate limiting, and discards the
     /// response if either refuses the request: two round trips take the time of one. The handler
     /// must only read the caller's data; it may write a cache of that data, and counts that expire.
@@ -40,17 +45,20 @@ pub enum RoutePolicy {
 impl RoutePolicy {
     /// Whether the route accepts an `Idempotency-Key`.
     pub(crate) const fn is_idempotent(self) -> bool {
-        matches!(self, Self::Idempotent | Self::IdempotentLongText)
+        matches!(self, Self::Idempotent | Self::IdempotentLongText | Self::IdempotentPublic)
     }
 
     /// The largest body that the route reads.
     pub(crate) const fn body_limit(self) -> BodyLimit {
         match self {
             Self::IdempotentLongText => BodyLimit::LongText,
+            Self::Conversation => BodyLimit::Conversation,
             Self::SignedWebhook => BodyLimit::Event,
-            Self::Standard | Self::Idempotent | Self::SpeculativeRead | Self::LivenessProbe => {
-                BodyLimit::Json
-            }
+            Self::Standard
+            | Self::Idempotent
+            | Self::IdempotentPublic
+            | Self::SpeculativeRead
+            | Self::LivenessProbe => BodyLimit::Json,
         }
     }
 }

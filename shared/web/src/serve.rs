@@ -5,7 +5,7 @@ use std::sync::Arc;
 use app::{AppState, Config, Dependency, telemetry};
 use tracing::{error, info};
 
-use crate::{Routes, stack};
+use crate::{Routes, Service, stack};
 
 /// Serves `routes` as the function `service`, whose handlers use `dependencies`, until Lambda stops
 /// the process.
@@ -18,13 +18,30 @@ pub async fn serve(
     dependencies: &[Dependency],
     routes: Routes,
 ) -> Result<(), lambda_http::Error> {
+    telemetry::run(service, async { lambda_http::run(start(dependencies, routes)?).await }).await
+}
+
+/// As [`serve`], for a function whose responses Lambda streams. All of its responses are in the
+/// streaming format, those of failed requests too.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_streaming(
+    service: &'static str,
+    dependencies: &[Dependency],
+    routes: Routes,
+) -> Result<(), lambda_http::Error> {
     telemetry::run(service, async {
-        let app = build_state(dependencies, &routes);
-        let app = Arc::new(app.inspect_err(|error| error!("cannot start: {error}"))?);
-        info!("ready");
-        lambda_http::run(stack(routes, &app)).await
+        lambda_http::run_with_streaming_response(start(dependencies, routes)?).await
     })
     .await
+}
+
+fn start(dependencies: &[Dependency], routes: Routes) -> Result<Service, lambda_http::Error> {
+    let app = build_state(dependencies, &routes);
+    let app = Arc::new(app.inspect_err(|error| error!("cannot start: {error}"))?);
+    info!("ready");
+    Ok(stack(routes, &app))
 }
 
 fn build_state(dependencies: &[Dependency], routes: &Routes) -> Result<AppState, lambda_http::Error> {

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use clients::gemini::{SafetySetting, ThinkingLevel};
+use clients::gemini::SafetySetting;
 use clients::redis::model_rate_limiter::BreakerSettings;
 use domain::history::MIN_BUDGET;
 use domain::model_quota::ModelQuota;
 use secrecy::SecretString;
 
 use super::env::Env;
+use super::models::Models;
 use super::variables::{
-    GEMINI_API_KEY, GEMINI_BASE_URL, GEMINI_BREAKER_FAILURES, GEMINI_BREAKER_PAUSE_MS, GEMINI_HISTORY_TOKENS,
-    GEMINI_MAX_OUTPUT_TOKENS, GEMINI_MAX_WAIT_MS, GEMINI_MODEL_BASIC, GEMINI_MODEL_FALLBACK,
-    GEMINI_MODEL_PRO, GEMINI_REQUESTS_PER_MINUTE, GEMINI_SAFETY_SETTINGS, GEMINI_STALL_TIMEOUT_MS,
-    GEMINI_SYSTEM_INSTRUCTION, GEMINI_THINKING_LEVEL_BASIC, GEMINI_THINKING_LEVEL_FALLBACK,
-    GEMINI_THINKING_LEVEL_PRO, GEMINI_THINKING_TOKENS, GEMINI_TIMEOUT_MS, GEMINI_TOKENS_PER_MINUTE,
-    MESSAGE_MAX_ATTEMPTS, RESPONSE_CACHE_TTL, RETRY_BASE_DELAY_MS, WORKER_CONCURRENCY,
+    GEMINI_API_KEY, GEMINI_BASE_URL, GEMINI_BREAKER_FAILURES, GEMINI_BREAKER_PAUSE_MS,
+    GEMINI_FIRST_CHUNK_TIMEOUT_MS, GEMINI_HISTORY_TOKENS, GEMINI_MAX_WAIT_MS, GEMINI_REQUESTS_PER_MINUTE,
+    GEMINI_SAFETY_SETTINGS, GEMINI_STALL_TIMEOUT_MS, GEMINI_SYSTEM_INSTRUCTION, GEMINI_THINKING_TOKENS,
+    GEMINI_TIMEOUT_MS, GEMINI_TOKENS_PER_MINUTE, MESSAGE_MAX_ATTEMPTS, RESPONSE_CACHE_TTL,
+    RETRY_BASE_DELAY_MS, TITLE_MAX_PER_DAY, TITLE_TIMEOUT_MS, WORKER_CONCURRENCY, WORKER_LEASE_MS,
 };
 
 /// Settings for calls to Gemini.
@@ -25,32 +25,22 @@ pub struct GeminiSettings {
     pub base_url: String,
     /// The API key.
     pub api_key: SecretString,
-    /// The model for the Basic plan.
-    pub model_basic: String,
-    /// The model for the Pro plan.
-    pub model_pro: String,
-    /// The model to use when a plan's own model has no daily quota left or no longer exists.
-    pub model_fallback: Option<String>,
+    /// The models.
+    pub models: Models,
     /// Google's quota for each model.
     pub quota: ModelQuota,
     /// When the circuit breaker opens, and for how long.
     pub breaker: BreakerSettings,
     /// Maximum total time that a message waits for quota before it fails.
     pub max_wait: Duration,
-    /// Timeout of one call.
+    /// Maximum time for an answer, all calls for it together. The answer then ends incomplete.
     pub timeout: Duration,
+    /// Timeout of the wait for the beginning of an answer.
+    pub first_chunk_timeout: Duration,
     /// Timeout of each pause in the middle of an answer.
     pub stall_timeout: Duration,
-    /// Maximum number of visible tokens in an answer.
-    pub max_output_tokens: u32,
-    /// Tokens reserved for the model's thoughts, on top of `max_output_tokens`.
+    /// Tokens reserved for the model's thoughts, on top of the visible tokens of an answer.
     pub thinking_tokens: u32,
-    /// How much the model for the Basic plan thinks. `None` leaves it to the model.
-    pub thinking_level_basic: Option<ThinkingLevel>,
-    /// How much the model for the Pro plan thinks.
-    pub thinking_level_pro: Option<ThinkingLevel>,
-    /// How much the fallback model thinks.
-    pub thinking_level_fallback: Option<ThinkingLevel>,
     /// The thresholds of Google's safety filters, one per category.
     pub safety_settings: Vec<SafetySetting>,
     /// Maximum number of tokens of a chatroom's history in a prompt; at least those of one message
@@ -65,9 +55,7 @@ impl GeminiSettings {
         Self {
             base_url: env.text(GEMINI_BASE_URL),
             api_key: env.secret(GEMINI_API_KEY, needed, "a key from Google AI Studio"),
-            model_basic: env.text(GEMINI_MODEL_BASIC),
-            model_pro: env.text(GEMINI_MODEL_PRO),
-            model_fallback: env.get(GEMINI_MODEL_FALLBACK).filter(|model| model != "none"),
+            models: Models::read(env),
             quota: ModelQuota {
                 requests: env.number(GEMINI_REQUESTS_PER_MINUTE, 1),
                 tokens: env.number(GEMINI_TOKENS_PER_MINUTE, 1),
@@ -78,26 +66,14 @@ impl GeminiSettings {
             },
             max_wait: Duration::from_millis(env.number(GEMINI_MAX_WAIT_MS, 0)),
             timeout: Duration::from_millis(env.number(GEMINI_TIMEOUT_MS, 1)),
+            first_chunk_timeout: Duration::from_millis(env.number(GEMINI_FIRST_CHUNK_TIMEOUT_MS, 1)),
             stall_timeout: Duration::from_millis(env.number(GEMINI_STALL_TIMEOUT_MS, 1)),
-            max_output_tokens: env.number(GEMINI_MAX_OUTPUT_TOKENS, 1),
             thinking_tokens: env.number(GEMINI_THINKING_TOKENS, 0),
-            thinking_level_basic: env.parsed(GEMINI_THINKING_LEVEL_BASIC, thinking_level),
-            thinking_level_pro: env.parsed(GEMINI_THINKING_LEVEL_PRO, thinking_level),
-            thinking_level_fallback: env.parsed(GEMINI_THINKING_LEVEL_FALLBACK, thinking_level),
             safety_settings: env.parsed(GEMINI_SAFETY_SETTINGS, safety_settings),
             history_tokens: env.number(GEMINI_HISTORY_TOKENS, MIN_BUDGET),
             system_instruction: env.get(GEMINI_SYSTEM_INSTRUCTION),
         }
     }
-}
-
-/// A thinking level. `default` means none: the model decides.
-fn thinking_level(name: &str) -> Result<Option<ThinkingLevel>, String> {
-    if name == "default" {
-        return Ok(None);
-    }
-    let level = ThinkingLevel::from_name(name);
-    level.map(Some).ok_or_else(|| "must be minimal, low, medium, high or default".to_owned())
 }
 
 /// Safety settings separated by commas, at most one per category.
@@ -118,6 +94,9 @@ fn safety_settings(text: &str) -> Result<Vec<SafetySetting>, String> {
 pub struct WorkerSettings {
     /// Maximum number of attempts at one answer.
     pub max_attempts: i32,
+    /// How long a worker has the exclusive right to an answer, unless it renews the lease. A dead
+    /// worker is replaced after this time.
+    pub lease: Duration,
     /// The delay after the first attempt. It doubles with each further attempt.
     pub retry_base_delay: Duration,
     /// Maximum number of concurrent workers. Without Redis, each uses that fraction of Gemini's
@@ -126,6 +105,11 @@ pub struct WorkerSettings {
     /// How long an answer is cached for a user who repeats the same prompt. `None` disables the
     /// cache.
     pub answer_cache: Option<Duration>,
+    /// Maximum time of the call for a title.
+    pub title_timeout: Duration,
+    /// The most calls for titles that a user has on a day. 0: chatrooms are named by the first words of
+    /// their first question.
+    pub titles_per_day: i32,
 }
 
 impl WorkerSettings {
@@ -133,9 +117,12 @@ impl WorkerSettings {
         let cached_seconds = env.number(RESPONSE_CACHE_TTL, 0);
         Self {
             max_attempts: env.number(MESSAGE_MAX_ATTEMPTS, 1),
+            lease: Duration::from_millis(env.number(WORKER_LEASE_MS, 2_000)),
             retry_base_delay: Duration::from_millis(env.number(RETRY_BASE_DELAY_MS, 0)),
             concurrency: env.number(WORKER_CONCURRENCY, 1),
             answer_cache: (cached_seconds > 0).then(|| Duration::from_secs(cached_seconds)),
+            title_timeout: Duration::from_millis(env.number(TITLE_TIMEOUT_MS, 1)),
+            titles_per_day: env.number(TITLE_MAX_PER_DAY, 0),
         }
     }
 }

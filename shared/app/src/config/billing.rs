@@ -9,11 +9,26 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::env::Env;
 use super::variables::{
-    REDIRECT_HOSTS, STRIPE_BASE_URL, STRIPE_BILLING_ADDRESS, STRIPE_PAST_DUE_GRACE,
-    STRIPE_PREVIOUS_PRICE_IDS, STRIPE_PRICE_ID, STRIPE_SECRET_KEY, STRIPE_TAX_ID_COLLECTION,
-    STRIPE_WEBHOOK_SECRET,
+    REDIRECT_HOSTS, STRIPE_BASE_URL, STRIPE_BILLING_ADDRESS, STRIPE_CANCEL_ON_DISPUTE,
+    STRIPE_CANCEL_ON_REFUND, STRIPE_PAST_DUE_GRACE, STRIPE_PREVIOUS_PRICE_IDS, STRIPE_PRICE_ID,
+    STRIPE_PROMOTION_CODES, STRIPE_SECRET_KEY, STRIPE_TAX_ID_COLLECTION, STRIPE_TRIAL_DAYS,
+    STRIPE_WEBHOOK_SECRET, Variable,
 };
 use crate::duration;
+
+/// The longest trial that Stripe accepts, in days.
+const MAX_TRIAL_DAYS: u32 = 730;
+
+/// When a dispute cancels the subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelOnDispute {
+    /// Never: an operator decides.
+    Never,
+    /// When the customer's bank opens it.
+    Opened,
+    /// When the bank has decided for the customer.
+    Lost,
+}
 
 /// Settings for billing through Stripe.
 #[derive(Debug, Clone)]
@@ -36,6 +51,14 @@ pub struct BillingSettings {
     pub tax_id_collection: bool,
     /// Whether a checkout page collects an address.
     pub billing_address: BillingAddress,
+    /// The days of the trial that each user gets once. `None`: there is no trial.
+    pub trial_days: Option<u32>,
+    /// Whether a checkout page accepts promotion codes.
+    pub promotion_codes: bool,
+    /// Whether the full refund of its latest invoice cancels a subscription.
+    pub cancel_on_refund: bool,
+    /// When a dispute of its latest invoice cancels a subscription.
+    pub cancel_on_dispute: CancelOnDispute,
 }
 
 impl BillingSettings {
@@ -44,6 +67,12 @@ impl BillingSettings {
             "auto" => Ok(Some(BillingAddress::Auto)),
             "required" => Ok(Some(BillingAddress::Required)),
             _ => Err("must be auto or required".to_owned()),
+        });
+        let cancel_on_dispute = env.parsed(STRIPE_CANCEL_ON_DISPUTE, |text| match text {
+            "never" => Ok(Some(CancelOnDispute::Never)),
+            "opened" => Ok(Some(CancelOnDispute::Opened)),
+            "lost" => Ok(Some(CancelOnDispute::Lost)),
+            _ => Err("must be never, opened or lost".to_owned()),
         });
         Self {
             base_url: env.text(STRIPE_BASE_URL),
@@ -61,10 +90,12 @@ impl BillingSettings {
             webhook_secrets: webhook_secrets(env, needs_webhooks),
             redirect_hosts: redirect_hosts(env),
             past_due_grace: env.parsed(STRIPE_PAST_DUE_GRACE, grace),
-            tax_id_collection: env.parsed(STRIPE_TAX_ID_COLLECTION, |text| {
-                text.parse().map_err(|_| "must be true or false".to_owned())
-            }),
+            tax_id_collection: flag(env, STRIPE_TAX_ID_COLLECTION),
             billing_address: billing_address.unwrap_or(BillingAddress::Required),
+            trial_days: env.parsed(STRIPE_TRIAL_DAYS, trial_days),
+            promotion_codes: flag(env, STRIPE_PROMOTION_CODES),
+            cancel_on_refund: flag(env, STRIPE_CANCEL_ON_REFUND),
+            cancel_on_dispute: cancel_on_dispute.unwrap_or(CancelOnDispute::Never),
         }
     }
 
@@ -93,6 +124,18 @@ fn redirect_hosts(env: &mut Env<'_>) -> RedirectHosts {
         env.problem(REDIRECT_HOSTS, error);
         RedirectHosts::default()
     })
+}
+
+fn flag(env: &mut Env<'_>, variable: Variable) -> bool {
+    env.parsed(variable, |text| text.parse().map_err(|_| "must be true or false".to_owned()))
+}
+
+fn trial_days(text: &str) -> Result<Option<u32>, String> {
+    match text.parse() {
+        Ok(0) => Ok(None),
+        Ok(days) if days <= MAX_TRIAL_DAYS => Ok(Some(days)),
+        _ => Err(format!("must be a number of days from 0 to {MAX_TRIAL_DAYS}")),
+    }
 }
 
 fn grace(text: &str) -> Result<Duration, String> {

@@ -4,7 +4,10 @@
 mod answers;
 mod billing;
 mod env;
+mod model_list;
+mod models;
 mod one_time_codes;
+mod stream;
 #[cfg(test)]
 mod tests;
 pub(crate) mod variables;
@@ -15,19 +18,23 @@ use clients::aws::AwsConfig;
 use clients::redis::model_rate_limiter::ModelLimits;
 use clients::redis::token_bucket::Limit;
 use domain::plan::DailyLimits;
+use domain::spending::SpendCaps;
 use secrecy::SecretString;
 
 pub use self::answers::{GeminiSettings, WorkerSettings};
-pub use self::billing::BillingSettings;
+pub use self::billing::{BillingSettings, CancelOnDispute};
 pub use self::env::ConfigError;
 use self::env::Env;
+pub use self::models::{Model, Models, is_version_of};
 pub use self::one_time_codes::{CodeSettings, OtpDelivery, TestNumber};
+pub use self::stream::StreamBaseUrl;
 use self::variables::{
     AWS_ENDPOINT_URL, AWS_REGION, BASIC_DAILY_MESSAGE_LIMIT, CACHE_TTL, CORS_ALLOWED_ORIGINS,
     DATABASE_POOL_SIZE, DATABASE_URL, ENVIRONMENT, JWT_EXPIRES_IN, JWT_SECRET, MESSAGE_DEAD_LETTER_QUEUE_URL,
     MESSAGE_QUEUE_URL, MIGRATION_DATABASE_URL, PRO_DAILY_MESSAGE_LIMIT, RATE_LIMIT_GLOBAL_PER_SECOND,
     RATE_LIMIT_MAX_REQUESTS, RATE_LIMIT_PRO_MAX_REQUESTS, RATE_LIMIT_USER_MAX_REQUESTS, RATE_LIMIT_WINDOW_MS,
-    REDIS_URL, REFRESH_EXPIRES_IN, TABLE_NAME,
+    REDIS_URL, REFRESH_EXPIRES_IN, SPEND_CAP_SERVICE_MICRO_USD, SPEND_CAP_USER_MICRO_USD, STREAM_BASE_URL,
+    TABLE_NAME,
 };
 pub use self::variables::{VARIABLES, Variable};
 use crate::dependency_kind::DependencyKind;
@@ -85,12 +92,14 @@ pub struct Config {
     pub codes: CodeSettings,
     /// The rate limits.
     pub rate_limits: RateLimits,
-    /// The daily message quotas.
+    /// The daily message quotas and spending caps.
     pub daily_limits: DailyLimits,
     /// How long a user's chatroom list is cached.
     pub cache_ttl: Duration,
     /// The allowed origins of browser clients, exactly as browsers send them.
     pub cors_allowed_origins: Vec<String>,
+    /// The base URL of the streaming API. `None`: answers are not streamed.
+    pub stream_base_url: Option<StreamBaseUrl>,
     /// The region and endpoint of AWS.
     pub aws: AwsConfig,
     /// The URL of the SQS queue.
@@ -138,6 +147,11 @@ impl Config {
         let sends_text = needs(DependencyKind::Codes) && codes.delivery == OtpDelivery::Sns;
         let uses_table = needs(DependencyKind::IdempotencyStore) || needs(DependencyKind::Table);
         let uses_queue = needs(DependencyKind::Queue) || needs(DependencyKind::DeadLetters);
+        let (daily_limits, gemini) =
+            (daily_limits(env), GeminiSettings::read(env, needs(DependencyKind::Gemini)));
+        if needs(DependencyKind::Gemini) {
+            check_spend_caps(env, daily_limits.spending, &gemini);
+        }
         Self {
             environment,
             database_url: env.secret(
@@ -158,9 +172,10 @@ impl Config {
             refresh_lifetime: env.parsed(REFRESH_EXPIRES_IN, duration::parse),
             codes,
             rate_limits: rate_limits(env),
-            daily_limits: daily_limits(env),
+            daily_limits,
             cache_ttl: Duration::from_secs(env.number(CACHE_TTL, 1)),
             cors_allowed_origins: env.list(CORS_ALLOWED_ORIGINS),
+            stream_base_url: env.parsed(STREAM_BASE_URL, |text| text.parse().map(Some)),
             aws: aws_config(env, sends_text || uses_queue || uses_table),
             dead_letter_queue_url: env.required(
                 MESSAGE_DEAD_LETTER_QUEUE_URL,
@@ -173,7 +188,7 @@ impl Config {
                 "the URL of the SQS queue",
             ),
             table_name: env.required(TABLE_NAME, uses_table, "the name of the DynamoDB table"),
-            gemini: GeminiSettings::read(env, needs(DependencyKind::Gemini)),
+            gemini,
             worker: WorkerSettings::read(env),
             billing: BillingSettings::read(
                 env,
@@ -218,6 +233,33 @@ fn daily_limits(env: &mut Env<'_>) -> DailyLimits {
     DailyLimits {
         basic: env.number(BASIC_DAILY_MESSAGE_LIMIT, 0),
         pro: env.number(PRO_DAILY_MESSAGE_LIMIT, 0),
+        spending: SpendCaps {
+            user: env.parsed(SPEND_CAP_USER_MICRO_USD, spend_cap),
+            service: env.parsed(SPEND_CAP_SERVICE_MICRO_USD, spend_cap),
+        },
+    }
+}
+
+fn spend_cap(text: &str) -> Result<Option<i64>, String> {
+    match text.parse() {
+        Ok(cap) if cap > 0 => Ok(Some(cap)),
+        _ => Err("must be a whole number of micro-dollars, at least 1".to_owned()),
+    }
+}
+
+/// The spending caps need prices, and room for the largest call: a cap below that would refuse a long
+/// message even at the beginning of a day.
+fn check_spend_caps(env: &mut Env<'_>, caps: SpendCaps, gemini: &GeminiSettings) {
+    let variables = [(caps.user, SPEND_CAP_USER_MICRO_USD), (caps.service, SPEND_CAP_SERVICE_MICRO_USD)];
+    let largest = gemini.models.largest_call(gemini.history_tokens, gemini.thinking_tokens);
+    for (cap, variable) in variables.into_iter().filter_map(|(cap, variable)| Some((cap?, variable))) {
+        match largest {
+            None => env.problem(variable, "must not be set without prices in GEMINI_MODELS"),
+            Some(largest) if cap < largest => {
+                env.problem(variable, format!("must be at least {largest}, the price of the largest call"));
+            }
+            Some(_) => {}
+        }
     }
 }
 

@@ -63,7 +63,7 @@ mod tests {
     use aws_credential_types::Credentials;
     use aws_credential_types::provider::SharedCredentialsProvider;
     use chrono::DateTime;
-    use domain::{ChatroomId, MessageId};
+    use domain::{ChatroomId, GenerationId};
     use serde_json::json;
     use std::time::Duration;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -89,7 +89,7 @@ mod tests {
 
     async fn send(queue: &SqsQueue) -> bool {
         let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
-        queue.send_message(ChatroomId::new(now), MessageId::new(now), 0).await.is_ok()
+        queue.send_job(ChatroomId::new(now), GenerationId::new(now), 0).await.is_ok()
     }
 
     fn accepted() -> serde_json::Value {

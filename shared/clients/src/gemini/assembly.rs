@@ -23,6 +23,10 @@ const FILTERED: [&str; 3] = ["SAFETY", "RECITATION", "LANGUAGE"];
 #[derive(Default)]
 pub(super) struct Assembly {
     candidates: Vec<Candidate>,
+    /// The position of the candidate whose text was the first to show something.
+    shown: Option<usize>,
+    /// The bytes of its text that were taken.
+    taken: usize,
     usage: TokenUsage,
     model_version: Option<String>,
     /// The reason for which Gemini blocked the prompt.
@@ -62,11 +66,32 @@ impl Assembly {
         });
         let candidate = &mut self.candidates[position];
         candidate.text.push_str(&text_of(chunk));
+        if self.shown.is_none() && !is_blank(&candidate.text) {
+            self.shown = Some(position);
+        }
         // Every chunk can have a finish reason; the last one is final.
         let label = finish_label(&chunk["finishReason"]);
         if !label.is_empty() {
             label.clone_into(&mut candidate.finish_label);
         }
+    }
+
+    /// The text that has arrived since the last call. Text that shows nothing waits for text that
+    /// does, because it may turn out to be no answer.
+    pub(super) fn take_text(&mut self) -> &str {
+        let Some(candidate) = self.shown.and_then(|position| self.candidates.get(position)) else {
+            return "";
+        };
+        if WITHHELD.contains(&candidate.finish_label.as_str()) {
+            return "";
+        }
+        let start = std::mem::replace(&mut self.taken, candidate.text.len());
+        &candidate.text[start..]
+    }
+
+    /// The tokens of the call so far.
+    pub(super) fn usage(&self) -> TokenUsage {
+        self.usage
     }
 
     /// Whether no chunk has arrived.
@@ -103,10 +128,10 @@ impl Assembly {
         Ok(Answer { text: text.clone(), model, finish_reason, usage })
     }
 
-    /// Only one candidate is requested. The first one with text counts, should there be more.
+    /// Only one candidate is requested. Should there be more, the first to have text counts, since
+    /// its text has been taken by then.
     fn chosen(&self) -> Option<&Candidate> {
-        let with_text = self.candidates.iter().find(|candidate| !is_blank(&candidate.text));
-        with_text.or_else(|| self.candidates.first())
+        self.candidates.get(self.shown.unwrap_or_default())
     }
 }
 

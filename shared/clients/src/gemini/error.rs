@@ -113,6 +113,12 @@ pub enum GenerateError {
         /// The network error, without the address.
         cause: String,
     },
+    /// The caller stopped the call before it had any text.
+    #[error("the call was stopped")]
+    Stopped {
+        /// The tokens of the call as far as Gemini has counted them.
+        usage: TokenUsage,
+    },
     /// The response does not follow the API.
     #[error("gemini's response is invalid: {problem}")]
     InvalidResponse {
@@ -158,8 +164,9 @@ impl GenerateError {
             Self::KeyRejected { .. } => ErrorCode::GeminiKeyRefused,
             Self::NoAnswer { .. } => ErrorCode::NoAnswer,
             Self::Timeout | Self::Stalled => ErrorCode::Timeout,
-            // The configured model is wrong; the user can do nothing about it.
-            Self::ModelNotFound { .. } => ErrorCode::Internal,
+            // The configured model is wrong; the user can do nothing about it. A message whose call
+            // was stopped does not fail.
+            Self::ModelNotFound { .. } | Self::Stopped { .. } => ErrorCode::Internal,
         }
     }
 
@@ -182,6 +189,7 @@ impl GenerateError {
             | Self::KeyRejected { .. }
             | Self::Billing { .. }
             | Self::NoAnswer { .. }
+            | Self::Stopped { .. }
             | Self::ModelNotFound { .. } => false,
         }
     }
@@ -197,8 +205,33 @@ impl GenerateError {
     #[must_use]
     pub fn usage(&self) -> TokenUsage {
         match self {
-            Self::BlockedAnswer { usage, .. } | Self::NoAnswer { usage, .. } => *usage,
+            Self::BlockedAnswer { usage, .. } | Self::NoAnswer { usage, .. } | Self::Stopped { usage } => {
+                *usage
+            }
             _ => TokenUsage::default(),
+        }
+    }
+
+    /// Whether Google may bill the call although its tokens are not known: it ended while the model
+    /// may have been at work.
+    #[must_use]
+    pub fn may_be_billed(&self) -> bool {
+        match self {
+            Self::Timeout | Self::Stalled | Self::ConnectionLost { .. } | Self::InvalidResponse { .. } => {
+                true
+            }
+            Self::Stopped { usage } => *usage == TokenUsage::default(),
+            Self::Overloaded { .. }
+            | Self::MinuteQuota { .. }
+            | Self::DailyQuota { .. }
+            | Self::Billing { .. }
+            | Self::BlockedPrompt { .. }
+            | Self::BlockedAnswer { .. }
+            | Self::NoAnswer { .. }
+            | Self::InvalidRequest { .. }
+            | Self::KeyRejected { .. }
+            | Self::ModelNotFound { .. }
+            | Self::Unreachable { .. } => false,
         }
     }
 

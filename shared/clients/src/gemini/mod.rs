@@ -11,6 +11,7 @@ mod error;
 mod error_body;
 mod events;
 mod lenient;
+mod observer;
 mod prompt;
 mod request;
 mod safety;
@@ -27,11 +28,13 @@ use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
+use tokio::time::{Instant, timeout_at};
 
 pub use domain::message::FinishReason;
 
 pub use self::answer::{Answer, TokenUsage};
 pub use self::error::{BillingProblem, GenerateError};
+pub use self::observer::Observer;
 pub use self::prompt::{MAX_OUTPUT_TOKENS, Prompt, Role, ThinkingLevel, Turn};
 pub use self::safety::{SafetySetting, SafetySettingError};
 
@@ -49,21 +52,29 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A language model that writes the next turn of a chat.
 #[async_trait]
 pub trait LanguageModel: Send + Sync {
-    /// Calls the model once for the next turn of the chat.
-    async fn generate(&self, prompt: &Prompt) -> Result<Answer, GenerateError>;
+    /// Calls the model once for the next turn of the chat. After `time_limit` the answer ends with
+    /// the text that has arrived and [`FinishReason::MaxTime`], or with [`GenerateError::Timeout`] if
+    /// there is none. When `observer` stops the call, it ends with [`FinishReason::Cancelled`] or
+    /// with [`GenerateError::Stopped`].
+    async fn generate(
+        &self,
+        prompt: &Prompt,
+        time_limit: Duration,
+        observer: &Observer<'_>,
+    ) -> Result<Answer, GenerateError>;
 
     /// Checks that the service responds and knows `model`. It generates nothing and uses no quota.
     async fn ping(&self, model: &str) -> Result<(), GenerateError>;
 }
 
-/// The address, key and timeout of the client.
+/// The address, key and timeouts of the client.
 pub struct GeminiConfig {
     /// Scheme and host, such as `https://generativelanguage.googleapis.com`, without `/v1beta`.
     pub base_url: String,
     /// The key of the Google project. Must not be blank.
     pub api_key: SecretString,
-    /// The timeout of a call, from connecting to the last byte.
-    pub timeout: Duration,
+    /// The timeout of the wait for the first piece of an answer, from connecting on.
+    pub first_chunk_timeout: Duration,
     /// The timeout of each pause between two pieces of an answer.
     pub stall_timeout: Duration,
     /// The thresholds of Google's safety filters, one per category. Google's own default applies to
@@ -85,27 +96,60 @@ pub enum GeminiSetupError {
     Client(#[source] reqwest::Error),
 }
 
+/// How long the client waits.
+#[derive(Debug, Clone, Copy)]
+struct Timeouts {
+    first_chunk: Duration,
+    stall: Duration,
+}
+
 /// The client for Gemini. Cloning shares the connections.
 #[derive(Clone)]
 pub struct Gemini {
     http: Client,
     base_url: Url,
     api_key: HeaderValue,
-    stall_timeout: Duration,
+    timeouts: Timeouts,
     safety_settings: Arc<[SafetySetting]>,
 }
 
 impl Gemini {
     /// Builds the client. Opens no connection.
     pub fn new(config: GeminiConfig) -> Result<Self, GeminiSetupError> {
-        let GeminiConfig { base_url, api_key, timeout, stall_timeout, safety_settings } = config;
+        let GeminiConfig { base_url, api_key, first_chunk_timeout, stall_timeout, safety_settings } = config;
         let base_url = Url::parse(&base_url).map_err(|_| GeminiSetupError::BaseUrl)?;
         if !matches!(base_url.scheme(), "http" | "https") || !base_url.has_host() {
             return Err(GeminiSetupError::BaseUrl);
         }
-        let http = http_client(timeout).map_err(GeminiSetupError::Client)?;
+        let http = http_client().map_err(GeminiSetupError::Client)?;
         let (api_key, safety_settings) = (key_header(&api_key)?, safety_settings.into());
-        Ok(Self { http, base_url, api_key, stall_timeout, safety_settings })
+        let timeouts = Timeouts { first_chunk: first_chunk_timeout, stall: stall_timeout };
+        Ok(Self { http, base_url, api_key, timeouts, safety_settings })
+    }
+
+    /// Sends the prompt, and returns the response if it is a success. Its body is still to be read.
+    async fn request(
+        &self,
+        prompt: &Prompt,
+        first_chunk_by: Instant,
+        ends: Instant,
+    ) -> Result<Response, GenerateError> {
+        let mut url = self.endpoint(&prompt.model, &format!("{}:streamGenerateContent", prompt.model))?;
+        url.set_query(Some("alt=sse"));
+        let response = self
+            .http
+            .post(url)
+            .header(API_KEY_HEADER, self.api_key.clone())
+            .json(&request::Request::new(prompt, &self.safety_settings))
+            .send();
+        let response =
+            timeout_at(first_chunk_by.min(ends), response).await.map_err(|_| GenerateError::Timeout)?;
+        let response = response.map_err(GenerateError::from_transport)?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let error = error_from(response, &prompt.model);
+        timeout_at(ends, error).await.map_err(|_| GenerateError::Timeout).and_then(Err)
     }
 
     /// The URL of `resource` below `/v1beta/models/`. An error names `model`.
@@ -122,28 +166,27 @@ impl Gemini {
 
 #[async_trait]
 impl LanguageModel for Gemini {
-    async fn generate(&self, prompt: &Prompt) -> Result<Answer, GenerateError> {
-        let mut url = self.endpoint(&prompt.model, &format!("{}:streamGenerateContent", prompt.model))?;
-        url.set_query(Some("alt=sse"));
-        let response = self
-            .http
-            .post(url)
-            .header(API_KEY_HEADER, self.api_key.clone())
-            .json(&request::Request::new(prompt, &self.safety_settings))
-            .send()
-            .await
-            .map_err(GenerateError::from_transport)?;
-
-        let status = response.status();
-        if status.is_success() {
-            return stream::read(response, self.stall_timeout, &prompt.model).await;
-        }
-        Err(error_from(response, &prompt.model).await)
+    async fn generate(
+        &self,
+        prompt: &Prompt,
+        time_limit: Duration,
+        observer: &Observer<'_>,
+    ) -> Result<Answer, GenerateError> {
+        let ends = Instant::now() + time_limit;
+        let first_chunk_by = Instant::now() + self.timeouts.first_chunk;
+        // Dropping the request closes its connection.
+        let response = tokio::select! {
+            () = observer.stopped() => return Err(GenerateError::Stopped { usage: TokenUsage::default() }),
+            response = self.request(prompt, first_chunk_by, ends) => response?,
+        };
+        let limits = stream::Limits { first_chunk_by, stall_timeout: self.timeouts.stall, ends };
+        stream::read(response, limits, &prompt.model, observer).await
     }
 
     async fn ping(&self, model: &str) -> Result<(), GenerateError> {
         let request =
             self.http.get(self.endpoint(model, model)?).header(API_KEY_HEADER, self.api_key.clone());
+        let request = request.timeout(self.timeouts.first_chunk);
         let response = request.send().await.map_err(GenerateError::from_transport)?;
         if response.status().is_success() { Ok(()) } else { Err(error_from(response, model).await) }
     }
@@ -165,13 +208,12 @@ impl std::fmt::Debug for Gemini {
 
 impl std::fmt::Debug for GeminiConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GeminiConfig").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("GeminiConfig").field("stall_timeout", &self.stall_timeout).finish_non_exhaustive()
     }
 }
 
-fn http_client(timeout: Duration) -> reqwest::Result<Client> {
+fn http_client() -> reqwest::Result<Client> {
     crate::http::builder(crate::tls::client_config())
-        .timeout(timeout)
         // Keepalive probes and unacknowledged bytes reveal a dead connection long before the call's
         // own timeout.
         .tcp_keepalive(PROBE_INTERVAL)

@@ -83,6 +83,12 @@ impl ThinkingLevel {
         }
     }
 
+    /// The name of the level in the configuration and in responses.
+    #[must_use]
+    pub fn name(self) -> String {
+        self.as_str().to_ascii_lowercase()
+    }
+
     /// The level with this name, in any case.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

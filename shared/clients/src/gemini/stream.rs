@@ -1,10 +1,12 @@
 //! Reads the body of a successful `streamGenerateContent`.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use domain::message::FinishReason;
 use reqwest::Response;
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::answer::Answer;
 use super::assembly::Assembly;
@@ -12,6 +14,7 @@ use super::error::GenerateError;
 use super::error_body::classify;
 use super::events::{EventDecoder, Remainder};
 use super::lenient::{count, elements, single};
+use super::observer::Observer;
 use super::sanitise::sanitise;
 
 /// The most that is read of one stream, in bytes. Every chunk repeats the token counts, so the
@@ -21,34 +24,58 @@ pub(super) const MAX_STREAM: usize = 16 * 1024 * 1024;
 /// The status of an error in a stream that names none.
 const UNKNOWN_STATUS: u16 = 500;
 
-/// Reads a stream to its end. `stall_timeout` limits the wait for each piece of it. `model` is the
-/// default when the response does not name its model.
+/// How long a stream may take.
+pub(super) struct Limits {
+    /// When the first piece must have arrived.
+    pub(super) first_chunk_by: Instant,
+    /// The longest wait for each further piece.
+    pub(super) stall_timeout: Duration,
+    /// When the answer ends, even if the model has not finished.
+    pub(super) ends: Instant,
+}
+
+/// Reads a stream to its end, within `limits`, or until `observer` stops it. `model` is the default
+/// when the response does not name its model.
 pub(super) async fn read(
     mut response: Response,
-    stall_timeout: Duration,
+    limits: Limits,
     model: &str,
+    observer: &Observer<'_>,
 ) -> Result<Answer, GenerateError> {
-    let mut reader = StreamReader::new(model);
+    let mut reader = StreamReader::new(model, observer);
+    let mut stopped = pin!(observer.stopped());
+    let mut due = limits.first_chunk_by;
     loop {
-        let piece = timeout(stall_timeout, response.chunk()).await.map_err(|_| GenerateError::Stalled)?;
-        match piece.map_err(GenerateError::from_transport)? {
-            Some(piece) => reader.push(&piece)?,
-            None => return reader.finish(),
+        let piece = tokio::select! {
+            () = &mut stopped => return reader.stop(),
+            piece = timeout_at(due.min(limits.ends), response.chunk()) => piece,
+        };
+        match piece {
+            Ok(piece) => match piece.map_err(GenerateError::from_transport)? {
+                Some(piece) => reader.push(&piece)?,
+                None => return reader.finish(),
+            },
+            Err(_) if Instant::now() >= limits.ends => return reader.cut_off(),
+            Err(_) if reader.bytes == 0 => return Err(GenerateError::Timeout),
+            Err(_) => return Err(GenerateError::Stalled),
         }
+        due = Instant::now() + limits.stall_timeout;
     }
 }
 
 /// Turns the bytes of one stream into an answer.
 struct StreamReader<'a> {
     model: &'a str,
+    observer: &'a Observer<'a>,
     decoder: EventDecoder,
     assembly: Assembly,
     bytes: usize,
 }
 
 impl<'a> StreamReader<'a> {
-    fn new(model: &'a str) -> Self {
-        Self { model, decoder: EventDecoder::default(), assembly: Assembly::default(), bytes: 0 }
+    fn new(model: &'a str, observer: &'a Observer<'a>) -> Self {
+        let (decoder, assembly) = (EventDecoder::default(), Assembly::default());
+        Self { model, observer, decoder, assembly, bytes: 0 }
     }
 
     /// Reads the next bytes, which can end anywhere.
@@ -57,7 +84,22 @@ impl<'a> StreamReader<'a> {
         if self.bytes > MAX_STREAM {
             return Err(GenerateError::InvalidResponse { problem: "larger than an answer can be" });
         }
-        self.decoder.push(piece).iter().try_for_each(|data| add(&mut self.assembly, data, self.model))
+        self.decoder.push(piece).iter().try_for_each(|data| add(&mut self.assembly, data, self.model))?;
+        self.observer.receive(self.assembly.take_text());
+        Ok(())
+    }
+
+    /// Ends the answer with the text that has arrived, because the caller stopped it.
+    fn stop(self) -> Result<Answer, GenerateError> {
+        let usage = self.assembly.usage();
+        let answer = self.assembly.finish(self.model).map_err(|_| GenerateError::Stopped { usage })?;
+        Ok(Answer { finish_reason: FinishReason::Cancelled, ..answer })
+    }
+
+    /// Ends the answer with the text that has arrived, because its time is over.
+    fn cut_off(self) -> Result<Answer, GenerateError> {
+        let answer = self.assembly.finish(self.model).map_err(|_| GenerateError::Timeout)?;
+        Ok(Answer { finish_reason: FinishReason::MaxTime, ..answer })
     }
 
     /// Ends the stream. Its answer is complete if Gemini said why it stopped, or if the body is one
@@ -71,6 +113,7 @@ impl<'a> StreamReader<'a> {
             }
         }
         if is_document || self.assembly.is_finished() {
+            self.observer.receive(self.assembly.take_text());
             return self.assembly.finish(self.model);
         }
         Err(GenerateError::InvalidResponse { problem: "it ended before the answer did" })
@@ -95,8 +138,15 @@ fn add(assembly: &mut Assembly, data: &[u8], model: &str) -> Result<(), Generate
 
 #[cfg(test)]
 mod tests {
-    use domain::message::{ErrorCode, FinishReason};
+    use std::sync::Mutex;
 
+    use domain::message::ErrorCode;
+    use rand::rngs::StdRng;
+    use rand::{RngExt as _, SeedableRng as _};
+    use serde_json::json;
+    use tokio::sync::watch;
+
+    use super::super::answer::TokenUsage;
     use super::*;
 
     /// Two parts with text, thoughts, escapes of a surrogate pair, and a last chunk with a
@@ -113,9 +163,20 @@ mod tests {
     );
 
     fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Answer, GenerateError> {
-        let mut reader = StreamReader::new("m");
-        pieces.into_iter().try_for_each(|piece| reader.push(piece))?;
-        reader.finish()
+        read_and_observe(pieces).1
+    }
+
+    /// The text that the observer received, and the result.
+    fn read_and_observe<'a>(
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> (String, Result<Answer, GenerateError>) {
+        let received = Mutex::new(String::new());
+        let on_text = |text: &str| received.lock().unwrap().push_str(text);
+        let observer = Observer::new(&on_text, watch::channel(false).1);
+        let mut reader = StreamReader::new("m", &observer);
+        let pushed = pieces.into_iter().try_for_each(|piece| reader.push(piece));
+        let result = pushed.and_then(|()| reader.finish());
+        (received.into_inner().unwrap(), result)
     }
 
     fn problem(body: &str) -> GenerateError {
@@ -131,6 +192,84 @@ mod tests {
             let usage = answer.usage;
             assert_eq!((usage.prompt_tokens, usage.response_tokens, usage.thought_tokens), (7, 8, 3));
         }
+    }
+
+    /// Pieces of text that a sanitiser could treat differently at their edges.
+    const TEXTS: [&str; 12] = [
+        "",
+        " ",
+        "\n\n",
+        "a",
+        "é",
+        "e\u{301}",
+        "👩\u{200d}💻",
+        "\u{200b}",
+        "\u{feff}",
+        "\0",
+        "\u{fffd}",
+        "data: \"x\"\r\n",
+    ];
+
+    /// A body of up to eight chunks of such texts, some of them thoughts, some with lone surrogates.
+    fn random_body(random: &mut StdRng) -> String {
+        let mut body = String::new();
+        for _ in 0..random.random_range(1..8) {
+            let texts = (0..random.random_range(0..4)).map(|_| TEXTS[random.random_range(0..TEXTS.len())]);
+            let text = texts.collect::<String>();
+            let part = json!({ "text": text, "thought": random.random_bool(0.2) });
+            let mut chunk = json!({ "candidates": [{ "content": { "parts": [part] } }] }).to_string();
+            if random.random_bool(0.3) {
+                chunk = chunk.replace('é', r"\ud83d");
+            }
+            body = body + "data: " + &chunk + "\n\n";
+        }
+        body + "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n"
+    }
+
+    #[test]
+    fn observed_text_is_the_text_of_the_answer_however_the_body_is_cut() {
+        let mut random = StdRng::seed_from_u64(2026);
+        for _ in 0..2_000 {
+            let body = random_body(&mut random);
+            let mut cuts: Vec<usize> = (0..6).map(|_| random.random_range(0..=body.len())).collect();
+            cuts.sort_unstable();
+            let ends = cuts.iter().copied().chain([body.len()]);
+            let starts = std::iter::once(0).chain(cuts.iter().copied());
+            let pieces = starts.zip(ends).map(|(start, end)| &body.as_bytes()[start..end]);
+            let (text, result) = read_and_observe(pieces);
+            assert_eq!(text, result.map_or_else(|_| String::new(), |answer| answer.text), "{body}");
+        }
+    }
+
+    #[test]
+    fn withheld_text_is_not_observed() {
+        let chunk = |text: &str, reason: &str| {
+            format!(
+                "data: {{\"candidates\":[{{\"content\":{{\"parts\":[{{\"text\":\"{text}\"}}]}}{reason}}}]}}\n\n"
+            )
+        };
+        let body = chunk("a", "") + &chunk("b", r#","finishReason":"PROHIBITED_CONTENT""#);
+        let (text, result) = read_and_observe(body.split_inclusive("\n\n").map(str::as_bytes));
+        assert_eq!(text, "a");
+        assert!(matches!(result, Err(GenerateError::BlockedAnswer { .. })), "{result:?}");
+    }
+
+    #[test]
+    fn stopped_answer_keeps_its_text_and_tokens() {
+        let (on_text, stopped) = (|_: &str| {}, watch::channel(true).1);
+        let observer = Observer::new(&on_text, stopped);
+        let events: Vec<&str> = BODY.split_inclusive("\r\n\r\n").collect();
+        for (count, text) in [(2, "Grüße 😀 "), (4, "Grüße 😀 咖啡.")] {
+            let mut reader = StreamReader::new("m", &observer);
+            reader.push(events[..count].concat().as_bytes()).unwrap();
+            let answer = reader.stop().unwrap();
+            assert_eq!((answer.text.as_str(), answer.finish_reason), (text, FinishReason::Cancelled));
+            assert_eq!(answer.usage.prompt_tokens, 7);
+        }
+        let mut reader = StreamReader::new("m", &observer);
+        reader.push(events[0].as_bytes()).unwrap();
+        let usage = TokenUsage { prompt_tokens: 7, ..TokenUsage::default() };
+        assert_eq!(reader.stop(), Err(GenerateError::Stopped { usage }));
     }
 
     #[test]

@@ -5,7 +5,9 @@
 
 pub mod activity;
 pub mod answer_cache;
+pub mod answer_streams;
 pub mod chatroom_list;
+pub mod live_text;
 mod local_buckets;
 pub mod long_polls;
 pub mod model_rate_limiter;

@@ -1,15 +1,22 @@
 //! One-time codes, at `otp:{mobile}:{purpose}`: the keyed hash, the number of attempts left, the
-//! attempts of each network, and the time of issue.
+//! attempts of each network, the time of issue and the network that requested the code.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::MobileNumber;
-use domain::otp::{LIFETIME_SECONDS, MAX_ATTEMPTS, MAX_TOTAL_ATTEMPTS, Purpose, RESEND_SECONDS};
+use domain::otp::{
+    LIFETIME_SECONDS, MAX_ATTEMPTS, MAX_TOTAL_ATTEMPTS, Purpose, RESEND_SECONDS, RESERVED_ATTEMPTS,
+};
+use uuid::Uuid;
 
+use super::password_attempts::PasswordAttempt;
 use super::scripts::{DELETE_CODE, REDEEM_CODE, STORE_CODE};
 use super::token_bucket::{Bucket, RawDecision, limit_args};
 use super::{Redis, RedisUnavailable};
+
+/// How long the operation that redeemed a code may be repeated with it.
+const REDEEMED_TTL: Duration = Duration::from_hours(1);
 
 /// The result of [`Redis::store_code`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,14 +30,15 @@ pub enum StoreCodeOutcome {
 }
 
 impl Redis {
-    /// Stores the code whose keyed hash is `hash` for five minutes from `now` and charges it to each of
-    /// `buckets`. Does neither when the last code for this number was sent less than a minute ago,
+    /// Stores the code whose keyed hash is `hash`, requested from `network`, for five minutes from `now`
+    /// and charges it to each of `buckets`. Does neither when the last code for this number was sent less than a minute ago,
     /// or when a bucket is empty.
     pub async fn store_code(
         &self,
         purpose: Purpose,
         number: &MobileNumber,
         hash: &str,
+        network: &str,
         buckets: &[Bucket],
         now: DateTime<Utc>,
     ) -> Result<StoreCodeOutcome, RedisUnavailable> {
@@ -38,7 +46,7 @@ impl Redis {
         pipeline.cmd("EVAL").arg(STORE_CODE.as_str()).arg(buckets.len() + 1).arg(key(purpose, number));
         pipeline.arg(buckets.iter().map(Bucket::key).collect::<Vec<_>>());
         pipeline.arg(hash).arg(LIFETIME_SECONDS).arg(MAX_TOTAL_ATTEMPTS).arg(RESEND_SECONDS);
-        pipeline.arg(now.timestamp_micros());
+        pipeline.arg(now.timestamp_micros()).arg(network);
         pipeline.arg(buckets.iter().flat_map(|bucket| limit_args(bucket.limit)).collect::<Vec<_>>());
         let ((resend_wait, decisions),): ((u64, Vec<RawDecision>),) = self.run_once(&pipeline).await?;
         let limit_wait = decisions.into_iter().map(|(_, _, wait)| wait).max().unwrap_or(0);
@@ -65,17 +73,25 @@ impl Redis {
     }
 
     /// Uses up one attempt at the code from `network`. If `hash` is its keyed hash and an attempt was
-    /// left, deletes the code and returns when it was issued.
+    /// left, deletes the code and returns when it was issued. Returns it again to an interrupted
+    /// `operation` that is repeated within an hour.
+    ///
+    /// The last attempts are reserved for the network that requested the code and for those from which
+    /// the number's account has signed in.
     pub async fn redeem_code(
         &self,
         purpose: Purpose,
         number: &MobileNumber,
         hash: &str,
         network: &str,
+        operation: Uuid,
     ) -> Result<Option<DateTime<Utc>>, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("EVAL").arg(REDEEM_CODE.as_str()).arg(1).arg(key(purpose, number)).arg(hash);
-        pipeline.arg(network).arg(MAX_ATTEMPTS);
+        pipeline.cmd("EVAL").arg(REDEEM_CODE.as_str()).arg(3).arg(key(purpose, number));
+        pipeline.arg(format!("{}:redeemed", key(purpose, number)));
+        pipeline.arg(PasswordAttempt { account: number.as_str(), network }.known_networks_key());
+        pipeline.arg(hash).arg(network).arg(MAX_ATTEMPTS).arg(operation.to_string());
+        pipeline.arg(REDEEMED_TTL.as_secs()).arg(RESERVED_ATTEMPTS);
         let (issued_at,): (Option<i64>,) = self.run_once(&pipeline).await?;
         Ok(issued_at.and_then(DateTime::from_timestamp_micros))
     }

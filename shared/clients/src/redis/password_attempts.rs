@@ -35,8 +35,31 @@ pub struct PasswordAttempt<'a> {
     pub network: &'a str,
 }
 
+/// The counters to which an attempt was added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counters {
+    /// None in Redis, which was unavailable.
+    Local,
+    /// That of its network.
+    Network,
+    /// That of its network and that of all unknown networks.
+    NetworkAndShared,
+}
+
+/// The decision over a password attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptDecision {
+    /// The attempt is counted, and its password may be compared.
+    Compare(Counters),
+    /// The attempt is counted for its network, but the unknown networks have no attempt left. Its
+    /// password must not be compared, and the response is that to a wrong one.
+    Reject,
+    /// The network must wait this long before its next attempt.
+    Wait(Duration),
+}
+
 impl PasswordAttempt<'_> {
-    fn known_networks_key(&self) -> String {
+    pub(super) fn known_networks_key(&self) -> String {
         format!("login_from:{}", self.account)
     }
 
@@ -50,28 +73,46 @@ impl PasswordAttempt<'_> {
 }
 
 impl Redis {
+    /// Whether `attempt` comes from a network from which its account has signed in.
+    pub async fn is_known_network(&self, attempt: PasswordAttempt<'_>) -> Result<bool, RedisUnavailable> {
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("ZSCORE").arg(attempt.known_networks_key()).arg(attempt.network);
+        let (score,): (Option<f64>,) = self.run(&pipeline).await?;
+        Ok(score.is_some())
+    }
+
     /// Counts an attempt, or returns how long the client must wait before the next one.
     pub(super) async fn count_password_attempt(
         &self,
         attempt: PasswordAttempt<'_>,
-    ) -> Result<Option<Duration>, RedisUnavailable> {
+    ) -> Result<AttemptDecision, RedisUnavailable> {
         let times = [FIRST_WAIT, LONGEST_WAIT, ATTEMPTS_TTL].map(|time| time.as_secs() * 1_000);
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("EVAL").arg(COUNT_PASSWORD_ATTEMPT.as_str()).arg(3).arg(attempt.known_networks_key());
         pipeline.arg(attempt.network_key()).arg(attempt.unknown_networks_key());
         pipeline.arg(FREE_ATTEMPTS).arg(FREE_ATTEMPTS_UNKNOWN_NETWORKS).arg(&times).arg(attempt.network);
-        let (wait,): (u64,) = self.run(&pipeline).await?;
-        Ok((wait > 0).then(|| Duration::from_millis(wait)))
+        let (result,): (i64,) = self.run(&pipeline).await?;
+        Ok(match u64::try_from(result) {
+            Ok(0) => AttemptDecision::Compare(Counters::Network),
+            Ok(wait) => AttemptDecision::Wait(Duration::from_millis(wait)),
+            Err(_) if result == -1 => AttemptDecision::Reject,
+            Err(_) => AttemptDecision::Compare(Counters::NetworkAndShared),
+        })
     }
 
-    /// Reverts a counted attempt whose password could not be compared.
+    /// Removes an attempt whose password could not be compared from `counters`.
     pub async fn refund_password_attempt(
         &self,
         attempt: PasswordAttempt<'_>,
+        counters: Counters,
     ) -> Result<(), RedisUnavailable> {
+        let keys = match counters {
+            Counters::Local => return Ok(()),
+            Counters::Network => vec![attempt.network_key()],
+            Counters::NetworkAndShared => vec![attempt.network_key(), attempt.unknown_networks_key()],
+        };
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("EVAL").arg(REFUND_PASSWORD_ATTEMPT.as_str()).arg(3).arg(attempt.known_networks_key());
-        pipeline.arg(attempt.network_key()).arg(attempt.unknown_networks_key()).arg(attempt.network);
+        pipeline.cmd("EVAL").arg(REFUND_PASSWORD_ATTEMPT.as_str()).arg(keys.len()).arg(keys);
         self.run_once(pipeline.ignore()).await
     }
 

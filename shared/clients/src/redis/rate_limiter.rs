@@ -6,7 +6,7 @@ use domain::SessionId;
 use tracing::warn;
 
 use super::local_buckets::LocalBuckets;
-use super::password_attempts::{FREE_ATTEMPTS, PasswordAttempt};
+use super::password_attempts::{AttemptDecision, Counters, FREE_ATTEMPTS, PasswordAttempt};
 use super::sessions::{CachedSession, SessionClaim, SessionLookup};
 use super::token_bucket::{Bucket, Limit, RateLimitDecision};
 use super::{Redis, RedisUnavailable};
@@ -33,6 +33,15 @@ impl RateLimiter {
     pub async fn consume(&self, buckets: &[Bucket]) -> Vec<RateLimitDecision> {
         let decisions = self.redis.consume_tokens(buckets).await;
         decisions.unwrap_or_else(|error| self.consume_locally(buckets, &error))
+    }
+
+    /// The time until each of `buckets` has a token, if one is empty now. Takes none. Without Redis
+    /// it is unknown, and [`consume`](Self::consume) decides.
+    pub async fn find_wait(&self, buckets: &[Bucket]) -> Option<Duration> {
+        self.redis.find_wait(buckets).await.unwrap_or_else(|error| {
+            warn!(error = %error, "Redis unavailable: rate limits are counted in this process only");
+            None
+        })
     }
 
     /// Takes one token from `global` and one from the bucket that the claimed session decides: that
@@ -66,14 +75,17 @@ impl RateLimiter {
     }
 
     /// Counts an attempt at a password, or returns how long the client must wait before the next.
-    pub async fn count_password_attempt(&self, attempt: PasswordAttempt<'_>) -> Option<Duration> {
+    pub async fn count_password_attempt(&self, attempt: PasswordAttempt<'_>) -> AttemptDecision {
         match self.redis.count_password_attempt(attempt).await {
-            Ok(wait) => wait,
+            Ok(decision) => decision,
             Err(error) => {
                 warn!(error = %error, "Redis unavailable: password attempts are counted in this process only");
                 let limit = Limit { max: FREE_ATTEMPTS, window: PASSWORD_WINDOW };
                 let bucket = Bucket::new(format!("login:{}", attempt.account), limit);
-                self.local.consume(&bucket).retry_after
+                self.local
+                    .consume(&bucket)
+                    .retry_after
+                    .map_or(AttemptDecision::Compare(Counters::Local), AttemptDecision::Wait)
             }
         }
     }
@@ -97,8 +109,9 @@ mod tests {
 
         let attempt = PasswordAttempt { account: "ada", network: "10.0.0.1" };
         for _ in 0..FREE_ATTEMPTS {
-            assert_eq!(limiter.count_password_attempt(attempt).await, None);
+            let decision = limiter.count_password_attempt(attempt).await;
+            assert_eq!(decision, AttemptDecision::Compare(Counters::Local));
         }
-        assert!(limiter.count_password_attempt(attempt).await.is_some());
+        assert!(matches!(limiter.count_password_attempt(attempt).await, AttemptDecision::Wait(_)));
     }
 }

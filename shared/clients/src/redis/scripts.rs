@@ -19,9 +19,11 @@ macro_rules! script {
 }
 
 script!(CONSUME_TOKENS, "consume_tokens.lua", needs GCRA);
+script!(FIND_WAIT, "find_wait.lua", needs GCRA);
 script!(CONSUME_FOR_SESSION, "consume_for_session.lua", needs GCRA, needs SESSION_LOOKUP);
 script!(FIND_SESSION, "find_session.lua", needs GCRA, needs SESSION_LOOKUP);
 script!(ENTER_LONG_POLL, "enter_long_poll.lua");
+script!(HOLD_STREAM, "hold_stream.lua");
 script!(STORE_CODE, "store_code.lua", needs GCRA);
 script!(DELETE_CODE, "delete_code.lua");
 script!(REDEEM_CODE, "redeem_code.lua");

@@ -101,17 +101,19 @@ impl Redis {
         Ok((lookup(state), decisions(&buckets, raw)))
     }
 
-    /// Looks up the claimed session and charges no limit. Returns its state, and for an active
-    /// session whose user has no request left, the time until the next one.
+    /// Looks up the claimed session and charges no limit. Returns its state, and the time until the
+    /// next request if `global` or the bucket of an active session's user has none left.
     pub async fn find_session(
         &self,
+        global: &Bucket,
         claim: &SessionClaim,
     ) -> Result<(SessionLookup, Option<Duration>), RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("EVAL").arg(FIND_SESSION.as_str()).arg(2);
-        pipeline.arg(key(claim.session)).arg(claim.bucket(Tier::Basic).key());
+        pipeline.cmd("EVAL").arg(FIND_SESSION.as_str()).arg(3);
+        pipeline.arg(key(claim.session)).arg(claim.bucket(Tier::Basic).key()).arg(global.key());
         pipeline.arg(claim.user.to_string()).arg(claim.now.timestamp_millis());
-        pipeline.arg([claim.basic, claim.pro].into_iter().flat_map(limit_args).collect::<Vec<_>>());
+        let limits = [claim.basic, claim.pro, global.limit];
+        pipeline.arg(limits.into_iter().flat_map(limit_args).collect::<Vec<_>>());
         let ((state, wait),): ((u8, u64),) = self.run(&pipeline).await?;
         Ok((lookup(state), (wait > 0).then(|| Duration::from_millis(wait))))
     }
@@ -147,13 +149,31 @@ impl Redis {
     /// Marks sessions as ended, for longer than a request in flight could still cache them as
     /// active. If Redis is unavailable, cached entries live for up to [`SESSION_CACHE_TTL`].
     pub async fn mark_sessions_ended(&self, ids: &[SessionId]) -> Result<(), RedisUnavailable> {
+        self.mark_sessions(ids, "ended").await
+    }
+
+    /// Marks a session that Postgres does not have as ended, for `ttl`. Requests with its tokens are
+    /// then refused without a query.
+    pub async fn mark_session_absent(&self, id: SessionId, ttl: Duration) -> Result<(), RedisUnavailable> {
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("SET").arg(key(id)).arg("ended").arg("PX").arg(millis(ttl));
+        self.run(pipeline.ignore()).await
+    }
+
+    /// Marks sessions as changed, for longer than a request in flight could still cache their
+    /// former state: until then each request reads them from Postgres.
+    pub async fn mark_sessions_changed(&self, ids: &[SessionId]) -> Result<(), RedisUnavailable> {
+        self.mark_sessions(ids, "changed").await
+    }
+
+    async fn mark_sessions(&self, ids: &[SessionId], mark: &str) -> Result<(), RedisUnavailable> {
         if ids.is_empty() {
             return Ok(());
         }
         let mut pipeline = ::redis::pipe();
         for id in ids {
             let ttl = 2 * millis(SESSION_CACHE_TTL);
-            pipeline.cmd("SET").arg(key(*id)).arg("ended").arg("PX").arg(ttl).ignore();
+            pipeline.cmd("SET").arg(key(*id)).arg(mark).arg("PX").arg(ttl).ignore();
         }
         self.run(&pipeline).await
     }

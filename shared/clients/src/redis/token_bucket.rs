@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use super::activity::push_activity;
-use super::scripts::CONSUME_TOKENS;
+use super::scripts::{CONSUME_TOKENS, FIND_WAIT};
 use super::{Redis, RedisUnavailable};
 
 /// The size and refill time of a bucket.
@@ -90,6 +90,16 @@ impl Redis {
         push_activity(&mut pipeline);
         let (raw,): (Vec<RawDecision>,) = self.run(&pipeline).await?;
         Ok(decisions(buckets, raw))
+    }
+
+    /// The time until each of `buckets` has a token, if one is empty now. Takes none.
+    pub(super) async fn find_wait(&self, buckets: &[Bucket]) -> Result<Option<Duration>, RedisUnavailable> {
+        let keys: Vec<String> = buckets.iter().map(Bucket::key).collect();
+        let limits: Vec<u64> = buckets.iter().flat_map(|bucket| limit_args(bucket.limit)).collect();
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("EVAL").arg(FIND_WAIT.as_str()).arg(keys.len()).arg(keys).arg(limits);
+        let (wait,): (u64,) = self.run(&pipeline).await?;
+        Ok((wait > 0).then(|| Duration::from_millis(wait)))
     }
 }
 

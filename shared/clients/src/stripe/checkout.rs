@@ -20,6 +20,8 @@ use super::wire::{Object, Page, from_unix_seconds};
 
 /// The field of a checkout page's metadata that names its price.
 const PRICE_ID: &str = "price_id";
+/// The field that names the days of its trial, if it offers one. Stripe does not return them.
+const TRIAL_DAYS: &str = "trial_days";
 
 /// Whether a checkout page asks for a billing address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,10 @@ pub struct NewCheckout<'a> {
     pub tax_id_collection: bool,
     /// Whether the customer must enter a billing address.
     pub billing_address: BillingAddress,
+    /// The length of the trial period in days; `None` for no trial.
+    pub trial_days: Option<u32>,
+    /// Whether the customer may enter a promotion code.
+    pub promotion_codes: bool,
 }
 
 /// A checkout page.
@@ -71,18 +77,21 @@ pub struct CheckoutSession {
     pub cancel_url: Option<String>,
     expires_at: i64,
     metadata: Option<HashMap<String, String>>,
+    allow_promotion_codes: Option<bool>,
 }
 
 impl CheckoutSession {
     /// Whether the page is open and equals the one that would be opened for `new`.
     #[must_use]
     pub fn is_for(&self, new: &NewCheckout<'_>) -> bool {
-        let price = self.metadata.as_ref().and_then(|metadata| metadata.get(PRICE_ID));
+        let field = |name| self.metadata.as_ref()?.get(name).map(String::as_str);
+        let trial_days = new.trial_days.map(|days| days.to_string());
         let (actual, wanted) = (
-            [self.success_url.as_deref(), self.cancel_url.as_deref(), price.map(String::as_str)],
-            [new.success_url, new.cancel_url, new.price_id],
+            [self.success_url.as_deref(), self.cancel_url.as_deref(), field(PRICE_ID), field(TRIAL_DAYS)],
+            [Some(new.success_url), Some(new.cancel_url), Some(new.price_id), trial_days.as_deref()],
         );
-        actual == wanted.map(Some) && self.url.is_some()
+        let promotion_codes = self.allow_promotion_codes.unwrap_or_default();
+        actual == wanted && promotion_codes == new.promotion_codes && self.url.is_some()
     }
 
     /// When the page expires.
@@ -112,10 +121,14 @@ impl Stripe {
         };
         let subscription = CreateCheckoutSessionSubscriptionData {
             metadata: Some(metadata(new.user_id)),
+            trial_period_days: new.trial_days,
             ..CreateCheckoutSessionSubscriptionData::new()
         };
         let mut session_metadata = metadata(new.user_id);
         session_metadata.insert(PRICE_ID.to_owned(), new.price_id.to_owned());
+        if let Some(days) = new.trial_days {
+            session_metadata.insert(TRIAL_DAYS.to_owned(), days.to_string());
+        }
         let mut request = CreateCheckoutSession::new()
             .mode(CheckoutSessionMode::Subscription)
             .customer(new.customer_id)
@@ -126,6 +139,9 @@ impl Stripe {
             .success_url(new.success_url)
             .cancel_url(new.cancel_url)
             .billing_address_collection(new.billing_address);
+        if new.promotion_codes {
+            request = request.allow_promotion_codes(true);
+        }
         if new.tax_id_collection {
             // For an existing customer, Stripe requires permission to store what the page asks for.
             request = request
@@ -144,7 +160,7 @@ impl Stripe {
     pub async fn expire_checkout(&self, id: &str) -> Result<bool, StripeError> {
         match self.send::<Object>(&ExpireCheckoutSession::new(id), &random_key()).await {
             Ok(_) => Ok(true),
-            Err(error) if error.is_permanent_refusal() => Ok(false),
+            Err(error) if error.is_refused_change() || error.is_not_found() => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -71,6 +71,14 @@ impl StripeError {
         Self::Refused { status, code: error.code, param: error.param, reason, should_retry }
     }
 
+    /// Adds Stripe's id of the request, by which its support and its dashboard find it.
+    pub(super) fn with_request_id(mut self, id: Option<&str>) -> Self {
+        if let (Self::Refused { reason, .. }, Some(id)) = (&mut self, id) {
+            *reason = format!("{reason} (request {id})");
+        }
+        self
+    }
+
     pub(super) fn invalid_idempotency_key() -> Self {
         Self::InvalidResponse("an idempotency key is empty or longer than 255 characters".to_owned())
     }

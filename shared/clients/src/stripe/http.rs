@@ -18,6 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("stripe-should-retry");
 const STRIPE_VERSION: HeaderName = HeaderName::from_static("stripe-version");
 
@@ -42,6 +43,11 @@ impl Http {
             .build()
             .map_err(StripeSetupError::Client)?;
         Ok(Self { client, base_url })
+    }
+
+    /// Where the API is.
+    pub(super) fn origin(&self) -> String {
+        self.base_url.origin().ascii_serialization()
     }
 }
 
@@ -83,10 +89,12 @@ impl StripeClient for Http {
         if status.is_success() {
             return read(response).await;
         }
-        let should_retry =
-            response.headers().get(SHOULD_RETRY).and_then(|value| value.to_str().ok()?.parse().ok());
+        let text = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+        let should_retry = text(SHOULD_RETRY).and_then(|value| value.parse().ok());
+        let request_id = text(REQUEST_ID);
         let body = read(response).await.unwrap_or_default();
-        Err(StripeError::refused(status.as_u16(), should_retry, &String::from_utf8_lossy(&body)))
+        let error = StripeError::refused(status.as_u16(), should_retry, &String::from_utf8_lossy(&body));
+        Err(error.with_request_id(request_id.as_deref()))
     }
 }
 

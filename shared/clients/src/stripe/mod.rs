@@ -6,10 +6,12 @@
 //! every object of Stripe's API, 8 MB of them, and would reject a whole response for one unknown
 //! field.
 
+mod charges;
 mod checkout;
 mod customers;
 mod error;
 mod http;
+mod invoices;
 mod price;
 mod request;
 mod subscriptions;
@@ -20,7 +22,9 @@ mod wire;
 
 use secrecy::SecretString;
 
+pub use self::charges::{Charge, Dispute};
 pub use self::checkout::{BillingAddress, CheckoutSession, NewCheckout};
+pub use self::customers::Customer;
 pub use self::error::{StripeError, StripeSetupError};
 use self::http::Http;
 pub use self::price::{Price, Recurring};

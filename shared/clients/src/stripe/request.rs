@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::Stripe;
 use super::error::StripeError;
+use super::wire::USER_ID;
 
 /// How often a request is sent at most.
 const MAX_ATTEMPTS: u32 = 2;
@@ -85,9 +86,24 @@ impl StripeRequest for FormRequest<'_> {
     }
 }
 
+/// A request for one object or one list, of which this project reads few fields.
+pub(super) struct GetRequest<'a> {
+    pub(super) path: String,
+    pub(super) query: &'a [(&'a str, &'a str)],
+}
+
+impl StripeRequest for GetRequest<'_> {
+    type Output = ();
+
+    fn build(&self) -> RequestBuilder {
+        let query: HashMap<_, _> = self.query.iter().copied().collect();
+        RequestBuilder::new(StripeMethod::Get, &self.path).query(&query)
+    }
+}
+
 /// The metadata on every object of a user: the user's id.
 pub(super) fn metadata(user: UserId) -> HashMap<String, String> {
-    HashMap::from([("user_id".to_owned(), user.to_string())])
+    HashMap::from([(USER_ID.to_owned(), user.to_string())])
 }
 
 /// A key for a request that is harmless to execute twice: it only deduplicates the retry.

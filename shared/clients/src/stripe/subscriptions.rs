@@ -1,6 +1,6 @@
 //! Subscriptions.
 
-use domain::subscription::{Subscription, SubscriptionStatus};
+use domain::subscription::{Subscription, SubscriptionDetails, SubscriptionStatus};
 use miniserde::Deserialize;
 use stripe_billing::subscription::{
     CancelSubscription, ListSubscription, ListSubscriptionStatus, RetrieveSubscription, UpdateSubscription,
@@ -9,7 +9,7 @@ use stripe_billing::subscription::{
 use super::Stripe;
 use super::error::StripeError;
 use super::request::{FormRequest, PAGE_SIZE, random_key};
-use super::wire::{Object, Page, from_unix_seconds};
+use super::wire::{Metadata, Object, Page, from_unix_seconds, user_id};
 
 impl Stripe {
     /// All subscriptions that `customer` has or had.
@@ -65,6 +65,8 @@ struct SubscriptionResponse {
     cancel_at: Option<i64>,
     ended_at: Option<i64>,
     items: Page<Item>,
+    metadata: Option<Metadata>,
+    latest_invoice: Option<String>,
 }
 
 /// Since the API version `2025-03-31.basil`, only items have periods.
@@ -106,13 +108,12 @@ impl From<SubscriptionResponse> for Subscription {
             status: response.status.as_str().try_into().unwrap_or(SubscriptionStatus::Unknown),
             created_at: from_unix_seconds(response.created),
             past_due_since: None,
-            price_ids: response
-                .items
-                .data
-                .into_iter()
-                .filter_map(|item| item.price)
-                .map(|price| price.id)
-                .collect(),
+            invoice_url: None,
+            details: SubscriptionDetails {
+                user_id: user_id(response.metadata.as_ref()),
+                latest_invoice_id: response.latest_invoice,
+                price_ids: response.items.data.into_iter().filter_map(|item| Some(item.price?.id)).collect(),
+            },
             id: response.id,
         }
     }

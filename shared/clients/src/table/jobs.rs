@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest};
 use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
-use domain::MessageId;
+use domain::GenerationId;
 use domain::message::{ErrorCode, ProcessingStatus};
 use futures::future::try_join_all;
 use tokio::time::sleep;
@@ -34,11 +34,11 @@ const WRITE_BATCH: usize = 25;
 /// The number of requests for items that DynamoDB leaves unprocessed for lack of capacity.
 const ATTEMPTS: u32 = 4;
 
-/// How an attempt at a message ended.
+/// How an attempt at a generation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobRecord {
-    /// The message.
-    pub message_id: MessageId,
+    /// The generation.
+    pub generation_id: GenerationId,
     /// Its status after the attempt.
     pub status: ProcessingStatus,
     /// The number of attempts so far, this one included.
@@ -74,8 +74,8 @@ impl Table {
 
     async fn put_all(&self, records: &[JobRecord]) -> Result<(), TableError> {
         // A batch may contain each key only once.
-        let last: HashMap<MessageId, &JobRecord> =
-            records.iter().map(|record| (record.message_id, record)).collect();
+        let last: HashMap<GenerationId, &JobRecord> =
+            records.iter().map(|record| (record.generation_id, record)).collect();
         let items: Vec<Item> = last.into_values().map(item).collect();
         let batches = items.chunks(WRITE_BATCH).map(|items| self.put_batch(items));
         try_join_all(batches).await?;
@@ -108,7 +108,7 @@ impl Table {
         let mut hours: BTreeMap<String, HourCounts> = BTreeMap::new();
         for record in records {
             // The last byte of an id is random.
-            let shard = records.first().map_or(0, |first| first.message_id.0.as_bytes()[15] % SHARDS);
+            let shard = records.first().map_or(0, |first| first.generation_id.0.as_bytes()[15] % SHARDS);
             let hour = hours.entry(counter_key(record.finished_at, shard)).or_default();
             match record.status {
                 ProcessingStatus::Completed => hour.completed += 1,
@@ -139,17 +139,17 @@ impl Table {
         Ok(())
     }
 
-    /// The records of those `messages` that have one.
+    /// The records of those `generations` that have one.
     pub async fn find_jobs(
         &self,
-        messages: &[MessageId],
+        generations: &[GenerationId],
         now: DateTime<Utc>,
-    ) -> Result<HashMap<MessageId, JobRecord>, TableError> {
-        let items = self.get_all(messages.iter().copied().map(job_key).collect()).await?;
+    ) -> Result<HashMap<GenerationId, JobRecord>, TableError> {
+        let items = self.get_all(generations.iter().copied().map(job_key).collect()).await?;
         let live = items.iter().filter(|item| number_of(item, "expires_at") > Some(now.timestamp()));
         live.map(|item| {
             let record = read(item).ok_or_else(|| TableError::unreadable("BatchGetItem", "a job record"))?;
-            Ok((record.message_id, record))
+            Ok((record.generation_id, record))
         })
         .collect()
     }
@@ -205,14 +205,14 @@ fn backoff(attempt: u32) -> Duration {
 }
 
 fn item(record: &JobRecord) -> Item {
-    let JobRecord { message_id, status, attempts, started_at, finished_at, .. } = *record;
+    let JobRecord { generation_id, status, attempts, started_at, finished_at, .. } = *record;
     let optional = [
         ("error_code", record.error_code.map(ErrorCode::as_str)),
         ("last_error", record.last_error.as_deref()),
         ("model", record.model.as_deref()),
     ];
     [
-        ("pk", text(job_key(message_id))),
+        ("pk", text(job_key(generation_id))),
         ("status", text(status.as_str())),
         ("attempts", number(attempts)),
         ("started_at", time(started_at)),
@@ -225,8 +225,8 @@ fn item(record: &JobRecord) -> Item {
     .collect()
 }
 
-fn job_key(message: MessageId) -> String {
-    format!("job#{message}")
+fn job_key(generation: GenerationId) -> String {
+    format!("job#{generation}")
 }
 
 fn counter_key(at: DateTime<Utc>, shard: u8) -> String {
@@ -241,7 +241,7 @@ fn time(time: DateTime<Utc>) -> AttributeValue {
 fn read(item: &Item) -> Option<JobRecord> {
     let time = |name| text_of(item, name)?.parse().ok();
     Some(JobRecord {
-        message_id: text_of(item, "pk")?.strip_prefix("job#")?.parse().ok()?,
+        generation_id: text_of(item, "pk")?.strip_prefix("job#")?.parse().ok()?,
         status: text_of(item, "status")?.try_into().ok()?,
         attempts: number_of(item, "attempts")?.try_into().ok()?,
         error_code: text_of(item, "error_code").and_then(|code| code.try_into().ok()),

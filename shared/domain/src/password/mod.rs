@@ -51,6 +51,12 @@ pub enum Verification {
 pub struct HashError(argon2::password_hash::Error);
 
 impl NewPassword {
+    /// Whether `hash` is a hash of this password.
+    #[must_use]
+    pub fn is_hashed_as(&self, hash: &str) -> bool {
+        Password(self.0.clone()).verify(hash) != Verification::Wrong
+    }
+
     /// The hash to store, as a PHC string. Fails only if the operating system provides no
     /// randomness.
     pub fn hash(&self) -> Result<String, HashError> {

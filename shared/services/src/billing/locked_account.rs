@@ -39,7 +39,7 @@ impl StripeSubscriptions {
     }
 
     /// All subscriptions of the customer.
-    fn iter_all(&self) -> impl Iterator<Item = &Subscription> {
+    pub(super) fn iter_all(&self) -> impl Iterator<Item = &Subscription> {
         self.plan.iter().chain(&self.others)
     }
 }
@@ -52,9 +52,9 @@ impl StripeSubscriptions {
 /// All writes follow all calls to Stripe: a write locks the user's row, and sign-in would wait for
 /// it.
 pub struct LockedAccount<'a> {
-    app: &'a AppState,
-    transaction: Transaction<'a>,
-    account: BillingAccount,
+    pub(super) app: &'a AppState,
+    pub(super) transaction: Transaction<'a>,
+    pub(super) account: BillingAccount,
 }
 
 impl<'a> LockedAccount<'a> {
@@ -90,6 +90,19 @@ impl<'a> LockedAccount<'a> {
         self.account.customer_id.as_deref()
     }
 
+    /// Whether a customer that no account has names the user: a second payment may be under way.
+    #[must_use]
+    pub fn has_unknown_customer(&self) -> bool {
+        self.account.has_unknown_customer
+    }
+
+    /// Whether the user has or had a subscription that began: by `found`, or by what Postgres knows
+    /// of an earlier customer.
+    #[must_use]
+    pub fn has_ever_subscribed(&self, found: &StripeSubscriptions) -> bool {
+        found.iter().chain(&self.account.subscription).any(|one| one.status.has_started())
+    }
+
     /// Whether the last known subscription may still be charged.
     #[must_use]
     pub fn has_live_subscription(&self) -> bool {
@@ -116,9 +129,8 @@ impl<'a> LockedAccount<'a> {
         let (plan, others): (Vec<_>, Vec<_>) = found
             .into_iter()
             .map(|one| one.with_past_due_since(known, now))
-            .partition(|one| self.app.config.billing.includes_plan(&one.price_ids));
-        let is_charged =
-            |one: &&Subscription| !one.status.is_over() && one.status != SubscriptionStatus::Incomplete;
+            .partition(|one| self.app.config.billing.includes_plan(&one.details.price_ids));
+        let is_charged = |one: &&Subscription| !one.status.is_over() && one.status.has_started();
         let charged = plan.iter().filter(is_charged).count();
         if charged > 1 {
             error!(
@@ -192,6 +204,7 @@ impl<'a> LockedAccount<'a> {
     async fn write(&self, found: StripeSubscriptions) -> Result<Entitlement, BillingError> {
         let (now, grace) = (self.app.clock.now(), self.app.config.billing.past_due_grace);
         let subscription = subscription::effective_subscription(found.plan);
+        let subscription = self.with_invoice_page(subscription).await?;
         let one = subscription.as_ref();
         if let Some(unknown) = one.filter(|one| one.status == SubscriptionStatus::Unknown) {
             error!(
@@ -211,6 +224,25 @@ impl<'a> LockedAccount<'a> {
         Ok(Entitlement { tier_changed: tier != self.account.tier, subscription, tier })
     }
 
+    /// Adds the page on which the user pays the open invoice of `subscription`.
+    async fn with_invoice_page(
+        &self,
+        subscription: Option<Subscription>,
+    ) -> Result<Option<Subscription>, BillingError> {
+        let Some(mut one) = subscription else { return Ok(None) };
+        let invoice = one.details.latest_invoice_id.as_deref().filter(|_| one.status.requires_payment());
+        if let Some(invoice) = invoice {
+            one.invoice_url = match self.app.stripe()?.find_invoice_page(invoice).await {
+                Err(error) if error.is_permanent_refusal() => {
+                    warn!(error = chain(&error), stripe.id = one.id, "an open invoice cannot be read");
+                    None
+                }
+                page => page?,
+            };
+        }
+        Ok(Some(one))
+    }
+
     async fn finish(self, entitlement: Entitlement) -> Result<Entitlement, BillingError> {
         let user = self.account.user_id;
         // The write above locks the user's row, and so does the start of a session. This list is
@@ -226,36 +258,6 @@ impl<'a> LockedAccount<'a> {
             invalidate_cached_tier(self.app, user, &sessions).await;
         }
         Ok(entitlement)
-    }
-
-    /// Ends everything at Stripe that could still cost the owner of a deleted account money,
-    /// deletes the billing row and commits. Checkout pages are closed before the subscriptions are
-    /// read: whatever was paid for on a page until then is among the subscriptions.
-    pub(super) async fn close(self) -> Result<(), BillingError> {
-        if let Some(customer) = self.customer_id() {
-            let stripe = self.app.stripe()?;
-            let pages = match stripe.list_open_checkouts(customer).await {
-                Err(error) if error.is_missing_customer() => Vec::new(),
-                pages => pages?,
-            };
-            for page in pages {
-                if !stripe.expire_checkout(&page.id).await? {
-                    return Err(BillingError::CheckoutInProgress);
-                }
-            }
-            let found = self.subscriptions().await?;
-            for one in
-                found.iter().flat_map(StripeSubscriptions::iter_all).filter(|one| !one.status.is_over())
-            {
-                stripe.cancel_subscription(&one.id).await?;
-                info!(
-                    user.id = %self.account.user_id, stripe.id = one.id,
-                    "cancelled a subscription of a deleted account"
-                );
-            }
-        }
-        subscriptions::delete(&self.transaction, &self.account).await?;
-        Ok(self.transaction.commit().await.map_err(StoreError::from)?)
     }
 }
 

@@ -2,14 +2,19 @@
 //! Webhooks, requests and the sweeper all read the customer's subscriptions from Stripe and write
 //! the resulting plan under one lock ([`LockedAccount`]).
 
+mod close_account;
 mod error;
 mod locked_account;
+mod reversal;
+mod unknown_customer;
 
 use app::AppState;
 use domain::UserId;
 
 pub use self::error::BillingError;
 pub use self::locked_account::{Entitlement, LockedAccount, StripeSubscriptions};
+pub use self::reversal::{Reversal, end_reversed_subscription};
+pub use self::unknown_customer::{Resolution, resolve_unknown_customer, resolve_unknown_customers};
 
 /// Reads the subscriptions of `user` from Stripe and writes the plan that follows from them.
 /// Returns `None` when `user` has no customer at Stripe.

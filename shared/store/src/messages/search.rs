@@ -14,7 +14,7 @@ use crate::StoreError;
 /// plan for a rare word is not the best one for a common word. Parallel workers would take longer to
 /// start than a search takes.
 const SETTINGS: &str = "SET LOCAL statement_timeout = 3000; SET LOCAL plan_cache_mode = force_custom_plan;
-    SET LOCAL max_parallel_workers_per_gather = 0";
+    SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL random_page_cost = 1.1";
 
 /// The maximum number of candidates that one search compares with the query, if the index alone
 /// does not decide.

@@ -5,7 +5,7 @@ use deadpool_postgres::GenericClient;
 use domain::{MobileNumber, SessionId, UserId};
 use tokio_postgres::Row;
 
-use super::{COLUMNS, User};
+use super::{COLUMNS, User, has_number};
 use crate::StoreError;
 use crate::sessions::{self, SessionFilter};
 
@@ -16,31 +16,39 @@ pub struct Credentials {
     pub user: User,
     /// The password's hash, as a PHC string or, from the Node.js service, a bcrypt hash.
     pub password_hash: String,
+    /// Whether an operator has suspended the account.
+    pub is_suspended: bool,
 }
+
+const CREDENTIALS: &str = "password_hash, suspended_at IS NOT NULL AS is_suspended";
 
 impl TryFrom<&Row> for Credentials {
     type Error = StoreError;
 
     fn try_from(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self { user: row.try_into()?, password_hash: row.try_get("password_hash")? })
+        Ok(Self {
+            user: row.try_into()?,
+            password_hash: row.try_get("password_hash")?,
+            is_suspended: row.try_get("is_suspended")?,
+        })
     }
 }
 
-/// Finds the credentials of the account with `mobile_number`. An account whose deletion has started
-/// has no number, so it is not found.
+/// Finds the credentials of the account with `mobile_number`, stored under any of its spellings. An
+/// account whose deletion has started has no number, so it is not found.
 pub async fn find_by_number(
     db: &impl GenericClient,
     mobile_number: &MobileNumber,
 ) -> Result<Option<Credentials>, StoreError> {
-    let sql = format!("SELECT {COLUMNS}, password_hash FROM users WHERE mobile_number = $1");
+    let sql = format!("SELECT {COLUMNS}, {CREDENTIALS} FROM users WHERE {}", has_number("$1"));
     let statement = db.prepare_cached(&sql).await?;
-    let row = db.query_opt(&statement, &[&mobile_number.as_str()]).await?;
+    let row = db.query_opt(&statement, &[&mobile_number.spellings()]).await?;
     row.as_ref().map(TryInto::try_into).transpose()
 }
 
 /// Finds the credentials of `user`. Does not find an account whose deletion has started.
 pub async fn find(db: &impl GenericClient, user: UserId) -> Result<Option<Credentials>, StoreError> {
-    let sql = format!("SELECT {COLUMNS}, password_hash FROM users WHERE id = $1 AND deleted_at IS NULL");
+    let sql = format!("SELECT {COLUMNS}, {CREDENTIALS} FROM users WHERE id = $1 AND deleted_at IS NULL");
     let statement = db.prepare_cached(&sql).await?;
     let row = db.query_opt(&statement, &[&user.0]).await?;
     row.as_ref().map(TryInto::try_into).transpose()
@@ -83,8 +91,8 @@ pub async fn update_password(
 }
 
 /// Updates the password hash of the account with `mobile_number` and deletes all of its sessions.
-/// Returns the deleted sessions, or `None` if there is no such account, or if the account is newer
-/// or its password has changed since the code was issued.
+/// Returns the deleted sessions, or `None` if there is no such account, or if the account is newer,
+/// is suspended, or its password has changed since the code was issued.
 pub async fn update_password_by_number(
     db: &mut impl GenericClient,
     mobile_number: &MobileNumber,
@@ -92,13 +100,16 @@ pub async fn update_password_by_number(
     code_issued_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Option<Vec<SessionId>>, StoreError> {
-    const SQL: &str = "
-        UPDATE users SET password_hash = $2, password_changed_at = $4, updated_at = $4
-        WHERE mobile_number = $1 AND coalesce(password_changed_at, created_at) <= $3 RETURNING id";
+    let sql = format!(
+        "UPDATE users SET password_hash = $2, password_changed_at = $4, updated_at = $4
+        WHERE {} AND coalesce(password_changed_at, created_at) <= $3
+            AND suspended_at IS NULL RETURNING id",
+        has_number("$1")
+    );
     let transaction = db.transaction().await?;
-    let statement = transaction.prepare_cached(SQL).await?;
+    let statement = transaction.prepare_cached(&sql).await?;
     let row = transaction
-        .query_opt(&statement, &[&mobile_number.as_str(), &password_hash, &code_issued_at, &now])
+        .query_opt(&statement, &[&mobile_number.spellings(), &password_hash, &code_issued_at, &now])
         .await?;
     let Some(row) = row else { return Ok(None) };
     // A separate statement: the update may have waited for a concurrent login, and only a statement

@@ -1,13 +1,15 @@
 //! `users`: accounts and the counters stored with them.
 //!
-//! [`credentials`] reads and replaces password hashes. An account whose deletion has started has
-//! `deleted_at` set and no mobile number; the functions that serve its owner no longer find it.
+//! [`credentials`] reads and replaces password hashes; [`operators`] has the actions of operators.
+//! An account whose deletion has started has `deleted_at` set and no mobile number; the functions
+//! that serve its owner no longer find it.
 
 pub mod credentials;
+pub mod operators;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
-use domain::{MobileNumber, Role, Tier, UserId, quota};
+use domain::{MobileNumber, SessionId, Tier, UserId, quota};
 use tokio_postgres::Row;
 
 use crate::StoreError;
@@ -44,6 +46,16 @@ impl TryFrom<&Row> for User {
     }
 }
 
+/// The condition that selects the account with a number, whose
+/// [spellings](domain::MobileNumber::spellings) are the parameter `spellings`. Of two accounts under
+/// different spellings, the earlier spelling decides.
+fn has_number(spellings: &str) -> String {
+    format!(
+        "id = (SELECT id FROM users WHERE mobile_number = ANY ({spellings}::text[])
+            ORDER BY array_position({spellings}, mobile_number) LIMIT 1)"
+    )
+}
+
 /// An account to insert.
 #[derive(Debug, Clone, Copy)]
 pub struct NewUser<'a> {
@@ -60,8 +72,9 @@ pub struct NewUser<'a> {
     pub number_hash: &'a [u8],
 }
 
-/// Inserts an account and its first session in one statement. Returns `None` if the number already
-/// has an account. That is no error of Postgres, which would write the number into its log.
+/// Inserts an account and its first session in one statement. Returns `None` if the number, in any of
+/// its spellings, or the id already has an account, or the number had a suspended one. That is no error of Postgres, which
+/// would write the number into its log.
 pub async fn insert_with_session(
     db: &impl GenericClient,
     user: NewUser<'_>,
@@ -70,15 +83,18 @@ pub async fn insert_with_session(
     let sql = format!(
         "WITH new_user AS (
             INSERT INTO users (id, mobile_number, name, password_hash, created_at, updated_at)
-            VALUES ($1, $2, $3, $4, $5, $5)
-            ON CONFLICT (mobile_number) DO NOTHING
+            SELECT $1, $2, $3, $4, $5, $5
+            WHERE NOT EXISTS (SELECT FROM suspended_numbers WHERE number_hash = $11)
+                AND NOT EXISTS (SELECT FROM users WHERE mobile_number = ANY ($13))
+            ON CONFLICT DO NOTHING
             RETURNING {COLUMNS}
         ), new_session AS (
             INSERT INTO sessions (id, user_id, refresh_token_hash, address, user_agent, created_at, last_seen_at, expires_at)
             SELECT $6, id, $7, $8, $9, $5, $5, $10 FROM new_user
         ), inherited AS (
-            INSERT INTO daily_usage (user_id, day, messages, refunds)
-            SELECT new_user.id, retired.day, retired.messages, retired.refunds
+            INSERT INTO daily_usage (user_id, day, messages, refunds, cost_micro_usd, reached_cap_micro_usd)
+            SELECT new_user.id, retired.day, retired.messages, retired.refunds, retired.cost_micro_usd,
+                retired.reached_cap_micro_usd
             FROM new_user, retired_usage retired WHERE retired.number_hash = $11 AND retired.day = $12
         )
         SELECT * FROM new_user"
@@ -100,10 +116,44 @@ pub async fn insert_with_session(
                 &session.expires_at,
                 &user.number_hash,
                 &quota::day_of(session.created_at),
+                &user.mobile_number.spellings(),
             ],
         )
         .await?;
     row.as_ref().map(TryInto::try_into).transpose()
+}
+
+/// Whether there is an account with the id `user`, even if its deletion has started.
+pub async fn exists(db: &impl GenericClient, user: UserId) -> Result<bool, StoreError> {
+    let statement = db.prepare_cached("SELECT FROM users WHERE id = $1").await?;
+    Ok(db.query_opt(&statement, &[&user.0]).await?.is_some())
+}
+
+/// Finds the plan of `user`. Does not find an account whose deletion has started.
+pub async fn find_tier(db: &impl GenericClient, user: UserId) -> Result<Option<Tier>, StoreError> {
+    const SQL: &str = "SELECT subscription_tier FROM users WHERE id = $1 AND deleted_at IS NULL";
+    let statement = db.prepare_cached(SQL).await?;
+    let row = db.query_opt(&statement, &[&user.0]).await?;
+    row.map(|row| Ok(row.try_get::<_, &str>("subscription_tier")?.try_into()?)).transpose()
+}
+
+/// Finds the account of `user` and the hash of the refresh token of `session`, if that session is
+/// theirs and expires after `now`. Finds neither an account whose deletion has started or that is
+/// suspended, nor one whose password was changed since the sign-up.
+pub async fn find_at_signup(
+    db: &impl GenericClient,
+    user: UserId,
+    session: SessionId,
+    now: DateTime<Utc>,
+) -> Result<Option<(User, Vec<u8>)>, StoreError> {
+    const SQL: &str = "
+        SELECT u.id, u.mobile_number, u.name, u.subscription_tier, u.created_at, s.refresh_token_hash
+        FROM users u JOIN sessions s ON s.user_id = u.id
+        WHERE u.id = $1 AND s.id = $2 AND s.expires_at > $3 AND u.deleted_at IS NULL
+            AND u.suspended_at IS NULL AND u.password_changed_at IS NULL";
+    let statement = db.prepare_cached(SQL).await?;
+    let row = db.query_opt(&statement, &[&user.0, &session.0, &now]).await?;
+    row.map(|row| Ok(((&row).try_into()?, row.try_get("refresh_token_hash")?))).transpose()
 }
 
 /// Finds the account of `user`, with the number of messages used from the quota of `day`. Does not
@@ -136,19 +186,6 @@ pub async fn update_name(
     let statement = db.prepare_cached(&sql).await?;
     let row = db.query_opt(&statement, &[&user.0, &name, &now]).await?;
     row.as_ref().map(TryInto::try_into).transpose()
-}
-
-/// Updates the role of the account with `mobile_number`; it applies from the user's next request
-/// on. Returns whether there is such an account.
-pub async fn update_role(
-    db: &impl GenericClient,
-    mobile_number: &MobileNumber,
-    role: Role,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    const SQL: &str = "UPDATE users SET role = $2, updated_at = $3 WHERE mobile_number = $1";
-    let statement = db.prepare_cached(SQL).await?;
-    Ok(db.execute(&statement, &[&mobile_number.as_str(), &role.as_str(), &now]).await? == 1)
 }
 
 /// The counters of an account. Deleted chatrooms and messages no longer count; their tokens still

@@ -27,7 +27,7 @@ use crate::caller::{Authentication, Caller};
 
 /// Verifies the signature and the lifetime of the token in `headers`. Returns the session that it
 /// claims, or the outcome where there is no session to check.
-pub(super) fn verify_token(
+pub(crate) fn verify_token(
     app: &AppState,
     headers: &HeaderMap,
     now: DateTime<Utc>,
@@ -97,7 +97,7 @@ pub(super) async fn authenticate_and_charge(
             let user_bucket = |tier| vec![claim.bucket(tier)];
             let (authentication, own) = load_session(limits, &claim, user_bucket).await;
             decisions.extend(own);
-            if matches!(authentication, Authentication::Invalid(_)) {
+            if matches!(authentication, Authentication::Invalid(_) | Authentication::Suspended(_)) {
                 decisions.extend(limits.charge_address().await);
             }
             authentication
@@ -106,18 +106,17 @@ pub(super) async fn authenticate_and_charge(
     (authentication, decisions)
 }
 
-/// Checks the session without charging the request to any limit. Returns also how long the user must
-/// wait for the next request, if none is left and the session is cached.
-pub(super) async fn check_session(
+/// Checks the session without charging the request to any limit. Returns also how long the client
+/// must wait for the next request, if the global limit has none left, or the user of a cached session.
+pub(crate) async fn check_session(
     limits: &RequestLimits<'_>,
     claim: &SessionClaim,
 ) -> (Authentication, Option<Duration>) {
-    match limits.app.redis.find_session(claim).await {
+    match limits.app.redis.find_session(&limits.global, claim).await {
         Ok((SessionLookup::Active, wait)) => (Authentication::Valid(Caller::from(claim)), wait),
         Ok((SessionLookup::Ended, _)) => (Authentication::SESSION_ENDED, None),
-        Ok((SessionLookup::Unknown, _)) | Err(_) => {
-            (load_session(limits, claim, |_| Vec::new()).await.0, None)
-        }
+        Ok((SessionLookup::Unknown, wait)) => (load_session(limits, claim, |_| Vec::new()).await.0, wait),
+        Err(_) => (load_session(limits, claim, |_| Vec::new()).await.0, None),
     }
 }
 
@@ -129,9 +128,21 @@ async fn load_session(
     buckets: impl Fn(Tier) -> Vec<Bucket>,
 ) -> (Authentication, Vec<RateLimitDecision>) {
     let started = Instant::now();
-    let ActiveSession { tier, expires_at } = match find_active_session(limits.app, claim).await {
+    let ActiveSession { tier, expires_at, .. } = match find_active_session(limits.app, claim).await {
+        // Not cached, so that its end takes effect with the next request.
+        Ok(Some(session)) if session.is_suspended => {
+            return (Authentication::Suspended(Caller::from(claim)), Vec::new());
+        }
         Ok(Some(session)) => session,
-        Ok(None) => return (Authentication::SESSION_ENDED, Vec::new()),
+        Ok(None) => {
+            // The next requests with this token are then refused without a query, and before they take
+            // a token from the global bucket.
+            let marked = limits.app.redis.mark_session_absent(claim.session, claim.basic.window).await;
+            if let Err(error) = marked {
+                warn!(error = chain(&error), "an ended session is not marked; it will be read again");
+            }
+            return (Authentication::SESSION_ENDED, Vec::new());
+        }
         Err(error) => {
             warn!(error = chain(&error), "the session could not be checked");
             return (Authentication::Unavailable, Vec::new());

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use app::Environment;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method};
+use lambda_http::RequestExt as _;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// The response headers that scripts of an allowed origin may read.
@@ -22,19 +24,36 @@ const EXPOSED_HEADERS: [&str; 11] = [
     "x-quota-reset",
 ];
 
-/// Allows exactly `origins`, and in a local run every port of this machine: no wildcard and no
-/// credentials.
+/// The request headers of this API that scripts may set, besides those of HTTP.
+const REQUEST_HEADERS: [&str; 2] = ["idempotency-key", "last-event-id"];
+
+/// The stage variable of the REST API with the origin of the HTTP API, whose page calls both. A variable of
+/// the function would make the two APIs depend on each other.
+const PAGE_ORIGIN: &str = "pageOrigin";
+
+/// Allows exactly `origins`, the origin of the deployment's own page, and in a local run every port of
+/// this machine: no wildcard and no credentials.
 pub(crate) fn layer(origins: &[String], environment: Environment) -> CorsLayer {
     let origins: Vec<HeaderValue> =
         origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
     let is_local = environment == Environment::Local;
-    let is_allowed = move |origin: &HeaderValue, _: &_| {
-        origins.contains(origin) || (is_local && origin.to_str().is_ok_and(is_this_machine))
+    let is_allowed = move |origin: &HeaderValue, request: &Parts| {
+        origins.contains(origin)
+            || (is_local && origin.to_str().is_ok_and(is_this_machine))
+            || request
+                .stage_variables_ref()
+                .and_then(|all| all.first(PAGE_ORIGIN))
+                .is_some_and(|page| page == origin)
     };
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(is_allowed))
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("idempotency-key")])
+        .allow_headers(
+            [AUTHORIZATION, CONTENT_TYPE]
+                .into_iter()
+                .chain(REQUEST_HEADERS.map(HeaderName::from_static))
+                .collect::<Vec<_>>(),
+        )
         .expose_headers(EXPOSED_HEADERS.map(HeaderName::from_static))
         .max_age(Duration::from_hours(1))
 }

@@ -58,32 +58,46 @@ pub(super) async fn run(
     };
 
     let begun = begin(limits.app, caller, &key, &mut request, claim.now, wait).await;
-    let is_repeated = match &begun {
-        Ok(operation) => operation.is_replay(),
-        Err(error) => error.is_conflict(),
-    };
-    let decisions = if is_repeated {
+    let decisions = if is_repeated(&begun) {
         limits.charge_replay(&claim).await
     } else {
         authenticate::authenticate_and_charge(limits, Ok(claim)).await.1
     };
-    let rate_limited = rejection(&decisions).map(ApiError::rate_limited);
-    let response = match (begun, rate_limited) {
-        (Err(error), rate_limited) => rate_limited.unwrap_or(error).into_response(),
-        (Ok(operation), Some(rate_limited)) => {
-            operation.finish(limits.app, rate_limited.into_response()).await
-        }
-        (Ok(operation), None) => {
-            request.extensions_mut().insert(authentication);
-            request.extensions_mut().insert(operation.clone());
-            operation.finish(limits.app, next.run(request).await).await
-        }
-    };
+    let response = execute(limits.app, begun, &decisions, authentication, request, next).await;
     (response, decisions)
 }
 
+/// Whether the request repeats an operation that was executed or is in progress.
+pub(super) fn is_repeated(begun: &Result<Operation, ApiError>) -> bool {
+    match begun {
+        Ok(operation) => operation.is_replay(),
+        Err(error) => error.is_conflict(),
+    }
+}
+
+/// Runs the handler of an operation that has begun, unless a rate limit refuses the request.
+pub(super) async fn execute(
+    app: &AppState,
+    begun: Result<Operation, ApiError>,
+    decisions: &[RateLimitDecision],
+    authentication: Authentication,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let rate_limited = rejection(decisions).map(ApiError::rate_limited);
+    match (begun, rate_limited) {
+        (Err(error), rate_limited) => rate_limited.unwrap_or(error).into_response(),
+        (Ok(operation), Some(rate_limited)) => operation.finish(app, rate_limited.into_response()).await,
+        (Ok(operation), None) => {
+            request.extensions_mut().insert(authentication);
+            request.extensions_mut().insert(operation.clone());
+            operation.finish(app, next.run(request).await).await
+        }
+    }
+}
+
 /// The request's key. The draft defines it as a quoted string; most clients send it without quotes.
-fn find_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+pub(super) fn find_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let key = value.to_str().unwrap_or_default().trim();
@@ -101,9 +115,9 @@ fn find_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
 /// for that long: the operation is then only replayed.
 ///
 /// # Errors
-/// 429 for a new operation without a request left, 409 while another request executes it, 422 if the key was used with another body, 413 if the
-/// body is too large, and 503 if the record cannot be read: the client relies on the key, so the
-/// request must not be executed without it.
+/// 429 for a new operation without a request left, 409 while another request executes it, 422 if the
+/// key was used with another body, 413 if the body is too large, and 503 if the record cannot be read:
+/// the client relies on the key, so the request must not be executed without it.
 async fn begin(
     app: &AppState,
     caller: Caller,
@@ -124,6 +138,15 @@ async fn begin(
         operation_id: uuid_at(now),
         now,
     };
+    claim_or_replay(app, claim, wait).await
+}
+
+/// Claims the operation. With `wait`, it is only replayed.
+pub(super) async fn claim_or_replay(
+    app: &AppState,
+    claim: ClaimRequest<'_>,
+    wait: Option<Duration>,
+) -> Result<Operation, ApiError> {
     let store = app.idempotency_store()?;
     if let Some(wait) = wait {
         let receipt = store.find_receipt(claim).await.map_err(ApiError::unavailable)?;
@@ -149,7 +172,7 @@ async fn begin(
 
 /// The route's path and the parameters in it. Ids are in canonical form, because clients may write
 /// the same id in upper case or without hyphens.
-async fn normalized_path(request: &mut Request) -> String {
+pub(super) async fn normalized_path(request: &mut Request) -> String {
     let mut path =
         request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default().to_owned();
     if let Ok(params) = request.extract_parts::<RawPathParams>().await {
@@ -165,7 +188,7 @@ async fn normalized_path(request: &mut Request) -> String {
 }
 
 /// Reads the whole body and puts it back for the handler.
-async fn read_body(request: &mut Request) -> Result<Bytes, ApiError> {
+pub(super) async fn read_body(request: &mut Request) -> Result<Bytes, ApiError> {
     let body = std::mem::replace(request.body_mut(), Body::empty());
     let bytes = BodyLimit::of(request).read(body).await?;
     *request.body_mut() = Body::from(bytes.clone());

@@ -6,6 +6,7 @@ mod canonical_json;
 pub(crate) mod cors;
 mod denied_sessions;
 mod idempotency;
+mod public_idempotency;
 mod rate_limit;
 pub(crate) mod request_log;
 pub(crate) mod security_headers;
@@ -19,8 +20,9 @@ use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
 
+pub(crate) use self::authenticate::{check_session, verify_token};
 use self::denied_sessions::DeniedSessions;
-use self::rate_limit::RequestLimits;
+pub(crate) use self::rate_limit::RequestLimits;
 use crate::{ClientInfo, Route, RoutePolicy, Routes};
 
 /// The route table, and the sessions that this process refused.
@@ -64,6 +66,9 @@ pub(crate) async fn guard(State(state): State<GuardState>, mut request: Request,
     let (mut response, decisions) = match (policy, token) {
         (RoutePolicy::SpeculativeRead, Ok(claim)) if !state.denied_sessions.contains(claim.session) => {
             speculative_read::run(&limits, &state.denied_sessions, claim, request, next).await
+        }
+        (RoutePolicy::IdempotentPublic, token) => {
+            public_idempotency::run(&limits, token, request, next).await
         }
         (policy, token) if policy.is_idempotent() => idempotency::run(&limits, token, request, next).await,
         (_, token) => authenticate::run(&limits, token, request, next).await,

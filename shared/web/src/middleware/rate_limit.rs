@@ -17,7 +17,7 @@ const REPLAYS_PER_REQUEST: u32 = 10;
 const GLOBAL_BUCKET: &str = "global";
 
 /// The rate limits of one request.
-pub(super) struct RequestLimits<'a> {
+pub(crate) struct RequestLimits<'a> {
     pub(super) app: &'a AppState,
     /// The bucket that every request is charged to.
     pub(super) global: Bucket,
@@ -27,7 +27,7 @@ pub(super) struct RequestLimits<'a> {
 }
 
 impl<'a> RequestLimits<'a> {
-    pub(super) fn new(app: &'a AppState, network: String) -> Self {
+    pub(crate) fn new(app: &'a AppState, network: String) -> Self {
         let limits = app.config.rate_limits;
         let global = Bucket::new(GLOBAL_BUCKET, limits.global);
         Self { app, global, address: Bucket::new(network, limits.address) }
@@ -48,6 +48,19 @@ impl<'a> RequestLimits<'a> {
     pub(super) async fn charge_replay(&self, claim: &SessionClaim) -> Vec<RateLimitDecision> {
         let limit = Limit { max: claim.basic.max.saturating_mul(REPLAYS_PER_REQUEST), ..claim.basic };
         self.app.rate_limiter.consume(&[Bucket::new(format!("replay:{}", claim.user), limit)]).await
+    }
+
+    /// How long the client's network must wait for its next request without a token, if none is left.
+    /// Charges nothing.
+    pub(super) async fn wait_of_network(&self) -> Option<Duration> {
+        self.app.rate_limiter.find_wait(&[self.global.clone(), self.address.clone()]).await
+    }
+
+    /// Charges a replay of a request without a token to the network's bucket for replays.
+    pub(super) async fn charge_anonymous_replay(&self) -> Vec<RateLimitDecision> {
+        let Bucket { name, limit } = &self.address;
+        let limit = Limit { max: limit.max.saturating_mul(REPLAYS_PER_REQUEST), ..*limit };
+        self.app.rate_limiter.consume(&[Bucket::new(format!("replay:from:{name}"), limit)]).await
     }
 
     /// Adds the headers of the limit with the fewest requests left: those of the Node.js service

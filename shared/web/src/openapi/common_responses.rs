@@ -34,6 +34,9 @@ pub(super) struct ProblemDocument {
     /// One entry `field: reason` for each invalid field.
     #[schema(required = false)]
     errors: Vec<String>,
+    /// The seconds of the header `Retry-After`, if the response has it.
+    #[schema(required = false)]
+    retry_after: u64,
 }
 
 /// Completes `operation`, whose route has `policy`.
@@ -78,6 +81,7 @@ fn failures(operation: &Operation, policy: RoutePolicy) -> Vec<(&'static str, &'
     }
     if is_authenticated {
         failures.push(("401", "`not_authenticated`", "The token is absent, invalid or expired."));
+        failures.push(("403", "`account_suspended`", "An operator has suspended the account."));
     }
     if has_parameter(ParameterIn::Path) {
         failures.push(("404", "`not_found`", "It does not exist, or belongs to another user."));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::walk::{operations, schema_name, schema_reference, walk_mut};
+use super::walk::{change_operations, operations, schema_name, schema_reference, walk_mut};
 
 /// The prefix of the names of `domain::Text`, whose bounds are part of its type.
 const BOUNDED_TEXT: &str = "TextOf";
@@ -26,6 +26,7 @@ pub(super) fn capitalised(word: &str) -> String {
 /// and `ChatroomView` becomes `Chatroom`. Bounded texts become members of the schemas that use them.
 pub(super) fn rename_schemas(document: &mut Value) {
     inline_bounded_texts(document);
+    name_optional_bodies(document);
     let bodies = request_bodies(document);
     let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else {
         return;
@@ -45,6 +46,18 @@ pub(super) fn rename_schemas(document: &mut Value) {
     walk_mut(document, &mut |value| {
         if let Some(name) = schema_name(value).and_then(|name| renamed.get(name)) {
             value["$ref"] = schema_reference(name).into();
+        }
+    });
+}
+
+/// Writes an optional body as its schema: it may be absent, but `null` is refused.
+fn name_optional_bodies(document: &mut Value) {
+    change_operations(document, |_, _, operation| {
+        let body = operation.pointer_mut("/requestBody/content/application~1json/schema");
+        let Some(schema) = body.filter(|schema| schema.get("oneOf").is_some()) else { return };
+        let body = schema["oneOf"].as_array().into_iter().flatten().find(|one| schema_name(one).is_some());
+        if let Some(body) = body.cloned() {
+            *schema = body;
         }
     });
 }

@@ -1,5 +1,6 @@
 //! Values that are accepted or refused, and the agreement of all sources.
 
+mod models;
 mod sources;
 
 use super::*;
@@ -143,10 +144,24 @@ fn billing_settings_are_validated() {
     assert_eq!(billing("STRIPE_PAST_DUE_GRACE", "0").unwrap().past_due_grace, Duration::ZERO);
     assert_eq!(billing("STRIPE_PAST_DUE_GRACE", "").unwrap().past_due_grace, Duration::from_hours(72));
     assert!(!billing("STRIPE_TAX_ID_COLLECTION", "false").unwrap().tax_id_collection);
+    assert_eq!(billing("STRIPE_TRIAL_DAYS", "").unwrap().trial_days, None);
+    assert_eq!(billing("STRIPE_TRIAL_DAYS", "730").unwrap().trial_days, Some(730));
+    assert!(billing("STRIPE_PROMOTION_CODES", "true").unwrap().promotion_codes);
+    let defaults = billing("STRIPE_CANCEL_ON_REFUND", "").unwrap();
+    assert!(!defaults.promotion_codes && !defaults.cancel_on_refund);
+    assert_eq!(defaults.cancel_on_dispute, CancelOnDispute::Never);
+    let on_dispute = |value| billing("STRIPE_CANCEL_ON_DISPUTE", value).unwrap().cancel_on_dispute;
+    assert_eq!((on_dispute("opened"), on_dispute("lost")), (CancelOnDispute::Opened, CancelOnDispute::Lost));
     for (name, value) in [
         ("STRIPE_PAST_DUE_GRACE", "soon"),
         ("STRIPE_TAX_ID_COLLECTION", "yes"),
         ("STRIPE_BILLING_ADDRESS", "never"),
+        ("STRIPE_TRIAL_DAYS", "-1"),
+        ("STRIPE_TRIAL_DAYS", "731"),
+        ("STRIPE_TRIAL_DAYS", "14d"),
+        ("STRIPE_PROMOTION_CODES", "1"),
+        ("STRIPE_CANCEL_ON_REFUND", "partial"),
+        ("STRIPE_CANCEL_ON_DISPUTE", "true"),
         ("REDIRECT_HOSTS", "https://app.example.com"),
     ] {
         let error = billing(name, value).unwrap_err();
@@ -157,8 +172,9 @@ fn billing_settings_are_validated() {
 #[test]
 fn thinking_levels_and_safety_settings_are_validated() {
     let gemini = |name, value| read(&[], &[(name, value)]).map(|config| config.gemini);
-    let level =
-        |value| gemini("GEMINI_THINKING_LEVEL_PRO", value).map(|settings| settings.thinking_level_pro);
+    let level = |value| {
+        gemini("GEMINI_THINKING_LEVEL_PRO", value).map(|settings| settings.models.pro().thinking_level)
+    };
     assert_eq!(level("High").unwrap(), Some(ThinkingLevel::High));
     assert_eq!(level("default").unwrap(), None);
     assert!(level("deep").unwrap_err().contains("GEMINI_THINKING_LEVEL_PRO: must"));

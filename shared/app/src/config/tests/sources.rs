@@ -61,7 +61,8 @@ fn every_default_is_valid() {
     let config = read(&[], &[]).unwrap();
     assert_eq!(config.billing.billing_address, clients::stripe::BillingAddress::Required);
     assert!(config.billing.tax_id_collection);
-    assert_eq!(config.gemini.model_fallback.as_deref(), Some("gemini-3.5-flash"));
+    let fallbacks: Vec<&str> = config.gemini.models.fallbacks().map(|model| model.id.as_str()).collect();
+    assert_eq!(fallbacks, ["gemini-3.5-flash"]);
 }
 
 #[test]

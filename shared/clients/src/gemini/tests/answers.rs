@@ -39,7 +39,8 @@ async fn answer_is_read_without_thoughts() {
         .mount(&server)
         .await;
 
-    let answer = gemini_at(&server.uri(), Duration::from_secs(20)).generate(&prompt()).await.unwrap();
+    let answer =
+        gemini_at(&server.uri(), Duration::from_secs(20)).generate_unobserved(&prompt()).await.unwrap();
 
     assert_eq!(answer.text, "Under the palm.");
     assert_eq!(answer.model, "gemini-3.5-flash-001");

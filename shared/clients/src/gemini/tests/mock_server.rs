@@ -5,9 +5,10 @@ use std::time::Duration;
 use domain::message::ErrorCode;
 use mock_gemini::MockGemini;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::super::{
-    Answer, FinishReason, Gemini, GeminiConfig, GenerateError, LanguageModel as _, Prompt, Role,
+    Answer, FinishReason, Gemini, GeminiConfig, GenerateError, LanguageModel as _, Observer, Prompt, Role,
     ThinkingLevel, TokenUsage, Turn,
 };
 
@@ -52,9 +53,15 @@ impl Mock {
         key: &str,
         prompt: &Prompt,
     ) -> Result<Answer, GenerateError> {
+        let observer = Observer::new(&|_| {}, watch::channel(false).1);
+        self.client(key, stall_timeout).generate(prompt, timeout, &observer).await
+    }
+
+    fn client(&self, key: &str, stall_timeout: Duration) -> Gemini {
         let (base_url, api_key, safety_settings) = (self.base_url.clone(), key.into(), Vec::new());
-        let config = GeminiConfig { base_url, api_key, timeout, stall_timeout, safety_settings };
-        Gemini::new(config).unwrap().generate(prompt).await
+        let first_chunk_timeout = Duration::from_mins(1);
+        let config = GeminiConfig { base_url, api_key, first_chunk_timeout, stall_timeout, safety_settings };
+        Gemini::new(config).unwrap()
     }
 
     async fn generate(&self, prompt: &Prompt) -> Result<Answer, GenerateError> {
@@ -163,17 +170,25 @@ async fn stream_that_ends_early_is_no_answer() {
 #[tokio::test]
 async fn slow_response_times_out() {
     let mock = Mock::start().await;
-    for kind in ["answer", "slow"] {
-        mock.script(&json!({"kind": kind, "delay_ms": 60_000})).await;
-        let error = mock.generate_within(Duration::from_millis(300), "key", &prompt("hi")).await.unwrap_err();
-        assert_eq!(error, GenerateError::Timeout);
-        assert_eq!((error.error_code(), error.is_transient()), (ErrorCode::Timeout, true));
-    }
+    mock.script(&json!({"kind": "answer", "delay_ms": 60_000})).await;
+    let error = mock.generate_within(Duration::from_millis(300), "key", &prompt("hi")).await.unwrap_err();
+    assert_eq!(error, GenerateError::Timeout);
+    assert_eq!((error.error_code(), error.is_transient()), (ErrorCode::Timeout, true));
     let log = mock.calls().await;
     assert_eq!((&log["calls"][0]["step"], &log["calls"][0]["status"]), (&json!("answer"), &Value::Null));
     mock.control("latency", &json!({"ms": 60_000})).await;
     let late = mock.generate_within(Duration::from_millis(300), "key", &prompt("hi")).await;
     assert_eq!(late, Err(GenerateError::Timeout));
+}
+
+#[tokio::test]
+async fn answer_ends_with_its_text_when_the_time_is_over() {
+    let mock = Mock::start().await;
+    mock.script(&json!({"kind": "slow", "delay_ms": 60_000})).await;
+    let limits = (Duration::from_secs(1), Duration::from_mins(1));
+    let answer = mock.generate_with(limits.0, limits.1, "key", &prompt("hi")).await.unwrap();
+    assert_eq!(answer.finish_reason, FinishReason::MaxTime);
+    assert!(!answer.text.is_empty());
 }
 
 #[tokio::test]
@@ -255,4 +270,39 @@ async fn first_candidate_with_visible_text_is_the_answer() {
     mock.script(&json!({"kind": "answer", "parts": parts, "more_candidates": [second], "usage": 5})).await;
     let answer = mock.generate(&prompt("hi")).await.unwrap();
     assert_eq!((answer.text.as_str(), answer.usage), ("Hi", TokenUsage::default()));
+}
+
+#[tokio::test]
+async fn stopped_call_closes_its_connection() {
+    let (server, base_url, _) = MockGemini::start().await.unwrap();
+    let mock = Mock { base_url };
+    let (before_text, in_mid_text) = (json!({ "delay_ms": 60_000 }), json!({ "duration_ms": 60_000 }));
+    for (question, mut step) in [("before the text", before_text), ("in mid-text", in_mid_text)] {
+        step["kind"] = "answer".into();
+        step["text"] = "one two three four five six seven ".repeat(600).into();
+        mock.script(&step).await;
+        let (stop, is_stopped) = watch::channel(false);
+        let on_text = |_: &str| {
+            stop.send_replace(true);
+        };
+        let gemini = mock.client("key", Duration::from_mins(1));
+        let (prompt, observer) = (prompt(question), Observer::new(&on_text, is_stopped));
+        let call = gemini.generate(&prompt, Duration::from_mins(2), &observer);
+        let stop_before_text = async {
+            while question == "before the text" && server.calls(question) == 0 {
+                tokio::task::yield_now().await;
+            }
+            if question == "before the text" {
+                stop.send_replace(true);
+            }
+        };
+        let (result, ()) = tokio::join!(call, stop_before_text);
+        match result {
+            Ok(answer) => assert_eq!(answer.finish_reason, FinishReason::Cancelled),
+            Err(error) => assert_eq!(error, GenerateError::Stopped { usage: TokenUsage::default() }),
+        }
+        while server.disconnects(question) == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
 }

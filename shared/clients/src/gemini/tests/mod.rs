@@ -8,11 +8,14 @@ mod network;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 
+/// Longer than any call takes.
+const TIME_LIMIT: Duration = Duration::from_mins(2);
 const KEY: &str = "AIza-very-secret-key";
 const SECRET_TEXT: &str = "where do I bury the treasure";
 
@@ -22,8 +25,15 @@ fn gemini_at(base_url: &str, timeout: Duration) -> Gemini {
 
 fn config(base_url: &str, key: &str, timeout: Duration) -> GeminiConfig {
     let safety_settings = vec!["HARM_CATEGORY_HARASSMENT=BLOCK_ONLY_HIGH".parse().unwrap()];
-    let (base_url, api_key, stall_timeout) = (base_url.to_owned(), key.into(), timeout);
-    GeminiConfig { base_url, api_key, timeout, stall_timeout, safety_settings }
+    let (base_url, api_key) = (base_url.to_owned(), key.into());
+    GeminiConfig { base_url, api_key, first_chunk_timeout: timeout, stall_timeout: timeout, safety_settings }
+}
+
+impl Gemini {
+    /// Calls the model without following the call.
+    async fn generate_unobserved(&self, prompt: &Prompt) -> Result<Answer, GenerateError> {
+        self.generate(prompt, TIME_LIMIT, &Observer::new(&|_| {}, watch::channel(false).1)).await
+    }
 }
 
 fn prompt() -> Prompt {
@@ -41,7 +51,7 @@ fn prompt() -> Prompt {
 async fn call_server(response: ResponseTemplate) -> Result<Answer, GenerateError> {
     let server = MockServer::start().await;
     Mock::given(method("POST")).respond_with(response).mount(&server).await;
-    gemini_at(&server.uri(), Duration::from_secs(20)).generate(&prompt()).await
+    gemini_at(&server.uri(), Duration::from_secs(20)).generate_unobserved(&prompt()).await
 }
 
 async fn call_with_reply(reply: Value) -> Result<Answer, GenerateError> {

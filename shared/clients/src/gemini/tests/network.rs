@@ -37,7 +37,10 @@ async fn slow_answer_times_out() {
     let slow =
         ResponseTemplate::new(200).set_body_json(reply("late", "STOP")).set_delay(Duration::from_mins(1));
     Mock::given(method("POST")).respond_with(slow).mount(&server).await;
-    let error = gemini_at(&server.uri(), Duration::from_millis(100)).generate(&prompt()).await.unwrap_err();
+    let error = gemini_at(&server.uri(), Duration::from_millis(100))
+        .generate_unobserved(&prompt())
+        .await
+        .unwrap_err();
     assert_eq!(error, GenerateError::Timeout);
     assert_eq!((error.error_code(), error.is_transient()), (ErrorCode::Timeout, true));
 }
@@ -52,7 +55,7 @@ async fn a_connection_cut_at_any_point_is_transient() {
     for bytes in points {
         let address = closing_server(bytes).await;
         let gemini = gemini_at(&format!("http://{address}"), Duration::from_secs(20));
-        let error = gemini.generate(&prompt()).await.unwrap_err();
+        let error = gemini.generate_unobserved(&prompt()).await.unwrap_err();
         assert!(matches!(error, GenerateError::ConnectionLost { .. }), "{error}");
         assert!(error.is_transient());
     }
@@ -62,7 +65,7 @@ async fn a_connection_cut_at_any_point_is_transient() {
 async fn a_refused_connection_is_transient() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let gemini = gemini_at(&format!("http://{address}"), Duration::from_secs(20));
-    let error = gemini.generate(&prompt()).await.unwrap_err();
+    let error = gemini.generate_unobserved(&prompt()).await.unwrap_err();
     assert!(matches!(error, GenerateError::Unreachable { .. }), "{error}");
     assert_eq!((error.error_code(), error.is_transient()), (ErrorCode::GeminiOverloaded, true));
 }
@@ -78,7 +81,8 @@ async fn model_name_cannot_reach_another_path() {
     let server = MockServer::start().await;
     let mut prompt = prompt();
     prompt.model = "../../files?x=".to_owned();
-    let error = gemini_at(&server.uri(), Duration::from_secs(20)).generate(&prompt).await.unwrap_err();
+    let error =
+        gemini_at(&server.uri(), Duration::from_secs(20)).generate_unobserved(&prompt).await.unwrap_err();
     assert_eq!(error, GenerateError::ModelNotFound { model: "....filesx".to_owned() });
     let requests = server.received_requests().await.unwrap();
     assert_eq!(requests[0].url.path(), "/v1beta/models/..%2F..%2Ffiles%3Fx=:streamGenerateContent");

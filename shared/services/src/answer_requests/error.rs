@@ -1,0 +1,67 @@
+//! Why a request for an answer is refused.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::UserId;
+use domain::quota::{self, Usage};
+use domain::spending::CapScope;
+use store::StoreError;
+
+use crate::spending::report_reached;
+
+/// Why a request for an answer is refused. Nothing is stored.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerRequestError {
+    /// The statement failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The user has used all messages of the day.
+    #[error("the daily quota is exhausted")]
+    QuotaExhausted {
+        /// The quota of the day.
+        usage: Usage,
+        /// The time until it starts again.
+        wait: Duration,
+    },
+    /// A spending cap of the day is reached.
+    #[error("a spending cap is reached")]
+    SpendCapReached {
+        /// Whose cap.
+        scope: CapScope,
+        /// When the day ends.
+        resets_at: DateTime<Utc>,
+        /// The time until then.
+        wait: Duration,
+    },
+    /// The caller has none with this id: `account`, `chatroom` or `message`.
+    #[error("there is no {0} with this id")]
+    NotFound(&'static str),
+    /// The chatroom does not have the message that the new one should follow.
+    #[error("the chatroom has no such parent message")]
+    ParentNotFound,
+    /// Only a question can be edited, and the message is an answer.
+    #[error("the message is an answer")]
+    NotAQuestion,
+    /// The latest answer to the question is not finished.
+    #[error("the previous answer is not finished")]
+    Unfinished,
+}
+
+/// The user has used all messages of the day.
+#[must_use]
+pub fn quota_exhausted(usage: Usage, now: DateTime<Utc>) -> AnswerRequestError {
+    AnswerRequestError::QuotaExhausted { usage, wait: time_until(usage.resets_at, now) }
+}
+
+/// A spending cap of the day is reached, which this reports. `sender` is the user of the request.
+#[must_use]
+pub fn spend_cap_reached(scope: CapScope, sender: UserId, now: DateTime<Utc>) -> AnswerRequestError {
+    report_reached(scope, sender);
+    let resets_at = quota::resets_at(now);
+    AnswerRequestError::SpendCapReached { scope, resets_at, wait: time_until(resets_at, now) }
+}
+
+fn time_until(later: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
+    (later - now).to_std().unwrap_or_default()
+}

@@ -1,0 +1,43 @@
+//! `generations`: one row per requested answer.
+//!
+//! The modules follow the callers: [`owner_actions`] serves the owner of a question, [`claiming`] and
+//! [`processing`] the worker, [`sweeping`] and [`backfill`] the sweeper, [`cancelling`] both, [`admin`] the
+//! operator, and [`account`] the suspension and the deletion of an account.
+
+pub mod account;
+pub mod admin;
+pub mod backfill;
+pub mod cancelling;
+pub mod claiming;
+pub mod owner_actions;
+pub mod processing;
+pub mod progress;
+pub mod sweeping;
+
+use domain::{ChatroomId, GenerationId};
+use tokio_postgres::Row;
+
+use crate::StoreError;
+
+/// A generation to send to the queue again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resend {
+    /// The generation.
+    pub generation_id: GenerationId,
+    /// Its chatroom.
+    pub chatroom_id: ChatroomId,
+    /// The number of this resend, from 1. The queue needs it for a new deduplication id.
+    pub number: i32,
+}
+
+impl TryFrom<&Row> for Resend {
+    type Error = StoreError;
+
+    fn try_from(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            generation_id: GenerationId(row.try_get("id")?),
+            chatroom_id: ChatroomId(row.try_get("chatroom_id")?),
+            number: row.try_get("resends")?,
+        })
+    }
+}
