@@ -5,6 +5,7 @@ use std::sync::Arc;
 use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use domain::AccountNumber;
 use domain::password::{NewPassword, Password};
 use garde::Validate;
 use serde::Deserialize;
@@ -46,7 +47,11 @@ pub(crate) async fn handle(
     let found = credentials::find(&app.db().await?, caller.user_id).await?;
     let account = found.ok_or_else(wrong)?;
     let (number, old_hash) = (&account.user.mobile_number, account.password_hash);
-    passwords::reject_mobile_number("new_password", &input.new_password, &number.as_str().into())?;
+    passwords::reject_mobile_number(
+        "new_password",
+        &input.new_password,
+        &AccountNumber::from(number.as_str()),
+    )?;
     passwords::verify(
         &app,
         &client.origin(),

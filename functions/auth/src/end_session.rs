@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::SessionId;
 use store::sessions::{self, SessionFilter};
-use web::{ApiError, Caller, Id, MessageResponse, success};
+use web::{ApiError, CallerOrSuspended, Id, MessageResponse, success};
 
 /// Ends one of the caller's sessions, which signs that device out.
 ///
@@ -22,7 +22,7 @@ use web::{ApiError, Caller, Id, MessageResponse, success};
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
-    caller: Caller,
+    CallerOrSuspended(caller): CallerOrSuspended,
     Id(id): Id<SessionId>,
 ) -> Result<impl IntoResponse, ApiError> {
     let ended = sessions::delete(&app.db().await?, caller.user_id, SessionFilter::One(id)).await?;

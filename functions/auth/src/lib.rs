@@ -18,18 +18,23 @@ mod verify_signup_otp;
 use app::Dependency;
 
 /// What this function requires to start.
-pub const DEPENDENCIES: &[Dependency] =
-    &[Dependency::DATABASE, Dependency::REDIS, Dependency::TOKENS, Dependency::CODES];
+pub const DEPENDENCIES: &[Dependency] = &[
+    Dependency::DATABASE,
+    Dependency::REDIS,
+    Dependency::TOKENS,
+    Dependency::CODES,
+    Dependency::IDEMPOTENCY_STORE,
+];
 
 web::endpoints! {
     tag: "Auth", "Accounts, passwords and sessions.";
     send_signup_otp: Standard,
-    verify_signup_otp: Standard,
+    verify_signup_otp: IdempotentPublic,
     log_in_user: Standard,
     send_password_reset_otp: Standard,
-    reset_password: Standard,
+    reset_password: IdempotentPublic,
     change_password: Standard,
-    refresh_session: Standard,
+    refresh_session: IdempotentPublic,
     log_out_user: Standard,
     list_sessions: SpeculativeRead,
     end_session: Standard,

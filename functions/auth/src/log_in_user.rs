@@ -5,8 +5,8 @@ use std::sync::Arc;
 use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use domain::MobileNumber;
 use domain::password::Password;
+use domain::{AccountNumber, MobileNumber};
 use garde::Validate;
 use serde::Deserialize;
 use services::passwords::{self, Verified};
@@ -22,7 +22,7 @@ pub(crate) struct Login {
     #[serde(default)]
     #[schema(required = true)]
     #[garde(dive)]
-    mobile_number: MobileNumber,
+    mobile_number: AccountNumber,
     #[serde(default)]
     #[schema(required = true)]
     #[garde(dive)]
@@ -36,6 +36,7 @@ pub(crate) struct Login {
     responses(
         (status = 200, description = "A session has started.", body = NewSessionView),
         (status = 401, description = "`invalid_credentials`: The mobile number or the password is wrong."),
+        (status = 403, description = "`account_suspended`: The password is right, but an operator has suspended the account."),
         (status = 429, description = "`too_many_attempts`, `rate_limited`: Too many wrong passwords, or too many requests."),
     ),
 )]
@@ -75,16 +76,24 @@ async fn attempt_login(
     let (attempt, found) =
         tokio::join!(passwords::count_attempt(app, &origin, number.as_str()), find_credentials(app, number));
     let attempt = attempt?;
-    if found.is_err() {
-        passwords::refund_attempt(app, &origin, number.as_str()).await;
-    }
-    let found = found?;
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => {
+            attempt.refund(app, number.as_str()).await;
+            return Err(error.into());
+        }
+    };
     let hash = found.as_ref().map(|found| found.password_hash.clone());
     let verified = attempt.verify(password, hash).await?;
-    let (Some(Verified { upgraded_hash }), Some(Credentials { user, password_hash })) = (verified, found)
+    let (Some(Verified { upgraded_hash }), Some(Credentials { user, password_hash, is_suspended })) =
+        (verified, found)
     else {
         return Ok(LoginAttempt::WrongCredentials);
     };
+    if is_suspended {
+        passwords::clear_attempts(app, &origin, number.as_str()).await;
+        return Err(ApiError::account_suspended());
+    }
     let db = app.db().await?;
     let hash = match upgraded_hash {
         Some(new_hash) if credentials::update_hash(&db, user.id, &password_hash, &new_hash).await? => {

@@ -10,7 +10,7 @@ use domain::session::LogoutScope;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use store::sessions::{self, SessionFilter};
-use web::{ApiError, Caller, Valid, success};
+use web::{ApiError, CallerOrSuspended, Valid, success};
 
 /// The sessions to end.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
@@ -39,7 +39,7 @@ struct EndedSessionsView {
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
-    caller: Caller,
+    CallerOrSuspended(caller): CallerOrSuspended,
     Valid(input): Valid<Logout>,
 ) -> Result<impl IntoResponse, ApiError> {
     let filter = match input.scope {

@@ -38,6 +38,23 @@ impl SessionDraft {
         let id = SessionId::new(now);
         let key = app.config.jwt_secret.expose_secret().as_bytes();
         let refresh_token = RefreshToken::generate(id, key, &mut rng());
+        Self::with_token(app, id, refresh_token, client, now)
+    }
+
+    /// The session of a sign-up, whose tokens a repetition can derive again.
+    pub(crate) fn first(app: &AppState, id: SessionId, client: ClientInfo, now: DateTime<Utc>) -> Self {
+        let key = app.config.jwt_secret.expose_secret().as_bytes();
+        Self::with_token(app, id, RefreshToken::first(id, key), client, now)
+    }
+
+    /// A session that is stored already, with its current `refresh_token`.
+    pub(crate) fn with_token(
+        app: &AppState,
+        id: SessionId,
+        refresh_token: RefreshToken,
+        client: ClientInfo,
+        now: DateTime<Utc>,
+    ) -> Self {
         Self {
             id,
             refresh_token_hash: refresh_token.hash(),
@@ -46,11 +63,6 @@ impl SessionDraft {
             now,
             expires_at: now + app.config.refresh_lifetime,
         }
-    }
-
-    /// The client that signs in.
-    pub(crate) fn client(&self) -> &ClientInfo {
-        &self.client
     }
 
     /// The session to insert.

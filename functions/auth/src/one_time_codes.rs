@@ -5,7 +5,7 @@ use app::{AppState, OtpDelivery, rng};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use clients::redis::one_time_codes::StoreCodeOutcome;
-use clients::redis::token_bucket::Bucket;
+use clients::redis::token_bucket::{Bucket, Limit};
 use domain::MobileNumber;
 use domain::mobile_number::Unreachable;
 use domain::otp::{LIFETIME_SECONDS, Otp, Purpose, RESEND_SECONDS};
@@ -17,7 +17,14 @@ use services::passwords;
 use store::Client;
 use store::users::credentials;
 use tracing::{info, warn};
+use uuid::Uuid;
 use web::{ApiError, ClientInfo};
+
+/// The tenths of a number's codes that one network can request.
+const NETWORK_SHARE: u32 = 4;
+/// The tenths of a number's codes that all networks from which its account has not signed in can
+/// request together.
+const UNKNOWN_SHARE: u32 = 7;
 
 /// The request for a code.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
@@ -54,8 +61,8 @@ pub(crate) async fn send_code(
     }
     let code = test_number.map_or_else(|| Otp::generate(&mut rng()), |test| test.code.clone());
     let hash = hash(app, purpose, number, &code);
-    let charged = charged_buckets(app, client, purpose, number, test_number.is_some());
-    match app.redis.store_code(purpose, number, &hash, &charged, app.clock.now()).await? {
+    let charged = charged_buckets(app, client, purpose, number, test_number.is_some()).await;
+    match app.redis.store_code(purpose, number, &hash, &client.network(), &charged, app.clock.now()).await? {
         StoreCodeOutcome::Stored => {}
         StoreCodeOutcome::SentRecently(wait) => {
             let detail = "a code was sent recently; request another after the seconds in Retry-After";
@@ -91,8 +98,10 @@ pub(crate) async fn send_code(
 /// charged to the limits on cost; it still allows five attempts, so it counts per number and per
 /// network.
 ///
-/// Each purpose has a limit per number of its own, so that requests for one leave the other.
-fn charged_buckets(
+/// Each purpose has a limit per number of its own, so that requests for one leave the other. One
+/// network gets a share of it. All networks from which the account has not signed in get a share of
+/// that limit and of those that numbers have in common: the rest is for owners.
+async fn charged_buckets(
     app: &AppState,
     client: &ClientInfo,
     purpose: Purpose,
@@ -103,12 +112,31 @@ fn charged_buckets(
     let mut buckets = vec![
         Bucket::new(format!("otp:{}:{number}", purpose.as_str()), codes.per_number),
         Bucket::new(format!("otp:from:{}", client.network()), codes.per_address),
+        Bucket::new(
+            format!("otp:{}:{number}:from:{}", purpose.as_str(), client.network()),
+            share(codes.per_number, NETWORK_SHARE),
+        ),
     ];
+    let is_known = passwords::is_known_network(app, &client.origin(), number.as_str()).await;
+    let unknown = |name: String, limit| {
+        (!is_known).then(|| Bucket::new(format!("{name}:unknown"), share(limit, UNKNOWN_SHARE)))
+    };
+    buckets.extend(unknown(format!("otp:{}:{number}", purpose.as_str()), codes.per_number));
     if !is_test {
-        buckets.push(Bucket::new(format!("otp:block:{}", number.block()), codes.per_block));
-        buckets.push(Bucket::new("otp:total", codes.total));
+        for (name, limit) in [
+            (format!("otp:block:{}", number.block()), codes.per_block),
+            ("otp:total".to_owned(), codes.total),
+        ] {
+            buckets.extend(unknown(name.clone(), limit));
+            buckets.push(Bucket::new(name, limit));
+        }
     }
     buckets
+}
+
+/// `tenths` of `limit`, at least one code.
+fn share(limit: Limit, tenths: u32) -> Limit {
+    Limit { max: (limit.max.saturating_mul(tenths) / 10).max(1), ..limit }
 }
 
 /// Sends a text message, unless the code is in the response. The message contains the code or, if
@@ -123,7 +151,8 @@ async fn deliver(
     if app.config.codes.delivery == OtpDelivery::Response {
         return Ok(());
     }
-    let has_account = credentials::find_by_number(&app.db().await?, number).await?.is_some();
+    let account = credentials::find_by_number(&app.db().await?, number).await?;
+    let (has_account, is_suspended) = (account.is_some(), account.is_some_and(|found| found.is_suspended));
     let code = code.as_str();
     let text = match (purpose, has_account) {
         (Purpose::SignUp, false) => {
@@ -134,6 +163,9 @@ async fn deliver(
              If it was you, log in or reset your password."
                 .to_owned()
         }
+        (Purpose::ResetPassword, true) if is_suspended => {
+            "Someone tried to reset the password of this number, whose account is suspended.".to_owned()
+        }
         (Purpose::ResetPassword, true) => {
             format!("{code} is your code to reset your password. It is valid for 5 minutes. Do not share it.")
         }
@@ -143,7 +175,15 @@ async fn deliver(
                 .to_owned()
         }
     };
-    app.sms()?.send(number, &text).await.map_err(ApiError::unavailable)
+    match app.sms()?.send(number, &text).await {
+        // The response is the same for a number with an account: a failure would be a server error for
+        // bad input.
+        Err(error) if number.is_unplanned() => {
+            warn!(error = chain(&error), "failed to send a code to a number of no numbering plan");
+            Ok(())
+        }
+        sent => sent.map_err(ApiError::unavailable),
+    }
 }
 
 /// A new password and the code that authorises it.
@@ -152,6 +192,8 @@ pub(crate) struct PasswordWithCode<'a> {
     pub(crate) field: &'static str,
     pub(crate) password: NewPassword,
     pub(crate) code: &'a Otp,
+    /// The operation that redeems the code. An execution that takes over redeems it again.
+    pub(crate) operation: Uuid,
 }
 
 /// A password whose code was right.
@@ -177,20 +219,21 @@ pub(crate) async fn redeem_for_password(
 ) -> Result<AuthorizedPassword, ApiError> {
     passwords::reject_mobile_number(input.field, &input.password, number)?;
     let db = app.db().await?;
-    let code_issued_at = redeem_code(app, client, purpose, number, input.code).await?;
+    let code_issued_at = redeem_code(app, client, purpose, number, &input).await?;
     Ok(AuthorizedPassword { hash: passwords::hash(input.password).await?, code_issued_at, db })
 }
 
-/// Uses up `code` and returns when it was issued, or fails with [`invalid_code`].
+/// Uses up the code and returns when it was issued, or fails with [`invalid_code`].
 async fn redeem_code(
     app: &AppState,
     client: &ClientInfo,
     purpose: Purpose,
     number: &MobileNumber,
-    code: &Otp,
+    input: &PasswordWithCode<'_>,
 ) -> Result<DateTime<Utc>, ApiError> {
-    let hash = hash(app, purpose, number, code);
-    let issued_at = app.redis.redeem_code(purpose, number, &hash, &client.network()).await?;
+    let hash = hash(app, purpose, number, input.code);
+    let network = client.network();
+    let issued_at = app.redis.redeem_code(purpose, number, &hash, &network, input.operation).await?;
     info!(purpose = purpose.as_str(), is_correct = issued_at.is_some(), "one-time code checked");
     issued_at.ok_or_else(invalid_code)
 }

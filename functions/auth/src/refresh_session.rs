@@ -6,15 +6,15 @@ use app::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use domain::refresh_token::{REUSE_INTERVAL, RefreshToken};
-use domain::{SessionId, UserId};
+use domain::refresh_token::{REPETITION_INTERVAL, REUSE_INTERVAL, RefreshToken};
+use domain::{AccountNumber, SessionId, UserId};
 use garde::Validate;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use services::passwords;
 use store::sessions::{self, RotationOutcome, TokenRotation};
 use tracing::warn;
-use web::{ApiError, ClientInfo, Valid, success};
+use web::{ApiError, ClientInfo, Execution, Operation, Valid, success};
 
 /// The refresh token of a session.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
@@ -42,35 +42,43 @@ struct RefreshedSessionView {
 }
 
 /// Replaces both tokens of a session. A replaced refresh token gets the same successor for 10
-/// seconds, so that a lost response or two simultaneous requests do not end the session. A token
-/// that is sent later, or after its successor was used, was stolen: the session ends.
+/// seconds, or for 60 in a repetition with the same `Idempotency-Key`, because a response may be
+/// lost. Sent later, or after its successor was used, it ends the session.
 #[utoipa::path(
     post, path = "/api/auth/refresh",
     request_body = RefreshSession,
     responses(
         (status = 200, description = "The new tokens of the session.", body = RefreshedSessionView),
         (status = 401, description = "`invalid_refresh_token`: The token was replaced more than 10 seconds ago, has expired, or its session has ended."),
+        (status = 403, description = "`account_suspended`: The token is valid, but an operator has suspended the account."),
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
     client: ClientInfo,
+    operation: Operation,
     Valid(input): Valid<RefreshSession>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (session, old) = parse_token(&app, &input).ok_or_else(invalid_token)?;
     let key = app.config.jwt_secret.expose_secret().as_bytes();
     let (now, next) = (app.clock.now(), old.successor(session, key));
-    let rotation = TokenRotation {
+    let (old_hash, new_hash) = (old.hash(), next.hash());
+    let rotation = |is_repetition| TokenRotation {
         session,
-        old_hash: &old.hash(),
-        new_hash: &next.hash(),
+        old_hash: &old_hash,
+        new_hash: &new_hash,
         address: Some(&client.address),
         user_agent: client.user_agent.as_deref(),
         now,
         expires_at: now + app.config.refresh_lifetime,
-        repeatable_since: now - REUSE_INTERVAL,
+        repeatable_since: now - if is_repetition { REPETITION_INTERVAL } else { REUSE_INTERVAL },
     };
-    let user = rotate(&app, &client, rotation).await?;
+    let execute = |execution: Execution| rotate(&app, &client, rotation(execution.is_retry));
+    let mut user = operation.once(&app, execute).await?;
+    if operation.is_replay() {
+        // The receipt does not tell whether the token was used or stolen since.
+        user = rotate(&app, &client, rotation(true)).await?;
+    }
     let tokens = app.tokens()?;
     Ok(success(RefreshedSessionView {
         message: "Session renewed",
@@ -81,7 +89,7 @@ pub(crate) async fn handle(
 }
 
 /// Stores the successor and returns the owner of the session. Ends the session if the token is
-/// reused.
+/// reused. A repetition within the reuse interval changes nothing.
 async fn rotate(
     app: &AppState,
     client: &ClientInfo,
@@ -92,7 +100,8 @@ async fn rotate(
     let outcome = sessions::rotate_refresh_token(&app.db().await?, rotation).await?;
     match outcome {
         RotationOutcome::Rotated { user, mobile_number } => {
-            passwords::add_known_network(app, &client.origin(), &mobile_number).await;
+            let number = AccountNumber::from(mobile_number);
+            passwords::add_known_network(app, &client.origin(), number.as_str()).await;
             Ok(user)
         }
         RotationOutcome::Reused { user } => {
@@ -100,6 +109,7 @@ async fn rotate(
             services::sessions::invalidate(app, &[session]).await;
             Err(invalid_token())
         }
+        RotationOutcome::Suspended => Err(ApiError::account_suspended()),
         RotationOutcome::NotFound => Err(invalid_token()),
     }
 }

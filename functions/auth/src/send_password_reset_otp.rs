@@ -5,10 +5,21 @@ use std::sync::Arc;
 use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use domain::AccountNumber;
 use domain::otp::Purpose;
+use garde::Validate;
+use serde::Deserialize;
 use web::{ApiError, ClientInfo, Valid, success};
 
 use crate::one_time_codes::{self, SendCode, SentCodeView};
+
+/// The request for a code, as [`SendCode`], but for a number that an account may be stored with.
+#[derive(Debug, Deserialize, Validate)]
+pub(crate) struct SendResetCode {
+    #[serde(default)]
+    #[garde(dive)]
+    mobile_number: AccountNumber,
+}
 
 /// Sends a one-time code for a password reset. A number without an account gets the same response,
 /// with a code that is invalid.
@@ -23,7 +34,7 @@ use crate::one_time_codes::{self, SendCode, SentCodeView};
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
     client: ClientInfo,
-    Valid(input): Valid<SendCode>,
+    Valid(input): Valid<SendResetCode>,
 ) -> Result<impl IntoResponse, ApiError> {
     let number = &input.mobile_number;
     Ok(success(one_time_codes::send_code(&app, &client, Purpose::ResetPassword, number).await?))

@@ -1,25 +1,13 @@
-//! The response to a message that was accepted: sent for the first time, or retried.
+//! The response to an answer that was requested: by a new message, an edited one, a retry, or for
+//! another answer.
 
-use chrono::{DateTime, Utc};
-use domain::MessageId;
-use domain::quota::Usage;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use services::jobs::QueueStatus;
-
-use crate::views::MessageView;
+use web::MessageView;
 
 /// The response.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct AcceptedMessage {
     pub(crate) message: MessageView,
     pub(crate) queue_status: QueueStatus,
-}
-
-/// What an idempotent operation stores of the response: everything but the text.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct MessageReceipt {
-    pub(crate) id: MessageId,
-    pub(crate) created_at: DateTime<Utc>,
-    pub(crate) queue_status: QueueStatus,
-    pub(crate) usage: Usage,
 }

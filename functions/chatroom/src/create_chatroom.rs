@@ -7,24 +7,29 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
-use domain::{ChatroomId, Text, UserId};
+use domain::{ChatroomId, Text, UserId, title};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use services::chatroom_list;
 use store::chatrooms::{self, NewChatroom};
 use web::{ApiError, Caller, Execution, Operation, Valid, success};
 
+use crate::model_choice::{ModelId, chosen_model};
+
 /// The settings of a new chatroom.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct CreateChatroom {
-    #[serde(default)]
-    #[schema(required = true)]
+    /// Without one, the chatroom is named by the first words of its first question once that is
+    /// answered, and shortly afterwards by a title that the model writes.
     #[garde(dive)]
-    name: Text<1, 255>,
+    name: Option<Text<1, 255>>,
     #[garde(dive)]
     description: Option<Text<0, 1000>>,
     #[garde(dive)]
     system_prompt: Option<Text<0, 4000>>,
+    /// The id of the model that answers. Without one, the default of the plan.
+    #[garde(dive)]
+    model: Option<ModelId>,
 }
 
 /// The new chatroom.
@@ -40,8 +45,11 @@ struct NewChatroomView {
     id: ChatroomId,
     /// The owner.
     user_id: UserId,
+    /// `New chat` if the request has none.
     name: String,
     description: Option<String>,
+    /// The model that the owner has chosen. Null: the default of the plan.
+    model: Option<String>,
     created_at: DateTime<Utc>,
     /// When its settings were last changed.
     updated_at: DateTime<Utc>,
@@ -63,6 +71,7 @@ struct Receipt {
     request_body = CreateChatroom,
     responses(
         (status = 201, description = "The chatroom is created.", body = CreatedChatroom),
+        (status = 403, description = "`model_not_in_plan`, `account_suspended`: The plan does not include the model, or an operator has suspended the account."),
     ),
 )]
 pub(crate) async fn handle(
@@ -75,8 +84,9 @@ pub(crate) async fn handle(
     let chatroom = NewChatroomView {
         id: receipt.id,
         user_id: caller.user_id,
-        name: input.name.trim().to_owned(),
+        name: input.name.as_ref().map_or(title::PLACEHOLDER, Text::trim).to_owned(),
         description: non_empty(input.description.as_ref()).map(str::to_owned),
+        model: non_empty(input.model.as_ref()).map(str::to_owned),
         created_at: receipt.created_at,
         updated_at: receipt.created_at,
     };
@@ -90,11 +100,13 @@ async fn create(
     execution: Execution,
 ) -> Result<Receipt, ApiError> {
     let (now, id) = (app.clock.now(), ChatroomId(execution.id));
+    let model = chosen_model(app, owner, input.model.as_ref()).await?;
     let chatroom = NewChatroom {
         id,
-        name: input.name.trim(),
+        name: input.name.as_ref().map(Text::trim),
         description: non_empty(input.description.as_ref()),
         system_prompt: non_empty(input.system_prompt.as_ref()),
+        model,
         created_at: now,
     };
     let db = app.db().await?;

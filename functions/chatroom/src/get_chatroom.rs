@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::chatrooms;
 use web::{ApiError, Caller, Id, ValidQuery, page, success};
 
-use crate::views::{ChatroomDetailsView, MessageView};
+use crate::views::{BranchMessageView, ChatroomDetailsView};
 
 #[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -30,7 +30,8 @@ pub(crate) struct MessagePageQuery {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct ChatroomWithMessages {
     chatroom: ChatroomDetailsView,
-    messages: Vec<MessageView>,
+    /// The messages on the active branch.
+    messages: Vec<BranchMessageView>,
     next_cursor: Option<String>,
 }
 
@@ -56,7 +57,7 @@ pub(crate) async fn handle(
             .await?;
     let (chatroom, mut messages) = found.ok_or_else(|| ApiError::not_found("chatroom"))?;
     let has_more = page::cut(&mut messages, query.limit);
-    let next_cursor = messages.last().filter(|_| has_more).map(|oldest| oldest.position.to_string());
+    let next_cursor = messages.last().filter(|_| has_more).map(|oldest| oldest.message.position.to_string());
     let messages = messages.into_iter().rev().map(Into::into).collect();
     Ok(success(ChatroomWithMessages { chatroom: chatroom.into(), messages, next_cursor }))
 }

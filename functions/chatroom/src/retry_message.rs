@@ -8,15 +8,15 @@ use axum::response::IntoResponse;
 use domain::message::{MessageType, ProcessingStatus};
 use domain::quota::{self, Usage};
 use domain::{MessageId, UserId};
+use services::answer_requests::{MessageReceipt, quota_exhausted, spend_cap_reached, usage_today};
 use services::jobs::{self, QueueStatus};
-use store::messages::owner_actions::{self, RetryOutcome};
+use store::generations::backfill::add_generation;
+use store::generations::owner_actions::{self, RetryOutcome};
 use store::messages::{self, Message};
-use web::{ApiError, Caller, Execution, Id, Operation, success};
+use web::{ApiError, Caller, Execution, Id, MessageView, Operation, quota_headers, success};
 
-use crate::accepted_message::{AcceptedMessage, MessageReceipt};
+use crate::accepted_message::AcceptedMessage;
 use crate::get_message_status::wrong_state;
-use crate::quota_response::{quota_exhausted, quota_headers, usage_today};
-use crate::views::MessageView;
 
 /// Retries a failed message.
 ///
@@ -29,6 +29,7 @@ use crate::views::MessageView;
         (status = 200, description = "The message will be answered.", body = AcceptedMessage),
         (status = 409, description = "`wrong_state`, `request_in_flight`: The message has not failed, or another request with this key is in progress."),
         (status = 429, description = "`daily_quota_exhausted`, `rate_limited`: All messages of the day are used, or too many requests."),
+        (status = 503, description = "`spend_cap_reached`, `unavailable`: A spending cap of the day is reached, or a dependency does not respond."),
     ),
 )]
 pub(crate) async fn handle(
@@ -54,16 +55,23 @@ async fn retry(
 ) -> Result<MessageReceipt, ApiError> {
     let (now, limits) = (app.clock.now(), app.config.daily_limits);
     let db = app.db().await?;
-    match owner_actions::retry_message(&db, owner, id, quota::day_of(now), now, limits).await? {
-        RetryOutcome::Accepted { message, chatroom_id, resend, used, tier } => {
+    let day = quota::day_of(now);
+    let mut outcome = owner_actions::retry(&db, owner, id, day, now, limits).await?;
+    // A message that failed before generations existed.
+    if outcome == RetryOutcome::NotFailed && add_generation(&db, owner, id).await? {
+        outcome = owner_actions::retry(&db, owner, id, day, now, limits).await?;
+    }
+    match outcome {
+        RetryOutcome::Accepted { message, chatroom_id, generation_id, resend, used, tier } => {
             drop(db);
-            let queue_status = jobs::enqueue(app, chatroom_id, id, resend).await;
+            let queue_status = jobs::enqueue(app, chatroom_id, generation_id, resend).await;
             let usage = Usage::new(used, limits.of(tier), now);
             Ok(MessageReceipt { id, created_at: message.created_at, queue_status, usage })
         }
         RetryOutcome::QuotaExhausted { used, tier } => {
-            Err(quota_exhausted(Usage::new(used, limits.of(tier), now), now))
+            Err(quota_exhausted(Usage::new(used, limits.of(tier), now), now).into())
         }
+        RetryOutcome::SpendCapReached(scope) => Err(spend_cap_reached(scope, owner, now).into()),
         RetryOutcome::NotFailed => {
             let stored = messages::find_status(&db, owner, id).await?;
             let Some(stored) =

@@ -6,26 +6,25 @@ use app::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use domain::quota::{self, Usage};
-use domain::{ChatroomId, MessageId, Text, UserId};
+use domain::{ChatroomId, MessageId, Text};
 use garde::Validate;
 use serde::Deserialize;
-use services::{chatroom_list, jobs};
-use store::messages::sending::{self, NewMessage, SendOutcome};
-use store::messages::{self, MessageStatus};
-use web::{ApiError, Caller, Execution, Id, Operation, Valid, success};
+use services::answer_requests::{self, MessageReceipt, NewQuestion};
+use web::{ApiError, Caller, Id, MessageView, Operation, Valid, quota_headers, success};
 
-use crate::accepted_message::{AcceptedMessage, MessageReceipt};
-use crate::quota_response::{quota_exhausted, quota_headers, usage_today};
-use crate::views::MessageView;
+use crate::accepted_message::AcceptedMessage;
 
-/// The text of a message.
+/// The text of a message, and its place.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct SendMessage {
     #[serde(default)]
     #[schema(required = true)]
     #[garde(dive)]
     content: Text<1, 10_000>,
+    /// The message that it follows, the last in the client. Its branch becomes the active
+    /// one. Without it, the message follows the last one on the active branch.
+    #[garde(skip)]
+    parent_id: Option<MessageId>,
 }
 
 /// Accepts a message, which is answered in the background.
@@ -39,7 +38,9 @@ pub(crate) struct SendMessage {
     params(("id" = ChatroomId, Path, description = "The chatroom.")),
     responses(
         (status = 201, description = "The message is stored and will be answered.", body = AcceptedMessage),
+        (status = 409, description = "`parent_not_found`, `request_in_flight`: The chatroom has no message `parent_id`, for example because it was deleted; or another request with this key is in progress."),
         (status = 429, description = "`daily_quota_exhausted`, `rate_limited`: All messages of the day are used, or too many requests."),
+        (status = 503, description = "`spend_cap_reached`, `unavailable`: A spending cap of the day is reached, or a dependency does not respond."),
     ),
 )]
 pub(crate) async fn handle(
@@ -49,66 +50,17 @@ pub(crate) async fn handle(
     operation: Operation,
     Valid(input): Valid<SendMessage>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let content = input.content.as_str();
+    let (content, parent) = (input.content.as_str(), input.parent_id);
     let receipt = operation
-        .once(&app, |execution| accept(&app, caller.user_id, chatroom_id, content, execution))
+        .once(&app, |execution| {
+            let app = &app;
+            async move {
+                let question = NewQuestion { chatroom_id, content, parent };
+                Ok(answer_requests::send(app, caller.user_id, question, execution).await?)
+            }
+        })
         .await?;
     let MessageReceipt { id, created_at, queue_status, usage } = receipt;
     let message = MessageView::pending(id, content, created_at);
     Ok((StatusCode::CREATED, quota_headers(&usage), success(AcceptedMessage { message, queue_status })))
-}
-
-async fn accept(
-    app: &AppState,
-    sender: UserId,
-    chatroom_id: ChatroomId,
-    content: &str,
-    execution: Execution,
-) -> Result<MessageReceipt, ApiError> {
-    let (now, limits, id) = (app.clock.now(), app.config.daily_limits, MessageId(execution.id));
-    if execution.is_retry
-        && let Some(stored) = find_stored(app, sender, id).await?
-    {
-        return resume(app, sender, stored).await;
-    }
-    let message = NewMessage { id, chatroom_id, content, day: quota::day_of(now), created_at: now };
-    let sent = sending::insert_message(&app.db().await?, sender, message, limits).await;
-    // An earlier execution was aborted while its statement waited, but the statement completed.
-    if sent.as_ref().is_err_and(|error| error.violates("messages_pkey"))
-        && let Some(stored) = find_stored(app, sender, id).await?
-    {
-        return resume(app, sender, stored).await;
-    }
-    let (usage, created_at) = match sent? {
-        SendOutcome::Accepted { used, tier, created_at } => {
-            (Usage::new(used, limits.of(tier), now), created_at)
-        }
-        SendOutcome::QuotaExhausted { used, tier } => {
-            return Err(quota_exhausted(Usage::new(used, limits.of(tier), now), now));
-        }
-        SendOutcome::ChatroomNotFound => return Err(ApiError::not_found("chatroom")),
-    };
-    let (queue_status, ()) =
-        tokio::join!(jobs::enqueue(app, chatroom_id, id, 0), chatroom_list::invalidate(app, sender));
-    Ok(MessageReceipt { id, created_at, queue_status, usage })
-}
-
-/// The message, if it is stored. Returns the connection to the pool first, because the pool may
-/// have only one.
-async fn find_stored(
-    app: &AppState,
-    sender: UserId,
-    id: MessageId,
-) -> Result<Option<MessageStatus>, ApiError> {
-    Ok(messages::find_status(&app.db().await?, sender, id).await?)
-}
-
-/// Completes an execution that was interrupted after it stored the message, perhaps before it
-/// reached the queue.
-async fn resume(app: &AppState, sender: UserId, stored: MessageStatus) -> Result<MessageReceipt, ApiError> {
-    let usage = usage_today(app, &app.db().await?, sender).await?;
-    let MessageStatus { message, chatroom_id, .. } = stored;
-    let (queue_status, ()) =
-        tokio::join!(jobs::enqueue(app, chatroom_id, message.id, 0), chatroom_list::invalidate(app, sender));
-    Ok(MessageReceipt { id: message.id, created_at: message.created_at, queue_status, usage })
 }

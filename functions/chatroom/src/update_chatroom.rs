@@ -12,10 +12,11 @@ use services::chatroom_list;
 use store::chatrooms::{self, ChatroomChanges};
 use web::{ApiError, Caller, Id, Valid, success};
 
+use crate::model_choice::{ModelId, chosen_model};
 use crate::views::ChatroomDetailsView;
 
 /// The settings to change. An absent field stays unchanged. `null` or an empty text removes the
-/// description or the system prompt.
+/// description or the system prompt, and restores the default model of the plan.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
 pub(crate) struct UpdateChatroom {
     #[garde(dive)]
@@ -26,6 +27,10 @@ pub(crate) struct UpdateChatroom {
     #[serde(default, deserialize_with = "null_is_empty")]
     #[garde(dive)]
     system_prompt: Option<Text<0, 4000>>,
+    /// The id of the model that answers.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    #[garde(dive)]
+    model: Option<ModelId>,
 }
 
 /// Distinguishes a field that is `null` from an absent one.
@@ -44,9 +49,11 @@ struct UpdatedChatroom {
     chatroom: ChatroomDetailsView,
 }
 
-/// Changes the name, description or system prompt of a chatroom.
+/// Changes the name, description, system prompt or model of a chatroom.
 ///
-/// A new system prompt applies from the next answer on.
+/// After a new name, the chatroom gets no title, even if a title is being written.
+/// A new system prompt or model applies from the next answer on. Where the plan includes the model no
+/// more, the default of the plan answers.
 #[utoipa::path(
     patch, path = "/api/chatroom/{id}",
     security(("token" = [])),
@@ -54,6 +61,7 @@ struct UpdatedChatroom {
     params(("id" = ChatroomId, Path, description = "The chatroom.")),
     responses(
         (status = 200, description = "The chatroom with its new settings.", body = UpdatedChatroom),
+        (status = 403, description = "`model_not_in_plan`, `account_suspended`: The plan does not include the model, or an operator has suspended the account."),
     ),
 )]
 pub(crate) async fn handle(
@@ -66,11 +74,13 @@ pub(crate) async fn handle(
         name: input.name.as_ref().map(Text::trim),
         description: input.description.as_ref().map(Text::trim),
         system_prompt: input.system_prompt.as_ref().map(Text::trim),
+        model: input.model.as_ref().map(Text::trim),
     };
     if changes == ChatroomChanges::default() {
-        let error = "body: must have at least one of name, description, system_prompt";
+        let error = "body: must have at least one of name, description, system_prompt, model";
         return Err(ApiError::invalid(vec![error.to_owned()]));
     }
+    chosen_model(&app, caller.user_id, input.model.as_ref()).await?;
     let updated = chatrooms::update(&app.db().await?, caller.user_id, id, changes, app.clock.now()).await?;
     let chatroom = updated.ok_or_else(|| ApiError::not_found("chatroom"))?;
     chatroom_list::invalidate(&app, caller.user_id).await;

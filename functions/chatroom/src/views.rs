@@ -1,11 +1,13 @@
-//! Views: chatrooms and messages in responses.
+//! Views: chatrooms, and messages as a chatroom shows them.
 
 use chrono::{DateTime, Utc};
-use domain::message::{ErrorCode, FinishReason, MessageType, ProcessingStatus};
+use domain::feedback::Rating;
 use domain::{ChatroomId, MessageId, UserId};
 use serde::Serialize;
 use store::chatrooms::{Chatroom, ChatroomDetails};
-use store::messages::Message;
+use store::feedback::Feedback;
+use store::messages::BranchMessage;
+use web::MessageView;
 
 /// A chatroom.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -43,67 +45,63 @@ pub(crate) struct ChatroomDetailsView {
     #[serde(flatten)]
     chatroom: ChatroomView,
     system_prompt: Option<String>,
+    /// The model that the owner has chosen. Null: the default of the plan.
+    model: Option<String>,
 }
 
 impl From<ChatroomDetails> for ChatroomDetailsView {
     fn from(details: ChatroomDetails) -> Self {
-        Self { chatroom: details.chatroom.into(), system_prompt: details.system_prompt }
+        let ChatroomDetails { chatroom, system_prompt, model } = details;
+        Self { chatroom: chatroom.into(), system_prompt, model }
     }
 }
 
-/// A message.
+/// A message that a chatroom shows, with its alternatives.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct MessageView {
-    id: MessageId,
-    content: String,
-    message_type: MessageType,
-    processing_status: ProcessingStatus,
-    /// Never earlier than that of the previous message of the chatroom.
-    created_at: DateTime<Utc>,
-    /// The message that it answers, if it is an answer.
-    reply_to: Option<MessageId>,
-    /// Calls to Gemini for an answer to it.
-    attempts: i32,
-    /// Why it failed, if it did.
-    error_code: Option<ErrorCode>,
-    /// Why Gemini stopped writing, if it is an answer. Any reason but `stop` means that the answer
-    /// is incomplete.
-    finish_reason: Option<FinishReason>,
-    /// The model that wrote it, if it is an answer.
-    model: Option<String>,
+pub(crate) struct BranchMessageView {
+    #[serde(flatten)]
+    message: MessageView,
+    /// The messages at its place, if there are several: other versions of a question, or other answers.
+    siblings: Option<SiblingsView>,
+    /// All answers to it, oldest first, if another answer was requested.
+    answers: Option<Vec<MessageId>>,
+    /// The caller's feedback, if it is an answer that has some.
+    feedback: Option<FeedbackView>,
 }
 
-impl MessageView {
-    /// A message of a user that has just been accepted.
-    pub(crate) fn pending(id: MessageId, content: &str, created_at: DateTime<Utc>) -> Self {
-        Self {
-            id,
-            content: content.to_owned(),
-            message_type: MessageType::User,
-            processing_status: ProcessingStatus::Pending,
-            created_at,
-            reply_to: None,
-            attempts: 0,
-            error_code: None,
-            finish_reason: None,
-            model: None,
-        }
+/// What the caller says about an answer.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct FeedbackView {
+    rating: Rating,
+    comment: Option<String>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Feedback> for FeedbackView {
+    fn from(Feedback { rating, comment, updated_at }: Feedback) -> Self {
+        Self { rating, comment, updated_at }
     }
 }
 
-impl From<Message> for MessageView {
-    fn from(message: Message) -> Self {
+/// The messages at one place.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct SiblingsView {
+    count: usize,
+    /// The place of the shown message among them, from 0.
+    index: usize,
+    /// All of them, the shown one included.
+    ids: Vec<MessageId>,
+}
+
+impl From<BranchMessage> for BranchMessageView {
+    fn from(BranchMessage { message, siblings: ids, answers, feedback }: BranchMessage) -> Self {
+        let index = ids.iter().position(|id| *id == message.id);
+        let siblings = index.map(|index| SiblingsView { count: ids.len(), index, ids });
         Self {
-            id: message.id,
-            content: message.content,
-            message_type: message.message_type,
-            processing_status: message.processing_status,
-            created_at: message.created_at,
-            reply_to: message.reply_to,
-            attempts: message.attempts,
-            error_code: message.error_code,
-            finish_reason: message.finish_reason,
-            model: message.model,
+            message: message.into(),
+            siblings,
+            answers: (!answers.is_empty()).then_some(answers),
+            feedback: feedback.map(Into::into),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Runs the database migrations: on each deploy, as a CloudFormation custom resource, before the
 //! new code serves; and from the command line, where `roles` also grants and revokes the operator's
-//! role.
+//! role, and `accounts` suspends and restores accounts.
 
+pub mod accounts;
 mod callback;
 pub mod roles;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The Lambda `migrate`. Outside Lambda it is a command: `migrate` runs the migrations once,
-//! `migrate role NUMBER admin` (or `user`) sets the role of an account.
+//! `migrate role NUMBER admin` (or `user`) sets the role of an account, and `migrate suspend
+//! NUMBER` and `migrate restore NUMBER` suspend it and end that.
 
 use app::{Config, Dependency, telemetry};
 use lambda_runtime::{Error, service_fn};
@@ -22,7 +23,14 @@ async fn main() -> Result<(), Error> {
             let done = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
                 [] => migrate::run(&config).await.map(|_| ()),
                 ["role", number, role] => migrate::roles::set(&config, number, role).await,
-                _ => Err("usage: migrate, or migrate role NUMBER admin|user".into()),
+                ["suspend", number] => {
+                    migrate::accounts::suspend(&config, number, migrate::accounts::SESSION_CACHE).await
+                }
+                ["restore", number] => migrate::accounts::restore(&config, number).await,
+                _ => Err(
+                    "usage: migrate, or migrate role NUMBER admin|user, or migrate suspend|restore NUMBER"
+                        .into(),
+                ),
             };
             done.inspect_err(|error| error!("{error}"))
         }),

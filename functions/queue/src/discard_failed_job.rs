@@ -5,11 +5,11 @@ use std::sync::Arc;
 use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use domain::MessageId;
+use domain::GenerationId;
 use serde::Serialize;
-use store::messages::admin;
+use store::generations::admin;
 use tracing::info;
-use web::{Admin, ApiError, Id, success};
+use web::{Admin, ApiError, ClientInfo, Id, success};
 
 use crate::views::absent_or_not_failed;
 
@@ -17,7 +17,7 @@ use crate::views::absent_or_not_failed;
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct DiscardedJob {
     message: &'static str,
-    id: MessageId,
+    id: GenerationId,
 }
 
 /// Removes a message from the list of failed jobs.
@@ -26,21 +26,22 @@ struct DiscardedJob {
 #[utoipa::path(
     delete, path = "/api/queue/failed/{id}",
     security(("token" = [])),
-    params(("id" = MessageId, Path, description = "The message.")),
+    params(("id" = GenerationId, Path, description = "The id of the job.")),
     responses(
         (status = 200, description = "The message is no longer listed.", body = DiscardedJob),
-        (status = 403, description = "`forbidden`: This requires the role admin."),
+        (status = 403, description = "`forbidden`, `account_suspended`: This requires the role admin."),
         (status = 409, description = "`wrong_state`: The message has not failed."),
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
     Admin(caller): Admin,
-    Id(id): Id<MessageId>,
+    client: ClientInfo,
+    Id(id): Id<GenerationId>,
 ) -> Result<impl IntoResponse, ApiError> {
-    if !admin::dismiss_message(&app.db().await?, id, app.clock.now()).await? {
+    if !admin::dismiss(&app.db().await?, id, caller.operator(&client), app.clock.now()).await? {
         return Err(absent_or_not_failed(&app, id).await);
     }
-    info!(message.id = %id, operator.id = %caller.user_id, "an operator discarded a failed job");
+    info!(generation.id = %id, operator.id = %caller.user_id, "an operator discarded a failed job");
     Ok(success(DiscardedJob { message: "Failed job discarded", id }))
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use domain::MessageId;
+use domain::GenerationId;
 use serde::Serialize;
-use store::messages::progress;
+use store::generations::progress;
 use web::{Admin, ApiError, Id, success};
 
 use crate::views::{JobView, job_views};
@@ -24,16 +24,16 @@ struct JobResponse {
 #[utoipa::path(
     get, path = "/api/queue/jobs/{id}",
     security(("token" = [])),
-    params(("id" = MessageId, Path, description = "The message.")),
+    params(("id" = GenerationId, Path, description = "The id of the job.")),
     responses(
         (status = 200, description = "The message.", body = JobResponse),
-        (status = 403, description = "`forbidden`: This requires the role admin."),
+        (status = 403, description = "`forbidden`, `account_suspended`: This requires the role admin."),
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
     _: Admin,
-    Id(id): Id<MessageId>,
+    Id(id): Id<GenerationId>,
 ) -> Result<impl IntoResponse, ApiError> {
     let message = progress::find(&app.db().await?, id).await?;
     let view = job_views(&app, message.into_iter().collect()).await.pop();

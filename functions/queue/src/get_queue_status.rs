@@ -7,7 +7,7 @@ use app::telemetry::chain;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
-use store::messages::admin;
+use store::generations::admin;
 use tracing::warn;
 use web::{ApiError, success};
 

@@ -1,19 +1,17 @@
 //! Lists the failed messages.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use chrono::{DateTime, Utc};
-use domain::MessageId;
+use domain::GenerationId;
 use garde::Validate;
-use serde::{Deserialize, Deserializer, Serialize, de};
-use store::messages::admin;
+use serde::{Deserialize, Serialize};
+use store::generations::admin;
 use web::{Admin, ApiError, ValidQuery, page, success};
 
+use crate::cursor::Cursor;
 use crate::views::{JobView, job_views};
 
 #[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
@@ -27,37 +25,6 @@ pub(crate) struct FailedJobsQuery {
     #[garde(skip)]
     #[param(value_type = Option<String>, pattern = "^[0-9]{1,15}[.][0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
     cursor: Option<Cursor>,
-}
-
-/// The last message of the previous page: when it failed, and its id.
-#[derive(Debug, Clone, Copy)]
-struct Cursor(DateTime<Utc>, MessageId);
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.0.timestamp_micros(), self.1)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parse = || {
-            let (micros, id) = text.split_once('.')?;
-            // No message is older than 1970, and Postgres does not support all times that fit an
-            // i64.
-            let micros = i64::try_from(micros.parse::<u64>().ok()?).ok()?;
-            Some(Self(DateTime::from_timestamp_micros(micros)?, id.parse().ok()?))
-        };
-        parse().ok_or("must be the next_cursor of another page")
-    }
-}
-
-impl<'de> Deserialize<'de> for Cursor {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-    }
 }
 
 /// A page of failed messages.
@@ -76,7 +43,7 @@ struct FailedJobListView {
     params(FailedJobsQuery),
     responses(
         (status = 200, description = "A page of failed messages.", body = FailedJobListView),
-        (status = 403, description = "`forbidden`: This requires the role admin."),
+        (status = 403, description = "`forbidden`, `account_suspended`: This requires the role admin."),
     ),
 )]
 pub(crate) async fn handle(
@@ -84,10 +51,10 @@ pub(crate) async fn handle(
     _: Admin,
     ValidQuery(query): ValidQuery<FailedJobsQuery>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let before = query.cursor.map(|Cursor(at, id)| (at, id));
+    let before = query.cursor.map(|Cursor(at, id)| (at, GenerationId(id)));
     let mut messages = admin::list_failed(&app.db().await?, before, query.limit + 1).await?;
     let has_more = page::cut(&mut messages, query.limit);
     let last = messages.last().filter(|_| has_more);
-    let next_cursor = last.map(|last| Cursor(last.updated_at, last.id).to_string());
+    let next_cursor = last.map(|last| Cursor(last.updated_at, last.id.0).to_string());
     Ok(success(FailedJobListView { failed: job_views(&app, messages).await, next_cursor }))
 }

@@ -12,11 +12,11 @@ use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Number;
 use services::jobs;
-use store::messages::Resend;
-use store::messages::admin;
+use store::generations::Resend;
+use store::generations::admin;
 use tokio::time::sleep;
 use tracing::info;
-use web::{Admin, ApiError, Valid, success};
+use web::{Admin, ApiError, ClientInfo, Valid, success};
 
 /// How many jobs are sent concurrently.
 const CONCURRENCY: usize = 10;
@@ -66,19 +66,20 @@ struct RedrivenJobs {
     request_body = RedriveFailedJobs,
     responses(
         (status = 200, description = "The messages will be answered.", body = RedrivenJobs),
-        (status = 403, description = "`forbidden`: This requires the role admin."),
+        (status = 403, description = "`forbidden`, `account_suspended`: This requires the role admin."),
     ),
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
     Admin(caller): Admin,
+    client: ClientInfo,
     Valid(input): Valid<RedriveFailedJobs>,
 ) -> Result<impl IntoResponse, ApiError> {
     let (limit, now) = (input.limit.unwrap_or(100), app.clock.now());
     let codes = input.error_code.map_or_else(ErrorCode::retryable, |code| vec![code]);
-    let retried = admin::retry_oldest(&app.db().await?, &codes, limit, now).await?;
+    let retried = admin::retry_oldest(&app.db().await?, &codes, limit, caller.operator(&client), now).await?;
     let redriven = retried.len();
-    let sends = stream::iter(retried).map(|Resend { message_id: id, chatroom_id, number: resend }| {
+    let sends = stream::iter(retried).map(|Resend { generation_id: id, chatroom_id, number: resend }| {
         jobs::enqueue(&app, chatroom_id, id, resend)
     });
     let sends = sends.buffer_unordered(CONCURRENCY).take_until(sleep(MAX_WAIT));

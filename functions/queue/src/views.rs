@@ -8,16 +8,19 @@ use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use clients::table::jobs::JobRecord;
 use domain::message::{ErrorCode, ProcessingStatus};
-use domain::{ChatroomId, MessageId, UserId};
+use domain::{ChatroomId, GenerationId, MessageId, UserId};
 use serde::Serialize;
-use store::messages::progress::{self, Progress};
+use store::generations::progress::{self, Progress};
 use tracing::warn;
 use web::ApiError;
 
-/// A message without its text.
+/// A requested answer, without any text.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct JobView {
-    id: MessageId,
+    /// Of the first answer to a message, the id of the message.
+    id: GenerationId,
+    /// The message to answer.
+    message_id: MessageId,
     chatroom_id: ChatroomId,
     user_id: UserId,
     processing_status: ProcessingStatus,
@@ -60,7 +63,7 @@ impl From<JobRecord> for AttemptView {
 /// The views of `messages`, with their last attempts if those are recorded. If the table is
 /// unavailable, the last attempts are left out.
 pub(crate) async fn job_views(app: &AppState, messages: Vec<Progress>) -> Vec<JobView> {
-    let ids: Vec<MessageId> = messages.iter().map(|message| message.id).collect();
+    let ids: Vec<GenerationId> = messages.iter().map(|message| message.id).collect();
     let found = match app.table() {
         Ok(_) if ids.is_empty() => Ok(HashMap::new()),
         Ok(table) => table.find_jobs(&ids, app.clock.now()).await.map_err(|error| chain(&error)),
@@ -73,6 +76,7 @@ pub(crate) async fn job_views(app: &AppState, messages: Vec<Progress>) -> Vec<Jo
     let view = |message: Progress| JobView {
         last_attempt: records.remove(&message.id).map(Into::into),
         id: message.id,
+        message_id: message.question_id,
         chatroom_id: message.chatroom_id,
         user_id: message.user_id,
         processing_status: message.status,
@@ -88,7 +92,7 @@ pub(crate) async fn job_views(app: &AppState, messages: Vec<Progress>) -> Vec<Jo
 
 /// The error for an operation on a message that has not failed: 409 with its status, or 404 if the
 /// message does not exist.
-pub(crate) async fn absent_or_not_failed(app: &AppState, id: MessageId) -> ApiError {
+pub(crate) async fn absent_or_not_failed(app: &AppState, id: GenerationId) -> ApiError {
     let found = async { progress::find(&app.db().await?, id).await };
     match found.await {
         Ok(Some(message)) => ApiError::new(

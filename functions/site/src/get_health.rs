@@ -146,7 +146,7 @@ async fn check_all(app: &AppState) -> DependencyChecks {
         check("queue", async { app.queue().map_err(text)?.ping().await.map_err(text) }),
         check("table", async { app.table().map_err(text)?.ping().await.map_err(text) }),
         check("gemini", async {
-            app.model().map_err(text)?.ping(&app.config.gemini.model_basic).await.map_err(text)
+            app.model().map_err(text)?.ping(&app.config.gemini.models.basic().id).await.map_err(text)
         }),
         check("stripe", async {
             let price = app.stripe().map_err(text)?.find_price(&app.config.billing.price_id);
@@ -163,9 +163,8 @@ async fn check_all(app: &AppState) -> DependencyChecks {
 /// Whether Gemini lately refused a worker's call because of the key or the account's money. The
 /// ping does not show that: it costs nothing, and a key can be refused for calls only.
 async fn is_refused_by_gemini(app: &AppState) -> bool {
-    let settings = &app.config.gemini;
-    let mut models = vec![settings.model_basic.as_str(), &settings.model_pro];
-    models.extend(settings.model_fallback.as_deref());
+    let models = app.config.gemini.models.all();
+    let models: Vec<&str> = models.iter().map(|model| model.id.as_str()).collect();
     // Without Redis nothing is known about earlier calls.
     let refusal = app.model_rate_limiter.find_refusal(&models).await.ok().flatten();
     if let Some(error_code) = &refusal {

@@ -1,5 +1,9 @@
 //! Serves the page of the bundled web client.
 
+use std::sync::Arc;
+
+use app::AppState;
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 
@@ -7,7 +11,7 @@ use crate::static_file::static_file;
 
 /// Returns the page of the bundled web client.
 ///
-/// It loads its script and its style sheet from this origin.
+/// It loads its scripts, its style sheet and its icon from this origin.
 #[utoipa::path(
     get, path = "/",
     responses(
@@ -15,6 +19,7 @@ use crate::static_file::static_file;
         (status = 304, description = "The client has the current version."),
     ),
 )]
-pub(crate) async fn handle(headers: HeaderMap) -> impl IntoResponse {
-    static_file!("index.html").serve_to_browser(&headers, "text/html; charset=utf-8")
+pub(crate) async fn handle(State(app): State<Arc<AppState>>, headers: HeaderMap) -> impl IntoResponse {
+    let streams = app.config.stream_base_url.as_ref();
+    static_file!("index.html").serve_to_browser(&headers, "text/html; charset=utf-8", streams)
 }

@@ -1,11 +1,11 @@
-//! The endpoints outside `/api`: the bundled web client, health and the OpenAPI document. This
+//! The bundled web client, health, the OpenAPI document, and what clients must know. This
 //! function also answers requests to unknown paths. One file per endpoint.
 
+mod get_client_config;
 mod get_health;
 mod get_openapi_document;
 mod get_web_client;
-mod get_web_client_script;
-mod get_web_client_stylesheet;
+mod get_web_client_asset;
 mod static_file;
 #[cfg(test)]
 mod tests;
@@ -28,8 +28,8 @@ pub const DEPENDENCIES: &[Dependency] = &[
 web::endpoints! {
     tag: "Site", "The bundled web client, health and this document.", shared: get_health::CheckCache;
     get_web_client: Standard,
-    get_web_client_script: Standard,
-    get_web_client_stylesheet: Standard,
+    get_web_client_asset: Standard,
+    get_client_config: Standard,
     get_health: LivenessProbe,
     get_openapi_document: Standard,
 }

@@ -1,6 +1,7 @@
 //! Serves files that the build has compressed: with gzip to clients that accept it, and without a
 //! body to clients that have the current version.
 
+use app::StreamBaseUrl;
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     IF_NONE_MATCH, VARY,
@@ -8,13 +9,16 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-/// The page loads scripts and styles and calls the API from its own origin only. It also navigates
-/// to Stripe's pages, which this policy does not restrict.
-const CLIENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-                             img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The page loads scripts, styles and images and calls the API from its own origin only. It also
+/// navigates to Stripe's pages, which this policy does not restrict. Only `connect-src` is left out.
+const CLIENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                             base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The files are the same for all users, so shared caches may store them.
 const CACHE_POLICY: &str = "public, max-age=300";
+
+/// For a file whose name contains a hash of its content.
+const ASSET_CACHE_POLICY: &str = "public, max-age=31536000, immutable";
 
 /// A file, compressed and not. [`static_file!`] makes it.
 #[derive(Debug)]
@@ -24,7 +28,7 @@ pub(crate) struct StaticFile {
     pub(crate) hash: &'static str,
 }
 
-/// The [`StaticFile`] of this name, which is one of `FILES` in `build.rs`.
+/// The [`StaticFile`] of this name, which is one of `FILES` or `ASSETS` in `build.rs`.
 macro_rules! static_file {
     ($name:literal) => {
         $crate::static_file::StaticFile {
@@ -53,10 +57,27 @@ impl StaticFile {
         }
     }
 
-    /// [`Self::serve`] for a file of the bundled web client.
-    pub(crate) fn serve_to_browser(&self, request: &HeaderMap, content_type: &'static str) -> Response {
+    /// [`Self::serve`] for a file of the bundled web client that never changes under its name.
+    pub(crate) fn serve_asset(&self, request: &HeaderMap, content_type: &'static str) -> Response {
+        let mut response = self.serve_to_browser(request, content_type, None);
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(ASSET_CACHE_POLICY));
+        response
+    }
+
+    /// [`Self::serve`] for the page of the bundled web client, which may also connect to the API of
+    /// `streams`.
+    pub(crate) fn serve_to_browser(
+        &self,
+        request: &HeaderMap,
+        content_type: &'static str,
+        streams: Option<&StreamBaseUrl>,
+    ) -> Response {
         let mut response = self.serve(request, content_type);
-        response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(CLIENT_POLICY));
+        let origin = streams.and_then(StreamBaseUrl::origin).map(|origin| format!(" {origin}"));
+        let policy = format!("{CLIENT_POLICY}; connect-src 'self'{}", origin.unwrap_or_default());
+        // The origin has no characters that a header cannot have.
+        let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static(CLIENT_POLICY));
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
         response
     }
 }

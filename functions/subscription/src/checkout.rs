@@ -9,13 +9,16 @@ use clients::stripe::{CheckoutSession, NewCheckout, Stripe, StripeError};
 use domain::UserId;
 use domain::subscription::{Subscription, SubscriptionStatus};
 use serde::{Deserialize, Serialize};
-use services::billing::LockedAccount;
-use store::Client;
+use services::billing::{self, LockedAccount};
+use store::{Client, subscriptions};
 use tracing::warn;
 use web::ApiError;
 
 use crate::customer;
-use crate::errors::{already_subscribed, checkout_changed, checkout_refused, payment_due, payment_pending};
+use crate::errors::{
+    already_subscribed, checkout_changed, checkout_refused, payment_due, payment_pending,
+    subscription_unresolved,
+};
 
 /// Where the checkout page redirects to.
 #[derive(Debug)]
@@ -38,6 +41,7 @@ pub(crate) async fn open(
     redirects: &RedirectUrls,
 ) -> Result<CheckoutPage, ApiError> {
     let mut db = app.db().await?;
+    resolve_unknown_customers(app, &mut db, user).await?;
     let customer = customer::find_or_create(app, &mut db, user, None).await?;
     if let Some(page) = open_page(app, &mut db, user, redirects).await? {
         return Ok(page);
@@ -46,6 +50,14 @@ pub(crate) async fn open(
     customer::find_or_create(app, &mut db, user, Some(&customer)).await?;
     let page = open_page(app, &mut db, user, redirects).await?;
     page.ok_or_else(|| ApiError::internal("Stripe does not know a customer that it has just created"))
+}
+
+/// Fails while a customer that no account has names `user`: it may pay for them already.
+async fn resolve_unknown_customers(app: &AppState, db: &mut Client, user: UserId) -> Result<(), ApiError> {
+    let account = subscriptions::find(db, user).await?;
+    let is_named = account.is_some_and(|account| account.has_unknown_customer);
+    let is_resolved = !is_named || billing::resolve_unknown_customers(app, db, user).await?;
+    if is_resolved { Ok(()) } else { Err(subscription_unresolved()) }
 }
 
 /// Opens a checkout page for the customer of `user`. `None` when the customer is missing at Stripe
@@ -57,6 +69,9 @@ async fn open_page(
     redirects: &RedirectUrls,
 ) -> Result<Option<CheckoutPage>, ApiError> {
     let account = LockedAccount::open(app, db, user).await?.ok_or_else(|| ApiError::not_found("account"))?;
+    if account.has_unknown_customer() {
+        return Err(subscription_unresolved());
+    }
     let without_customer = || ApiError::internal("the account has no customer at Stripe");
     let customer = account.customer_id().ok_or_else(without_customer)?;
     // Pages before subscriptions: a payment on one of these pages that completes in between shows
@@ -80,6 +95,9 @@ async fn open_page(
         cancel_url: &redirects.cancel_url,
         tax_id_collection: billing.tax_id_collection,
         billing_address: billing.billing_address,
+        // Once for each user: with an earlier subscription the user has tried the plan.
+        trial_days: billing.trial_days.filter(|_| !account.has_ever_subscribed(&found)),
+        promotion_codes: billing.promotion_codes,
     };
     let session = match keep_or_create(app.stripe()?, pages, &wanted).await {
         Err(PageError::Stripe(error)) if error.is_missing_customer() => return Ok(None),

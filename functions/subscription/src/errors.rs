@@ -33,9 +33,16 @@ pub(crate) fn payment_due() -> ApiError {
 
 /// 409: the first payment of a subscription is neither complete nor abandoned.
 pub(crate) fn payment_pending() -> ApiError {
-    let detail =
-        "the first payment is not complete yet; complete it, or try again after it expires within a day";
+    let detail = "the first payment is not complete yet; complete it on the page in required_action of \
+        GET /api/subscription/status, or try again after it expires within a day";
     ApiError::new(StatusCode::CONFLICT, "payment_pending", detail)
+}
+
+/// 409: a payment for this user may exist under a customer that no account has.
+pub(crate) fn subscription_unresolved() -> ApiError {
+    let detail = "Stripe has a subscription for this account that must be checked first, so that nothing is \
+        paid twice; contact support";
+    ApiError::new(StatusCode::CONFLICT, "subscription_unresolved", detail)
 }
 
 /// 409: a payment is under way on another checkout page.

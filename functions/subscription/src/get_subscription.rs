@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use domain::Tier;
+use domain::subscription::Subscription;
 use serde::Serialize;
 use store::subscriptions;
 use web::{ApiError, Caller, success};
@@ -30,6 +31,27 @@ struct EntitlementView {
     cancel_at_period_end: bool,
     /// When the subscription ends, or ended. Null if it renews until it is cancelled.
     ends_at: Option<DateTime<Utc>>,
+    /// What the user must do for the plan. Null if nothing.
+    required_action: Option<RequiredActionView>,
+}
+
+/// What the user must do.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = RequiredAction)]
+struct RequiredActionView {
+    /// `pay_invoice`: pay or confirm the open invoice.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The page at Stripe for it. Null if only the portal shows it.
+    #[schema(example = "https://invoice.stripe.com/i/acct_1/test_1")]
+    url: Option<String>,
+}
+
+impl RequiredActionView {
+    fn of(subscription: &Subscription) -> Option<Self> {
+        let is_due = subscription.status.requires_payment();
+        is_due.then(|| Self { kind: "pay_invoice", url: subscription.invoice_url.clone() })
+    }
 }
 
 /// Returns the caller's plan and the subscription behind it.
@@ -56,6 +78,7 @@ pub(crate) async fn handle(
             current_period_end: one.and_then(|one| one.period_end),
             cancel_at_period_end: one.is_some_and(|one| one.cancel_at_period_end),
             ends_at: one.and_then(|one| one.ends_at),
+            required_action: one.and_then(RequiredActionView::of),
         },
     }))
 }

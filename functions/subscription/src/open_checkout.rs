@@ -49,7 +49,7 @@ struct CheckoutResponse {
     request_body = OpenCheckout,
     responses(
         (status = 200, description = "The page is open.", body = CheckoutResponse),
-        (status = 409, description = "`already_subscribed`, `payment_due`, `payment_pending`, `checkout_changed`, `checkout_not_available`, `request_in_flight`: The caller is on Pro already; or has a subscription with an open payment, which the portal shows; or its first payment is not complete yet; or a payment is under way on another page; or Stripe refuses to sell the plan; or the same request is being executed."),
+        (status = 409, description = "`already_subscribed`, `payment_due`, `payment_pending`, `checkout_changed`, `checkout_not_available`, `subscription_unresolved`, `request_in_flight`: The caller is on Pro already; or has a subscription with an open payment, which the portal shows; or its first payment is not complete yet; or a payment is under way on another page; or Stripe refuses to sell the plan; or an operator must check a subscription for the caller; or the same request is being executed."),
         (status = 422, description = "`redirect_not_allowed`, `price_not_offered`, `idempotency_key_reused`: The host of a URL is not allowed; or the price is not that of the plan; or the key was used with another body."),
     ),
 )]

@@ -8,8 +8,8 @@ use clients::table::jobs::JobRecord;
 use domain::job::{Envelope, Job};
 use domain::message::ErrorCode;
 use services::jobs;
-use store::messages::progress::Progress;
-use store::messages::sweeping;
+use store::generations::progress::Progress;
+use store::generations::sweeping;
 use tracing::{error, warn};
 
 use crate::SweepError;
@@ -47,20 +47,21 @@ async fn fail_one(app: &AppState, letter: &DeadLetter) -> Result<bool, SweepErro
             return Ok(false);
         }
     };
-    let Job::AnswerMessage { message_id } = envelope.job;
+    let Job::GenerateAnswer { generation_id } = envelope.job;
     let (max_attempts, now) = (app.config.worker.max_attempts, app.clock.now());
     let failed = sweeping::fail_if_exhausted(
         &app.db().await?,
-        message_id,
+        generation_id,
         ErrorCode::Internal,
         max_attempts,
         MAX_RESENDS,
         now,
     )
     .await?;
-    if let Some(message) = &failed {
-        warn!(message.id = %message_id, "dead letter: message failed, quota unit refunded");
-        jobs::record(app, &[record(message)]).await;
+    if let Some(failed) = &failed {
+        let message_id = failed.question_id;
+        warn!(message.id = %message_id, %generation_id, "dead letter: message failed, quota unit refunded");
+        jobs::record(app, &[record(failed)]).await;
     }
     app.dead_letters()?.delete(&letter.receipt_handle).await?;
     Ok(failed.is_some())
@@ -68,7 +69,7 @@ async fn fail_one(app: &AppState, letter: &DeadLetter) -> Result<bool, SweepErro
 
 fn record(failed: &Progress) -> JobRecord {
     JobRecord {
-        message_id: failed.id,
+        generation_id: failed.id,
         status: failed.status,
         attempts: failed.attempts,
         error_code: failed.error_code,

@@ -1,5 +1,5 @@
 //! Deletes what is no longer needed: accounts whose deletion was started but not finished, expired
-//! sessions, and the use of earlier days that deleted accounts left.
+//! sessions, the use of earlier days that deleted accounts left, and old actions of operators.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use app::telemetry::chain;
 use chrono::{DateTime, Utc};
 use domain::{UserId, quota};
 use services::billing::{self, BillingError};
-use store::{StoreError, account_deletion, sessions, subscriptions};
+use store::generations::account;
+use store::{StoreError, account_deletion, operator_actions, sessions, subscriptions};
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info};
 
@@ -24,6 +25,10 @@ const RETRY_DELAY: Duration = Duration::from_mins(10);
 const MAX_ACCOUNTS: i64 = 50;
 /// The number of sessions that one statement deletes.
 const SESSION_BATCH: i64 = 1_000;
+/// How long the audit log keeps an action of an operator.
+const ACTION_LIFETIME: Duration = Duration::from_hours(2 * 365 * 24);
+/// The number of actions that one statement deletes.
+const ACTION_BATCH: i64 = 1_000;
 
 /// Deletes as much as possible within [`MAX_TIME`] and returns the number of deleted accounts.
 pub(crate) async fn purge(app: &AppState) -> Result<usize, SweepError> {
@@ -41,6 +46,7 @@ async fn delete(app: &AppState, purged: &mut usize) -> Result<(), StoreError> {
     let started = {
         let db = app.db().await?;
         while sessions::delete_expired(&db, now, SESSION_BATCH).await? > 0 {}
+        while operator_actions::delete_before(&db, now - ACTION_LIFETIME, ACTION_BATCH).await? > 0 {}
         account_deletion::delete_retired_usage(&db, quota::day_of(now)).await?;
         account_deletion::list_unfinished(&db, now - REQUEST_TIME, now, MAX_ACCOUNTS).await?
     };
@@ -59,7 +65,7 @@ async fn delete(app: &AppState, purged: &mut usize) -> Result<(), StoreError> {
 /// Deletes the messages in any case, and the account itself once its subscription has ended at
 /// Stripe. Never takes a second connection while it holds one: the pool may have only one.
 async fn delete_account(app: &AppState, user: UserId, now: DateTime<Utc>) -> Result<(), BillingError> {
-    account_deletion::cancel_messages(&app.db().await?, user, now).await?;
+    account::cancel_all(&app.db().await?, user, now).await?;
     let synced = billing::sync_subscription(app, user).await;
     let db = app.db().await?;
     if synced.is_err() {

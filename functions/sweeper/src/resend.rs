@@ -3,7 +3,7 @@
 use app::AppState;
 use futures::{StreamExt, stream};
 use services::jobs;
-use store::messages::{Resend, sweeping};
+use store::generations::{Resend, sweeping};
 use tracing::info;
 
 use crate::SweepError;
@@ -18,10 +18,10 @@ const CONCURRENCY: usize = 10;
 pub(crate) async fn resend_stranded(app: &AppState) -> Result<usize, SweepError> {
     let stranded = sweeping::claim_stranded(&app.db().await?, app.clock.now(), LIMIT).await?;
     let sends =
-        stream::iter(stranded).map(|Resend { message_id: id, chatroom_id, number: resend }| async move {
+        stream::iter(stranded).map(|Resend { generation_id: id, chatroom_id, number: resend }| async move {
             let is_queued = jobs::enqueue(app, chatroom_id, id, resend).await.is_queued();
             if is_queued {
-                info!(message.id = %id, resend, "resent a stranded message");
+                info!(generation.id = %id, resend, "resent a stranded job");
             }
             is_queued
         });

@@ -8,16 +8,17 @@ use app::telemetry::chain;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::password::Password;
-use domain::{UserId, quota};
+use domain::{AccountNumber, UserId, quota};
 use garde::Validate;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use services::passwords;
+use store::generations::account;
 use store::users::credentials;
 use store::{StoreError, account_deletion};
 use tokio::time::timeout;
 use tracing::warn;
-use web::{ApiError, Caller, ClientInfo, MessageResponse, Valid, success};
+use web::{ApiError, CallerOrSuspended, ClientInfo, MessageResponse, Valid, success};
 
 /// How long the request deletes rows. The sweeper deletes the rest.
 const DELETION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,7 +49,7 @@ pub(crate) struct DeleteAccount {
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
-    caller: Caller,
+    CallerOrSuspended(caller): CallerOrSuspended,
     client: ClientInfo,
     Valid(input): Valid<DeleteAccount>,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -56,7 +57,8 @@ pub(crate) async fn handle(
     let user = caller.user_id;
     let found = credentials::find(&app.db().await?, user).await?;
     let account = found.ok_or_else(wrong)?;
-    let (number, hash) = (&account.user.mobile_number, account.password_hash);
+    let number = AccountNumber::from(account.user.mobile_number);
+    let hash = account.password_hash;
     passwords::verify(
         &app,
         &client.origin(),
@@ -66,21 +68,21 @@ pub(crate) async fn handle(
     )
     .await?
     .ok_or_else(wrong)?;
-    let number_hash = quota::number_hash(app.config.jwt_secret.expose_secret().as_bytes(), number);
+    let number_hash = quota::number_hash(app.config.jwt_secret.expose_secret().as_bytes(), &number);
     let mut db = app.db().await?;
     let ended = account_deletion::start(&mut db, user, &hash, &number_hash, app.clock.now()).await?;
     drop(db);
     // The account is locked: sign-in fails, and no request can read the remaining rows.
     services::sessions::invalidate(&app, &ended.ok_or_else(wrong)?).await;
     services::chatroom_list::invalidate(&app, user).await;
-    passwords::delete_attempts(&app, &client.origin(), number).await;
+    passwords::delete_attempts(&app, &client.origin(), number.as_str()).await;
     cancel_subscription(&app, user).await;
     let deleted = timeout(DELETION_TIMEOUT, delete_rows(&app, user)).await.unwrap_or(Ok(()));
     if let Err(error) = deleted {
         warn!(error = chain(&error), user.id = %user, "account deletion incomplete; the sweeper continues it");
     }
     // A concurrent login may have written the record of wrong passwords again.
-    passwords::delete_attempts(&app, &client.origin(), number).await;
+    passwords::delete_attempts(&app, &client.origin(), number.as_str()).await;
     Ok(success(MessageResponse { message: "Account deleted" }))
 }
 
@@ -98,7 +100,7 @@ async fn cancel_subscription(app: &AppState, user: UserId) {
 
 async fn delete_rows(app: &AppState, user: UserId) -> Result<(), StoreError> {
     let db = app.db().await?;
-    account_deletion::cancel_messages(&db, user, app.clock.now()).await?;
+    account::cancel_all(&db, user, app.clock.now()).await?;
     while account_deletion::delete_batch(&db, user, account_deletion::BATCH_SIZE).await? {}
     Ok(())
 }

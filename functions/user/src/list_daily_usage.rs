@@ -37,8 +37,18 @@ struct UsageListView {
 struct DailyUsageView {
     day: NaiveDate,
     messages: i32,
+    /// Tokens sent to the model.
     prompt_tokens: i64,
+    /// Of those, tokens that Google read from its cache.
+    cached_tokens: i64,
+    /// Tokens that the model wrote, thoughts included.
     response_tokens: i64,
+    /// Of those, tokens of thoughts.
+    thought_tokens: i64,
+    /// What the answers cost, in millionths of a US dollar.
+    cost_micro_usd: i64,
+    /// Calls to models without a configured price, which count as the most expensive one.
+    unpriced_calls: i32,
 }
 
 /// Lists the usage of each of the last days (UTC), the latest first. Days without usage are
@@ -63,7 +73,11 @@ pub(crate) async fn handle(
         day: day.day,
         messages: day.messages,
         prompt_tokens: day.prompt_tokens,
+        cached_tokens: day.cached_tokens,
         response_tokens: day.response_tokens,
+        thought_tokens: day.thought_tokens,
+        cost_micro_usd: day.cost_micro_usd,
+        unpriced_calls: day.unpriced_calls,
     };
     Ok(success(UsageListView { usage: days.into_iter().map(view).collect() }))
 }

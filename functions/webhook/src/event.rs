@@ -5,6 +5,7 @@
 use domain::UserId;
 use serde::Deserialize;
 use serde_json::Value;
+use services::billing::Reversal;
 
 /// The types of events that may change a customer's subscriptions.
 const AFFECTING_SUBSCRIPTIONS: [&str; 12] = [
@@ -44,7 +45,15 @@ struct Data {
 
 #[derive(Debug, Deserialize)]
 struct Object {
+    #[serde(default)]
+    id: Value,
     customer: Option<Customer>,
+    /// Of an invoice: its subscription. Other objects may have anything there.
+    #[serde(default)]
+    parent: Value,
+    /// As in `parent`, in API versions before `2025-03-31.basil`.
+    #[serde(default)]
+    subscription_details: Value,
     /// This service writes the user's id into the metadata of all its objects. Objects of others
     /// may have anything there.
     #[serde(default)]
@@ -75,13 +84,34 @@ impl Event {
         let id = self.data.object.customer.as_ref().map(|customer| match customer {
             Customer::Id(id) | Customer::Whole { id } => id.as_str(),
         });
-        id.filter(|id| id.len() <= 255 && id.bytes().all(|byte| byte.is_ascii_graphic()))
+        id.filter(|id| is_id(id))
     }
 
-    /// The user's id in the metadata, if the object was created by this service.
+    /// The user's id in the metadata of the object or of the subscription behind an invoice.
     pub(crate) fn user(&self) -> Option<UserId> {
-        self.data.object.metadata.get("user_id")?.as_str()?.parse().ok()
+        let Object { metadata, parent, subscription_details, .. } = &self.data.object;
+        let of_subscription = parent.get("subscription_details").unwrap_or(subscription_details);
+        [Some(metadata), of_subscription.get("metadata")]
+            .into_iter()
+            .flatten()
+            .find_map(|metadata| metadata.get("user_id")?.as_str()?.parse().ok())
     }
+
+    /// The payment that an event for operators says was taken back.
+    pub(crate) fn reversal(&self) -> Option<Reversal<'_>> {
+        let id = self.data.object.id.as_str().filter(|id| is_id(id))?;
+        match self.kind.as_str() {
+            "charge.refunded" => Some(Reversal::Refund(id)),
+            _ if self.is_for_operators() => Some(Reversal::Dispute(id)),
+            _ => None,
+        }
+    }
+}
+
+/// Whether `text` has the form of an id of Stripe, and is safe in a path.
+fn is_id(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    !text.is_empty() && text.len() <= 255 && text.bytes().all(is_allowed)
 }
 
 #[cfg(test)]
@@ -102,7 +132,9 @@ mod tests {
         };
         assert_eq!(customer(json!("cus_1")).as_deref(), Some("cus_1"));
         assert_eq!(customer(json!({ "id": "cus_2", "object": "customer" })).as_deref(), Some("cus_2"));
-        for invalid in [json!(null), json!("cus_\u{0}"), json!("x".repeat(300)), json!("ü")] {
+        for invalid in
+            [json!(null), json!("cus_\u{0}"), json!("x".repeat(300)), json!("ü"), json!("../cus_1")]
+        {
             assert_eq!(customer(invalid), None);
         }
     }
@@ -114,6 +146,11 @@ mod tests {
         assert!(user(json!({ "user_id": "u" })).is_none());
         assert!(user(json!([])).is_none());
         assert!(event(&json!({})).user().is_none());
+        let details = json!({ "metadata": { "user_id": "018f0000-0000-7000-8000-000000000001" } });
+        let parent = json!({ "metadata": {}, "parent": { "subscription_details": details } });
+        assert!(event(&parent).user().is_some());
+        assert!(event(&json!({ "subscription_details": details })).user().is_some());
+        assert!(event(&json!({ "parent": { "subscription_details": null } })).user().is_none());
         assert!(event(&json!({})).affects_subscription());
     }
 }

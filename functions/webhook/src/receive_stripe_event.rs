@@ -11,7 +11,7 @@ use clients::stripe::webhook_signature::verify;
 use domain::UserId;
 use secrecy::ExposeSecret;
 use serde::Serialize;
-use services::billing::{self, BillingError};
+use services::billing::{self, BillingError, Resolution};
 use store::{StoreError, subscriptions};
 use tracing::{error, info, warn};
 use web::{ApiError, RawBody, success};
@@ -84,8 +84,8 @@ async fn process_event(app: &AppState, event: &Event) -> Result<(), BillingError
     Ok(())
 }
 
-/// Logs an error about a refund or a dispute, which raises an alarm; once for each event. The plan
-/// stays: the operator decides.
+/// Logs an error about a refund or a dispute, which raises an alarm; once for each event. The
+/// subscription stays unless the configuration says otherwise: the operator decides.
 async fn notify_operators(app: &AppState, event: &Event) -> Result<(), BillingError> {
     let (was_processed, owner) = tokio::join!(was_processed(app, event), find_owner(app, event));
     if was_processed {
@@ -94,7 +94,20 @@ async fn notify_operators(app: &AppState, event: &Event) -> Result<(), BillingEr
     }
     // A dispute names its charge and no customer.
     let user = owner?.map(|user| user.to_string());
-    error!(event.id, event.kind, user.id = user, "a payment was refunded or disputed");
+    let ended = match event.reversal() {
+        Some(reversal) => billing::end_reversed_subscription(app, reversal).await,
+        None => Ok(false),
+    };
+    match ended {
+        Ok(ended) => {
+            error!(event.id, event.kind, user.id = user, ended, "a payment was refunded or disputed");
+        }
+        Err(error) if error.is_transient() => return Err(error),
+        Err(error) => {
+            let error = chain(&error);
+            error!(event.id, event.kind, user.id = user, error, "a payment was refunded or disputed");
+        }
+    }
     record(app, event).await;
     Ok(())
 }
@@ -113,19 +126,27 @@ async fn sync_owner(app: &AppState, event: &Event, owner: Option<UserId>) -> Res
         warn!(event.id, event.kind, "event ignored: it has no customer");
         return Ok(());
     };
-    let Some(user) = owner else {
-        // The account was deleted, or the customer belongs to another deployment that shares the
-        // Stripe account.
-        if let Some(user) = event.user() {
-            error!(event.id, stripe.customer = customer, user.id = %user, "the customer of an event is unknown here, but its metadata names a user");
-        } else {
-            warn!(event.id, stripe.customer = customer, "event of an unknown customer");
-        }
-        return Ok(());
-    };
+    let Some(user) = owner else { return process_unknown_customer(app, event, customer).await };
     let synced = billing::sync_subscription(app, user).await?;
     let status = synced.as_ref().and_then(|synced| Some(synced.subscription.as_ref()?.status.as_str()));
     info!(event.id, event.kind, user.id = %user, status, "event processed");
+    Ok(())
+}
+
+/// Processes an event whose customer no account has. If its metadata names a user, that user gets
+/// the customer, or an operator must decide.
+async fn process_unknown_customer(app: &AppState, event: &Event, customer: &str) -> Result<(), BillingError> {
+    let Some(user) = event.user() else {
+        warn!(event.id, stripe.customer = customer, "event of an unknown customer");
+        return Ok(());
+    };
+    let mut db = app.db().await?;
+    let resolution = billing::resolve_unknown_customer(app, &mut db, user, customer).await?;
+    if let Resolution::Refused(reason) = resolution {
+        error!(event.id, stripe.customer = customer, user.id = %user, reason, "the customer of an event is unknown here, but its metadata names a user");
+    } else {
+        info!(event.id, event.kind, user.id = %user, ?resolution, "event processed");
+    }
     Ok(())
 }
 

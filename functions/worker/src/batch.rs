@@ -16,14 +16,17 @@ use tokio::time::timeout;
 use tracing::{Instrument, info_span, warn};
 
 use crate::deferred::Deferred;
-use crate::delivery;
-use crate::outcome::{Outcome, VISIBILITY_CALL_TIMEOUT};
+use crate::delivery::{self, Processed};
+use crate::outcome::{DELETE_TIMEOUT, Outcome, VISIBILITY_CALL_TIMEOUT};
+use crate::visibility::Visibility;
 
 /// Processes the batch. Starts no attempt that could not end before `deadline`.
 pub(crate) async fn run(app: &Arc<AppState>, event: SqsEvent, deadline: DateTime<Utc>) -> SqsBatchResponse {
+    let visibility = Visibility::new(app, &event.records);
     let (chatrooms, deferred) = (group_by_chatroom(event.records), Deferred::new(app));
-    let failures = chatrooms.into_iter().map(|chatroom| run_chatroom(app, chatroom, deadline, &deferred));
-    let failures = join_all(failures).await;
+    let failures =
+        chatrooms.into_iter().map(|chatroom| run_chatroom(app, chatroom, deadline, &deferred, &visibility));
+    let failures = visibility.keep_while(join_all(failures)).await;
     deferred.finish().await;
     let mut response = SqsBatchResponse::default();
     for id in failures.into_iter().flatten() {
@@ -53,14 +56,43 @@ async fn run_chatroom(
     records: Vec<SqsMessage>,
     deadline: DateTime<Utc>,
     deferred: &Deferred,
+    visibility: &Visibility<'_>,
 ) -> Vec<String> {
     let mut records = records.into_iter();
     while let Some(record) = records.next() {
-        if let Outcome::Redeliver(delay) = process(app, &record, deadline, deferred).await {
-            return redeliver(app, std::iter::once(record).chain(records), delay).await;
+        let Processed { outcome, title } = process(app, &record, deadline, deferred).await;
+        if let Outcome::Redeliver(delay) = outcome {
+            let records: Vec<_> = std::iter::once(record).chain(records).collect();
+            visibility.release(&records).await;
+            if let Some(generation) = title {
+                deferred.make_title(generation, deadline);
+            }
+            return redeliver(app, records.into_iter(), delay).await;
+        }
+        if visibility.release(std::slice::from_ref(&record)).await || title.is_some() {
+            delete(app, &record).await;
+        }
+        // Afterwards, so that the next message of the chatroom does not wait for the title.
+        if let Some(generation) = title {
+            deferred.make_title(generation, deadline);
         }
     }
     Vec::new()
+}
+
+/// Deletes a finished delivery while others of its batch, or a title, are under way. Lambda deletes a batch only
+/// as a whole, and until then SQS delivers no later message of the chatroom: it would wait for the
+/// slowest answer of the batch, or for the title.
+async fn delete(app: &AppState, record: &SqsMessage) {
+    let request = async {
+        let queue = app.queue().map_err(|error| chain(&error))?;
+        let receipt_handle = record.receipt_handle.as_deref().unwrap_or_default();
+        queue.delete_job(receipt_handle).await.map_err(|error| chain(&error))
+    };
+    let deleted = timeout(DELETE_TIMEOUT, request).await;
+    if let Err(error) = deleted.unwrap_or_else(|elapsed| Err(elapsed.to_string())) {
+        warn!(error, sqs.id = record.message_id, "a finished delivery is deleted only with its batch");
+    }
 }
 
 async fn process(
@@ -68,7 +100,7 @@ async fn process(
     record: &SqsMessage,
     deadline: DateTime<Utc>,
     deferred: &Deferred,
-) -> Outcome {
+) -> Processed {
     let received =
         record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
     let span = info_span!("delivery", sqs.id = record.message_id, sqs.receive_count = received);

@@ -6,19 +6,31 @@ use app::AppState;
 use app::telemetry::chain;
 use chrono::{DateTime, Utc};
 use domain::job::{Envelope, Job};
-use domain::{MessageId, backoff};
-use store::messages::processing::{self, Claim, Lease};
+use domain::{GenerationId, backoff};
+use store::generations::account;
+use store::generations::claiming::{self, Claim};
+use store::generations::processing::Lease;
 use store::with_timeout;
 use tracing::{error, info};
 use uuid::Uuid;
 
 use crate::attempt::Attempt;
 use crate::deferred::Deferred;
+use crate::lease::renew_while;
+use crate::live_answer::LiveAnswer;
 use crate::outcome::{
-    DeliveryError, INTERRUPTED_DELAY, LEASE_MARGIN, Outcome, STATEMENT_TIMEOUT, STORE_MARGIN,
+    BUSY_DELAY, DeliveryError, INTERRUPTED_DELAY, Outcome, STATEMENT_TIMEOUT, STORE_MARGIN,
 };
 
-/// Answers the message that `body` names, and the unfinished messages before it in its chatroom.
+/// A processed delivery.
+pub(crate) struct Processed {
+    /// What SQS must do with it.
+    pub(crate) outcome: Outcome,
+    /// A generation whose answer may get a title.
+    pub(crate) title: Option<GenerationId>,
+}
+
+/// Makes the answer that `body` names, and the unfinished ones before it in its chatroom.
 /// Starts no attempt that could not end before `deadline`.
 pub(crate) async fn process(
     app: &AppState,
@@ -26,36 +38,41 @@ pub(crate) async fn process(
     receive_count: i32,
     deadline: DateTime<Utc>,
     deferred: &Deferred,
-) -> Outcome {
+) -> Processed {
     let envelope: Envelope = match serde_json::from_str(body) {
         Ok(envelope) => envelope,
         Err(error) => {
             // The job must reach the dead-letter queue, where its alarm informs an operator.
             error!(error = chain(&error), "a job cannot be read");
-            return Outcome::Redeliver(None);
+            return Processed { outcome: Outcome::Redeliver(None), title: None };
         }
     };
-    let Job::AnswerMessage { message_id } = envelope.job;
-    let outcome = answer_up_to(app, message_id, deadline, deferred).await.unwrap_or_else(|error| {
-        error!(error = chain(&error), message.id = %message_id, receive_count, "a delivery was interrupted");
+    let mut title = None;
+    let Job::GenerateAnswer { generation_id } = envelope.job;
+    let answered = answer_up_to(app, generation_id, deadline, deferred, &mut title).await;
+    let outcome = answered.unwrap_or_else(|error| {
+        error!(error = chain(&error), generation.id = %generation_id, receive_count, "a delivery was interrupted");
         // The delay grows, so that an outage does not use up the deliveries that SQS allows before
         // it moves a job to the dead-letter queue.
         Outcome::Redeliver(Some(backoff::delay(receive_count, INTERRUPTED_DELAY, 0.0, None)))
     });
-    match outcome {
+    let outcome = match outcome {
         Outcome::Redeliver(Some(delay)) => {
             Outcome::Redeliver(Some(delay.max(backoff::delivery_floor(receive_count))))
         }
         outcome => outcome,
-    }
+    };
+    Processed { outcome, title }
 }
 
-/// Answers the unfinished messages of a chatroom in their order, up to the message `delivered`.
+/// Makes the unfinished answers of a chatroom in their order, up to `delivered`. Sets `title` to the one
+/// that may get a title.
 async fn answer_up_to(
     app: &AppState,
-    delivered: MessageId,
+    delivered: GenerationId,
     deadline: DateTime<Utc>,
     deferred: &Deferred,
+    title: &mut Option<GenerationId>,
 ) -> Result<Outcome, DeliveryError> {
     loop {
         let (now, timeout) = (app.clock.now(), app.config.gemini.timeout);
@@ -66,24 +83,47 @@ async fn answer_up_to(
         let claim = with_timeout(STATEMENT_TIMEOUT, async {
             let db = app.db().await?;
             let now = app.clock.now();
-            let until = now + timeout + LEASE_MARGIN;
-            processing::claim_next_message(&db, delivered, owner, now, until).await
+            let until = now + app.config.worker.lease;
+            claiming::claim_next(&db, delivered, owner, now, until).await
         });
         let work = match claim.await? {
             Claim::Claimed(work) => *work,
             Claim::NotDue { until } => {
-                info!(message.id = %delivered, %until, "claimed by another worker, or not due yet");
+                info!(generation.id = %delivered, %until, "claimed by another worker, or not due yet");
                 let delay = (until - app.clock.now()).to_std().unwrap_or_default();
                 return Ok(Outcome::Redeliver(Some(delay)));
             }
-            Claim::Finished | Claim::NotFound => {
-                info!(message.id = %delivered, "already finished, or deleted");
+            Claim::TooManyInFlight => {
+                info!(generation.id = %delivered, "too many answers of the user are under way");
+                return Ok(Outcome::Redeliver(Some(BUSY_DELAY)));
+            }
+            Claim::AccountClosed { user_id } => {
+                info!(generation.id = %delivered, user.id = %user_id, "the account is suspended or deleted");
+                let cancelled = with_timeout(STATEMENT_TIMEOUT, async {
+                    account::cancel_all(&app.db().await?, user_id, app.clock.now()).await
+                });
+                cancelled.await?;
+                return Ok(Outcome::Delete);
+            }
+            Claim::Finished { is_title_due } => {
+                info!(generation.id = %delivered, is_title_due, "already finished");
+                *title = title.or(is_title_due.then_some(delivered));
+                return Ok(Outcome::Delete);
+            }
+            Claim::NotFound => {
+                info!(generation.id = %delivered, "deleted");
                 return Ok(Outcome::Delete);
             }
         };
-        let lease = Lease { message_id: work.message_id, owner };
-        let outcome = Attempt::new(app, lease, &work, deadline, deferred).run(work).await?;
-        if outcome != Outcome::Delete || lease.message_id == delivered {
+        let lease = Lease { generation_id: work.generation_id, owner };
+        let live = LiveAnswer::new(app, lease, &work);
+        let attempt = Attempt::new(app, lease, &work, deadline, &live, deferred);
+        let wants_title = work.wants_title;
+        let outcome = renew_while(app, lease, &live, Box::pin(attempt.run(work))).await?;
+        if wants_title && outcome == Outcome::Delete {
+            *title = Some(lease.generation_id);
+        }
+        if outcome != Outcome::Delete || lease.generation_id == delivered {
             return Ok(outcome);
         }
     }

@@ -1,27 +1,33 @@
-//! Calls Gemini within its rate limits: the fallback model when the plan's model is exhausted for
-//! the day or does not exist, and once more when an answer has no text.
+//! Calls Gemini within its rate limits: a fallback model when the model is exhausted for the day or
+//! does not exist, and once more when an answer has no text.
 
 use std::time::Duration;
 
+use app::AppState;
 use app::telemetry::chain;
-use app::{AppState, NotConfigured};
 use chrono::{DateTime, Utc};
-use clients::gemini::{Answer, FinishReason, GenerateError, Prompt, TokenUsage};
+use clients::gemini::{Answer, FinishReason, GenerateError, Observer, Prompt, TokenUsage};
 use clients::redis::model_rate_limiter::{CallOutcome, ModelCall};
 use domain::UserId;
 use domain::history::estimate_tokens;
 use domain::message::WaitReason;
 use domain::model_quota::Admission;
-use tokio::time::{Instant, timeout};
+use domain::spending::Cost;
+use services::spending::CallSpending;
+use tokio::time::Instant;
 use tracing::{info, warn};
 use uuid::Uuid;
+
+use crate::live_answer::LiveAnswer;
+use crate::models;
+use crate::outcome::DeliveryError;
 
 /// Tokens that a turn costs beyond its text.
 const TURN_TOKENS: usize = 4;
 
 /// A prompt to answer, and how long it can wait.
 pub(crate) struct GenerationRequest {
-    /// The prompt, for the model of the user's plan.
+    /// The prompt, for the model that the user has chosen or the plan's default.
     pub(crate) prompt: Prompt,
     /// The owner of the message.
     pub(crate) user_id: UserId,
@@ -33,6 +39,8 @@ pub(crate) struct GenerationRequest {
     pub(crate) max_wait: Duration,
     /// When the answer must be complete, so that there is time to store it.
     pub(crate) deadline: DateTime<Utc>,
+    /// What is reserved for the calls.
+    pub(crate) spending: CallSpending,
 }
 
 /// The last call for a message.
@@ -57,27 +65,35 @@ impl Called {
 pub(crate) enum Generation {
     /// A model was called. The caller must still report the outcome to the rate limiter.
     Called(Called),
-    /// No call was made: the rate limit allows one after this time.
+    /// No call was made: the rate limit or a spending cap allows one after this time.
     Wait(Duration, WaitReason),
     /// No call was made: all models are exhausted.
     NoModelAvailable,
 }
 
-/// Calls the prompt's model, or the fallback. All calls together take no longer than one timeout.
+/// Calls the prompt's model, or the first fallback that is available. All calls together take no
+/// longer than one timeout. Their text goes to `live`: that of one call only, since readers cannot
+/// tell the texts apart. The most that the calls can cost is reserved before.
 pub(crate) async fn generate(
     app: &AppState,
     request: &mut GenerationRequest,
-) -> Result<Generation, NotConfigured> {
+    live: &LiveAnswer<'_>,
+) -> Result<Generation, DeliveryError> {
     let (client, settings) = (app.model()?, &app.config.gemini);
+    let on_text = |text: &str| live.push(text);
     let tokens = settings.quota.reservation(estimate(&request.prompt));
     let until_deadline = (request.deadline - app.clock.now()).to_std().unwrap_or_default();
     let ends = Instant::now() + settings.timeout.min(until_deadline);
     let primary = request.prompt.model.clone();
-    let fallback = settings.model_fallback.iter().filter(|model| **model != primary);
-    let mut models = std::iter::once(&primary).chain(fallback);
-    let mut next = models.next();
-    while let Some(model) = next {
-        next = models.next();
+    let fallbacks = settings.models.fallbacks().filter(|model| model.id != primary).map(Some);
+    let mut candidates = std::iter::once(None).chain(fallbacks);
+    let mut next = candidates.next();
+    while let Some(fallback) = next {
+        next = candidates.next();
+        if let Some(fallback) = fallback {
+            models::use_model(&mut request.prompt, fallback);
+        }
+        let model = &request.prompt.model;
         let call = ModelCall {
             model,
             id: request.call_id,
@@ -85,6 +101,11 @@ pub(crate) async fn generate(
             has_waited: request.waiting_since.is_some(),
             max_wait: request.max_wait,
         };
+        // Before the rate limiter: a call that a cap forbids must not use up the quota that all
+        // users share.
+        if let Err(refusal) = request.spending.reserve(app, &request.prompt, Cost::default()).await? {
+            return Ok(Generation::Wait(refusal.wait, WaitReason::SpendCap));
+        }
         match app.model_rate_limiter.admit(call, app.clock.now()).await {
             Admission::Granted => {}
             Admission::Wait(delay, reason) => return Ok(Generation::Wait(delay, reason)),
@@ -93,25 +114,22 @@ pub(crate) async fn generate(
                 continue;
             }
         }
-        if *model != primary {
-            request.prompt.thinking_level = settings.thinking_level_fallback;
-        }
-        request.prompt.model.clone_from(model);
         info!(model, turns = request.prompt.turns.len(), tokens, "calling Gemini");
         let left = ends.saturating_duration_since(Instant::now());
-        let result = timeout(left, client.generate(&request.prompt)).await;
-        let result = result.unwrap_or(Err(GenerateError::Timeout));
+        let observer = Observer::new(&on_text, live.is_stopped());
+        let result = client.generate(&request.prompt, left, &observer).await;
+        models::report(model, &result);
         match &result {
             Err(error @ (GenerateError::DailyQuota { .. } | GenerateError::ModelNotFound { .. }))
-                if next.is_some() =>
+                if next.is_some() && !live.has_text() =>
             {
-                warn!(error = chain(error), "calling the fallback model instead");
+                warn!(error = chain(error), "calling a fallback model instead");
                 let outcome = CallOutcome::from(&result);
                 app.model_rate_limiter.record(model, request.call_id, request.user_id, outcome).await;
             }
             _ => {
                 let called = Called::new(model, result);
-                return Ok(Generation::Called(ask_again(app, request, called, tokens, ends).await?));
+                return Ok(Generation::Called(ask_again(app, request, called, tokens, ends, live).await?));
             }
         }
     }
@@ -127,7 +145,8 @@ async fn ask_again(
     first: Called,
     tokens: u32,
     ends: Instant,
-) -> Result<Called, NotConfigured> {
+    live: &LiveAnswer<'_>,
+) -> Result<Called, DeliveryError> {
     let Err(GenerateError::NoAnswer { finish_reason, .. }) = &first.result else { return Ok(first) };
     let finish_reason = *finish_reason;
     let left = ends.saturating_duration_since(Instant::now());
@@ -140,19 +159,26 @@ async fn ask_again(
     let (limiter, id) = (&app.model_rate_limiter, Uuid::new_v4());
     // Without time to wait, the call does not join the line.
     let call = ModelCall { model: &first.model, id, tokens, has_waited: true, max_wait: Duration::ZERO };
-    if limiter.admit(call, app.clock.now()).await != Admission::Granted {
+    let models = &app.config.gemini.models;
+    let spent = request.spending.cost(models, &first.model, &first.result, first.usage);
+    if request.spending.reserve(app, &request.prompt, spent).await?.is_err()
+        || limiter.admit(call, app.clock.now()).await != Admission::Granted
+    {
         return Ok(first);
     }
     let outcome = CallOutcome::from(&first.result);
     limiter.record(&first.model, request.call_id, request.user_id, outcome).await;
     request.call_id = id;
     info!(model = first.model, ?finish_reason, "no text: calling Gemini once more");
-    let result = timeout(left, app.model()?.generate(&request.prompt)).await;
-    let result = result.unwrap_or(Err(GenerateError::Timeout));
+    let on_text = |text: &str| live.push(text);
+    let observer = Observer::new(&on_text, live.is_stopped());
+    let result = app.model()?.generate(&request.prompt, left, &observer).await;
+    models::report(&first.model, &result);
     Ok(Called { usage: first.usage + usage_of(&result), result, is_final: true, ..first })
 }
 
-fn usage_of(result: &Result<Answer, GenerateError>) -> TokenUsage {
+/// The tokens of a call.
+pub(crate) fn usage_of(result: &Result<Answer, GenerateError>) -> TokenUsage {
     match result {
         Ok(answer) => answer.usage,
         Err(error) => error.usage(),
@@ -160,7 +186,7 @@ fn usage_of(result: &Result<Answer, GenerateError>) -> TokenUsage {
 }
 
 /// An estimate of the prompt's tokens, rather too high than too low.
-fn estimate(prompt: &Prompt) -> usize {
+pub(crate) fn estimate(prompt: &Prompt) -> usize {
     let texts =
         prompt.turns.iter().map(|turn| turn.text.as_str()).chain(prompt.system_instruction.as_deref());
     texts.map(|text| estimate_tokens(text) + TURN_TOKENS).sum()

@@ -3,7 +3,8 @@
 //!
 //! `batch` keeps the order within a chatroom and tells SQS what to deliver again. `delivery`
 //! handles one delivery, `attempt` one message, `generation` the calls to Gemini within its rate
-//! limits, and `deferred` the work that no message waits for.
+//! limits, `live_answer` its text while it is written, `title` the title of a chatroom, and `deferred`
+//! the work that no message waits for.
 
 mod answer_cache;
 mod attempt;
@@ -11,10 +12,15 @@ mod batch;
 mod deferred;
 mod delivery;
 mod generation;
+mod lease;
+mod live_answer;
+mod models;
 mod outcome;
 mod prompt;
 #[cfg(test)]
 mod tests;
+mod title;
+mod visibility;
 
 use std::sync::Arc;
 

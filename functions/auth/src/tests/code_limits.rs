@@ -1,10 +1,11 @@
 //! Limits on sending codes: per address, per block of numbers, and by country.
 
 use domain::MobileNumber;
+use domain::otp::Purpose;
 use serde_json::json;
-use testkit::{Response, TestApp, random_number};
+use testkit::{PASSWORD, Response, TestApp, random_number};
 
-use super::{retry_after, verify};
+use super::{login, retry_after, verify};
 
 async fn request_code(app: &TestApp, number: &MobileNumber) -> Response {
     let body = json!({ "mobile_number": number.as_str() });
@@ -29,7 +30,8 @@ async fn codes_per_address_are_limited_over_all_numbers() {
 
 #[tokio::test]
 async fn codes_per_number_block_are_limited_over_all_addresses() {
-    let mut app = TestApp::serving(crate::routes()).var("OTP_MAX_PER_BLOCK", "2").start().await;
+    // Two of three for networks without a signed-in account.
+    let mut app = TestApp::serving(crate::routes()).var("OTP_MAX_PER_BLOCK", "3").start().await;
     let block = random_number().block().to_owned();
     let number = |last: u32| MobileNumber::from(format!("{block}{last:04}").as_str());
     for last in 1..=2 {
@@ -38,6 +40,66 @@ async fn codes_per_number_block_are_limited_over_all_addresses() {
     }
     app.address = "198.51.100.3".to_owned();
     let _ = request_code(&app, &number(3)).await.expect_problem(429, "code_limit_reached");
+}
+
+/// Requests codes from `network`, as if each was requested a minute after the one before, until one is
+/// refused. Returns how many were sent.
+async fn request_codes(app: &mut TestApp, number: &MobileNumber, purpose: Purpose, network: &str) -> usize {
+    app.address = network.to_owned();
+    let route = if purpose == Purpose::SignUp { "send-signup-otp" } else { "forgot-password" };
+    for sent in 0.. {
+        let body = json!({ "mobile_number": number.as_str() });
+        let response = app.request("POST", &format!("/api/auth/{route}")).json(body).send().await;
+        if response.status != 200 {
+            let _ = response.expect_problem(429, "code_limit_reached");
+            return sent;
+        }
+        app.app.redis.delete_code(purpose, number, &[]).await.unwrap();
+    }
+    unreachable!("the loop returns")
+}
+
+#[tokio::test]
+async fn strangers_leave_the_owner_of_an_account_three_codes_a_day() {
+    let mut app = TestApp::serving(crate::routes()).start().await;
+    let number = app.user().await.mobile_number;
+    let home = app.address.clone();
+    let _ = login(&app, &number, PASSWORD).await.expect(200);
+    let mut sent = Vec::new();
+    for network in ["203.0.113.1", "203.0.113.2", "203.0.113.3", &home] {
+        sent.push(request_codes(&mut app, &number, Purpose::ResetPassword, network).await);
+    }
+    assert_eq!(sent, [4, 3, 0, 3]);
+}
+
+#[tokio::test]
+async fn strangers_leave_codes_of_a_block_of_numbers_to_owners() {
+    let mut app = TestApp::serving(crate::routes()).var("OTP_MAX_PER_BLOCK", "10").start().await;
+    let number = app.user().await.mobile_number;
+    let home = app.address.clone();
+    let _ = login(&app, &number, PASSWORD).await.expect(200);
+    app.address = "203.0.113.1".to_owned();
+    let last = |last: u32| format!("{}{last:04}", number.block());
+    let strangers = (0..).map(last).filter(|other| other != number.as_str());
+    let mut sent = 0;
+    for other in strangers {
+        let response = request_code(&app, &other.as_str().into()).await;
+        if response.status != 200 {
+            let _ = response.expect_problem(429, "code_limit_reached");
+            break;
+        }
+        sent += 1;
+    }
+    assert_eq!(sent, 7);
+    assert_eq!(request_codes(&mut app, &number, Purpose::ResetPassword, &home).await, 3);
+}
+
+#[tokio::test]
+async fn one_network_leaves_codes_of_an_unknown_number_to_others() {
+    let mut app = TestApp::serving(crate::routes()).start().await;
+    let number = random_number();
+    assert_eq!(request_codes(&mut app, &number, Purpose::SignUp, "203.0.113.1").await, 4);
+    assert_eq!(request_codes(&mut app, &number, Purpose::SignUp, "203.0.113.2").await, 3);
 }
 
 #[tokio::test]

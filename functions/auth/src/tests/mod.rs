@@ -6,7 +6,9 @@ mod one_time_codes;
 mod password_attempts;
 mod password_rules;
 mod passwords;
+mod repetitions;
 mod sessions;
+mod stored_spellings;
 mod validation;
 mod void_codes;
 

@@ -6,7 +6,7 @@ use domain::MobileNumber;
 use domain::otp::Purpose;
 use insta::assert_json_snapshot;
 use serde_json::json;
-use testkit::{TestApp, random_number};
+use testkit::{PASSWORD, TestApp, random_number};
 
 use super::{login, signup_code, start, verify, wrong};
 
@@ -78,16 +78,69 @@ async fn wrong_attempts_of_a_stranger_leave_the_owners() {
     let _ = verify(&app, &number, &code).await.expect(201);
 }
 
+/// Sends `count` wrong codes, up to five from each network.
+async fn guess(app: &mut TestApp, number: &MobileNumber, code: &str, count: usize) {
+    for attempt in 0..count {
+        app.address = format!("203.0.113.{}", attempt / 5);
+        let _ = verify(app, number, &wrong(code)).await.expect_problem(400, "invalid_code");
+    }
+}
+
 #[tokio::test]
-async fn fifty_attempts_from_all_networks_void_a_code() {
+async fn strangers_leave_attempts_to_the_network_that_requested_the_code() {
     let (mut app, number) = (start().await, random_number());
     let code = signup_code(&app, &number).await;
-    for attempt in 0..50 {
-        app.address = format!("203.0.113.{}", attempt / 5);
-        let _ = verify(&app, &number, &wrong(&code)).await.expect_problem(400, "invalid_code");
-    }
+    let home = app.address.clone();
+    guess(&mut app, &number, &code, 60).await;
     app.address = "198.51.100.1".to_owned();
     let _ = verify(&app, &number, &code).await.expect_problem(400, "invalid_code");
+    app.address = home;
+    for _ in 0..4 {
+        let _ = verify(&app, &number, &wrong(&code)).await.expect_problem(400, "invalid_code");
+    }
+    let _ = verify(&app, &number, &code).await.expect(201);
+}
+
+#[tokio::test]
+async fn fortieth_attempt_from_unknown_networks_is_the_last() {
+    for (attempts, status) in [(39, 201), (40, 400)] {
+        let (mut app, number) = (start().await, random_number());
+        let code = signup_code(&app, &number).await;
+        guess(&mut app, &number, &code, attempts).await;
+        app.address = "198.51.100.1".to_owned();
+        let _ = verify(&app, &number, &code).await.expect(status);
+    }
+}
+
+#[tokio::test]
+async fn strangers_leave_attempts_to_known_networks() {
+    let mut app = start().await;
+    let number = app.user().await.mobile_number;
+    let homes = ["198.51.100.7", "198.51.100.8", "198.51.100.9"];
+    for home in homes {
+        app.address = home.to_owned();
+        let _ = login(&app, &number, PASSWORD).await.expect(200);
+    }
+    app.address = "203.0.113.1".to_owned();
+    let body = json!({ "mobile_number": number.as_str() });
+    let sent = app.request("POST", "/api/auth/forgot-password").json(body).send().await.expect(200);
+    let code = sent.text("/otp");
+    let reset = async |app: &mut TestApp, home: &str, otp: &str, status: u16| {
+        app.address = home.to_owned();
+        let body = json!({ "mobile_number": number.as_str(), "otp": otp, "new_password": "a new one!" });
+        let _ = app.request("POST", "/api/auth/reset-password").json(body).send().await.expect(status);
+    };
+    for attempt in 0..60 {
+        reset(&mut app, &format!("203.0.113.{}", attempt / 5), &wrong(&code), 400).await;
+    }
+    // All forty attempts of unknown networks are used up, and ten are left.
+    for _ in 0..5 {
+        reset(&mut app, homes[0], &wrong(&code), 400).await;
+    }
+    for _ in 0..4 {
+        reset(&mut app, homes[1], &wrong(&code), 400).await;
+    }
+    reset(&mut app, homes[2], &code, 200).await;
 }
 
 #[tokio::test]
@@ -225,7 +278,7 @@ async fn without_redis_codes_are_unavailable() {
 
 #[tokio::test]
 async fn codes_per_number_and_day_are_limited_for_each_purpose() {
-    let app = TestApp::serving(crate::routes()).var("OTP_MAX_PER_DAY", "2").start().await;
+    let app = TestApp::serving(crate::routes()).var("OTP_MAX_PER_DAY", "5").start().await;
     let (number, other) = (random_number(), random_number());
     let request_code = |path: &'static str, number: &MobileNumber| {
         let body = json!({ "mobile_number": number.as_str() });
@@ -238,7 +291,7 @@ async fn codes_per_number_and_day_are_limited_for_each_purpose() {
     }
     let refused = request_code("forgot-password", &number).await.expect_problem(429, "code_limit_reached");
     let retry_after: u64 = refused.header("retry-after").unwrap().parse().unwrap();
-    // The limit is two a day, so the next code is allowed after half a day.
+    // One network gets two of the five a day, so the next code is allowed after half a day.
     assert!((40_000..=43_200).contains(&retry_after), "{retry_after}");
     let _ = request_code("send-signup-otp", &number).await.expect(200);
     let _ = request_code("forgot-password", &other).await.expect(200);

@@ -1,5 +1,6 @@
 //! Limits on password attempts.
 
+use domain::MobileNumber;
 use futures::future::join_all;
 use serde_json::json;
 use testkit::{PASSWORD, TestApp, random_number};
@@ -43,6 +44,18 @@ async fn attempts_that_could_not_be_verified_do_not_count() {
 }
 
 #[tokio::test]
+async fn refund_leaves_the_counter_that_was_not_charged() {
+    let mut app = start().await;
+    let number = app.user().await.mobile_number;
+    attack(&mut app, &number, 50).await;
+    app.address = "198.51.100.1".to_owned();
+    app.execute("ALTER TABLE users RENAME TO hidden").await;
+    assert!(login(&app, &number, PASSWORD).await.status.is_server_error());
+    app.execute("ALTER TABLE hidden RENAME TO users").await;
+    let _ = login(&app, &number, PASSWORD).await.expect_problem(401, "invalid_credentials");
+}
+
+#[tokio::test]
 async fn unknown_number_has_the_same_limit_on_attempts() {
     let (app, number) = (start().await, random_number());
     for _ in 0..5 {
@@ -66,17 +79,75 @@ async fn attempts_from_another_network_do_not_lock_out_the_owner() {
     let _ = login(&app, &user.mobile_number, PASSWORD).await.expect(200);
 }
 
+/// Sends `count` wrong passwords, up to five from each network.
+pub(super) async fn attack(app: &mut TestApp, number: &MobileNumber, count: usize) {
+    for network in 0..count.div_ceil(5) {
+        app.address = format!("203.0.113.{network}");
+        let attempts =
+            (network * 5..count.min(network * 5 + 5)).map(|_| login(app, number, "wrong password"));
+        for response in join_all(attempts).await {
+            let _ = response.expect_problem(401, "invalid_credentials");
+        }
+    }
+}
+
 #[tokio::test]
 async fn attempts_from_many_networks_share_a_limit() {
     let mut app = start().await;
-    let user = app.user().await;
-    let mut verified = 0;
-    for network in 0..20 {
-        app.address = format!("203.0.113.{network}");
-        let attempts = (0..3).map(|_| login(&app, &user.mobile_number, "wrong password"));
-        verified += join_all(attempts).await.iter().filter(|response| response.status == 401).count();
+    let (one, other) = (app.user().await.mobile_number, app.user().await.mobile_number);
+    attack(&mut app, &one, 49).await;
+    app.address = "198.51.100.1".to_owned();
+    let _ = login(&app, &one, PASSWORD).await.expect(200);
+    attack(&mut app, &other, 50).await;
+    app.address = "198.51.100.2".to_owned();
+    let _ = login(&app, &other, PASSWORD).await.expect_problem(401, "invalid_credentials");
+}
+
+#[tokio::test]
+async fn used_up_attempts_of_strangers_leave_the_owner_login_and_reset() {
+    let mut app = start().await;
+    let number = app.user().await.mobile_number;
+    let home = app.address.clone();
+    let _ = login(&app, &number, PASSWORD).await.expect(200);
+    attack(&mut app, &number, 60).await;
+    let strange = std::mem::replace(&mut app.address, home);
+    let _ = login(&app, &number, PASSWORD).await.expect(200);
+    app.address = strange;
+    let body = json!({ "mobile_number": number.as_str() });
+    let sent = app.request("POST", "/api/auth/forgot-password").json(body).send().await.expect(200);
+    let body =
+        json!({ "mobile_number": number.as_str(), "otp": sent.text("/otp"), "new_password": "a new one!" });
+    let _ = app.request("POST", "/api/auth/reset-password").json(body).send().await.expect(200);
+    let _ = login(&app, &number, "a new one!").await.expect(200);
+}
+
+/// The responses to wrong passwords in turn, without what differs in each response.
+async fn responses(app: &mut TestApp, number: &MobileNumber, networks: &[&str]) -> Vec<String> {
+    let mut seen = Vec::new();
+    for network in networks {
+        app.address = (*network).to_owned();
+        for _ in 0..6 {
+            let mut response = login(app, number, "wrong password").await;
+            response.body.as_object_mut().unwrap().remove("request_id");
+            seen.push(format!("{} {}", response.status, response.body));
+        }
     }
-    assert_eq!(verified, 50);
+    seen
+}
+
+#[tokio::test]
+async fn used_up_attempts_do_not_reveal_whether_a_number_is_registered() {
+    let mut app = start().await;
+    let (registered, unknown) = (app.user().await.mobile_number, random_number());
+    // The network of the owner, which an attacker may share.
+    app.address = "198.51.100.7".to_owned();
+    let _ = login(&app, &registered, PASSWORD).await.expect(200);
+    attack(&mut app, &registered, 55).await;
+    attack(&mut app, &unknown, 55).await;
+    let networks = ["198.51.100.7", "198.51.100.1", "198.51.100.2"];
+    let of_registered = responses(&mut app, &registered, &networks).await;
+    assert_eq!(of_registered, responses(&mut app, &unknown, &networks).await);
+    assert!(of_registered[0].starts_with("401") && of_registered[5].starts_with("429"), "{of_registered:?}");
 }
 
 #[tokio::test]

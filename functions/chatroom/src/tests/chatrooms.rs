@@ -28,6 +28,29 @@ async fn created_chatroom_is_listed() {
 }
 
 #[tokio::test]
+async fn chatroom_without_a_name_wants_a_title_until_it_is_named() {
+    let app = start().await;
+    let user = app.user().await;
+    for body in [json!({}), json!({ "name": null, "description": "For next year" })] {
+        let created = app.request("POST", "/api/chatroom").by(&user).json(body).send().await.expect(201);
+        let (path, name) = (format!("/api/chatroom/{}", created.text("/chatroom/id")), "New chat");
+        assert_eq!(created.body["chatroom"]["name"], name);
+        assert_eq!(list(&app, &user, "").await["chatrooms"][0]["name"], name);
+        let wanted = "SELECT title_state FROM chatrooms ORDER BY id DESC LIMIT 1";
+        assert_eq!(app.query_value::<Option<String>>(wanted).await.as_deref(), Some("wanted"));
+        let change = |body| app.request("PATCH", &path).by(&user).json(body).send();
+        let _ = change(json!({ "description": "For this year" })).await.expect(200);
+        assert_eq!(app.query_value::<Option<String>>(wanted).await.as_deref(), Some("wanted"));
+        let renamed = change(json!({ "name": name })).await.expect(200);
+        assert_eq!(renamed.body["chatroom"]["name"], name);
+        assert_eq!(app.query_value::<Option<String>>(wanted).await, None);
+    }
+    let _ = app.create_chatroom(&user).await;
+    let named = "SELECT count(*) FROM chatrooms WHERE title_state IS NULL AND title_due_at IS NULL";
+    assert_eq!(app.query_value::<i64>(named).await, 3);
+}
+
+#[tokio::test]
 async fn list_is_cached_until_a_write_invalidates_it() {
     let app = start().await;
     let user = app.user().await;
@@ -182,7 +205,8 @@ async fn validation_errors_name_fields_and_parameters() {
     let app = start().await;
     let user = app.user().await;
     let post = |body| app.request("POST", "/api/chatroom").by(&user).json(body).send();
-    post(json!({})).await.expect_invalid(&["name"]);
+    post(json!({ "name": "" })).await.expect_invalid(&["name"]);
+    post(json!({ "name": 5 })).await.expect_invalid(&["name"]);
     post(json!({ "name": "  " })).await.expect_invalid(&["name"]);
     post(json!({ "name": "\u{3164}\u{200b}" })).await.expect_invalid(&["name"]);
     post(json!({ "name": "x".repeat(256), "description": "x".repeat(1001), "system_prompt": "x".repeat(4001) }))

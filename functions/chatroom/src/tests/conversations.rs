@@ -1,9 +1,8 @@
 //! What a chatroom shows of its messages and their answers.
 
 use serde_json::json;
-use testkit::TestApp;
 
-use super::start;
+use super::{answer, start};
 
 #[tokio::test]
 async fn creation_times_never_decrease_although_clocks_differ() {
@@ -57,26 +56,4 @@ async fn messages_show_question_failure_and_completeness() {
     let reply =
         app.request("GET", &status).by(&user).send().await.expect(200).body["message"]["reply"].clone();
     assert_eq!((&reply["finish_reason"], &reply["model"]), (&json!("max_tokens"), &json!("a-model")));
-}
-
-/// Stores an incomplete answer to `question` at the end of its chatroom, and returns its id.
-async fn answer(app: &TestApp, question: &str) -> String {
-    let id = domain::MessageId::new(app.app.clock.now());
-    app.execute(&format!(
-        "WITH answer AS (
-            INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status, reply_to,
-                model, finish_reason, created_at, updated_at)
-            SELECT '{id}', chatroom_id, user_id, position + 1, 'ai', 'an answer', 'completed', id,
-                'a-model', 'max_tokens', created_at, created_at
-            FROM messages WHERE id = '{question}'
-            RETURNING chatroom_id, position
-        )
-        UPDATE chatrooms c SET last_position = answer.position FROM answer WHERE c.id = answer.chatroom_id"
-    ))
-    .await;
-    app.execute(&format!(
-        "UPDATE messages SET processing_status = 'completed', sweep_at = NULL WHERE id = '{question}'"
-    ))
-    .await;
-    id.to_string()
 }

@@ -166,6 +166,19 @@ async fn request_over_its_limit_writes_no_record() {
 }
 
 #[tokio::test]
+async fn session_that_has_ended_is_read_from_postgres_once_with_a_key_too() {
+    let app = start().await;
+    let (user, path) = user_with_chatroom(&app).await;
+    let session: String = app.query_value("SELECT id::text FROM sessions").await;
+    app.execute("CREATE TABLE kept AS SELECT * FROM sessions; DELETE FROM sessions").await;
+    app.app.redis.invalidate_session(session.parse().unwrap()).await.unwrap();
+    let send = || post(&app, &user, &path, "key", json!({ "content": "hello" }));
+    let _ = send().await.expect_problem(401, "not_authenticated");
+    app.execute("INSERT INTO sessions SELECT * FROM kept").await;
+    let _ = send().await.expect_problem(401, "not_authenticated");
+}
+
+#[tokio::test]
 async fn retry_of_a_killed_execution_finds_the_stored_message() {
     let app = start().await;
     let (user, path) = user_with_chatroom(&app).await;
@@ -275,16 +288,17 @@ async fn request_with_a_key_is_not_executed_without_the_table() {
 async fn chatroom_is_created_once_even_by_a_retried_execution() {
     let app = start().await;
     let user = app.user().await;
-    let body = json!({ "name": " A chatroom ", "description": "of mine" });
-    let key = Uuid::new_v4().to_string();
-    let first = post(&app, &user, "/api/chatroom", &key, body.clone()).await.expect(201);
-    let replayed = post(&app, &user, "/api/chatroom", &key, body.clone()).await.expect(201);
-    interrupt_operation(&app, &user, "/api/chatroom", &key).await;
-    app.advance(Duration::from_secs(40));
-    let retried = post(&app, &user, "/api/chatroom", &key, body).await.expect(201);
-    assert_eq!(replayed.body, first.body);
-    assert_eq!(retried.body["chatroom"]["id"], first.body["chatroom"]["id"]);
-    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM chatrooms").await, 1);
+    for (count, body) in [(1, json!({ "name": " A chatroom ", "description": "of mine" })), (2, json!({}))] {
+        let key = Uuid::new_v4().to_string();
+        let first = post(&app, &user, "/api/chatroom", &key, body.clone()).await.expect(201);
+        let replayed = post(&app, &user, "/api/chatroom", &key, body.clone()).await.expect(201);
+        interrupt_operation(&app, &user, "/api/chatroom", &key).await;
+        app.advance(Duration::from_secs(40));
+        let retried = post(&app, &user, "/api/chatroom", &key, body).await.expect(201);
+        assert_eq!(replayed.body, first.body);
+        assert_eq!(retried.body["chatroom"]["id"], first.body["chatroom"]["id"]);
+        assert_eq!(app.query_value::<i64>("SELECT count(*) FROM chatrooms").await, count);
+    }
 }
 
 #[tokio::test]

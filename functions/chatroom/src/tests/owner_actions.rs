@@ -1,5 +1,6 @@
 //! Cancelling a message, and retrying a failed one.
 
+use clients::redis::live_text::{LiveTextWriter, Signal};
 use futures::future::join_all;
 use serde_json::json;
 use testkit::{Response, TestApp, TestUser};
@@ -64,14 +65,43 @@ async fn no_more_units_are_refunded_a_day_than_the_daily_limit() {
     let _ = send.send().await.expect_problem(429, "daily_quota_exhausted");
 }
 
+/// Gives the message to a worker with this end of its lease, as SQL.
+async fn lease_until(app: &TestApp, end: &str) {
+    app.execute(&format!(
+        "UPDATE generations SET status = 'processing', fence = 1, lease_owner = gen_random_uuid(), lease_slot = 1,
+            lease_until = {end}"
+    ))
+    .await;
+}
+
 #[tokio::test]
-async fn cancelling_revokes_the_lease_of_the_worker() {
+async fn cancelling_revokes_the_lease_of_a_dead_worker() {
     let app = start().await;
     let (user, id) = sent(&app).await;
-    app.execute("UPDATE messages SET processing_status = 'processing', lease_owner = gen_random_uuid()")
-        .await;
-    let _ = act(&app, &user, &id, "cancel").await.expect(200);
-    assert!(app.query_value::<bool>("SELECT lease_owner IS NULL FROM messages").await);
+    lease_until(&app, "now()").await;
+    let response = act(&app, &user, &id, "cancel").await.expect(200);
+    assert_eq!(response.body["message"]["processing_status"], "cancelled");
+    let is_revoked =
+        "SELECT lease_owner IS NULL AND lease_slot IS NULL AND sweep_at IS NULL FROM generations";
+    assert!(app.query_value::<bool>(is_revoked).await);
+    assert_eq!(used(&app).await, 1);
+}
+
+#[tokio::test]
+async fn worker_that_writes_the_answer_is_asked_to_stop() {
+    let app = start().await;
+    let (user, id) = sent(&app).await;
+    lease_until(&app, "now() + interval '1 minute'").await;
+    let mut writer = LiveTextWriter::new(app.app.redis.clone(), id.parse().unwrap(), 1);
+    // The worker does not stop in time, so that a repeated request has the same result.
+    for _ in 0..2 {
+        let response = act(&app, &user, &id, "cancel").await.expect(200);
+        assert_eq!(response.body["message"]["processing_status"], "processing");
+        assert_eq!(writer.flush().await.unwrap(), Signal::CancelRequested);
+    }
+    let is_requested = "SELECT cancel_requested_at IS NOT NULL AND lease_owner IS NOT NULL FROM generations";
+    assert!(app.query_value::<bool>(is_requested).await);
+    assert_eq!(used(&app).await, 1);
 }
 
 #[tokio::test]
@@ -121,4 +151,20 @@ async fn only_the_owner_retries_and_only_a_failed_message() {
         let _ = act(&app, &user, "nonsense", action).await.expect_problem(404, "not_found");
     }
     assert_eq!(used(&app).await, 0);
+}
+
+#[tokio::test]
+async fn switches_of_branches_are_limited() {
+    let app = start().await;
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    let message = app.send_message(&user, &chatroom, "hello").await;
+    let switch = async || {
+        let request = app.request("PUT", &format!("/api/chatroom/{chatroom}/branch")).by(&user);
+        request.json(json!({ "message_id": message })).send().await
+    };
+    for _ in 0..100 {
+        let _ = switch().await.expect(200);
+    }
+    let _ = switch().await.expect_problem(429, "rate_limited");
 }

@@ -205,6 +205,19 @@ async fn at_most_three_long_polls_of_a_user_wait() {
 }
 
 #[tokio::test]
+async fn short_long_poll_keeps_the_places_of_longer_ones() {
+    let app = start().await;
+    let user = app.user().await;
+    let redis = &app.app.redis;
+    let long = redis.enter_long_poll(user.id, Duration::from_secs(25)).await.unwrap().unwrap();
+    let short = redis.enter_long_poll(user.id, Duration::from_millis(1)).await.unwrap().unwrap();
+    redis.leave_long_poll(&short).await.unwrap();
+    // Longer than the short wait, by Redis's own clock.
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(redis.count_long_polls(user.id).await.unwrap(), 1, "{long:?} has lost its place");
+}
+
+#[tokio::test]
 async fn long_poll_ends_after_its_bounded_wait() {
     let app = start().await;
     let user = app.user().await;

@@ -19,6 +19,7 @@ fn assert_snapshot(name: &str, body: &Value) {
             ".**.chatroom_id" => "[id]",
             ".**.user_id" => "[id]",
             ".**.next_cursor" => unless_null("[cursor]"),
+            ".**.retry_after" => "[seconds]",
             ".**.created_at" => "[time]",
             ".**.updated_at" => "[time]",
             ".**.last_message_at" => unless_null("[time]"),

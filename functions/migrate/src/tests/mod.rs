@@ -1,5 +1,7 @@
 //! The custom resource, with a real database and a mock CloudFormation.
 
+use std::time::Duration;
+
 use app::{Config, Dependency};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
@@ -7,7 +9,11 @@ use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 /// The number of migrations.
-const MIGRATIONS: usize = 10;
+fn migrations() -> usize {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/store/migrations");
+    let files = std::fs::read_dir(folder).unwrap();
+    files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().starts_with('V')).count()
+}
 
 fn config(database_url: &str) -> Config {
     Config::from_lookup(&[], &|name| (name == "DATABASE_URL").then(|| database_url.to_owned())).unwrap()
@@ -55,7 +61,7 @@ async fn concurrent_deploys_migrate_once() {
     let (one, other) = tokio::join!(crate::run(&config), crate::run(&config));
     let mut applied = [one.unwrap().len(), other.unwrap().len()];
     applied.sort_unstable();
-    assert_eq!(applied, [0, MIGRATIONS]);
+    assert_eq!(applied, [0, migrations()]);
 }
 
 #[tokio::test]
@@ -78,7 +84,7 @@ async fn invalid_configuration_fails_the_deploy() {
 async fn rollback_leaves_a_newer_schema_unchanged() {
     let url = testkit::empty_schema().await;
     let config = config(&url);
-    assert_eq!(crate::run(&config).await.unwrap().len(), MIGRATIONS);
+    assert_eq!(crate::run(&config).await.unwrap().len(), migrations());
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     let newer = "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
@@ -105,6 +111,57 @@ async fn role_is_granted_and_revoked_by_number() {
     for (number, wrong) in [("+4915112345679", "admin"), ("+4915112345678", "root"), ("", "user")] {
         assert!(crate::roles::set(&config, number, wrong).await.is_err(), "{number} {wrong}");
     }
-    crate::roles::set(&config, "+4915112345678", "user").await.unwrap();
+    for _ in 0..2 {
+        crate::roles::set(&config, "+4915112345678", "user").await.unwrap();
+    }
     assert_eq!(role().await, "user");
+    assert_eq!(logged(&client).await, "grant_admin admin, revoke_admin user");
+}
+
+/// The actions and results of the audit log, all by a command on the same account.
+async fn logged(client: &tokio_postgres::Client) -> String {
+    let sql = "SELECT string_agg(concat_ws(' ', action, result), ', ' ORDER BY a.id) FROM operator_actions a
+        JOIN users u ON u.id = target_id WHERE database_user = current_user AND operator_id IS NULL";
+    client.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn account_is_suspended_and_restored_by_number() {
+    let url = testkit::empty_schema().await;
+    let config = config(&url);
+    crate::run(&config).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let account = "INSERT INTO users (id, mobile_number, name, password_hash, created_at, updated_at)
+        VALUES (gen_random_uuid(), '+4915112345678', 'Ada', 'x', now(), now())";
+    client.batch_execute(account).await.unwrap();
+    let is_suspended = async || {
+        let sql = "SELECT suspended_at IS NOT NULL FROM users";
+        client.query_one(sql, &[]).await.unwrap().get::<_, bool>(0)
+    };
+    crate::accounts::suspend(&config, "0049 1511 2345678", Duration::ZERO).await.unwrap();
+    assert!(is_suspended().await);
+    crate::accounts::restore(&config, "+4915112345678").await.unwrap();
+    assert!(!is_suspended().await);
+    assert!(crate::accounts::suspend(&config, "+4915112345679", Duration::ZERO).await.is_err());
+    assert!(crate::accounts::restore(&config, "+4915112345679").await.is_err());
+    assert_eq!(logged(&client).await, "suspend_account suspended, restore_account active");
+}
+
+#[tokio::test]
+async fn interrupted_index_is_built_again() {
+    let url = testkit::empty_schema().await;
+    let config = config(&url);
+    crate::run(&config).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    // What an interrupted build leaves.
+    let interrupt =
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'messages_active_branch_idx'::regclass";
+    client.batch_execute(interrupt).await.unwrap();
+    assert_eq!(response_to(&config, "Update").await["Status"], "SUCCESS");
+    let valid = "SELECT count(*) FROM pg_index WHERE indisvalid AND indrelid = 'messages'::regclass
+        AND indexrelid IN ('messages_active_branch_idx'::regclass, 'messages_generation_id_key'::regclass,
+            'messages_parent_generation_id_idx'::regclass)";
+    assert_eq!(client.query_one(valid, &[]).await.unwrap().get::<_, i64>(0), 3);
 }

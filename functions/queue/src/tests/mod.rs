@@ -1,5 +1,8 @@
 //! The endpoints, in this process, on real Postgres and Redis and an emulated DynamoDB.
 
+mod actions;
+mod feedback;
+mod spending;
 mod views;
 
 use std::time::Duration;
@@ -8,7 +11,7 @@ use clients::table::jobs::JobRecord;
 use domain::MessageId;
 use domain::message::{ErrorCode, ProcessingStatus};
 use serde_json::{Value, json};
-use store::messages::admin;
+use store::generations::admin;
 use testkit::{TestApp, TestUser};
 
 async fn start() -> (TestApp, TestUser) {
@@ -48,7 +51,7 @@ async fn list_failed(app: &TestApp, admin: &TestUser, query: &str) -> (Vec<Strin
 fn job_record(app: &TestApp, id: &str, status: ProcessingStatus) -> JobRecord {
     let now = app.app.clock.now();
     JobRecord {
-        message_id: id.parse().unwrap(),
+        generation_id: id.parse().unwrap(),
         status,
         attempts: 3,
         error_code: Some(ErrorCode::Timeout),
@@ -70,6 +73,10 @@ async fn only_current_operators_have_access() {
         ("POST", format!("/api/queue/failed/{id}/retry")),
         ("POST", "/api/queue/redrive".to_owned()),
         ("DELETE", format!("/api/queue/failed/{id}")),
+        ("GET", "/api/queue/actions".to_owned()),
+        ("GET", "/api/queue/feedback".to_owned()),
+        ("GET", "/api/queue/feedback/models".to_owned()),
+        ("GET", "/api/queue/spending".to_owned()),
     ];
     app.execute(&format!("UPDATE users SET role = 'user' WHERE id = '{}'", admin.id)).await;
     for (method, path) in &routes {
@@ -110,7 +117,7 @@ async fn every_error_code_can_be_stored_and_is_listed() {
     let (app, admin) = start().await;
     insert_failed(&app, 1).await;
     for code in ErrorCode::ALL {
-        app.execute(&format!("UPDATE messages SET error_code = '{}'", code.as_str())).await;
+        app.execute(&format!("UPDATE generations SET error_code = '{}'", code.as_str())).await;
         let response = app.request("GET", "/api/queue/failed").by(&admin).send().await.expect(200);
         assert_eq!(response.body["failed"][0]["error_code"], code.as_str());
     }

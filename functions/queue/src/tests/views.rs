@@ -13,6 +13,7 @@ fn assert_snapshot(name: &str, body: &Value) {
         assert_json_snapshot!(name, body, {
             ".**.id" => "[id]",
             ".**.chatroom_id" => "[id]",
+            ".**.message_id" => "[id]",
             ".**.user_id" => "[id]",
             ".**.created_at" => "[time]",
             ".**.updated_at" => "[time]",

@@ -66,7 +66,7 @@ async fn concurrent_deep_health_requests_share_one_check() {
 #[tokio::test]
 async fn deep_health_is_degraded_while_gemini_refuses_the_key() {
     let app = serving().start().await;
-    let (limiter, model) = (&app.app.model_rate_limiter, &app.app.config.gemini.model_pro);
+    let (limiter, model) = (&app.app.model_rate_limiter, &app.app.config.gemini.models.pro().id);
     let call = |outcome| limiter.record(model, Uuid::new_v4(), UserId(Uuid::nil()), outcome);
     call(CallOutcome::Refused { code: ErrorCode::GeminiKeyRefused }).await;
     let refused = app.event("site-health-deep", None, None).send().await.expect(200).body;

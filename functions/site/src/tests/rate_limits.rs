@@ -54,6 +54,18 @@ async fn requests_with_an_ended_session_are_charged_to_their_network() {
     let _ = app.request("GET", "/x").send().await.expect_problem(429, "rate_limited");
 }
 
+/// Otherwise each request would take a token from the global bucket before Postgres is asked.
+#[tokio::test]
+async fn session_that_has_ended_is_read_from_postgres_once() {
+    let app = serving().var("RATE_LIMIT_MAX_REQUESTS", "3").start().await;
+    let user = app.user().await;
+    app.execute("CREATE TABLE kept AS SELECT * FROM sessions; DELETE FROM sessions").await;
+    let _ = app.request("GET", "/x").by(&user).send().await.expect(404);
+    app.execute("INSERT INTO sessions SELECT * FROM kept").await;
+    let response = app.request("GET", "/x").by(&user).send().await.expect(404);
+    assert_eq!(response.header("x-ratelimit-limit"), Some("3"), "not the limit of the user");
+}
+
 #[tokio::test]
 async fn requests_are_limited_by_user_across_addresses() {
     let mut app = serving().var("RATE_LIMIT_USER_MAX_REQUESTS", "2").start().await;
@@ -119,6 +131,8 @@ async fn token_of_an_ended_session_is_not_charged_to_its_user() {
         let _ = app.request("GET", "/x").by(&user).send().await.expect(404);
     }
     app.execute("INSERT INTO sessions SELECT * FROM kept").await;
+    let session: String = app.query_value("SELECT id::text FROM sessions").await;
+    app.app.redis.invalidate_session(session.parse().unwrap()).await.unwrap();
     let response = app.request("GET", "/x").by(&user).send().await.expect(404);
     assert_eq!(response.header("x-ratelimit-remaining"), Some("0"));
     let _ = app.request("GET", "/x").by(&user).send().await.expect_problem(429, "rate_limited");

@@ -7,7 +7,7 @@ use testkit::TestApp;
 use super::serving;
 use crate::static_file::static_file;
 
-const PATHS: [&str; 4] = ["/", "/client.js", "/client.css", "/openapi.json"];
+const PATHS: [&str; 2] = ["/", "/openapi.json"];
 
 /// The entity tag of the file at `path` for a client that accepts `encoding`.
 async fn tag(app: &TestApp, path: &str, encoding: &str) -> String {
@@ -34,6 +34,43 @@ async fn a_known_tag_is_answered_by_304_in_its_encoding_only() {
     }
 }
 
+/// The paths in the page's attributes `src` and `href`.
+fn assets(page: &str) -> Vec<&str> {
+    let values = page.split(['"', '\'']).filter(|value| value.starts_with("/assets/"));
+    values.collect()
+}
+
+#[tokio::test]
+async fn the_page_loads_files_that_are_kept_for_a_year() {
+    let app = serving().start().await;
+    let page = static_file!("index.html");
+    let paths = assets(page.text);
+    for kind in [".js", ".css", ".svg"] {
+        assert!(paths.iter().any(|path| path.ends_with(kind)), "{kind}: {}", page.text);
+    }
+    for path in paths {
+        let plain = tag(&app, path, "identity").await;
+        for status in [200, 304] {
+            let request = app.request("HEAD", path).header("accept-encoding", "identity");
+            let request = if status == 304 { request.header("if-none-match", &plain) } else { request };
+            let response = request.send().await.expect(status);
+            let cache = response.header("cache-control");
+            assert_eq!(cache, Some("public, max-age=31536000, immutable"), "{path}");
+            let policy = response.header("content-security-policy").unwrap_or_default();
+            assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{path}: {policy}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_asset_is_not_found_and_not_kept() {
+    let app = serving().start().await;
+    for path in ["/assets/app-00000000.js", "/assets/..%2Findex.html", "/assets/openapi.json"] {
+        let response = app.request("GET", path).send().await.expect_problem(404, "not_found");
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{path}");
+    }
+}
+
 #[tokio::test]
 async fn the_document_is_sent_as_it_is_without_accept_encoding() {
     let app = serving().start().await;
@@ -57,4 +94,21 @@ fn encodings_and_tags_are_read_as_lists_with_weights() {
         assert_eq!(file.serve(&request, "application/json").status(), 304, "{known}");
     }
     assert!(file.gzip.len() * 4 < file.text.len(), "{} of {} bytes", file.gzip.len(), file.text.len());
+}
+
+#[tokio::test]
+async fn clients_learn_where_answers_are_streamed_and_the_page_may_connect_there() {
+    let policy = "connect-src 'self'";
+    for (variable, told, expected) in [
+        ("", None, policy.to_owned()),
+        ("/", Some("/"), policy.to_owned()),
+        ("https://s.example/live/", Some("https://s.example/live"), format!("{policy} https://s.example")),
+    ] {
+        let app = serving().var("STREAM_BASE_URL", variable).start().await;
+        let config = app.request("GET", "/api/config").send().await.expect(200);
+        assert_eq!(config.body["stream_base_url"].as_str(), told);
+        let page = app.request("GET", "/").send().await.expect(200);
+        let policies = page.header("content-security-policy").unwrap().split("; ");
+        assert_eq!(policies.filter(|part| part.starts_with("connect-src")).collect::<Vec<_>>(), [expected]);
+    }
 }

@@ -30,7 +30,7 @@ async fn payment_puts_the_user_on_pro_with_the_next_request() {
     assert_eq!(stored["client_reference_id"], user.id.to_string());
     assert_eq!(stored["success_url"], "http://localhost:3000/paid");
     assert_eq!(stored["metadata"]["user_id"], user.id.to_string());
-    let nothing = json!({ "tier": "basic", "status": "inactive", "current_period_end": null, "cancel_at_period_end": false, "ends_at": null });
+    let nothing = json!({ "tier": "basic", "status": "inactive", "current_period_end": null, "cancel_at_period_end": false, "ends_at": null, "required_action": null });
     assert_eq!(status(&app, &user).await, nothing);
 
     app.pay_checkout(&session, GOOD_CARD).await;

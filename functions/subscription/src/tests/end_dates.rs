@@ -84,3 +84,15 @@ async fn portal_without_configuration_is_a_conflict() {
     let body = json!({ "return_url": "https://app.example.com/plans" });
     let _ = post(&app, &user, "portal", body).await.expect_problem(409, "portal_not_available");
 }
+
+#[tokio::test]
+async fn inactive_price_is_a_conflict_and_no_page_opens() {
+    let app = start().await;
+    let user = app.user().await;
+    app.stripe("POST", "/_control/prices", json!({ "id": "price_pro_monthly", "active": false })).await;
+    let _ = post(&app, &user, "pro", super::page()).await.expect_problem(409, "checkout_not_available");
+    let open = app.stripe("GET", "/v1/checkout/sessions", Value::Null).await;
+    assert_eq!(open["data"], json!([]));
+    app.stripe("POST", "/_control/prices", json!({ "id": "price_pro_monthly", "active": true })).await;
+    let _ = post(&app, &user, "pro", super::page()).await.expect(200);
+}

@@ -4,7 +4,9 @@ mod account_deletion;
 mod checkout;
 mod end_dates;
 mod lifecycle;
+mod payment_confirmation;
 mod plans;
+mod trials;
 
 use serde_json::{Value, json};
 use testkit::{Response, TestApp, TestAppBuilder, TestUser};

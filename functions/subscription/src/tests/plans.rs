@@ -41,3 +41,19 @@ async fn price_is_cached_and_outlives_a_stripe_outage() {
     let response = unknown.request("GET", "/api/subscription/plans").send().await;
     let _ = response.expect_problem(500, "internal");
 }
+
+#[tokio::test]
+async fn price_in_a_currency_without_decimals_is_shown_in_whole_units() {
+    for (currency, amount, shown) in [("jpy", 1_500, 1_500.0), ("kwd", 1_500, 1.5), ("eur", 1_500, 15.0)] {
+        let id = format!("price_{currency}_{}", uuid::Uuid::new_v4().simple());
+        let app = super::builder().var("STRIPE_PRICE_ID", &id).start().await;
+        let price = json!({ "id": id, "currency": currency, "unit_amount": amount });
+        app.stripe("POST", "/_control/prices", price).await;
+        let pro = plans(&app).await[1].clone();
+        assert_eq!((&pro["price"], &pro["unit_amount"]), (&json!(shown), &json!(amount)), "{currency}");
+        assert_eq!(pro["currency"], currency.to_uppercase());
+        let user = app.user().await;
+        let _ = app.subscribe(&user, testkit::GOOD_CARD).await;
+        assert_eq!(app.tier(&user).await, "pro");
+    }
+}

@@ -1,10 +1,13 @@
 //! Tests of the sweeper in this process, with real Postgres and Redis and fake queues.
 
+mod cancel;
 mod dead_letters;
 mod idle;
 mod purge;
 mod resend;
 mod search_backfill;
+mod spending;
+mod titles;
 
 use std::time::Duration;
 

@@ -21,7 +21,7 @@ async fn unfinished_deletions_and_expired_sessions_are_purged() {
     app.advance(MINUTE);
     assert_eq!(
         sweep(&app.app).await.unwrap(),
-        SweepSummary { resent: 0, failed: 0, purged: 1, plans_changed: 0, indexed: 0 }
+        SweepSummary { resent: 0, failed: 0, purged: 1, ..SweepSummary::default() }
     );
     assert_eq!(app.query_value::<String>("SELECT id::text FROM users").await, other.id.to_string());
     assert_eq!(app.query_value::<i64>("SELECT count(*) FROM messages").await, 1);
@@ -29,4 +29,18 @@ async fn unfinished_deletions_and_expired_sessions_are_purged() {
     app.advance(Duration::from_hours(30 * 24));
     let _ = sweep(&app.app).await.unwrap();
     assert_eq!(app.query_value::<i64>("SELECT count(*) FROM sessions").await, 0);
+}
+
+#[tokio::test]
+async fn actions_of_operators_are_kept_for_two_years() {
+    let app = start().await;
+    let now = app.app.clock.now().to_rfc3339();
+    app.execute(&format!(
+        "INSERT INTO operator_actions (operator_id, action, target_type, target_id, result, created_at)
+         SELECT gen_random_uuid(), 'view_account', 'account', gen_random_uuid(), 'viewed', '{now}'::timestamptz - age
+         FROM (VALUES (interval '730 days 1 minute'), (interval '729 days')) AS ages (age)"
+    ))
+    .await;
+    let _ = sweep(&app.app).await.unwrap();
+    assert_eq!(app.query_value::<i64>("SELECT count(*) FROM operator_actions").await, 1);
 }

@@ -1,7 +1,8 @@
 //! Resending stranded messages.
 
 use domain::message::ErrorCode;
-use store::messages::processing::{self, Claim, Lease};
+use store::generations::claiming::{self, Claim};
+use store::generations::processing::{self, Lease};
 use uuid::Uuid;
 
 use super::{MINUTE, send_message, start};
@@ -19,7 +20,7 @@ async fn stranded_message_is_resent_with_growing_delay() {
     app.advance(MINUTE);
     assert_eq!(
         sweep(&app.app).await.unwrap(),
-        SweepSummary { resent: 1, failed: 0, purged: 0, plans_changed: 0, indexed: 0 }
+        SweepSummary { resent: 1, failed: 0, purged: 0, ..SweepSummary::default() }
     );
     resends(&[1]);
     app.advance(MINUTE);
@@ -35,15 +36,15 @@ async fn leased_and_failed_messages_are_not_resent() {
     let app = start().await;
     let (_, id) = send_message(&app).await;
     let (db, now, owner) = (app.app.db().await.unwrap(), app.app.clock.now(), Uuid::new_v4());
-    let message_id = id.parse().unwrap();
-    let claim = processing::claim_next_message(&db, message_id, owner, now, now + MINUTE * 5).await.unwrap();
+    let generation_id = id.parse().unwrap();
+    let claim = claiming::claim_next(&db, generation_id, owner, now, now + MINUTE * 5).await.unwrap();
     assert!(matches!(claim, Claim::Claimed(_)));
     app.advance(MINUTE * 5);
     assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
     app.advance(MINUTE);
     assert_eq!(sweep(&app.app).await.unwrap().resent, 1);
-    let lease = Lease { message_id, owner };
-    assert!(processing::fail_message(&db, lease, ErrorCode::Timeout, app.app.clock.now()).await.unwrap());
+    let lease = Lease { generation_id, owner };
+    assert!(processing::fail(&db, lease, ErrorCode::Timeout, app.app.clock.now()).await.unwrap());
     app.advance(MINUTE * 200);
     assert_eq!(sweep(&app.app).await.unwrap().resent, 0);
 }

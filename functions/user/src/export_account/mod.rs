@@ -15,7 +15,7 @@ use axum::response::IntoResponse;
 use futures::stream;
 use garde::Validate;
 use serde::Deserialize;
-use web::{ApiError, Caller, ValidQuery};
+use web::{ApiError, CallerOrSuspended, ValidQuery};
 
 use self::cursor::Cursor;
 use self::pages::Export;
@@ -47,7 +47,7 @@ pub(crate) struct ExportAccount {
 )]
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
-    caller: Caller,
+    CallerOrSuspended(caller): CallerOrSuspended,
     ValidQuery(query): ValidQuery<ExportAccount>,
 ) -> Result<impl IntoResponse, ApiError> {
     let mut export = Export::new(app, caller.user_id, query.cursor);

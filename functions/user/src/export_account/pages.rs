@@ -100,7 +100,9 @@ impl Export {
                 "usage",
                 json!({
                     "day": day.day, "messages": day.messages, "prompt_tokens": day.prompt_tokens,
-                    "response_tokens": day.response_tokens,
+                    "cached_tokens": day.cached_tokens, "response_tokens": day.response_tokens,
+                    "thought_tokens": day.thought_tokens, "cost_micro_usd": day.cost_micro_usd,
+                    "unpriced_calls": day.unpriced_calls,
                 }),
             );
         }
@@ -147,7 +149,7 @@ impl Export {
     async fn add_chatroom(&mut self, after: Option<ChatroomId>, lines: &mut Lines) -> Result<(), StoreError> {
         let db = self.app.db().await?;
         let next = chatrooms::list_details(&db, self.owner, after, 1).await?.pop();
-        let Some(ChatroomDetails { chatroom, system_prompt }) = next else {
+        let Some(ChatroomDetails { chatroom, system_prompt, model }) = next else {
             self.next = Section::End;
             lines.add("end", json!({}));
             return Ok(());
@@ -157,7 +159,7 @@ impl Export {
             "chatroom",
             json!({
                 "id": chatroom.id, "name": chatroom.name, "description": chatroom.description,
-                "system_prompt": system_prompt, "created_at": chatroom.created_at,
+                "system_prompt": system_prompt, "model": model, "created_at": chatroom.created_at,
                 "message_count": chatroom.message_count, "last_message_at": chatroom.last_message_at,
             }),
         );
@@ -169,7 +171,20 @@ impl Export {
         let chatroom = after.chatroom;
         let page = export::list(&db, self.owner, chatroom, after.position, PAGE_SIZE).await?;
         self.next = Section::Chatroom(Some(chatroom));
-        for ExportedMessage { message, prompt_tokens, response_tokens } in page {
+        for exported in page {
+            let ExportedMessage {
+                message,
+                parent_id,
+                on_active_branch,
+                prompt_tokens,
+                response_tokens,
+                feedback,
+            } = exported;
+            let feedback = feedback.map(|feedback| {
+                json!({
+                    "rating": feedback.rating, "comment": feedback.comment, "updated_at": feedback.updated_at,
+                })
+            });
             let cursor = Cursor { chatroom, position: message.position };
             self.next = Section::Messages(cursor);
             lines.add(
@@ -179,8 +194,10 @@ impl Export {
                     "content": message.content, "processing_status": message.processing_status,
                     "error_code": message.error_code, "attempts": message.attempts,
                     "created_at": message.created_at, "reply_to": message.reply_to,
+                    "parent_id": parent_id, "on_active_branch": on_active_branch,
                     "finish_reason": message.finish_reason, "model": message.model,
                     "prompt_tokens": prompt_tokens, "response_tokens": response_tokens,
+                    "feedback": feedback,
                 }),
             );
             if self.is_full(lines) {

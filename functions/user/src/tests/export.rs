@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{TestApp, TestUser};
 
-use super::start_with_chatrooms;
+use super::{insert_answer, start_with_chatrooms};
 
 async fn export(app: &TestApp, user: &TestUser, query: &str) -> Vec<Value> {
     let request = app.request("GET", &format!("/api/user/export{query}")).by(user);
@@ -62,6 +62,20 @@ async fn export_contains_all_data_of_the_owner_in_order() {
     assert_eq!((&lines[6]["finish_reason"], &lines[6]["attempts"]), (&json!("max_tokens"), &json!(2)));
     assert!(!json!(lines).to_string().contains("not mine"));
     let _ = app.request("GET", "/api/user/export").send().await.expect_problem(401, "not_authenticated");
+}
+
+#[tokio::test]
+async fn export_contains_the_feedback_to_an_answer() {
+    let app = start_with_chatrooms().await;
+    let user = app.user().await;
+    let chatroom = app.create_chatroom(&user).await;
+    let answer = insert_answer(&app, &user, &chatroom).await;
+    let give = app.request("POST", &format!("/api/chatroom/message/{answer}/feedback")).by(&user);
+    let _ = give.json(json!({ "rating": "down", "comment": "Too long" })).send().await.expect(200);
+    let lines = export(&app, &user, "").await;
+    let feedback = &lines.iter().find(|line| line["message_type"] == "ai").unwrap()["feedback"];
+    assert_eq!((&feedback["rating"], &feedback["comment"]), (&json!("down"), &json!("Too long")));
+    assert!(feedback["updated_at"].is_string(), "{feedback}");
 }
 
 #[tokio::test]

@@ -2,12 +2,14 @@
 
 mod account_deletion;
 mod export;
+mod operators;
+mod suspension;
 
 use std::time::Duration;
 
 use insta::assert_json_snapshot;
 use serde_json::json;
-use testkit::TestApp;
+use testkit::{TestApp, TestUser};
 
 async fn start() -> TestApp {
     TestApp::serving(crate::routes()).start().await
@@ -15,6 +17,19 @@ async fn start() -> TestApp {
 
 async fn start_with_chatrooms() -> TestApp {
     TestApp::serving(crate::routes().merge(chatroom::routes())).start().await
+}
+
+/// Sends a message, stores an answer to it, and returns the answer's id.
+async fn insert_answer(app: &TestApp, user: &TestUser, chatroom: &str) -> String {
+    let question = app.send_message(user, chatroom, "hello").await;
+    app.query_value(&format!(
+        "INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status, reply_to,
+            model, created_at, updated_at)
+         SELECT gen_random_uuid(), chatroom_id, user_id, position + 1, 'ai', 'an answer', 'completed', id, 'a-model',
+            created_at, created_at
+         FROM messages WHERE id = '{question}' RETURNING id::text"
+    ))
+    .await
 }
 
 #[tokio::test]
@@ -143,16 +158,19 @@ async fn usage_is_listed_day_by_day() {
     let (user, other) = (app.user().await, app.user().await);
     let today = app.app.clock.now().date_naive();
     app.execute(&format!(
-        "INSERT INTO daily_usage (user_id, day, messages, prompt_tokens, response_tokens) VALUES
-         ('{0}', '{today}', 3, 40, 50), ('{0}', '{today}'::date - 2, 1, 2, 3), ('{0}', '{today}'::date - 30, 9, 9, 9),
-         ('{1}', '{today}', 7, 7, 7)",
+        "INSERT INTO daily_usage (user_id, day, messages, prompt_tokens, response_tokens, cached_tokens, thought_tokens,
+             cost_micro_usd, unpriced_calls) VALUES
+         ('{0}', '{today}', 3, 40, 50, 10, 20, 1234, 1), ('{0}', '{today}'::date - 2, 1, 2, 3, 0, 0, 0, 0),
+         ('{0}', '{today}'::date - 30, 9, 9, 9, 9, 9, 9, 9), ('{1}', '{today}', 7, 7, 7, 7, 7, 7, 7)",
         user.id, other.id
     ))
     .await;
     let list = |query: &str| app.request("GET", &format!("/api/user/usage{query}")).by(&user).send();
     let month = list("").await.expect(200).body["usage"].clone();
     assert_eq!(month.as_array().unwrap().len(), 30);
-    assert_eq!(month[0], json!({ "day": today, "messages": 3, "prompt_tokens": 40, "response_tokens": 50 }));
+    let first = json!({ "day": today, "messages": 3, "prompt_tokens": 40, "cached_tokens": 10, "response_tokens": 50,
+        "thought_tokens": 20, "cost_micro_usd": 1234, "unpriced_calls": 1 });
+    assert_eq!(month[0], first);
     assert_eq!((&month[1]["messages"], &month[2]["messages"]), (&json!(0), &json!(1)));
     assert_eq!(list("?days=31").await.expect(200).body["usage"][30]["messages"], 9);
     for days in ["0", "367", "-1", "x"] {

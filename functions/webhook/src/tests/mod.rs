@@ -3,6 +3,9 @@
 mod events;
 mod lost_webhooks;
 mod requests;
+mod reversals;
+mod unknown_customers;
+mod versions;
 
 use serde_json::{Value, json};
 use testkit::TestApp;

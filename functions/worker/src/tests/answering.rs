@@ -144,7 +144,7 @@ async fn prompt_has_history_instruction_and_model_of_the_plan() {
         prompt.turns.iter().map(|turn| (turn.role.as_str(), turn.text.as_str())).collect();
     assert_eq!(turns, [("user", "two"), ("model", "Echo: two"), ("user", "three")]);
     assert_eq!(prompt.system_instruction.as_deref(), Some("Be brief."));
-    assert_eq!(prompt.model, app.app.config.gemini.model_pro);
+    assert_eq!(prompt.model, app.app.config.gemini.models.pro().id);
 }
 
 #[tokio::test]

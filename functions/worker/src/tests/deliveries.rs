@@ -6,7 +6,8 @@ use domain::MessageId;
 use domain::message::FinishReason;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::json;
-use store::messages::processing::{self, Claim, Lease, NewReply};
+use store::generations::claiming::{self, Claim};
+use store::generations::processing::{self, Lease, NewReply, Tokens};
 use testkit::event;
 use uuid::Uuid;
 
@@ -148,11 +149,13 @@ async fn answer_after_a_cancellation_is_dropped() {
     let app = start().await;
     let (user, _, id) = sent(&app, "hello").await;
     let (db, now, owner) = (app.app.db().await.unwrap(), app.app.clock.now(), Uuid::new_v4());
-    let message_id = id.parse().unwrap();
+    let generation_id = id.parse().unwrap();
     let until = now + Duration::from_secs(45);
-    let claim = processing::claim_next_message(&db, message_id, owner, now, until).await.unwrap();
-    assert!(matches!(claim, Claim::Claimed(work) if work.message_id == message_id));
+    let claim = claiming::claim_next(&db, generation_id, owner, now, until).await.unwrap();
+    assert!(matches!(claim, Claim::Claimed(work) if work.generation_id == generation_id));
 
+    // The worker is silent for longer than its lease.
+    app.advance(Duration::from_secs(46));
     let path = format!("/api/chatroom/message/{id}/cancel");
     let _ = app.request("POST", &path).by(&user).send().await.expect(200);
 
@@ -161,12 +164,13 @@ async fn answer_after_a_cancellation_is_dropped() {
         content: "too late",
         model: "a model",
         finish_reason: FinishReason::Stop,
-        prompt_tokens: 1,
-        response_tokens: 1,
+        tokens: Tokens { prompt: 1, response: 1, ..Tokens::default() },
         day: now.date_naive(),
         created_at: now,
+        first_words: None,
     };
-    assert!(!processing::complete_message(&db, Lease { message_id, owner }, reply).await.unwrap());
+    let stored = processing::complete(&db, Lease { generation_id, owner }, reply).await.unwrap();
+    assert_eq!(stored, None);
     assert_eq!(app.query_value::<i64>("SELECT count(*) FROM messages").await, 1);
     assert_eq!(app.query_value::<i64>("SELECT prompt_tokens FROM users").await, 0);
     assert_eq!(status(&app, &user, &id).await["processing_status"], "cancelled");
@@ -212,4 +216,21 @@ async fn deadline_in_the_past_is_ignored() {
     context.deadline = 600_000;
     let _ = crate::handle(&app.app, LambdaEvent::new(serde_json::from_value(event).unwrap(), context)).await;
     assert_eq!(status(&app, &user, &id).await["processing_status"], "completed");
+}
+
+/// Lambda deletes the last one, and all of them if the requests fail.
+#[tokio::test]
+async fn finished_deliveries_are_deleted_while_their_batch_goes_on() {
+    for is_failing in [false, true] {
+        let app = start().await;
+        let (user, chatroom, first) = sent(&app, "one").await;
+        let second = app.send_message(&user, &chatroom, "two").await;
+        if is_failing {
+            app.queue.fail_requests();
+        }
+        assert!(deliver(&app, &[&first, &second]).await.is_empty());
+        let deleted = if is_failing { Vec::new() } else { vec![format!("receipt of {first}")] };
+        assert_eq!(app.queue.deleted(), deleted);
+        assert_eq!(status(&app, &user, &second).await["processing_status"], "completed");
+    }
 }

@@ -1,10 +1,18 @@
 //! The worker in this process, with real Postgres and Redis and a scripted queue and model.
 
 mod answering;
+mod branches;
 mod deliveries;
+mod leases;
+mod live_text;
 mod model_rate_limiter;
+mod models;
 mod no_answer;
 mod records;
+mod spending;
+mod stopping;
+mod title_limits;
+mod titles;
 mod waiting;
 
 use std::time::Duration;

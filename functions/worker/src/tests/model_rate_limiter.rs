@@ -30,7 +30,7 @@ struct Model<'a> {
 impl<'a> Model<'a> {
     fn of(app: &'a TestApp) -> Self {
         let limiter = ModelRateLimiter::new(app.app.redis.clone(), LIMITS);
-        Self { app, name: &app.app.config.gemini.model_basic, limiter }
+        Self { app, name: &app.app.config.gemini.models.basic().id, limiter }
     }
 
     async fn admit_within(&self, id: Uuid, tokens: u32, has_waited: bool, max_wait: Duration) -> Admission {

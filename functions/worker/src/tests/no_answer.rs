@@ -2,6 +2,7 @@
 
 use clients::gemini::{BillingProblem, FinishReason, GenerateError, TokenUsage};
 use serde_json::json;
+use store::generations::account;
 use testkit::TestApp;
 
 use super::{deliver, sent, start, status};
@@ -60,14 +61,14 @@ async fn message_without_an_answer_fails_after_the_second_call() {
 }
 
 #[tokio::test]
-async fn answer_to_a_cancelled_message_counts_its_tokens_and_keeps_its_quota_unit() {
+async fn answer_that_has_lost_its_lease_counts_its_tokens() {
     let app = start().await;
     let (user, _, id) = sent(&app, "hello").await;
     app.model.hold();
     let cancel = async {
         app.model.wait_for_calls(1).await;
-        let path = format!("/api/chatroom/message/{id}/cancel");
-        let _ = app.request("POST", &path).by(&user).send().await.expect(200);
+        let (db, now) = (app.app.db().await.unwrap(), app.app.clock.now());
+        assert_eq!(account::cancel_all(&db, user.id, now).await.unwrap(), 1);
         app.model.release();
     };
     let ids = [id.as_str()];
@@ -102,7 +103,7 @@ async fn refused_key_and_missing_money_fail_the_message_at_once() {
         assert!(deliver(&app, &[&id]).await.is_empty());
         let message = status(&app, &user, &id).await;
         assert_eq!((&message["error_code"], &message["attempts"]), (&json!(code), &json!(1)));
-        let model = &app.app.config.gemini.model_basic;
+        let model = &app.app.config.gemini.models.basic().id;
         let refusal = app.app.model_rate_limiter.find_refusal(&[model]).await.unwrap();
         assert_eq!(refusal.as_deref(), Some(code));
     }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use clients::gemini::GenerateError;
 use clients::table::jobs::JobRecord;
-use domain::MessageId;
+use domain::GenerationId;
 use domain::message::{ErrorCode, ProcessingStatus};
 use testkit::TestApp;
 
 use super::{deliver, overloaded, sent, start, status};
 
 async fn record(app: &TestApp, id: &str) -> Option<JobRecord> {
-    let id: MessageId = id.parse().unwrap();
+    let id: GenerationId = id.parse().unwrap();
     app.app.table().unwrap().find_jobs(&[id], app.app.clock.now()).await.unwrap().remove(&id)
 }
 
@@ -23,7 +23,7 @@ async fn answer_is_recorded() {
     let _ = deliver(&app, &[&id]).await;
     let record = record(&app, &id).await.unwrap();
     assert_eq!((record.status, record.attempts), (ProcessingStatus::Completed, 1));
-    assert_eq!(record.model.as_deref(), Some(app.app.config.gemini.model_basic.as_str()));
+    assert_eq!(record.model.as_deref(), Some(app.app.config.gemini.models.basic().id.as_str()));
     assert_eq!((record.error_code, record.last_error), (None, None));
 }
 

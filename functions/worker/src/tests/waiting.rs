@@ -41,11 +41,35 @@ async fn exceeded_minute_quota_uses_no_attempt_and_pauses_all_workers() {
     assert!(is_redelivered, "no worker calls Gemini before the retry delay is over");
     assert_eq!(app.model.prompts().len(), 1);
 
-    rewind(&app, &app.app.config.gemini.model_basic, Duration::from_secs(20)).await;
+    rewind(&app, &app.app.config.gemini.models.basic().id, Duration::from_secs(20)).await;
     app.advance(Duration::from_secs(20));
     assert!(deliver(&app, &[&first]).await.is_empty());
     let answered = status(&app, &user, &first).await;
     assert_eq!((&answered["processing_status"], &answered["attempts"]), (&json!("completed"), &json!(1)));
+}
+
+#[tokio::test]
+async fn waiting_messages_of_one_user_take_three_places_in_the_line() {
+    let app = start_with_quota("1").await;
+    assert!(!deliver_new(&app, "one").await.2);
+    let user = app.user().await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        let chatroom = app.create_chatroom(&user).await;
+        let id = app.send_message(&user, &chatroom, "hello").await;
+        assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
+        ids.push(id);
+    }
+    let waiting = "SELECT count(*) FROM generations WHERE wait_reason = 'rate_limit'";
+    assert_eq!(app.query_value::<i64>(waiting).await, 3);
+    assert!(deliver_new(&app, "another user's").await.2);
+    let delay = app.queue.delays().last().unwrap().1;
+    assert!(delay <= Duration::from_secs(4 * 62), "the fourth place, not the sixth: {delay:?}");
+
+    let path = format!("/api/chatroom/message/{}/cancel", ids[0]);
+    let _ = app.request("POST", &path).by(&user).send().await.expect(200);
+    assert_eq!(deliver(&app, &[&ids[3]]).await, [ids[3].as_str()]);
+    assert_eq!(status(&app, &user, &ids[3]).await["waiting_for"], "rate_limit");
 }
 
 #[tokio::test]
@@ -94,7 +118,7 @@ async fn attempt_ends_the_waiting_time() {
     app.model.fail_with(minute_quota(Duration::from_millis(100)));
     let (_, id, _) = deliver_new(&app, "one").await;
     assert!(app.query_value::<bool>("SELECT waiting_since IS NOT NULL FROM messages").await);
-    rewind(&app, &app.app.config.gemini.model_basic, Duration::from_secs(1)).await;
+    rewind(&app, &app.app.config.gemini.models.basic().id, Duration::from_secs(1)).await;
     app.advance(Duration::from_secs(1));
     app.model.fail_with(overloaded());
     assert_eq!(deliver(&app, &[&id]).await, [id.as_str()]);
@@ -111,9 +135,9 @@ async fn model_with_exhausted_daily_quota_is_replaced_by_the_fallback() {
     assert_eq!((&answered["processing_status"], &answered["attempts"]), (&json!("completed"), &json!(1)));
     assert!(!deliver_new(&app, "two").await.2);
     let settings = &app.app.config.gemini;
-    let fallback = settings.model_fallback.as_ref().unwrap();
+    let fallback = settings.models.fallbacks().next().unwrap().id.as_str();
     let models: Vec<String> = app.model.prompts().into_iter().map(|prompt| prompt.model).collect();
-    assert_eq!(models, [settings.model_basic.as_str(), fallback, fallback]);
+    assert_eq!(models, [settings.models.basic().id.as_str(), fallback, fallback]);
 }
 
 #[tokio::test]
@@ -156,13 +180,13 @@ async fn circuit_breaker_opens_after_failures_and_closes_after_a_successful_prob
     assert_eq!(app.model.prompts().len(), 2, "the circuit breaker is open");
     assert_eq!(status(&app, &user, &id).await["attempts"], 0);
 
-    rewind(&app, &app.app.config.gemini.model_basic, Duration::from_secs(30)).await;
+    rewind(&app, &app.app.config.gemini.models.basic().id, Duration::from_secs(30)).await;
     app.model.fail_with(overloaded());
     assert!(deliver_new(&app, "a probe").await.2);
     assert!(deliver_new(&app, "four").await.2);
     assert_eq!(app.model.prompts().len(), 3, "the probe failed, so the circuit breaker is open again");
 
-    rewind(&app, &app.app.config.gemini.model_basic, Duration::from_secs(30)).await;
+    rewind(&app, &app.app.config.gemini.models.basic().id, Duration::from_secs(30)).await;
     for text in ["another probe", "five"] {
         assert!(!deliver_new(&app, text).await.2);
     }
@@ -192,7 +216,7 @@ async fn worker_without_redis_takes_its_share_of_the_quota() {
 async fn refusals_without_a_delay_make_few_calls_and_no_dead_letter() {
     let app = start().await;
     let (_, _, id) = sent(&app, "hello").await;
-    let (model, started) = (&app.app.config.gemini.model_basic, app.app.clock.now());
+    let (model, started) = (&app.app.config.gemini.models.basic().id, app.app.clock.now());
     let mut deliveries = 0;
     while app.app.clock.now() < started + Duration::from_mins(4) {
         app.model.fail_with(minute_quota(Duration::ZERO));
@@ -212,16 +236,26 @@ async fn refusals_without_a_delay_make_few_calls_and_no_dead_letter() {
 async fn waits_grow_without_redis() {
     let app = TestApp::serving(chatroom::routes()).var("REDIS_URL", "redis://127.0.0.1:1").start().await;
     let (_, _, id) = sent(&app, "hello").await;
-    let mut delays = Vec::new();
+    // Each wait is as long as all before it, which the time of the deliveries adds to.
+    let (mut least, mut most) = (Duration::ZERO, Duration::ZERO);
     for _ in 0..5 {
         app.model.fail_with(minute_quota(Duration::ZERO));
+        let started = app.app.clock.now();
         let _ = deliver(&app, &[&id]).await;
+        let delivery = (app.app.clock.now() - started).to_std().unwrap();
         let delay = app.queue.delays().last().unwrap().1;
-        delays.push(delay.as_secs());
+        most += delivery;
+        // A second is the shortest wait, and SQS counts in whole seconds.
+        let (shortest, longest) =
+            (least.max(Duration::from_secs(1)), most.max(Duration::from_secs(1)) + Duration::from_secs(1));
+        assert!((shortest..=longest).contains(&delay), "{delay:?}, not {shortest:?} to {longest:?}");
         // Postgres rounds the end of the wait to a microsecond.
-        app.advance(delay + Duration::from_millis(1));
+        let advance = delay + Duration::from_millis(1);
+        app.advance(advance);
+        least += delay;
+        most += advance;
     }
-    assert_eq!(delays, [1, 1, 2, 4, 8]);
+    assert!(least >= Duration::from_secs(16), "{least:?}");
 }
 
 #[tokio::test]
@@ -239,7 +273,7 @@ async fn row_says_what_the_message_waits_for() {
     let until: chrono::DateTime<chrono::Utc> =
         app.query_value("SELECT lease_until FROM messages WHERE message_type = 'user'").await;
     assert!(until >= app.app.clock.now() + Duration::from_secs(4));
-    rewind(&app, &app.app.config.gemini.model_basic, Duration::from_secs(5)).await;
+    rewind(&app, &app.app.config.gemini.models.basic().id, Duration::from_secs(5)).await;
     app.advance(Duration::from_secs(5));
     assert!(deliver(&app, &[&id]).await.is_empty());
     assert_eq!(app.query_value::<String>(reason).await, "none");
