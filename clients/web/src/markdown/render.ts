@@ -1,0 +1,111 @@
+// Markdown of a model as safe HTML, in blocks, so that finished blocks keep their elements while text arrives.
+
+import DOMPurify from "dompurify";
+import MarkdownIt, { type MarkdownIt as Markdown } from "markdown-it";
+import remend from "remend";
+
+import { text as catalogue } from "../catalogue/text.ts";
+
+export type Highlight = (code: string, language: string) => string | null;
+
+const MAX_KNOWN = 400;
+const TAGS = [
+  "a", "blockquote", "br", "button", "code", "del", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
+  "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+];
+/** Attributes that hold no address. */
+const PLAIN_ATTRIBUTES = ["class", "rel", "start", "target", "title", "type", "tabindex", "data-copy"];
+const LINK = /^(?:https?:\/\/|mailto:)/i;
+
+type Purifier = Pick<typeof DOMPurify, "sanitize">;
+
+export interface Renderer {
+  /** The HTML of each block. `isArriving`: open marks at the end of the text are closed. */
+  render(text: string, isArriving: boolean): string[];
+}
+
+/** `purifier` differs only in tests, which have no window. */
+export function createRenderer(highlight: Highlight, purifier: Purifier = DOMPurify): Renderer {
+  const markdown = createMarkdown(highlight);
+  const known = new Map<string, string>();
+
+  const clean = (html: string): string => {
+    const found = known.get(html);
+    if (found !== undefined) return found;
+    const safe = purifier.sanitize(html, {
+      ALLOWED_TAGS: TAGS,
+      ALLOWED_ATTR: [...PLAIN_ATTRIBUTES, "href"],
+      ADD_URI_SAFE_ATTR: PLAIN_ATTRIBUTES,
+      ALLOWED_URI_REGEXP: LINK,
+      ALLOW_DATA_ATTR: false,
+      ALLOW_ARIA_ATTR: false,
+    });
+    if (known.size >= MAX_KNOWN) known.clear();
+    known.set(html, safe);
+    return safe;
+  };
+
+  return {
+    render(text, isArriving) {
+      const env = {};
+      const tokens = markdown.parse(isArriving ? remend(text, { linkMode: "text-only", images: false, htmlTags: false }) : text, env);
+      const blocks: string[] = [];
+      for (let start = 0, end = 0; start < tokens.length; start = end) {
+        let depth = 0;
+        do depth += tokens[end++]?.nesting ?? 0;
+        while (depth > 0 && end < tokens.length);
+        blocks.push(clean(markdown.renderer.render(tokens.slice(start, end), markdown.options, env)));
+      }
+      return blocks;
+    },
+  };
+}
+
+function createMarkdown(highlight: Highlight): Markdown {
+  // HTML is shown as text. Only addresses with a protocol become links: `main.rs` is not one.
+  const markdown = new MarkdownIt({ html: false, linkify: true });
+  markdown.linkify.set({ fuzzyLink: false, fuzzyEmail: false, fuzzyIP: false });
+  markdown.validateLink = (url: string) => LINK.test(url.trim());
+  const { rules, renderToken } = markdown.renderer as unknown as { rules: Rules; renderToken: RenderToken };
+  const plain: Rule = (tokens, index, options) => renderToken.call(markdown.renderer, tokens, index, options);
+  const escape = (value: string) => markdown.utils.escapeHtml(value);
+
+  rules["link_open"] = (tokens, index, options) => {
+    tokens[index]!.attrSet("rel", "noopener noreferrer");
+    tokens[index]!.attrSet("target", "_blank");
+    return plain(tokens, index, options);
+  };
+  // An image would be a request to a host that the model chooses.
+  rules["image"] = (tokens, index) => {
+    const token = tokens[index]!;
+    const url = String(token.attrGet("src") ?? "");
+    return `<a href="${escape(url)}" rel="noopener noreferrer" target="_blank">${escape(token.content || url)}</a>`;
+  };
+  rules["table_open"] = () => '<div class="table" tabindex="0"><table>';
+  rules["table_close"] = () => "</table></div>";
+  rules["th_open"] = rules["td_open"] = (tokens, index, options) => {
+    const token = tokens[index]!;
+    const align = /text-align:(\w+)/.exec(String(token.attrGet("style") ?? ""))?.[1];
+    token.attrs = align ? [["class", `align-${align}`]] : null;
+    return plain(tokens, index, options);
+  };
+  rules["fence"] = rules["code_block"] = (tokens, index) => {
+    const token = tokens[index]!;
+    const language = /^[\w+#.-]+/.exec(token.info)?.[0] ?? "";
+    const code = highlight(token.content, language) ?? escape(token.content);
+    const head = `<span>${escape(language || catalogue.message.code)}</span><button type="button" data-copy="code">${catalogue.message.copy}</button>`;
+    return `<div class="code"><div class="code-head">${head}</div><pre tabindex="0"><code>${code}</code></pre></div>`;
+  };
+  return markdown;
+}
+
+interface Token {
+  content: string;
+  info: string;
+  attrs: [string, string][] | null;
+  attrGet(name: string): string | null;
+  attrSet(name: string, value: string): void;
+}
+type RenderToken = (tokens: Token[], index: number, options: unknown) => string;
+type Rule = RenderToken;
+type Rules = Record<string, Rule>;

@@ -1,0 +1,33 @@
+// Shows markdown. A finished block keeps its elements while the rest of the text arrives.
+
+import { useMemo } from "preact/hooks";
+
+import { text } from "../catalogue/text.ts";
+import { highlight } from "../markdown/highlight.ts";
+import { createRenderer } from "../markdown/render.ts";
+
+const renderer = createRenderer(highlight);
+
+export function Markdown({ content, isArriving }: { content: string; isArriving: boolean }) {
+  const blocks = renderer.render(content, isArriving);
+  return (
+    <div class="markdown" onClick={copyCode}>
+      {blocks.map((html, index) => (
+        <Block key={index} html={html} />
+      ))}
+    </div>
+  );
+}
+
+const Block = ({ html }: { html: string }) => useMemo(() => <div class="block" dangerouslySetInnerHTML={{ __html: html }} />, [html]);
+
+/** The buttons in code blocks are part of their HTML, so one listener serves them all. */
+function copyCode(event: MouseEvent): void {
+  const button = (event.target as HTMLElement).closest<HTMLButtonElement>("[data-copy]");
+  const code = button?.closest(".code")?.querySelector("code")?.textContent;
+  if (!button || !code) return;
+  void navigator.clipboard.writeText(code.replace(/\n$/, "")).then(() => {
+    button.textContent = text.message.copied;
+    setTimeout(() => (button.textContent = text.message.copy), 2000);
+  });
+}

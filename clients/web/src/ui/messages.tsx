@@ -1,0 +1,106 @@
+// The messages of a chat, and where the reader is among them.
+
+import { signal } from "@preact/signals";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+
+import { text } from "../catalogue/text.ts";
+import { live, loadOlder, outgoing, shown } from "../state/conversation.ts";
+import { Answer, Arriving, OutgoingMessage, Question } from "./message.tsx";
+import { Icon } from "./icons.tsx";
+
+/** A reader within this distance of the end follows the answer. */
+const END_PX = 60;
+
+/** The message that a search has found; it is scrolled to and marked. */
+export const found = signal<string | null>(null);
+
+export function Messages() {
+  const box = useRef<HTMLDivElement>(null);
+  const top = useRef<HTMLDivElement>(null);
+  const isAtEnd = useRef(true);
+  const heightBelow = useRef<number | null>(null);
+  const [isAway, setIsAway] = useState(false);
+  const messages = shown.value?.messages ?? [];
+  const sent = outgoing.value;
+  const hasOlder = shown.value?.older != null;
+
+  const toEnd = () => {
+    const element = box.current;
+    if (element) element.scrollTop = element.scrollHeight;
+    isAtEnd.current = true;
+    setIsAway(false);
+  };
+  const scrolled = () => {
+    const element = box.current!;
+    isAtEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < END_PX;
+    setIsAway(!isAtEnd.current);
+  };
+  const older = async () => {
+    const element = box.current;
+    if (!element) return;
+    heightBelow.current = element.scrollHeight - element.scrollTop;
+    await loadOlder();
+  };
+
+  // What the user sends is shown, wherever they were.
+  useLayoutEffect(() => {
+    if (sent) toEnd();
+  }, [sent?.key]);
+  useLayoutEffect(() => {
+    const element = box.current!;
+    if (heightBelow.current !== null) {
+      // Older messages came above: the ones in view stay where they are.
+      element.scrollTop = element.scrollHeight - heightBelow.current;
+      heightBelow.current = null;
+    } else if (isAtEnd.current && !found.value) {
+      toEnd();
+    }
+  }, [messages, live.value]);
+  useEffect(() => {
+    const target = found.value && document.getElementById(`message-${found.value}`);
+    if (!target) return;
+    target.scrollIntoView({ block: "center" });
+    target.classList.add("is-found");
+    isAtEnd.current = false;
+    found.value = null;
+    scrolled();
+  }, [found.value, messages]);
+  useEffect(() => {
+    // The keyboard of a phone changes the height of the box.
+    const observer = new ResizeObserver(() => isAtEnd.current && toEnd());
+    if (box.current) observer.observe(box.current);
+    return () => observer.disconnect();
+  }, []);
+  useEffect(() => {
+    if (!hasOlder || !top.current) return;
+    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && void older(), { root: box.current, rootMargin: "600px 0px 0px" });
+    observer.observe(top.current);
+    return () => observer.disconnect();
+  }, [hasOlder, messages.length]);
+
+  const answered = new Set(messages.map((message) => message.reply_to));
+  return (
+    <div class="messages-frame">
+      <div ref={box} class="messages" id="messages" tabindex={0} aria-label={text.rooms.title} onScroll={scrolled}>
+        <div class="column">
+          <div ref={top} class="hint center">{hasOlder ? text.chat.older : null}</div>
+          {messages.flatMap((message, index) => {
+            const isLast = index === messages.length - 1;
+            if (message.message_type === "ai") return [<Answer key={message.id} message={message} isLast={isLast} />];
+            const progress = live.value.get(message.id);
+            return [
+              <Question key={message.id} message={message} hasAnswer={answered.has(message.id)} />,
+              progress && <Arriving key={`${message.id}-live`} progress={progress} />,
+            ];
+          })}
+          {sent && <OutgoingMessage message={sent} />}
+        </div>
+      </div>
+      {isAway && (
+        <button type="button" class="to-end icon-button" aria-label={text.chat.latest} title={text.chat.latest} onClick={toEnd}>
+          <Icon name="down" />
+        </button>
+      )}
+    </div>
+  );
+}

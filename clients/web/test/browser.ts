@@ -1,0 +1,10 @@
+// What the modules under test need of a browser. Imported before them.
+
+import { JSDOM } from "jsdom";
+
+export const { window } = new JSDOM("", { url: "http://localhost/" });
+
+const { localStorage, sessionStorage } = window;
+Object.assign(globalThis, { localStorage, sessionStorage });
+// An open channel would keep the test process running.
+Reflect.deleteProperty(globalThis, "BroadcastChannel");
