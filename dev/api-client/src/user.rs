@@ -51,6 +51,12 @@ impl TestUser {
         request.send(api).await?.ensure(201)?.string_at("/chatroom/id")
     }
 
+    /// Creates a chatroom that gets a title after its first answer.
+    pub async fn create_unnamed_chatroom(&self, api: &impl Transport) -> Result<String> {
+        let request = self.request("POST", "/api/chatroom").json(&json!({}));
+        request.send(api).await?.ensure(201)?.string_at("/chatroom/id")
+    }
+
     pub async fn create_chatrooms(&self, api: &impl Transport, count: usize) -> Result<Vec<String>> {
         try_join_all((0..count).map(|_| self.create_chatroom(api))).await
     }

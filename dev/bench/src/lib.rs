@@ -11,6 +11,7 @@
 )]
 
 mod bench_request;
+mod budgets;
 mod burst;
 mod counters;
 mod cpu_quota;
@@ -19,7 +20,9 @@ mod io_counters;
 mod memory;
 mod report;
 mod requests;
+mod round_trip;
 mod sample;
+mod stream;
 mod worker_events;
 
 use std::path::PathBuf;
@@ -27,7 +30,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _};
 use harness::{Scale, Suite, TestEnvironment};
 use stack::StackFolder;
 use stack::functions;
@@ -65,6 +68,8 @@ pub enum Benchmark {
     Growth,
     /// Duration and cost of each request at each Lambda memory size.
     Memory,
+    /// The time added to an answer as it is streamed, and a thousand streams at once.
+    Stream,
 }
 
 impl Benchmark {
@@ -85,11 +90,11 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The benchmarks of `cargo dev test`: counts of each request and query plans of each
+    /// The benchmarks of `cargo dev test`: counts of each request and stream, and query plans of each
     /// statement.
     #[must_use]
     pub fn for_tests() -> Self {
-        let benchmarks = vec![Benchmark::Requests, Benchmark::Growth];
+        let benchmarks = vec![Benchmark::Requests, Benchmark::Growth, Benchmark::Stream];
         Self { mode: Mode::Counts, benchmarks, programs: None, figures: false }
     }
 }
@@ -109,10 +114,12 @@ pub async fn run(home: &StackFolder, plan: &Plan) -> Result<bool> {
         Benchmark::Burst => burst::run(&suite, mode).await,
         Benchmark::Growth => growth::run(&suite, mode).await,
         Benchmark::Memory => memory::run(&suite, mode, figures).await,
+        Benchmark::Stream => stream::run(&suite, mode).await,
     };
     // Counts do not depend on time, so benchmarks that only count run at once.
     let concurrency = mode.of(plan.benchmarks.len().max(1), 1);
-    let outcomes = stream::iter(&plan.benchmarks).map(|&benchmark| run(benchmark)).buffered(concurrency);
+    let outcomes =
+        futures::stream::iter(&plan.benchmarks).map(|&benchmark| run(benchmark)).buffered(concurrency);
     outcomes.try_fold(true, async |are_met, is_met| Ok(are_met & is_met)).await
 }
 

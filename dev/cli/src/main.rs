@@ -63,13 +63,21 @@ enum Command {
     },
     /// Print the functions' variables, for `eval`.
     Env,
-    /// Make an account an operator, who may use /api/queue.
+    /// Make an account an operator, who may use /api/queue and suspend accounts.
     Admin {
         /// The account's mobile number.
         number: String,
         /// Make it an ordinary account again.
         #[arg(long)]
         revoke: bool,
+    },
+    /// Suspend an account.
+    Suspend {
+        /// The account's mobile number.
+        number: String,
+        /// End the suspension.
+        #[arg(long)]
+        restore: bool,
     },
     /// Administer payments.
     Stripe {
@@ -155,6 +163,7 @@ async fn run(options: Options) -> Result<ExitCode> {
         Command::Psql { arguments } => match psql::run(&folder, &arguments).await? {},
         Command::Env => env::run(&folder)?,
         Command::Admin { number, revoke } => admin::run(&folder, &number, revoke).await?,
+        Command::Suspend { number, restore } => admin::suspend(&folder, &number, restore).await?,
         Command::Stripe { command } => stripe::run(&folder, command).await?,
         Command::Stop { part: Part::Worker } => {
             let _lock = folder.lock()?;

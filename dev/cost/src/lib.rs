@@ -28,8 +28,11 @@ use anyhow::{Context as _, Result};
 use stack::template::Template;
 
 use self::figures::Figures;
+use self::markdown::quantity;
 use self::prices::Prices;
-use self::workload::{ANSWER_TOKENS, IDLE, PROMPT_TOKENS, STANDARD, Workload};
+use self::workload::{
+    ANSWER_TOKENS, CHATROOMS, IDLE, PROMPT_TOKENS, STANDARD, TITLE_PROMPT_TOKENS, TITLE_TOKENS, Workload,
+};
 
 const DOCUMENT: &str = "docs/cost.md";
 
@@ -83,16 +86,23 @@ pub fn report(root: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// The bill of Gemini for both services, if one plan's model answered all messages.
+/// The bill of Gemini for both services, if one plan's model answered all messages, and for the titles
+/// of this service.
 fn gemini(prices: &Prices) -> Result<String> {
-    let row = |plan, key| {
-        let input = prices.get(&format!("{key}_input"))?.of(STANDARD.messages * PROMPT_TOKENS);
-        let output = prices.get(&format!("{key}_output"))?.of(STANDARD.messages * ANSWER_TOKENS);
+    let row = |name: &str, key, calls: f64, prompt_tokens: f64, tokens: f64| {
+        let input = prices.get(&format!("{key}_input"))?.of(calls * prompt_tokens);
+        let output = prices.get(&format!("{key}_output"))?.of(calls * tokens);
         let dollars = [input, output, input + output].map(|dollars| format!("{dollars:.0}"));
-        anyhow::Ok([vec![format!("the {plan} plan's model")], dollars.to_vec()].concat())
+        anyhow::Ok([vec![name.to_owned(), quantity(calls)], dollars.to_vec()].concat())
     };
-    let headings = ["model of all messages", "input", "output", "dollars per month"];
-    Ok(markdown::table(&headings, [row("Basic", "gemini_basic")?, row("Pro", "gemini_pro")?]))
+    let (messages, titles) = (STANDARD.messages, STANDARD.messages * CHATROOMS);
+    let headings = ["calls", "per month", "input", "output", "dollars per month"];
+    let rows = [
+        row("answers, if the Basic plan's model", "gemini_basic", messages, PROMPT_TOKENS, ANSWER_TOKENS)?,
+        row("answers, if the Pro plan's model", "gemini_pro", messages, PROMPT_TOKENS, ANSWER_TOKENS)?,
+        row("titles, by the Basic plan's model", "gemini_basic", titles, TITLE_PROMPT_TOKENS, TITLE_TOKENS)?,
+    ];
+    Ok(markdown::table(&headings, rows))
 }
 
 /// Replaces the report in the document.

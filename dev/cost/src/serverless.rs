@@ -71,9 +71,9 @@ pub(super) fn estimate(
         + batches * WRITES_PER_BATCH
         + events * WRITES_PER_EVENT;
     let records = messages * 2.0 / DAYS_PER_MONTH * RECORD_DAYS * RECORD_BYTES / GB;
-    // One send per message, one receive and one delete per batch. Each sweep receives from the
-    // dead-letter queue.
-    let queue = messages + 2.0 * batches + EMPTY_RECEIVES_PER_MONTH + SWEEPS_PER_MONTH;
+    // One send per message, one receive and one delete per batch, and one delete for each message that
+    // is answered before the last of its batch. Each sweep receives from the dead-letter queue.
+    let queue = messages + 2.0 * batches + (messages - batches) + EMPTY_RECEIVES_PER_MONTH + SWEEPS_PER_MONTH;
 
     let days = template.parameter("LogRetentionDays").context("template.yaml has no LogRetentionDays")?;
     let log_months = days as f64 / DAYS_PER_MONTH;

@@ -21,14 +21,15 @@ const REQUESTS: [(&str, f64); 7] = [
     ("GET /api/chatroom/{id}", 0.5),
     ("GET /api/chatroom", 0.3),
     ("GET /api/user/me", 0.2),
-    // One chatroom per 20 messages.
-    ("POST /api/chatroom", 0.05),
+    ("POST /api/chatroom", CHATROOMS),
     // A user who sends 50 messages a week logs in once, because an access token lives for seven
     // days.
     (LOGIN, 0.02),
     // 10,000 users with 100 messages each, a tenth of them on Pro, four events per renewal.
     (WEBHOOK, 0.004),
 ];
+/// Chatrooms per message sent, all without a name: each gets a title.
+pub(super) const CHATROOMS: f64 = 0.05;
 pub(super) const LOGIN: &str = "POST /api/auth/login";
 pub(super) const WEBHOOK: &str = "POST /api/webhook/stripe";
 
@@ -42,6 +43,10 @@ const QUEUE_SECONDS: f64 = 0.1;
 /// Tokens of a prompt, including the history, and of an answer.
 pub(super) const PROMPT_TOKENS: f64 = 1_500.0;
 pub(super) const ANSWER_TOKENS: f64 = 400.0;
+/// Tokens of the prompt of a title, which has the beginning of the question and of the answer, and of
+/// the title.
+pub(super) const TITLE_PROMPT_TOKENS: f64 = 500.0;
+pub(super) const TITLE_TOKENS: f64 = 15.0;
 /// Bytes of one token in a request to Gemini.
 const TOKEN_BYTES: f64 = 4.0;
 /// Bytes of a message and its answer in Postgres: about 2 KB of text, the rest rows and indexes.
@@ -199,14 +204,13 @@ pub(super) struct Wait {
 
 impl Wait {
     /// A long poll for an answer that arrives after so many seconds.
-    /// `functions/chatroom/src/get_message_status.rs` polls after 0.1 s and then doubles the pause
-    /// up to 1 s.
+    /// `functions/chatroom/src/long_poll.rs` waits on the stream of the answer. It reads every 0.3 s while
+    /// text arrives, and asks Postgres at the end, and every 5 s before.
     pub(super) fn until(answered_after: f64) -> Self {
-        let (mut wait, mut pause) = (Self::default(), 0.1_f64);
-        while wait.seconds < answered_after {
-            wait.seconds += pause;
-            wait.sql_statements += 1.0;
-            pause = (pause * 2.0).min(1.0);
+        let mut wait = Self::default();
+        if answered_after > 0.0 {
+            wait.seconds = (answered_after / 0.3).ceil() * 0.3;
+            wait.sql_statements = 1.0 + (answered_after / 5.0).floor();
         }
         wait
     }

@@ -10,7 +10,9 @@
     reason = "an internal tool: comments add only what the names do not say"
 )]
 
+mod invariants;
 mod prelude;
+mod reader;
 mod run;
 mod scenario_result;
 mod scenarios;
@@ -21,13 +23,13 @@ use std::time::Instant;
 use anyhow::Result;
 use futures::future::LocalBoxFuture;
 use futures::{StreamExt as _, stream};
-use harness::{Scale, Suite};
+use harness::{Scale, Suite, previous_release};
 use stack::StackFolder;
 use stack::functions;
 use stack::progress::{hide_steps, print};
 
 use self::scenario_result::ScenarioResult;
-use self::scenarios::{CLEAN_LOGS, SCENARIOS};
+use self::scenarios::{CLEAN_LOGS, SCENARIOS, VERSIONS_MIX};
 
 /// How many concurrent scenarios run at once.
 const CONCURRENCY: usize = 8;
@@ -61,6 +63,11 @@ pub async fn run(home: &StackFolder, scale: Scale, names: &[String]) -> Result<b
     let (mut concurrent, alone): (Vec<&Scenario>, Vec<&Scenario>) =
         chosen.into_iter().partition(|scenario| scale == Scale::Short || scenario.is_concurrent);
     concurrent.sort_by_key(|scenario| Reverse(scenario.seconds));
+    if is_chosen(VERSIONS_MIX) {
+        // Before the scenarios, which a build beside them would slow down. The scenario reports an
+        // error.
+        drop(previous_release::build(&suite).await);
+    }
     let mut results = Vec::new();
     for (scenarios, concurrency) in [(alone, 1), (concurrent, CONCURRENCY), (last, 1)] {
         let runs = stream::iter(scenarios).map(|scenario| run_scenario(&suite, scenario));

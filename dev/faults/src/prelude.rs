@@ -15,6 +15,7 @@ pub use serde_json::{Value, json};
 pub use tokio::time::sleep;
 pub use uuid::Uuid;
 
+pub use crate::reader::{Reader, random_below, varied_text};
 pub use crate::run::Run;
 pub(crate) use crate::run::check;
 pub use crate::scenario_result::ScenarioResult;

@@ -70,9 +70,9 @@ impl Run {
                 OR NOT EXISTS (SELECT FROM messages a WHERE a.reply_to = sent.id)";
         // The second term compares the users' counters with the stored answers.
         const DUPLICATES: &str = "SELECT greatest(
-            (SELECT count(*) - count(DISTINCT reply_to) FROM messages WHERE message_type = 'ai'),
+            (SELECT count(*) - count(DISTINCT generation_id) FROM messages WHERE message_type = 'ai'),
             (SELECT coalesce(sum(ai_response_count), 0)::bigint FROM users)
-                - (SELECT count(DISTINCT reply_to) FROM messages WHERE message_type = 'ai'))";
+                - (SELECT count(DISTINCT generation_id) FROM messages WHERE message_type = 'ai'))";
         let ids: Vec<Uuid> = sent.iter().map(|message| message.id).collect();
         let lost = self.db.query(LOST, &[&ids]).await?;
         for row in lost.iter().take(3) {
@@ -102,7 +102,13 @@ impl Run {
     pub async fn check_refused(&self, token: &str, when: &str) -> Result<()> {
         for path in ["/api/user/me", "/api/chatroom", "/api/auth/sessions"] {
             let response = Request::new("GET", path).token(token).send(self).await?;
-            check!(self, response.status == 401, "{when}: {path} answered {}", response.status);
+            let is_suspended = response.status == 403 && response.body["code"] == "account_suspended";
+            check!(
+                self,
+                response.status == 401 || is_suspended,
+                "{when}: {path} answered {}",
+                response.status
+            );
         }
         Ok(())
     }

@@ -9,12 +9,14 @@ use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage, Statement};
 
 /// The number of rows that users' requests can store.
 pub const ROWS: &str = "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM sessions)
-    + (SELECT count(*) FROM chatrooms) + (SELECT count(*) FROM messages) + (SELECT count(*) FROM daily_usage)";
+    + (SELECT count(*) FROM chatrooms) + (SELECT count(*) FROM messages) + (SELECT count(*) FROM daily_usage)
+    + (SELECT count(*) FROM feedback)";
 
 /// A digest of everything that users own.
 pub const OWNED_DIGEST: &str = "SELECT coalesce(md5(string_agg(line, ';' ORDER BY line)), '') FROM (
     SELECT m::text AS line FROM messages m UNION ALL SELECT c::text FROM chatrooms c
-    UNION ALL SELECT d::text FROM daily_usage d UNION ALL SELECT s::text FROM sessions s) lines";
+    UNION ALL SELECT d::text FROM daily_usage d UNION ALL SELECT s::text FROM sessions s
+    UNION ALL SELECT f::text FROM feedback f) lines";
 
 pub struct DbObserver {
     url: String,

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use api_client::{Request, Response, Transport};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use lambda::{Lambda, Setup, gateway};
 use mock_gemini::MockGemini;
@@ -28,7 +30,10 @@ use super::{DbObserver, MockControl, Suite, wait_until};
 /// redelivered.
 const VISIBILITY_TIMEOUT: u32 = 4;
 
-const CONCURRENCY: usize = 12;
+pub(super) const CONCURRENCY: usize = 12;
+
+/// The timeout of every function: long enough for an answer of a minute.
+const FUNCTION_TIMEOUT: Duration = Duration::from_mins(2);
 
 pub struct TestEnvironment {
     pub home: StackFolder,
@@ -48,8 +53,8 @@ pub struct TestEnvironment {
 }
 
 impl TestEnvironment {
-    /// Starts an environment. `overrides` replace the functions' usual variables. Messages stay on
-    /// the queue until [`Self::start_worker`].
+    /// Starts an environment. `overrides` replace the functions' usual variables; an empty one
+    /// leaves the function's default. Messages stay on the queue until [`Self::start_worker`].
     pub async fn start(suite: &Suite, name: &str, overrides: &[(&str, &str)]) -> Result<Self> {
         // A start takes processor time: eight at once would all be late.
         static STARTING: Semaphore = Semaphore::const_new(2);
@@ -69,6 +74,7 @@ impl TestEnvironment {
         env.insert("JWT_SECRET".to_owned(), jwt_secret);
         env.extend(LIMITS_RAISED_IN_TESTS.iter().map(|name| own((name, "1000000"))));
         env.extend(overrides.iter().copied().map(own));
+        env.retain(|_, value| !value.is_empty());
         let migrate =
             Launch::new(suite.programs.join(functions::MIGRATE)).without_settings().env(env.clone());
         migrate.run_logged(&home.log(functions::MIGRATE)).await.context("running the migrations")?;
@@ -79,7 +85,7 @@ impl TestEnvironment {
             logs: home.logs(),
             env: env.clone(),
             concurrency: CONCURRENCY,
-            timeout: Duration::from_mins(1),
+            timeout: FUNCTION_TIMEOUT,
         })
         .await?;
         let mut state = stack.state().clone();
@@ -121,16 +127,26 @@ impl TestEnvironment {
         mock_stripe::sign(body, STRIPE_WEBHOOK_SECRET)
     }
 
+    /// Sends `request` as from the client at `address`.
+    pub async fn send_from(&self, request: &Request, address: &str) -> Result<Response> {
+        let event = event_from(request, address);
+        read_response(&self.lambda.invoke(function(request), event).await?)
+    }
+
+    /// Sends requests as from the client at `address`.
+    pub const fn at(&self, address: &'static str) -> ClientAt<'_> {
+        ClientAt { environment: self, address }
+    }
+
     pub async fn sweep(&self) -> Result<Value> {
         self.lambda.invoke("sweeper", json!({})).await.context("sweeping")
     }
 
     pub async fn wait_until_all_done(&self, max_wait: Duration) -> Result<Duration> {
-        const OPEN: &str = "SELECT count(*) = 0 FROM messages
-            WHERE message_type = 'user' AND processing_status IN ('pending', 'processing')";
-        const EXAMPLES: &str = "SELECT coalesce(string_agg(concat_ws(' ', id, processing_status, 'attempts',
+        const OPEN: &str = "SELECT count(*) = 0 FROM generations WHERE status IN ('pending', 'processing')";
+        const EXAMPLES: &str = "SELECT coalesce(string_agg(concat_ws(' ', id, status, 'attempts',
                 attempts, 'resends', resends, 'not before', lease_until, 'sweep at', sweep_at), '; '), '') FROM
-            (SELECT * FROM messages WHERE processing_status IN ('pending', 'processing') LIMIT 3) m";
+            (SELECT * FROM generations WHERE status IN ('pending', 'processing') LIMIT 3) g";
         let are_done = async || self.db.value(OPEN, &[]).await;
         match wait_until("all messages are in a final state", max_wait, are_done).await {
             Err(error) => Err(error.context(self.db.value::<String>(EXAMPLES, &[]).await?)),
@@ -139,10 +155,24 @@ impl TestEnvironment {
     }
 }
 
-/// Sends each request as an invocation of its function, as API Gateway does.
+/// Sends each request as an invocation of its function, as API Gateway does. A streamed response is
+/// collected until its end.
 impl Transport for TestEnvironment {
     async fn send(&self, request: &Request) -> Result<Response> {
         read_response(&self.lambda.invoke(function(request), event(request)).await?)
+    }
+}
+
+/// A client at one address.
+#[derive(Clone, Copy)]
+pub struct ClientAt<'a> {
+    environment: &'a TestEnvironment,
+    address: &'static str,
+}
+
+impl Transport for ClientAt<'_> {
+    async fn send(&self, request: &Request) -> Result<Response> {
+        self.environment.send_from(request, self.address).await
     }
 }
 
@@ -155,7 +185,11 @@ pub(super) fn read_response(response: &Value) -> Result<Response> {
         headers.insert(HeaderName::from_bytes(name.as_bytes())?, value);
     }
     let body = response["body"].as_str().unwrap_or_default();
-    Response::new(StatusCode::from_u16(status)?, headers, body.as_bytes())
+    let body = match response["isBase64Encoded"].as_bool() {
+        Some(true) => BASE64_STANDARD.decode(body).context("decoding the response body")?,
+        _ => body.as_bytes().to_vec(),
+    };
+    Response::new(StatusCode::from_u16(status)?, headers, &body)
 }
 
 pub fn function(request: &Request) -> &str {
@@ -163,12 +197,23 @@ pub fn function(request: &Request) -> &str {
 }
 
 pub fn event(request: &Request) -> Value {
-    gateway::event(&request.method, &request.path, &request.headers, request.body.as_deref())
+    event_from(request, "127.0.0.1")
+}
+
+/// The event of the HTTP API, or of the REST API for a streamed route.
+fn event_from(request: &Request, address: &str) -> Value {
+    gateway::event(gateway::EventRequest {
+        method: &request.method,
+        path_and_query: &request.path,
+        headers: &request.headers,
+        body: request.body.as_deref(),
+        address,
+    })
 }
 
 /// The functions' variables in every environment: no limits that stop many users at one address,
 /// and short waits.
-const VARIABLES: [(&str, &str); 12] = [
+const VARIABLES: [(&str, &str); 13] = [
     ("ENVIRONMENT", "local"),
     ("OTP_DELIVERY", "response"),
     ("GEMINI_API_KEY", "local"),
@@ -177,6 +222,7 @@ const VARIABLES: [(&str, &str); 12] = [
     ("GEMINI_TOKENS_PER_MINUTE", "100000000"),
     ("BASIC_DAILY_MESSAGE_LIMIT", "1000000"),
     ("RETRY_BASE_DELAY_MS", "200"),
+    ("WORKER_LEASE_MS", "4000"),
     ("STRIPE_SECRET_KEY", STRIPE_KEY),
     ("STRIPE_PRICE_ID", mock_stripe::PRICE),
     ("STRIPE_WEBHOOK_SECRET", STRIPE_WEBHOOK_SECRET),

@@ -16,8 +16,8 @@ use super::{Request, Response, TestEnvironment, Transport, environment, processe
 
 const MAX_WAIT: Duration = Duration::from_secs(20);
 
-/// The worker sends the statement that claims a message.
-pub const CLAIM: (Side, &str) = (Side::Client, "WITH next AS (");
+/// The worker sends the statement that claims a generation.
+pub const CLAIM: (Side, &str) = (Side::Client, "WITH RECURSIVE next AS (");
 /// The worker sends the statement that stores an answer.
 pub const COMPLETE: (Side, &str) = (Side::Client, "'completed', done.id,");
 /// Postgres reports that a statement was executed.

@@ -10,9 +10,12 @@
 
 pub mod db_observer;
 pub mod environment;
+mod event_stream;
 pub mod instrumented_instance;
+mod live_text;
 pub mod mock_control;
 mod outages;
+pub mod previous_release;
 pub mod processes;
 pub mod proxy;
 mod queue;
@@ -26,6 +29,9 @@ pub use api_client::{
 
 pub use self::db_observer::DbObserver;
 pub use self::environment::{TestEnvironment, event, function};
+pub use self::event_stream::{EventStream, Pace, StreamEnd, StreamEvent, StreamRequest, StreamedAnswer};
 pub use self::instrumented_instance::InstrumentedInstance;
+pub use self::live_text::LiveAttempt;
 pub use self::mock_control::MockControl;
+pub use self::previous_release::PreviousRelease;
 pub use self::suite::{Scale, Suite};

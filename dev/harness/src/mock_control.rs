@@ -34,11 +34,16 @@ impl MockControl {
 
     /// How often mock Gemini was called with a question that contains `text`.
     pub async fn gemini_calls(&self, text: &str) -> Result<usize> {
+        Ok(self.gemini_call_log(text).await?.len())
+    }
+
+    /// The logged calls of mock Gemini with a question that contains `text`, oldest first.
+    pub async fn gemini_call_log(&self, text: &str) -> Result<Vec<Value>> {
         let url = format!("{}/_control/calls", self.gemini_url);
-        let log: Value = self.client.get(url).send().await.context("calling mock Gemini")?.json().await?;
-        let calls = log["calls"].as_array().into_iter().flatten();
-        let questions = calls.filter_map(|call| call["last_user_text"].as_str());
-        Ok(questions.filter(|question| question.contains(text)).count())
+        let mut log: Value = self.client.get(url).send().await.context("calling mock Gemini")?.json().await?;
+        let Value::Array(mut calls) = log["calls"].take() else { return Ok(Vec::new()) };
+        calls.retain(|call| call["last_user_text"].as_str().is_some_and(|question| question.contains(text)));
+        Ok(calls)
     }
 
     /// Calls mock Stripe: its API below `/v1`, its control interface below `/_control`. Sends no

@@ -43,9 +43,18 @@ impl TestEnvironment {
     }
 
     pub async fn make_visible(&self, items: &[Value]) -> Result<()> {
+        self.hide(items, 0).await
+    }
+
+    /// Keeps received messages invisible for `seconds` from now. A worker may have deleted some of them
+    /// before it was killed.
+    pub async fn hide(&self, items: &[Value], seconds: u32) -> Result<()> {
         for item in items {
-            let change = json!({ "ReceiptHandle": item["ReceiptHandle"], "VisibilityTimeout": 0 });
-            self.sqs("ChangeMessageVisibility", change).await?;
+            let change = json!({ "ReceiptHandle": item["ReceiptHandle"], "VisibilityTimeout": seconds });
+            match self.sqs("ChangeMessageVisibility", change).await {
+                Err(error) if format!("{error:#}").contains("ReceiptHandleIsInvalid") => {}
+                changed => drop(changed?),
+            }
         }
         Ok(())
     }

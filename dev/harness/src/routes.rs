@@ -12,6 +12,9 @@ use super::Request;
 /// An id that no object has; also the id in the paths of `events/`.
 pub const UNKNOWN_ID: &str = "018f0000-0000-7000-8000-000000000001";
 
+/// The route whose ids are those that clients make: it has nothing to show for an unknown one.
+pub const CHAT_STREAM: &str = "/api/chat/{id}/stream";
+
 #[derive(Debug, Clone)]
 pub struct Route {
     pub method: &'static str,
@@ -28,6 +31,11 @@ impl Display for Route {
 }
 
 impl Route {
+    /// Whether any text is an id.
+    pub fn takes_any_id(&self) -> bool {
+        self.path == CHAT_STREAM
+    }
+
     pub fn request(&self, id: &str) -> Request {
         let request = Request::new(self.method, self.path.replace("{id}", id));
         self.body.iter().fold(request, Request::json)
@@ -51,7 +59,10 @@ pub fn read(root: &Path) -> Result<Vec<Route>> {
             let body = events.iter().filter(|_| has_body).find(|event| fits(event, method, path));
             let body = body.and_then(|event| serde_json::from_str(event["body"].as_str()?).ok());
             anyhow::ensure!(body.is_some() == has_body, "events/ has no body for {method} {path}");
-            let for_operators = !operation["responses"]["403"].is_null();
+            // Others get a 403 only while they are suspended.
+            let refusal = operation["responses"]["403"]["$ref"].as_str().unwrap_or("#/none");
+            let refusal = document.pointer(refusal.trim_start_matches('#')).unwrap_or(&Value::Null);
+            let for_operators = refusal.to_string().contains("\"forbidden\"");
             routes.push(Route { method, path: path.clone(), for_operators, body });
         }
     }
@@ -60,7 +71,10 @@ pub fn read(root: &Path) -> Result<Vec<Route>> {
 
 fn fits(event: &Value, method: &str, path: &str) -> bool {
     let wanted = path.replace("{id}", UNKNOWN_ID);
-    event["requestContext"]["http"]["method"] == method && event["rawPath"] == wanted.as_str()
+    // The events of the HTTP API, and those of the REST API.
+    let http = (&event["requestContext"]["http"]["method"], &event["rawPath"]);
+    let rest = (&event["httpMethod"], &event["path"]);
+    [http, rest].iter().any(|(by, at)| *by == method && *at == wanted.as_str())
 }
 
 fn read_json(path: &Path) -> Result<Value> {

@@ -4,9 +4,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
+use uuid::Uuid;
+
 use super::{TestEnvironment, TestUser, wait_until};
 
 impl TestEnvironment {
+    /// The id of the account of `user`.
+    pub async fn id_of(&self, user: &TestUser) -> Result<Uuid> {
+        self.db.value("SELECT id FROM users WHERE mobile_number = $1", &[&user.number]).await
+    }
+
     pub async fn make_admin(&self, user: &TestUser) -> Result<()> {
         const SQL: &str = "UPDATE users SET role = 'admin' WHERE mobile_number = $1";
         ensure!(self.db.execute(SQL, &[&user.number]).await? == 1, "{} has no account", user.number);

@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::reply::{Collected, Invoker};
 use super::{Instance, lock};
 
 pub(super) struct FunctionPool {
     processes: Mutex<Processes>,
     durations: Mutex<Vec<Duration>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -27,25 +28,30 @@ struct Processes {
 
 impl FunctionPool {
     pub(super) fn new(concurrency: usize) -> Self {
-        let permits = Semaphore::new(concurrency);
+        let permits = Arc::new(Semaphore::new(concurrency));
         Self { processes: Mutex::default(), durations: Mutex::default(), permits }
     }
 
-    /// Invokes an idle process, or one from `start`.
-    pub(super) async fn invoke(
-        &self,
+    /// Waits while all processes are busy and no further one is allowed. Then takes an idle
+    /// process, or one from `start`.
+    pub(super) async fn take(
+        self: Arc<Self>,
         start: impl FnOnce() -> Result<Instance>,
-        payload: Value,
-    ) -> Result<Value> {
-        let _permit = self.permits.acquire().await.context("waiting for an idle process")?;
-        let mut busy = BusyInstance::take(self, start)?;
-        let begun = Instant::now();
-        let outcome = busy.instance.invoke(payload).await;
-        if outcome.is_ok() {
-            lock(&self.durations).push(begun.elapsed());
-        }
-        busy.is_done = true;
-        outcome
+    ) -> Result<BusyInstance> {
+        let permit = self.permits.clone().acquire_owned().await.context("waiting for an idle process")?;
+        let mut processes = lock(&self.processes);
+        let instance = match processes.idle.pop().filter(|instance| instance.is_alive()) {
+            Some(instance) => instance,
+            None => Arc::new(start()?),
+        };
+        processes.busy.push(instance.clone());
+        let generation = processes.generation;
+        drop(processes);
+        Ok(BusyInstance { pool: self, instance, generation, is_done: false, _permit: permit })
+    }
+
+    pub(super) fn add_concurrency(&self, more: usize) {
+        self.permits.add_permits(more);
     }
 
     pub(super) fn any_busy(&self) -> Option<Arc<Instance>> {
@@ -71,26 +77,37 @@ impl FunctionPool {
 
 /// A process with an invocation. Dropping it returns the process to the pool, unless the invocation
 /// was cancelled.
-struct BusyInstance<'a> {
-    pool: &'a FunctionPool,
+pub(super) struct BusyInstance {
+    pool: Arc<FunctionPool>,
     instance: Arc<Instance>,
     generation: u64,
     is_done: bool,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl<'a> BusyInstance<'a> {
-    fn take(pool: &'a FunctionPool, start: impl FnOnce() -> Result<Instance>) -> Result<Self> {
-        let mut processes = lock(&pool.processes);
-        let instance = match processes.idle.pop().filter(|instance| instance.is_alive()) {
-            Some(instance) => instance,
-            None => Arc::new(start()?),
-        };
-        processes.busy.push(instance.clone());
-        Ok(Self { pool, instance, generation: processes.generation, is_done: false })
+impl BusyInstance {
+    pub(super) async fn collect(mut self, payload: Value) -> Result<Collected> {
+        let begun = Instant::now();
+        let outcome = self.instance.collect(payload).await;
+        self.record(begun, outcome.is_ok());
+        outcome
+    }
+
+    pub(super) async fn stream(mut self, payload: Value, invoker: Invoker) {
+        let begun = Instant::now();
+        let is_complete = self.instance.stream(payload, invoker).await;
+        self.record(begun, is_complete);
+    }
+
+    fn record(&mut self, begun: Instant, is_complete: bool) {
+        if is_complete {
+            lock(&self.pool.durations).push(begun.elapsed());
+        }
+        self.is_done = true;
     }
 }
 
-impl Drop for BusyInstance<'_> {
+impl Drop for BusyInstance {
     fn drop(&mut self) {
         let mut processes = lock(&self.pool.processes);
         processes.busy.retain(|other| !Arc::ptr_eq(other, &self.instance));

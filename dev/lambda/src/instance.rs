@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use bytes::Bytes;
 use serde_json::Value;
 use stack::process::{Handle, KillOnDrop, Launch};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::{self, Instant};
 
-use super::{Slots, lock};
+use super::reply::{Collected, Invoker, Reply, StreamedReply};
+use super::{Slots, lock, streaming_format};
 
 /// The Runtime API's side of one process: its next invocations, and those that it has not answered.
 pub(super) struct RuntimeApiSlot {
@@ -22,7 +24,8 @@ pub(super) struct RuntimeApiSlot {
     pub(super) ready: watch::Sender<Option<Instant>>,
 }
 
-pub(super) type Outcome = std::result::Result<String, String>;
+/// The function's answer, or the error that it reported.
+pub(super) type Outcome = std::result::Result<Reply, String>;
 
 pub(super) struct Invocation {
     pub(super) id: String,
@@ -114,31 +117,98 @@ impl Instance {
         let _ = self.dead.clone().wait_for(|dead| *dead).await;
     }
 
-    /// Invokes the function in this process. Kills the process if it exceeds its timeout.
+    /// Invokes the function in this process, and collects a response that it streams. Kills the
+    /// process if it exceeds its timeout.
     pub async fn invoke(&self, payload: Value) -> Result<Value> {
+        Ok(self.collect(payload).await?.document)
+    }
+
+    pub(super) async fn collect(&self, payload: Value) -> Result<Collected> {
+        let collect = async {
+            let mut reply = match self.reply(payload).await? {
+                Reply::Buffered(text) => {
+                    return Ok(Collected { document: self.parse(&text)?, is_streamed: false });
+                }
+                Reply::Streamed(reply) => reply,
+            };
+            let mut response = Vec::new();
+            while let Some(chunk) = self.next_chunk(&mut reply).await? {
+                response.extend_from_slice(&chunk);
+            }
+            Ok(Collected { document: streaming_format::to_document(&response)?, is_streamed: true })
+        };
+        self.within_timeout(collect).await
+    }
+
+    /// Invokes the function in this process, and passes on what it streams as it comes, until the
+    /// function ends or exceeds its timeout. Returns whether the response is complete.
+    pub(super) async fn stream(&self, payload: Value, mut invoker: Invoker) -> bool {
+        let forward = async {
+            match self.reply(payload).await? {
+                Reply::Buffered(text) => invoker.answer(self.parse(&text)?),
+                Reply::Streamed(mut reply) => {
+                    invoker.begin_stream();
+                    while let Some(chunk) = self.next_chunk(&mut reply).await? {
+                        invoker.send(chunk).await;
+                    }
+                }
+            }
+            Ok(())
+        };
+        match self.within_timeout(forward).await {
+            Ok(()) => true,
+            Err(error) => {
+                invoker.fail(error).await;
+                false
+            }
+        }
+    }
+
+    /// Passes an invocation to the process, and waits for the beginning of its answer.
+    async fn reply(&self, payload: Value) -> Result<Reply> {
         let (outcome, answered) = oneshot::channel();
         let id = uuid::Uuid::new_v4().to_string();
         let deadline = milliseconds_since_1970() + self.timeout.as_millis();
         let sent =
             self.slot.invocations.send(Invocation { id, payload: payload.to_string(), deadline, outcome });
         sent.map_err(|_| anyhow!("{} accepts no invocations", self.name))?;
-        let mut dead = self.dead.clone();
-        let outcome = time::timeout(self.timeout, async {
-            tokio::select! {
-                biased;
-                outcome = answered => outcome.map_err(|_| anyhow!("{} did not answer", self.name)),
-                _ = dead.wait_for(|dead| *dead) => bail!("{} died", self.name),
-            }
-        });
-        let Ok(outcome) = outcome.await else {
+        let answered = async { answered.await.map_err(|_| anyhow!("{} did not answer", self.name)) };
+        let outcome = self.unless_dead(answered).await?;
+        outcome.map_err(|error| anyhow!("{} failed: {error}", self.function))
+    }
+
+    /// The next chunk. A process that closes its connection in mid-stream has ended, or is about to
+    /// end.
+    async fn next_chunk(&self, reply: &mut StreamedReply) -> Result<Option<Bytes>> {
+        let chunk = self.unless_dead(reply.next()).await;
+        if reply.is_broken() {
             self.kill().await;
-            bail!("{} exceeded its timeout of {:?} and was killed", self.name, self.timeout);
-        };
-        let text = outcome?.map_err(|error| anyhow!("{} failed: {error}", self.function))?;
-        if text.is_empty() {
+        }
+        chunk
+    }
+
+    async fn unless_dead<T>(&self, answer: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut dead = self.dead.clone();
+        tokio::select! {
+            biased;
+            answer = answer => answer,
+            _ = dead.wait_for(|dead| *dead) => bail!("{} died", self.name),
+        }
+    }
+
+    async fn within_timeout<T>(&self, answer: impl Future<Output = Result<T>>) -> Result<T> {
+        if let Ok(answer) = time::timeout(self.timeout, answer).await {
+            return answer;
+        }
+        self.kill().await;
+        bail!("{} exceeded its timeout of {:?} and was killed", self.name, self.timeout);
+    }
+
+    fn parse(&self, document: &str) -> Result<Value> {
+        if document.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_str(&text).with_context(|| format!("reading the response of {}", self.function))
+        serde_json::from_str(document).with_context(|| format!("reading the response of {}", self.function))
     }
 }
 

@@ -14,8 +14,10 @@ mod function_pool;
 pub mod gateway;
 mod instance;
 mod reload;
+mod reply;
 mod runtime_api;
 pub mod server;
+mod streaming_format;
 #[cfg(test)]
 mod tests;
 
@@ -26,14 +28,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use axum::serve::ListenerExt as _;
 use serde_json::Value;
 use stack::process::Launch;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
 
 use self::function_pool::FunctionPool;
+use self::gateway::routes::Routes;
 pub use self::instance::Instance;
 use self::instance::RuntimeApiSlot;
+use self::reply::{Collected, Invoker, Response};
 
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -51,12 +57,28 @@ pub struct Lambda(Arc<Inner>);
 
 struct Inner {
     setup: Setup,
-    /// Timeouts that differ from that of the setup, by function.
-    timeouts: BTreeMap<String, Duration>,
+    options: Options,
     port: u16,
     slots: Arc<Slots>,
     pools: Mutex<HashMap<String, Arc<FunctionPool>>>,
+    /// The invocations whose responses are streamed. They go on without their readers.
+    streams: Mutex<JoinSet<()>>,
     server: JoinHandle<()>,
+}
+
+/// What `cargo dev up` and the tests of this crate set; suites use the defaults.
+struct Options {
+    /// The port of the API; any free one if it is zero.
+    port: u16,
+    /// Timeouts that differ from that of the setup, by function.
+    timeouts: BTreeMap<String, Duration>,
+    routes: Routes,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { port: 0, timeouts: BTreeMap::new(), routes: Routes::of_template().clone() }
+    }
 }
 
 /// The Runtime API's side of each process, by the process's name.
@@ -64,13 +86,15 @@ type Slots = Mutex<HashMap<String, Arc<RuntimeApiSlot>>>;
 
 impl Lambda {
     pub async fn start(setup: Setup) -> Result<Self> {
-        Self::start_on(0, setup, BTreeMap::new()).await
+        Self::start_with(setup, Options::default()).await
     }
 
-    async fn start_on(port: u16, setup: Setup, timeouts: BTreeMap<String, Duration>) -> Result<Self> {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.context("opening the API's port")?;
+    async fn start_with(setup: Setup, options: Options) -> Result<Self> {
+        let address = (Ipv4Addr::LOCALHOST, options.port);
+        let listener = TcpListener::bind(address).await.context("opening the API's port")?;
         let port = listener.local_addr().context("reading the API's port")?.port();
+        // Otherwise a small chunk waits until the one before it is acknowledged.
+        let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
         let slots = Arc::new(Slots::default());
         Ok(Self(Arc::new_cyclic(|inner| {
             let router = runtime_api::router(slots.clone(), inner.clone());
@@ -79,7 +103,8 @@ impl Lambda {
                     eprintln!("the local Lambda ended: {error}");
                 }
             });
-            Inner { setup, timeouts, port, slots, pools: Mutex::default(), server }
+            let (pools, streams) = (Mutex::default(), Mutex::default());
+            Inner { setup, options, port, slots, pools, streams, server }
         })))
     }
 
@@ -88,10 +113,26 @@ impl Lambda {
         format!("http://127.0.0.1:{}", self.0.port)
     }
 
-    /// Invokes `function` in an idle process or a new one. Waits while all processes are busy and
-    /// no further one is allowed.
+    /// Invokes `function` in an idle process or a new one, and collects a response that it streams.
+    /// Waits while all processes are busy and no further one is allowed.
     pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value> {
-        self.pool(function).invoke(|| self.instance(function, &[]), payload).await
+        Ok(self.collect(function, payload).await?.document)
+    }
+
+    async fn collect(&self, function: &str, payload: Value) -> Result<Collected> {
+        self.pool(function).take(|| self.instance(function, &[])).await?.collect(payload).await
+    }
+
+    /// Invokes `function` as [`Self::invoke`] does, and returns the beginning of its response.
+    async fn stream(&self, function: &str, payload: Value) -> Result<Response> {
+        let instance = self.pool(function).take(|| self.instance(function, &[])).await?;
+        let (sender, response) = oneshot::channel();
+        {
+            let mut streams = lock(&self.0.streams);
+            while streams.try_join_next().is_some() {}
+            streams.spawn(instance.stream(payload, Invoker::Waiting(sender)));
+        }
+        response.await.context("the local Lambda ends")?
     }
 
     /// Starts a process of `function` that [`Self::invoke`] does not use. `env` overrides
@@ -106,8 +147,8 @@ impl Lambda {
         env: &[(&str, &str)],
         wrapper: &[String],
     ) -> Result<Instance> {
-        let Inner { setup, timeouts, port, slots, .. } = &*self.0;
-        let timeout = timeouts.get(function).copied().unwrap_or(setup.timeout);
+        let Inner { setup, options, port, slots, .. } = &*self.0;
+        let timeout = options.timeouts.get(function).copied().unwrap_or(setup.timeout);
         let env =
             setup.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(env.iter().copied());
         let program = setup.programs.join(function);
@@ -117,6 +158,11 @@ impl Lambda {
         };
         let launch = launch.without_settings().env(env).log(&setup.logs.join(format!("{function}.log")))?;
         Instance::start(launch, *port, slots, function, timeout)
+    }
+
+    /// Allows `more` processes of one function beyond the setup's: each open stream occupies one.
+    pub fn add_concurrency(&self, function: &str, more: usize) {
+        self.pool(function).add_concurrency(more);
     }
 
     pub async fn kill_busy(&self, function: &str) -> bool {

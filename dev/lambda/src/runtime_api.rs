@@ -4,6 +4,7 @@
 use std::sync::{Arc, Weak};
 
 use axum::Router;
+use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{AppendHeaders, IntoResponse, Response};
@@ -11,7 +12,14 @@ use axum::routing::{get, post};
 use tokio::time::Instant;
 
 use super::instance::RuntimeApiSlot;
+use super::reply::{Reply, StreamedReply};
 use super::{Inner, Lambda, Slots, gateway, lock};
+
+/// The header by which a function says that it streams its response.
+const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
+
+/// Maximum size of a response that is not streamed, in bytes.
+const MAX_RESPONSE: usize = 6 * 1024 * 1024;
 
 #[derive(Clone)]
 struct Service {
@@ -56,19 +64,29 @@ async fn next(State(service): State<Service>, Path(instance): Path<String>) -> R
 async fn complete(
     State(service): State<Service>,
     Path((instance, id, kind)): Path<(String, String, String)>,
-    body: String,
+    request: Request,
 ) -> StatusCode {
-    let outcome = match kind.as_str() {
-        "response" => Ok(body),
-        "error" => Err(body),
-        _ => return StatusCode::NOT_FOUND,
-    };
+    if !["response", "error"].contains(&kind.as_str()) {
+        return StatusCode::NOT_FOUND;
+    }
     let sender = service.slot(&instance).and_then(|slot| lock(&slot.unanswered).remove(&id));
-    sender.map_or(StatusCode::BAD_REQUEST, |sender| {
-        // Fails only if the caller has cancelled the invocation.
-        let _ = sender.send(outcome);
-        StatusCode::ACCEPTED
-    })
+    let Some(sender) = sender else { return StatusCode::BAD_REQUEST };
+    let is_streamed = request.headers().get(RESPONSE_MODE).is_some_and(|mode| mode == "streaming");
+    if kind == "response" && is_streamed {
+        let (reply, end) = StreamedReply::new(request.into_body());
+        let _ = sender.send(Ok(Reply::Streamed(reply)));
+        // The function gets no other invocation before this one has ended.
+        let _ = end.await;
+        return StatusCode::ACCEPTED;
+    }
+    let Ok(body) = to_bytes(request.into_body(), MAX_RESPONSE).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE;
+    };
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let outcome = if kind == "response" { Ok(Reply::Buffered(text)) } else { Err(text) };
+    // Fails only if the caller has cancelled the invocation.
+    let _ = sender.send(outcome);
+    StatusCode::ACCEPTED
 }
 
 async fn init_error(Path(instance): Path<String>, body: String) -> StatusCode {

@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::event_source_mapping::event_source;
 use super::reload::Reloader;
-use super::{Lambda, Setup};
+use super::{Lambda, Options, Setup};
 
 /// Maximum number of processes of one function. A long poll occupies one of `chatroom` while it
 /// waits.
@@ -37,7 +37,8 @@ pub async fn serve(folder: &StackFolder, port: u16, reload: bool) -> Result<()> 
         // Lambda's maximum. The template has a timeout for each function.
         timeout: Duration::from_mins(15),
     };
-    let lambda = Lambda::start_on(port, setup, template.timeouts()).await?;
+    let options = Options { port, timeouts: template.timeouts(), ..Options::default() };
+    let lambda = Lambda::start_with(setup, options).await?;
     let mut tasks = JoinSet::new();
     for (function, every) in template.schedules() {
         tasks.spawn(run_schedule(lambda.clone(), function, every));

@@ -63,6 +63,8 @@ impl Stack {
         self.start_stripe(port).await?;
         self.settings.set_default("ENVIRONMENT", "local");
         self.settings.set_default("OTP_DELIVERY", "response");
+        // The local gateway serves both APIs.
+        self.settings.set_default("STREAM_BASE_URL", "/");
         self.settings.set_default("JWT_SECRET", secret(&self.folder.subfolder("")?.join("jwt.secret"))?);
         self.state.env = self.settings.variables().clone();
         progress::step("migrations", async {

@@ -20,7 +20,7 @@ const SECURITY: [(&str, &str); 8] = [
     ("cache-control", "no-store"),
 ];
 
-const PAGES: [&str; 3] = ["GET /", "GET /client.js", "GET /client.css"];
+const PAGES: [&str; 1] = ["GET /"];
 
 const LIMITS: [&str; 5] =
     ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit-policy", "ratelimit"];

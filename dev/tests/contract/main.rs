@@ -10,6 +10,7 @@ mod original;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 
 use harness::routes::UNKNOWN_ID;
 use serde_json::Value;
@@ -28,6 +29,7 @@ fn parts() -> Vec<(&'static str, DocumentedRoutes)> {
         ("subscription", subscription::documented()),
         ("webhook", webhook::documented()),
         ("queue", queue::documented()),
+        ("stream", stream::documented()),
         ("site", site::documented()),
     ]
 }
@@ -40,9 +42,11 @@ fn table() -> Vec<Route> {
     routes().table().to_vec()
 }
 
-/// An application with all routes and a quota that no test reaches.
+/// An application with all routes, the model that the events name, and a quota that no test
+/// reaches.
 async fn start() -> TestApp {
-    TestApp::serving(routes()).var("BASIC_DAILY_MESSAGE_LIMIT", "100000").start().await
+    let app = TestApp::serving(routes()).var("BASIC_DAILY_MESSAGE_LIMIT", "100000");
+    app.var("GEMINI_MODEL_BASIC", "gemini-3.5-flash-lite").start().await
 }
 
 /// Whether `path` matches `route`; a parameter matches 36 characters, as a UUID has.
@@ -60,8 +64,10 @@ fn events() -> BTreeMap<(String, &'static str), String> {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let name = entry.file_name().into_string().unwrap().trim_end_matches(".json").to_owned();
         let event = testkit::event(&name);
-        let (method, path) = (&event["requestContext"]["http"]["method"], event["rawPath"].as_str());
-        let Some((method, path)) = method.as_str().zip(path) else { continue };
+        // The events of the HTTP API, and those of the REST API.
+        let method = event["requestContext"]["http"]["method"].as_str().or(event["httpMethod"].as_str());
+        let path = event["rawPath"].as_str().or(event["path"].as_str());
+        let Some((method, path)) = method.zip(path) else { continue };
         if let Some(route) = table.iter().find(|route| route.method == method && matches(route.path, path)) {
             found.insert((route.method.to_string(), route.path), name);
         }
@@ -81,9 +87,12 @@ fn path_of(route: &Route, id: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
+/// The time left to a function whose streams end at once.
+const NO_TIME_TO_STREAM: Duration = Duration::from_secs(5);
+
 /// A request to `route` with its sample body, and with `id` as its parameter.
 fn request<'a>(app: &'a TestApp, route: &Route, id: &str) -> RequestBuilder<'a> {
-    let request = app.request(route.method.as_str(), &path_of(route, id));
+    let request = app.request(route.method.as_str(), &path_of(route, id)).time_left(NO_TIME_TO_STREAM);
     match sample(route) {
         Some(body) => request.json(body),
         None => request,

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Result;
-use harness::{Request, Response, TestUser, Transport};
+use harness::{Request, Response, StreamRequest, StreamedAnswer, TestUser, Transport};
 use serde_json::json;
 use stack::process::{Handle, StopSignal};
 use stack::template::Template;
@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::stack::{assert_fields, send, variable};
+use super::stack::{assert_fields, send, stack, variable};
 
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
@@ -100,13 +100,21 @@ exec '{}'/"$2"
 }
 
 #[tokio::test]
-async fn message_is_accepted_by_functions_that_cargo_lambda_watch_serves() {
+async fn message_is_accepted_and_its_answer_streamed_by_functions_that_cargo_lambda_watch_serves() {
+    // The worker of the stack answers.
+    let _worker = stack().with_worker().await;
     let watch = Watch::start().await;
     let user = TestUser::sign_up(&watch).await.unwrap();
     let chatroom = user.create_chatroom(&watch).await.unwrap();
     let sent = user.message(&chatroom, "Is anyone there?").send(&watch).await.unwrap().expect(201);
-
     assert_fields(&sent.body["message"], &json!({ "processing_status": "pending" }));
+
+    let message = sent.text("/message/id").parse().unwrap();
+    let mut answer = StreamedAnswer::default();
+    let request = StreamRequest::new(&watch.base_url, &user, message);
+    answer.read(&mut request.open_live().await.unwrap()).await.unwrap();
+    answer.ensure_complete().unwrap();
+    assert!(answer.text.contains("Is anyone there?"), "{}", answer.text);
     watch.stop().await;
 }
 
@@ -116,7 +124,8 @@ async fn every_route_of_the_template_is_answered_by_its_function() {
     for (route, function) in Template::read(&stack::checkout()).unwrap().routes() {
         let url = format!("{}{}", watch.base_url, route.replace("{proxy+}", "no-such-path"));
         let response = web::client().get(url).timeout(MAX_WAIT).send().await.unwrap();
-        assert!(matches!(response.status().as_u16(), 401 | 404), "{route} of {function}: {response:?}");
+        // 405: the route takes other methods.
+        assert!(matches!(response.status().as_u16(), 401 | 404 | 405), "{route} of {function}: {response:?}");
         let content_type = response.headers()["content-type"].to_str().unwrap();
         assert_eq!(content_type, "application/problem+json", "{route} of {function}");
     }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod ai_sdk;
 mod answering;
 mod browser;
 mod cargo_lambda_watch;
@@ -12,6 +13,8 @@ mod generated_clients;
 mod operator;
 mod quota;
 mod stack;
+mod streaming;
 mod subscription;
 mod web_client;
+mod web_page;
 mod worker;

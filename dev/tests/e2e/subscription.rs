@@ -1,6 +1,6 @@
 //! Subscriptions: from the first visit to Pro and back in a browser, and repaired by an operator.
 
-use harness::{PASSWORD, TestUser, random_number};
+use harness::{TestUser, random_number};
 use serde_json::Value;
 
 use super::browser::Browser;
@@ -28,41 +28,29 @@ async fn wait_for_subscription(stack: &Stack, user: &TestUser, field: &str, valu
     user.wait_for(stack, "/api/subscription/status", is_reported).await.unwrap();
 }
 
-async fn send(browser: &Browser, text: &str) {
-    browser.fill("#content", text).await;
-    browser.click("#send button").await;
-}
-
 #[tokio::test]
 async fn a_user_signs_up_reaches_the_limit_pays_cancels_and_reactivates() {
     let stack = stack();
     let _worker = stack.with_worker().await;
     let Some(browser) = Browser::open().await else { return };
     let page = &browser.client;
-    page.goto(&stack.base_url).await.unwrap();
-    browser.shoot("door").await;
-
-    // Sign up with a code.
     let number = random_number();
-    browser.fill("#signup [name=mobile_number]", &number).await;
-    browser.click("#send-code").await;
-    browser.until_filled("#signup [name=otp]").await;
-    browser.fill("#signup [name=name]", "Ada").await;
-    browser.fill("#signup [name=password]", PASSWORD).await;
-    browser.click("#signup > button:last-child").await;
-    browser.sees("#tier", "Basic").await;
+    browser.sign_up(&number).await;
 
     // The limit of five messages a day.
     for number in 1..=5 {
-        send(&browser, &format!("Question {number}")).await;
-        browser.sees("#messages .ai:last-child", &format!("Question {number}")).await;
+        browser.send(&format!("Question {number}")).await;
+        browser.sees_answer(&format!("Question {number}")).await;
     }
-    browser.sees("#usage", "5 of 5").await;
-    send(&browser, "One too many").await;
-    browser.sees("#notice", "messages").await;
+    browser.sees("#usage", "No messages left today").await;
+    browser.send("One too many").await;
+    browser.sees(".toast", "messages are used up").await;
+    browser.sees("#composer-text", "One too many").await;
     browser.shoot("limit").await;
 
     // A card that is declined, then a card that pays.
+    browser.open_plan().await;
+    browser.sees("#tier", "Basic").await;
     browser.click("#upgrade").await;
     browser.fill("[name=card]", "4000 0000 0000 0002").await;
     browser.click("form button").await;
@@ -70,17 +58,19 @@ async fn a_user_signs_up_reaches_the_limit_pays_cancels_and_reactivates() {
     browser.shoot("checkout").await;
     browser.fill("[name=card]", GOOD_ONCE).await;
     browser.click("form button").await;
-    browser.sees("#tier", "Pro").await;
+    browser.sees(".toast", "Welcome to Pro").await;
+    browser.send("The sixth question").await;
+    browser.sees_answer("The sixth question").await;
+    browser.sees("#usage", "994 of 1000").await;
+    browser.open_plan().await;
     browser.sees("#standing", "Renews on").await;
-    send(&browser, "The sixth question").await;
-    browser.sees("#messages .ai:last-child", "The sixth question").await;
-    browser.sees("#usage", "6 of 1000").await;
     browser.shoot("pro").await;
 
     // Cancel and reactivate, on the page and in the portal.
-    browser.click("#cancel").await;
+    browser.click("#cancel-pro").await;
+    browser.click("#confirm").await;
     browser.sees("#standing", "Ends on").await;
-    browser.click("#reactivate").await;
+    browser.click("#keep-pro").await;
     browser.sees("#standing", "Renews on").await;
     browser.click("#portal").await;
     browser.sees("body", "The subscription to Pro is active").await;
@@ -88,27 +78,34 @@ async fn a_user_signs_up_reaches_the_limit_pays_cancels_and_reactivates() {
     browser.click("button[value=cancel]").await;
     browser.sees("body", "ends with its period").await;
     browser.click("a").await;
+    browser.open_plan().await;
     browser.sees("#standing", "Ends on").await;
-    browser.click("#reactivate").await;
+    browser.click("#keep-pro").await;
     browser.sees("#standing", "Renews on").await;
 
     // The renewal is declined.
-    let token = page.execute("return sessionStorage.getItem('token')", Vec::new()).await.unwrap();
+    let token =
+        page.execute("return JSON.parse(localStorage.getItem('session')).token", Vec::new()).await.unwrap();
     let user = TestUser { number, token: token.as_str().unwrap().to_owned(), refresh_token: String::new() };
     let id = stack.get(&user, "/api/user/me").await["user"]["id"].as_str().unwrap().to_owned();
     let subscription = subscription(stack, &id).await;
     trigger(stack, &subscription, "renew").await;
     wait_for_subscription(stack, &user, "status", "past_due").await;
     page.refresh().await.unwrap();
+    browser.open_plan().await;
     browser.sees("#standing", "The last payment has failed.").await;
     browser.sees("#tier", "Pro").await;
+    browser.click("#pay").await;
+    browser.sees("body", "Confirm the payment").await;
+    page.goto(&stack.base_url).await.unwrap();
+    browser.open_plan().await;
+    browser.sees("#standing", "Pay or confirm it").await;
     trigger(stack, &subscription, "give_up").await;
     wait_for_subscription(stack, &user, "tier", "basic").await;
     page.refresh().await.unwrap();
-    browser.sees("#tier", "Basic").await;
-    browser.sees("#usage", "6 of 5").await;
-    send(&browser, "Not any more").await;
-    browser.sees("#notice", "messages").await;
+    browser.sees("#usage", "No messages left today").await;
+    browser.send("Not any more").await;
+    browser.sees(".toast", "messages are used up").await;
     browser.close().await;
 }
 

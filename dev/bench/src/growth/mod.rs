@@ -18,23 +18,32 @@ use harness::{Suite, TestUser};
 use serde_json::{Map, json};
 use stack::progress::print;
 
-use self::interrupted_request::InterruptedRequest;
+use self::interrupted_request::InterruptedRequests;
 use self::query_plans::QueryPlans;
 use self::seed::Accounts;
 use crate::{Benchmark, Mode, report};
 
+/// High spending caps: their statements are sent only if there are caps.
+const SPEND_CAPS: [(&str, &str); 3] = [
+    ("SPEND_CAP_USER_MICRO_USD", "1000000000000"),
+    ("SPEND_CAP_SERVICE_MICRO_USD", "1000000000000"),
+    (
+        "GEMINI_MODELS",
+        r#"[{"id": "gemini-3.5-flash-lite", "plans": ["basic"], "price": {"prompt": 1, "cached": 1, "output": 1}},
+            {"id": "gemini-3.8-flash", "plans": ["pro"], "price": {"prompt": 1, "cached": 1, "output": 1}},
+            {"id": "gemini-3.5-flash", "plans": [], "price": {"prompt": 1, "cached": 1, "output": 1}}]"#,
+    ),
+];
+
 /// Returns whether every statement was sent, none scans a table that grows, and every request
 /// succeeded.
 pub(crate) async fn run(suite: &Suite, mode: Mode) -> Result<bool> {
-    const ID: &str = "SELECT id FROM users WHERE mobile_number = $1";
-    let environment = crate::start(suite, Benchmark::Growth, &[]).await?;
+    let environment = crate::start(suite, Benchmark::Growth, &SPEND_CAPS).await?;
     let db = &environment.db;
     let (small, large) = (TestUser::sign_up(&environment).await?, TestUser::sign_up(&environment).await?);
-    let accounts = Accounts {
-        small: db.value(ID, &[&small.number]).await?,
-        large: db.value(ID, &[&large.number]).await?,
-    };
-    let interrupted = InterruptedRequest::send(&environment).await?;
+    let accounts =
+        Accounts { small: environment.id_of(&small).await?, large: environment.id_of(&large).await? };
+    let interrupted = InterruptedRequests::send(&environment).await?;
     workload::run(&environment).await?;
     interrupted.retry(&environment).await?;
     seed::fill(db, mode, accounts).await?;

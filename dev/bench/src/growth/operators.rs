@@ -1,4 +1,5 @@
-//! Inspects, retries, redrives and deletes failed messages, and reconciles subscriptions.
+//! Inspects, retries, redrives and deletes failed messages, suspends an account, and reconciles
+//! subscriptions.
 
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ pub(super) async fn run(environment: &TestEnvironment, user: &TestUser) -> Resul
     let ended = async || environment.wait_until_all_done(Duration::from_secs(30)).await;
     ended().await?;
     let cursor = format!("failed?cursor=1.{id}");
-    for path in ["failed", &cursor, &format!("jobs/{id}")] {
+    let job = format!("jobs/{id}");
+    for path in ["failed", &cursor, &job, "feedback", "feedback/models"] {
         operator.request("GET", format!("/api/queue/{path}")).send(environment).await?.ensure(200)?;
     }
     let redrive = Request::post("/api/queue/redrive", &json!({ "error_code": "invalid_request" }));
@@ -35,7 +37,25 @@ pub(super) async fn run(environment: &TestEnvironment, user: &TestUser) -> Resul
     }
     operator.request("DELETE", format!("/api/queue/failed/{id}")).send(environment).await?.ensure(200)?;
     environment.mocks.reset_gemini_scripts().await?;
+    act_on_account(environment, &operator).await?;
     sweep_dead_letter(environment, id).await
+}
+
+/// Finds, views, suspends and restores an account, and lists these actions.
+async fn act_on_account(environment: &TestEnvironment, operator: &TestUser) -> Result<()> {
+    let user = TestUser::sign_up(environment).await?;
+    let find = operator.request("POST", "/api/user/find").json(&json!({ "mobile_number": user.number }));
+    let id = find.send(environment).await?.ensure(200)?.string_at("/account/id")?;
+    for request in [
+        operator.request("GET", format!("/api/user/{id}")),
+        operator.request("POST", format!("/api/user/{id}/suspend")).json(&json!({})),
+        operator.request("POST", format!("/api/user/{id}/restore")),
+        operator.request("GET", "/api/queue/actions"),
+        operator.request("GET", "/api/queue/spending"),
+    ] {
+        request.send(environment).await?.ensure(200)?;
+    }
+    Ok(())
 }
 
 async fn sweep_dead_letter(environment: &TestEnvironment, message: Uuid) -> Result<()> {

@@ -11,8 +11,17 @@ use crate::Mode;
 const SQL: &str = include_str!("seed.sql");
 
 /// The tables that grow with use.
-pub(super) const TABLES: [&str; 6] =
-    ["users", "sessions", "chatrooms", "messages", "daily_usage", "subscriptions"];
+pub(super) const TABLES: [&str; 9] = [
+    "users",
+    "sessions",
+    "chatrooms",
+    "messages",
+    "generations",
+    "daily_usage",
+    "subscriptions",
+    "feedback",
+    "daily_ratings",
+];
 
 /// The number of rows in [`Mode::Full`] by the placeholders in `seed.sql`. `:talkers` are the users
 /// with messages, `:rooms` the chatrooms of the large account.
@@ -87,7 +96,9 @@ async fn drop_indexes(db: &DbObserver) -> Result<Vec<(String, String)>> {
         SELECT conname::text AS name, format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drop_sql,
             format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS create_sql,
             contype <> 'f' AS later
-        FROM pg_constraint WHERE contype IN ('f', 'p', 'u') AND conrelid = ANY($1::text[]::regclass[])
+        FROM pg_constraint
+        WHERE contype IN ('p', 'u') AND conrelid = ANY($1::text[]::regclass[])
+            OR contype = 'f' AND (conrelid = ANY($1::text[]::regclass[]) OR confrelid = ANY($1::text[]::regclass[]))
         UNION ALL
         SELECT i.indexrelid::regclass::text, format('DROP INDEX %s', i.indexrelid::regclass), pg_get_indexdef(i.indexrelid), true
         FROM pg_index i WHERE i.indrelid = ANY($1::text[]::regclass[])

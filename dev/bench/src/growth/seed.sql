@@ -44,7 +44,7 @@ $$;
 -- The tokens of the words in all questions, in all answers, and of each number.
 CREATE TEMP TABLE word_tokens AS
 SELECT pg_temp.tokens('What has lease to do with topic and who takes it after minutes') AS question,
-    pg_temp.tokens('It is held for minutes by worker another asks for topic after that is answered by the next one which finds what was '
+    pg_temp.tokens('It is held for minutes by worker a client that asks for topic after that is answered by the next one which finds what was '
         'said before in the room and goes on from there') AS answer,
     pg_temp.tokens('A needle') AS needle;
 CREATE TEMP TABLE number_tokens AS
@@ -55,6 +55,10 @@ SET synchronous_commit = off;
 SET maintenance_work_mem = '1GB';
 SET work_mem = '256MB';
 SET jit = off;
+-- What they would add row by row, the step `generations` adds at once.
+ALTER TABLE messages DISABLE TRIGGER USER;
+ALTER TABLE generations DISABLE TRIGGER USER;
+ALTER TABLE feedback DISABLE TRIGGER USER;
 
 //messages
 INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status, attempts, quota_day,
@@ -120,11 +124,53 @@ CROSS JOIN LATERAL (
         CASE WHEN k > :unfinished THEN 'failed' WHEN k % 10 = 0 THEN 'processing' ELSE 'pending' END AS status
 ) AS unfinished;
 
+//branches
+-- The newest question of both rooms has a sibling, which the room does not show.
+WITH newest AS (
+    SELECT DISTINCT ON (chatroom_id) id, chatroom_id, user_id, position, quota_day, created_at
+    FROM messages WHERE user_id IN (':large', ':small') AND message_type = 'user' ORDER BY chatroom_id, position DESC
+), sibling AS (
+    INSERT INTO messages (id, chatroom_id, user_id, position, message_type, content, processing_status, quota_day,
+        parent_generation_id, on_active_branch, search_tokens, created_at, updated_at)
+    SELECT gen_random_uuid(), chatroom_id, user_id, position + 2, 'user', 'Corrected', 'cancelled', quota_day,
+        chatroom_id, false, '{}', created_at, created_at
+    FROM newest
+)
+UPDATE messages m SET parent_generation_id = m.chatroom_id FROM newest WHERE m.id = newest.id;
+
+//generations
+INSERT INTO generations (id, question_id, chatroom_id, user_id, position, status, error_code, attempts, quota_day,
+    lease_owner, lease_until, sweep_at, finish_reason, model, prompt_tokens, response_tokens, created_at, updated_at)
+SELECT id, id, chatroom_id, user_id, position, processing_status, error_code, attempts, quota_day, lease_owner,
+    lease_until, sweep_at, CASE processing_status WHEN 'completed' THEN 'stop' END,
+    CASE processing_status WHEN 'completed' THEN 'gemini-2.5-flash' END,
+    CASE processing_status WHEN 'completed' THEN 20 ELSE 0 END,
+    CASE processing_status WHEN 'completed' THEN 40 ELSE 0 END, created_at, updated_at
+FROM messages WHERE message_type = 'user' AND NOT EXISTS (SELECT FROM generations g WHERE g.id = messages.id);
+ALTER TABLE messages ENABLE TRIGGER USER;
+ALTER TABLE generations ENABLE TRIGGER USER;
+
+//feedback
+-- To a twentieth of the answers, half of it with a comment.
+INSERT INTO feedback (message_id, user_id, model, answered_at, rating, comment, updated_at)
+SELECT id, user_id, model, created_at, CASE WHEN position % 6 = 0 THEN 'down' ELSE 'up' END,
+    CASE WHEN position % 4 = 0 THEN 'It does not answer what I asked about the lease.' END, created_at + interval '1 minute'
+FROM messages WHERE message_type = 'ai' AND hashtext(id::text) % 20 = 0;
+-- Those of the workload are among the messages.
+DELETE FROM daily_ratings;
+INSERT INTO daily_ratings (day, model, shard, answers, up, down)
+SELECT (m.created_at AT TIME ZONE 'UTC')::date, m.model, uuid_hash(m.user_id) & 15, count(*),
+    count(*) FILTER (WHERE f.rating = 'up'), count(*) FILTER (WHERE f.rating = 'down')
+FROM messages m LEFT JOIN feedback f ON f.message_id = m.id
+WHERE m.message_type = 'ai' AND m.model IS NOT NULL
+GROUP BY 1, 2, 3;
+ALTER TABLE feedback ENABLE TRIGGER USER;
+
 //rooms
 INSERT INTO chatrooms (id, user_id, name, description, message_count, ai_response_count, last_position, last_message_at,
-    created_at, updated_at)
+    has_branches, created_at, updated_at)
 SELECT r.id, r.user_id, 'Room ' || r.n, 'What is said of topic ' || r.n, coalesce(m.messages, 0), coalesce(m.answers, 0),
-    coalesce(m.last_position, 0), m.last_message_at, pg_temp.at(r.n), pg_temp.at(r.n)
+    coalesce(m.last_position, 0), m.last_message_at, coalesce(m.has_branches, false), pg_temp.at(r.n), pg_temp.at(r.n)
 FROM (
     SELECT n, pg_temp.id(1, n) AS id, pg_temp.id(3, n) AS user_id FROM generate_series(1, :users::bigint) AS users (n)
     UNION ALL
@@ -134,7 +180,7 @@ FROM (
 ) AS r
 LEFT JOIN (
     SELECT chatroom_id, count(*) AS messages, count(reply_to) AS answers, max(position) AS last_position,
-        max(created_at) AS last_message_at
+        max(created_at) AS last_message_at, bool_or(NOT on_active_branch) AS has_branches
     FROM messages GROUP BY chatroom_id
 ) AS m ON m.chatroom_id = r.id;
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use harness::{PASSWORD, Request, TestEnvironment, TestUser, unique};
+use harness::proxy::Mode;
+use harness::{PASSWORD, Request, TestEnvironment, TestUser, unique, wait_until};
 use serde_json::json;
 use stack::functions::WORKER;
 
@@ -16,11 +17,31 @@ const BCRYPT_HASH: &str = "$2b$04$dr29M4136pL.s3UYkS11M.ATr4xrUUye8EnEKRCI4KVyb5
 pub(super) async fn run(environment: &TestEnvironment) -> Result<()> {
     let user = TestUser::sign_up(environment).await?;
     let message = send_messages(environment, &user).await?;
+    get_title(environment, &user).await?;
+    use_branches(environment, &user).await?;
+    use_ai_sdk(environment, &user).await?;
+    stop_answers(environment, &user).await?;
+    add_generations(environment).await?;
     read(environment, &user, &message).await?;
     operators::run(environment, &user).await?;
     sign_in_and_leave(environment).await?;
     index_old_messages(environment).await?;
-    subscribe(environment).await
+    subscribe(environment).await?;
+    exhaust_models(environment, &user).await
+}
+
+/// Uses up the daily quota of every model. What is reserved for the next message is released without
+/// a call.
+async fn exhaust_models(environment: &TestEnvironment, user: &TestUser) -> Result<()> {
+    let room = user.create_chatroom(environment).await?;
+    let text = unique("exhausted");
+    let step = json!({ "kind": "rate_limited", "per_day": true });
+    environment.mocks.gemini("script", &json!({ "match": text, "steps": [step], "forever": true })).await?;
+    for _ in 0..2 {
+        user.send_text(environment, &room, &text).await?;
+        environment.wait_until_all_done(Duration::from_secs(30)).await?;
+    }
+    Ok(())
 }
 
 /// Sends messages and returns the id of an answered one.
@@ -50,6 +71,95 @@ async fn send_messages(environment: &TestEnvironment, user: &TestUser) -> Result
     Ok(sent.id.to_string())
 }
 
+/// Asks in a chatroom without a name, which gets a title.
+async fn get_title(environment: &TestEnvironment, user: &TestUser) -> Result<()> {
+    const IS_MADE: &str = "SELECT count(*) = 0 FROM chatrooms WHERE title_state IS NOT NULL";
+    let room = user.create_unnamed_chatroom(environment).await?;
+    user.send_message(environment, &room).await?;
+    let is_made = async || environment.db.value(IS_MADE, &[]).await;
+    wait_until("the title is made", Duration::from_secs(30), is_made).await.map(drop)
+}
+
+/// Edits and regenerates, switches between the branches, and deletes them. The worker renews the lease
+/// of a slow answer.
+async fn use_branches(environment: &TestEnvironment, user: &TestUser) -> Result<()> {
+    let room = user.create_chatroom(environment).await?;
+    let slow = unique("slow");
+    let delay = json!({ "match": slow, "steps": [{ "kind": "answer", "delay_ms": 1_600 }] });
+    environment.mocks.gemini("script", &delay).await?;
+    let first = user.send_text(environment, &room, &slow).await?.id;
+    environment.wait_until_all_done(Duration::from_secs(30)).await?;
+    let message = format!("/api/chatroom/message/{first}");
+    user.request("POST", format!("{message}/regenerate")).send(environment).await?.ensure(201)?;
+    environment.wait_until_all_done(Duration::from_secs(30)).await?;
+    let edit = user.request("POST", format!("{message}/edit")).json(&json!({ "content": "corrected" }));
+    let edited = edit.send(environment).await?.ensure(201)?.string_at("/message/id")?;
+    environment.wait_until_all_done(Duration::from_secs(30)).await?;
+    branch_of(user, &room, &first.to_string()).send(environment).await?.ensure(200)?;
+    let next = json!({ "content": "next", "parent_id": edited });
+    let send = user.request("POST", format!("/api/chatroom/{room}/message")).json(&next);
+    send.send(environment).await?.ensure(201)?;
+    environment.wait_until_all_done(Duration::from_secs(30)).await?;
+    let answer = user.request("GET", message.clone() + "/status").send(environment).await?.ensure(200)?;
+    let answer = answer.string_at("/message/reply/id")?;
+    for rating in [json!({ "rating": "down", "comment": "Too long" }), json!({ "rating": null })] {
+        let give = user.request("POST", format!("/api/chatroom/message/{answer}/feedback")).json(&rating);
+        give.send(environment).await?.ensure(200)?;
+    }
+    // Each is shown when it is deleted, so that its sibling is looked for.
+    for id in [&answer, &edited] {
+        branch_of(user, &room, id).send(environment).await?.ensure(200)?;
+        let delete = user.request("DELETE", format!("/api/chatroom/message/{id}"));
+        delete.send(environment).await?.ensure(200)?;
+    }
+    Ok(())
+}
+
+/// Asks, repeats, edits and resumes as a page with the AI SDK does.
+async fn use_ai_sdk(environment: &TestEnvironment, user: &TestUser) -> Result<()> {
+    let chat = unique("chat");
+    for text in ["a question", "a question", "a corrected question"] {
+        let message =
+            json!({ "id": "question", "role": "user", "parts": [{ "type": "text", "text": text }] });
+        let post = user.request("POST", "/api/chat").json(&json!({ "id": chat, "message": message }));
+        post.send(environment).await?.ensure(200)?;
+    }
+    let resume = user.request("GET", format!("/api/chat/{chat}/stream"));
+    resume.send(environment).await?.ensure(204).map(drop)
+}
+
+/// Stops answers before their first text: by Redis, and by Postgres while Redis is down.
+async fn stop_answers(environment: &TestEnvironment, user: &TestUser) -> Result<()> {
+    for mode in [Mode::Pass, Mode::Refuse] {
+        let (room, text) = (user.create_chatroom(environment).await?, unique("slow"));
+        let delay = json!({ "match": text, "steps": [{ "kind": "answer", "delay_ms": 20_000 }] });
+        environment.mocks.gemini("script", &delay).await?;
+        let sent = user.send_text(environment, &room, &text).await?;
+        let is_called = async || Ok(environment.gemini.calls(&text) > 0);
+        wait_until("Gemini is called", Duration::from_secs(30), is_called).await?;
+        environment.redis.set(mode);
+        let cancel = user.request("POST", format!("/api/chatroom/message/{}/cancel", sent.id));
+        cancel.send(environment).await?.ensure(200)?;
+        environment.wait_until_all_done(Duration::from_secs(30)).await?;
+        environment.redis.set(Mode::Pass);
+    }
+    Ok(())
+}
+
+fn branch_of(user: &TestUser, room: &str, message: &str) -> Request {
+    user.request("PUT", format!("/api/chatroom/{room}/branch")).json(&json!({ "message_id": message }))
+}
+
+/// Makes messages look as if they were from before the release that introduced generations.
+async fn add_generations(environment: &TestEnvironment) -> Result<()> {
+    const REMOVE: &str = "DELETE FROM generations WHERE sweep_at IS NULL";
+    const RESTART: &str = "UPDATE generation_backfill SET finished_at = NULL";
+    environment.db.execute(REMOVE, &[]).await?;
+    environment.db.execute(RESTART, &[]).await?;
+    environment.sweep().await?;
+    environment.sweep().await.map(drop)
+}
+
 /// Makes messages look as if they were from before the release that introduced search tokens.
 async fn index_old_messages(environment: &TestEnvironment) -> Result<()> {
     const REMOVE: &str = "UPDATE messages SET search_tokens = NULL, created_at = now() - interval '2 hours'";
@@ -67,6 +177,7 @@ async fn read(environment: &TestEnvironment, user: &TestUser, message: &str) -> 
         &format!("/api/chatroom?limit=1&cursor={room}"),
         &format!("/api/chatroom/{room}?before=2"),
         &format!("/api/chatroom/message/{message}/status"),
+        "/api/chatroom/models",
         "/api/chatroom/search?q=stumble",
         "/api/user/me",
         "/api/user/stats",
@@ -124,7 +235,19 @@ async fn subscribe(environment: &TestEnvironment) -> Result<()> {
     let portal = json!({ "return_url": "http://localhost/" });
     user.request("POST", "/api/subscription/portal").json(&portal).send(environment).await?.ensure(200)?;
     operators::reconcile(environment).await?;
+    adopt_customer(environment).await?;
     delete_during_stripe_outage(environment, &user).await
+}
+
+/// Creates a subscription at Stripe that names a user without a customer.
+async fn adopt_customer(environment: &TestEnvironment) -> Result<()> {
+    let user = TestUser::sign_up(environment).await?;
+    let id = environment.id_of(&user).await?;
+    let mut new = json!({ "metadata": { "user_id": id } });
+    let customer = environment.mocks.stripe("POST", "/_control/customers", &new).await?;
+    new["customer"] = customer["id"].clone();
+    environment.mocks.stripe("POST", "/_control/subscriptions", &new).await?;
+    environment.wait_until_pro(&user).await
 }
 
 /// Deletes an account while Stripe is down. The sweeper cancels its subscription afterwards.

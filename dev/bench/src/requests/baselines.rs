@@ -3,19 +3,18 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, anyhow};
 use argon2::{Argon2, Block, Params};
 use harness::proxy::{Proxy, address_of};
 use harness::{Request, TestEnvironment, event};
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::cold_starts::BASELINE;
 use crate::NETWORK_DELAY;
 use crate::report::Row;
+use crate::round_trip::{ping, time};
 use crate::sample::{Sample, ratio};
 
 /// Repetitions of the fast operations and of the slow ones.
@@ -76,20 +75,6 @@ pub(super) async fn measure(environment: &TestEnvironment) -> Result<Baselines> 
     let row =
         |(name, sample): (&str, &Sample)| Row::default().text("baseline", name).ms("p50 ms", sample.median());
     Ok(Baselines { rows: names.into_iter().zip(&samples).map(row).collect(), round_trip })
-}
-
-async fn time(operation: impl Future<Output = Result<()>>) -> Result<Duration> {
-    let begun = Instant::now();
-    operation.await?;
-    Ok(begun.elapsed())
-}
-
-async fn ping(stream: &mut TcpStream) -> Result<()> {
-    stream.write_all(b"PING\r\n").await?;
-    let mut reply = [0; 7];
-    tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut reply)).await??;
-    ensure!(&reply == b"+PONG\r\n", "Redis did not reply PONG to a PING");
-    Ok(())
 }
 
 /// Hashes with the default parameters, which the service uses too, in allocated memory.

@@ -4,9 +4,9 @@ use anyhow::Result;
 use harness::{InstrumentedInstance, TestEnvironment, processes};
 
 use super::baselines::Baselines;
-use super::budgets::{SEQUENTIAL_ROUND_TRIPS, THOUSAND_INSTRUCTIONS};
 use super::instructions::InstructionCounter;
 use crate::bench_request::BenchRequest;
+use crate::budgets::{SEQUENTIAL_ROUND_TRIPS, THOUSAND_INSTRUCTIONS};
 use crate::counters::Counters;
 use crate::report::Row;
 use crate::sample::Sample;

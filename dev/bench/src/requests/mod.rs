@@ -1,7 +1,6 @@
 //! `cargo dev bench requests`: cold starts, and time, CPU, memory and round trips of each request.
 
 mod baselines;
-mod budgets;
 mod chart;
 mod cold_starts;
 mod instructions;
@@ -13,8 +12,8 @@ use serde_json::json;
 use stack::progress::{info, print};
 
 use self::baselines::Baselines;
-use self::budgets::Budgets;
 use self::instructions::InstructionCounter;
+use crate::budgets::Budgets;
 use crate::{Benchmark, Mode, bench_request, report};
 
 /// A daily limit that the benchmark does not reach.

@@ -1,4 +1,4 @@
-//! `cargo dev admin`
+//! `cargo dev admin` and `cargo dev suspend`
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,18 @@ pub async fn run(folder: &StackFolder, number: &str, revoke: bool) -> Result<()>
     let command = function(folder, MIGRATE).await?.args(["role", number, role]);
     command.output().await.with_context(|| format!("giving {number} the role {role}"))?;
     progress::info(format!("{number} has the role {role} from the next request on"));
+    Ok(())
+}
+
+pub async fn suspend(folder: &StackFolder, number: &str, restore: bool) -> Result<()> {
+    let (argument, done) = if restore {
+        ("restore", "is restored")
+    } else {
+        ("suspend", "is suspended, and its tokens are refused")
+    };
+    let command = function(folder, MIGRATE).await?.args([argument, number]);
+    command.output().await.with_context(|| format!("{argument} {number}"))?;
+    progress::info(format!("{number} {done}"));
     Ok(())
 }
 

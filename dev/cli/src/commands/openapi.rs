@@ -12,7 +12,7 @@ use super::test::programs;
 const TEST: &str = "document::the_served_document_matches_the_code";
 
 pub async fn run(folder: &StackFolder) -> Result<ExitCode> {
-    let Some(programs) = programs::build(folder).await? else { return Ok(ExitCode::FAILURE) };
+    let Some(programs) = programs::build(folder, &[]).await? else { return Ok(ExitCode::FAILURE) };
     let contract = programs.iter().find(|program| program.target == "contract");
     let contract = contract.context("dev/tests has no test target `contract`")?;
     let launch = contract.launch(&["--exact".to_owned(), TEST.to_owned()]).env([("OPENAPI_WRITE", "1")]);

@@ -35,7 +35,7 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
 
 fn invalid_paths(route: &Route) -> Vec<(&'static str, Request)> {
     let mut requests = vec![("unknown method", Request::new("PUTT", route.path.replace("{id}", UNKNOWN_ID)))];
-    if route.path.contains("{id}") {
+    if route.path.contains("{id}") && !route.takes_any_id() {
         for id in ["0", "%00", "%ff", "..%2f..", "'%3B--", "018f0000"] {
             requests.push(("invalid id", route.request(id)));
         }

@@ -65,6 +65,7 @@ async fn use_every_route(run: &Run, secrets: &mut Secrets) -> Result<()> {
     post("verify-signup-otp", account.clone(), 400).await?;
     account["otp"] = otp.into();
     let account = post("verify-signup-otp", account, 201).await?;
+    sign_up_again(run, &number, 400).await?;
     keep(&account, "/token", "a token")?;
     let refresh_token = keep(&account, "/refresh_token", "a refresh token")?;
     let wrong_password = unique("wrong password");
@@ -112,7 +113,10 @@ async fn use_every_route(run: &Run, secrets: &mut Secrets) -> Result<()> {
     let login = post("login", json!({ "mobile_number": number, "password": new_password }), 200).await?;
     let token = keep(&login, "/token", "a token")?;
     let deletion = Request::new("DELETE", "/api/user/me").json(&json!({ "password": new_password }));
+    use_operator_routes(run, &number, &new_password).await?;
     deletion.token(&token).send(run).await?.ensure(200)?;
+    // What it has used of its quota is inherited.
+    sign_up_again(run, &number, 201).await?;
     secrets.extend([
         (wrong_password, "a wrong password"),
         (new_password, "a password"),
@@ -125,6 +129,31 @@ async fn use_every_route(run: &Run, secrets: &mut Secrets) -> Result<()> {
     Ok(())
 }
 
+/// Signs up with a number that has had an account. The conflict is no error of Postgres, whose log
+/// would contain the number.
+async fn sign_up_again(run: &Run, number: &str, status: u16) -> Result<()> {
+    run.empty_redis().await?;
+    let code = Request::post("/api/auth/send-signup-otp", &json!({ "mobile_number": number }));
+    let otp = code.send(run).await?.ensure(200)?.string_at("/otp")?;
+    let account = json!({ "mobile_number": number, "otp": otp, "name": "Ada", "password": PASSWORD });
+    Request::post("/api/auth/verify-signup-otp", &account).send(run).await?.ensure(status).map(drop)
+}
+
+/// Finds, suspends and restores the account as an operator.
+async fn use_operator_routes(run: &Run, number: &str, password: &str) -> Result<()> {
+    let operator = TestUser::sign_up(run).await?;
+    run.make_admin(&operator).await?;
+    let find = operator.request("POST", "/api/user/find").json(&json!({ "mobile_number": number }));
+    let id = find.send(run).await?.ensure(200)?.string_at("/account/id")?;
+    for (action, status) in [("suspend", 403), ("restore", 200)] {
+        let request = operator.request("POST", format!("/api/user/{id}/{action}")).json(&json!({}));
+        request.send(run).await?.ensure(200)?;
+        let login = json!({ "mobile_number": number, "password": password });
+        Request::post("/api/auth/login", &login).send(run).await?.ensure(status)?;
+    }
+    Ok(())
+}
+
 #[derive(Default)]
 struct Search {
     lines: usize,
@@ -134,12 +163,13 @@ struct Search {
     found: Vec<String>,
 }
 
-/// Searches the logs of `functions` and of the event source mapping in a folder.
+/// Searches the logs of `functions`, of the event source mapping and of Postgres in a folder.
 fn search(folder: &Path, functions: &[String], secrets: &Secrets) -> Result<Search> {
     let mut search = Search::default();
     for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with(names::EVENT_SOURCE_MAPPING)
+        let services = [names::EVENT_SOURCE_MAPPING, names::POSTGRES];
+        if !services.iter().any(|service| name.starts_with(service))
             && !functions.iter().any(|function| name.starts_with(function))
         {
             continue;

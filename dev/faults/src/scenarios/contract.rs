@@ -70,8 +70,15 @@ fn always_refused(log: &str) -> Vec<&str> {
     lines.filter_map(|line| line.strip_prefix("- ")).collect()
 }
 
+/// The operations with findings, each with the names of the checks that failed.
 fn findings(log: &str) -> String {
-    let lines = log.lines().map(str::trim).skip_while(|line| !line.contains("SUMMARY"));
-    let found: Vec<&str> = lines.filter(|line| line.starts_with('❌')).collect();
+    let lines = log.lines().map(str::trim).skip_while(|line| !line.contains("= FAILURES ="));
+    let found: Vec<&str> = lines
+        .take_while(|line| !line.contains("= WARNINGS =") && !line.contains("= SUMMARY ="))
+        .filter_map(|line| {
+            let operation = line.strip_prefix("__").map(|line| line.trim_matches(['_', ' ']));
+            operation.or_else(|| line.strip_prefix("- "))
+        })
+        .collect();
     if found.is_empty() { "aborted; see its log".to_owned() } else { found.join(", ") }
 }

@@ -1,6 +1,8 @@
 //! Whether status, body or response time reveals that a number is registered. Codes go by text
 //! message, as in production.
 
+mod counters;
+
 use harness::Scale;
 use stack::web;
 
@@ -22,7 +24,9 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let count: usize = suite.scale.of(500, 20);
     let run = Run::start(suite, "enumeration", &[("OTP_DELIVERY", "sns")]).await?;
     sign_up_by_text_message(&run).await?;
-    let registered = register(&run, count).await?;
+    let registered = register(&run, count + 1).await?;
+    let (other, registered) = registered.split_last().context("no account")?;
+    counters::compare(&run, other).await?;
     for (path, what) in ROUTES {
         let (mut registered_times, mut unknown_times) = (Vec::new(), Vec::new());
         let mut expected: Option<(u16, Value)> = None;
@@ -37,7 +41,7 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
                 let start = Instant::now();
                 let response = request(path, number).send(&run).await?;
                 times.push(start.elapsed());
-                let response = without_request_id(response);
+                let response = (response.status.as_u16(), constant_body(response.body));
                 let is_same = expected.get_or_insert_with(|| response.clone()) == &response;
                 check!(run, is_same, "{what}: {} {}", response.0, response.1);
             }
@@ -94,12 +98,13 @@ fn request(path: &str, number: &str) -> Request {
     Request::post(format!("/api/auth/{path}"), &body)
 }
 
-/// The status and the body without `request_id`, which differs in each response.
-fn without_request_id(mut response: Response) -> (u16, Value) {
-    if let Some(body) = response.body.as_object_mut() {
-        body.remove("request_id");
+/// `body` without `request_id` and `retry_after`, which differ in each response.
+fn constant_body(mut body: Value) -> Value {
+    if let Some(members) = body.as_object_mut() {
+        members.remove("request_id");
+        members.remove("retry_after");
     }
-    (response.status.as_u16(), response.body)
+    body
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

@@ -33,7 +33,14 @@ fn cases() -> (Vec<Case>, Case) {
         permanent("blocked answer", json!({"kind": "blocked_answer"}), "failed blocked_by_safety 1", 1),
         permanent("no text", json!({"kind": "answer", "text": ""}), "failed no_answer 1", 2),
         permanent("cut", json!({"kind": "cut"}), "failed gemini_overloaded 3", 3),
+        permanent("silent", json!({"kind": "answer", "delay_ms": 6_000}), "failed timeout 3", 3),
         permanent("slow", json!({"kind": "slow", "delay_ms": 6_000}), "failed timeout 3", 3),
+        permanent(
+            "too long",
+            json!({"kind": "answer", "text": "word ".repeat(100), "duration_ms": 6_000}),
+            "completed 1",
+            1,
+        ),
         permanent("garbage", json!({"kind": "garbage"}), "failed gemini_overloaded 3", 3),
     ];
     (cases, permanent("429 of the day", per_day, "failed gemini_quota 1", 1))
@@ -43,7 +50,8 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     // The cases run concurrently: the circuit breaker would open after some of their failures.
     let overrides = [
         ("GEMINI_MODEL_FALLBACK", "none"),
-        ("GEMINI_TIMEOUT_MS", "2000"),
+        ("GEMINI_TIMEOUT_MS", "3000"),
+        ("GEMINI_STALL_TIMEOUT_MS", "1000"),
         ("GEMINI_BREAKER_FAILURES", "1000"),
     ];
     let run = Run::start(suite, "gemini-failures", &overrides).await?;

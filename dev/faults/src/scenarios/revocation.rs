@@ -1,5 +1,5 @@
-//! Tokens whose session was ended: with Redis, without it, and when it returns with outdated
-//! entries.
+//! Tokens whose session was ended, or whose account was suspended: with Redis, without it, and when
+//! it returns with outdated entries.
 
 use crate::prelude::*;
 
@@ -10,16 +10,19 @@ enum Way {
     Reset,
     Change,
     Deletion,
+    /// Refuses the session without ending it.
+    Suspension,
 }
 
-const WAYS: [Way; 5] = [Way::Logout, Way::End, Way::Reset, Way::Change, Way::Deletion];
+const WAYS: [Way; 6] = [Way::Logout, Way::End, Way::Reset, Way::Change, Way::Deletion, Way::Suspension];
 
 /// The ways that work without Redis: a reset needs a code.
-const WITHOUT_REDIS: [Way; 3] = [Way::Logout, Way::Change, Way::Deletion];
+const WITHOUT_REDIS: [Way; 4] = [Way::Logout, Way::Change, Way::Deletion, Way::Suspension];
 
 pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let rounds: usize = suite.scale.of(10, 1);
     let run = Run::start(suite, "revocation", &[("OTP_MAX_PER_DAY", "1000000")]).await?;
+    run.make_admin(&TestUser::sign_up(&run).await?).await?;
     for _ in 0..rounds {
         for way in WAYS {
             let (user, token) = sign_in_twice(&run).await?;
@@ -48,7 +51,7 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
         check_all_refused(&run, &users, "Redis is in use again").await?;
     }
     let slowest = slowest.as_secs_f64();
-    run.observe(format!("6 more without Redis (refused, black-holed), at most {slowest:.1} s each"));
+    run.observe(format!("8 more without Redis (refused, black-holed), at most {slowest:.1} s each"));
     run.done(format!("{rounds} sessions ended in each of {} ways", WAYS.len()))
 }
 
@@ -86,9 +89,20 @@ async fn end(run: &Run, user: &TestUser, way: Way) -> Result<Response> {
             let body = json!({ "current_password": PASSWORD, "new_password": "this is a new one" });
             request("POST", "/api/auth/change-password", body)
         }
+        Way::Suspension => return suspend(run, user).await,
         Way::Deletion => request("DELETE", "/api/user/me", json!({ "password": PASSWORD })),
     };
     request.send(run).await
+}
+
+/// Suspends the account of `user` as the operator.
+async fn suspend(run: &Run, user: &TestUser) -> Result<Response> {
+    let id = run.id_of(user).await?;
+    let sql = "SELECT mobile_number FROM users WHERE role = 'admin'";
+    let login = json!({ "mobile_number": run.db.value::<String>(sql, &[]).await?, "password": PASSWORD });
+    let token = Request::post("/api/auth/login", &login).send(run).await?.ensure(200)?.string_at("/token")?;
+    let suspension = Request::post(format!("/api/user/{id}/suspend"), &json!({}));
+    suspension.token(&token).send(run).await
 }
 
 async fn check_all_refused(run: &Run, users: &[(Way, (TestUser, String))], when: &str) -> Result<()> {

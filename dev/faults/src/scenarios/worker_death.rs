@@ -9,9 +9,14 @@ use crate::prelude::*;
 
 const CONCURRENCY: usize = 4;
 const BATCH: usize = 10;
+/// So many that no user has three answers under way, the maximum: a killed worker holds its lease
+/// for some seconds.
+const USERS: usize = 20;
 /// The number of messages of the batch that are answered by then. The calls for the others are
 /// repeated once.
 const ANSWERED: i64 = 8;
+/// How long messages stay invisible, in seconds. A worker shortens it to its lease.
+const HIDDEN: u32 = 600;
 const MAX_WAIT: Duration = Duration::from_secs(20);
 
 /// Where a worker is killed: when its connection to Postgres has passed these points, or, without
@@ -33,15 +38,18 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let each = suite.scale.of(20, 2);
     let run = Run::start(suite, "worker-death", &[]).await?;
     // The messages stay invisible until all workers are dead.
-    run.set_visibility_timeout(600).await?;
-    let user = TestUser::sign_up(&run).await?;
+    run.set_visibility_timeout(HIDDEN).await?;
+    let users = try_join_all((0..USERS).map(|_| TestUser::sign_up(&run))).await?;
     let kills: Vec<_> = POINTS.into_iter().flat_map(|point| vec![point; each]).collect();
     let count = kills.len() + each;
 
-    let single = stream::iter(kills).map(|(name, points)| kill_at(&run, &user, name, points));
+    let single = stream::iter(kills.into_iter().zip(users.iter().cycle()));
+    let single = single.map(|((name, points), user)| kill_at(&run, user, name, points));
     let mut received: Vec<Received> = single.buffer_unordered(CONCURRENCY).try_collect().await?;
-    for _ in 0..each {
-        received.push(kill_in_batch(&run, &user).await?);
+    for batch in 0..each {
+        // The last two of a batch stay unanswered.
+        let users: Vec<&TestUser> = users.iter().cycle().skip(batch * 2).take(BATCH).collect();
+        received.push(kill_in_batch(&run, &users).await?);
     }
 
     let items: Vec<Value> = received.iter().flat_map(|received| received.items.clone()).collect();
@@ -83,6 +91,7 @@ async fn kill_at(
         worker.kill_at(delivery, worker.pause_postgres_at(points)).await
     }
     .with_context(|| format!("killing a worker {name}"))?;
+    run.hide(&items, HIDDEN).await?;
     if points.contains(&DONE) {
         let outcome = run.outcome(sent.id).await?;
         ensure!(outcome.starts_with("completed"), "the message is {outcome} after the commit");
@@ -90,14 +99,14 @@ async fn kill_at(
     Ok(Received { items, sent: vec![sent] })
 }
 
-async fn kill_in_batch(run: &Run, user: &TestUser) -> Result<Received> {
-    let chatrooms = user.create_chatrooms(run, BATCH).await?;
+/// Kills a worker with a batch of one message of each user.
+async fn kill_in_batch(run: &Run, users: &[&TestUser]) -> Result<Received> {
     let mut sent = Vec::new();
-    for (place, chatroom) in chatrooms.iter().enumerate() {
-        let text = unique("message");
+    for (place, user) in users.iter().enumerate() {
+        let (chatroom, text) = (user.create_chatroom(run).await?, unique("message"));
         let delay_ms = if i64::try_from(place)? < ANSWERED { 0 } else { 1_500 };
         run.mocks.script(&text, json!([{"kind": "answer", "delay_ms": delay_ms}])).await?;
-        sent.push(user.send_text(run, chatroom, &text).await?);
+        sent.push(user.send_text(run, &chatroom, &text).await?);
     }
     let receive = try_join_all(sent.iter().map(|message| run.receive_message(message)));
     let (items, worker) = try_join(receive, InstrumentedInstance::start(run, "worker")).await?;
@@ -109,5 +118,6 @@ async fn kill_in_batch(run: &Run, user: &TestUser) -> Result<Received> {
     };
     let answered = async { wait_until("some are answered", MAX_WAIT, are_answered).await.map(drop) };
     worker.kill_at(run.delivery(&items)?, answered).await.context("killing a worker in a batch")?;
+    run.hide(&items, HIDDEN).await?;
     Ok(Received { items, sent })
 }

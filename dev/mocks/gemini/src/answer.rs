@@ -11,7 +11,8 @@ use super::request::ModelRequest;
 use super::step::AnswerStep;
 use super::tokens::{tokens, truncate};
 
-const WORDS_PER_CHUNK: usize = 6;
+/// The number of words in each chunk of a stream.
+pub const WORDS_PER_CHUNK: usize = 6;
 
 /// Google's signatures of thoughts are opaque base64.
 const SIGNATURE: &str = "bW9jaw==";

@@ -5,19 +5,19 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
-use chrono::Utc;
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::MockGemini;
 use super::answer::{self, Answer, Envelope};
+use super::connection::{Connection, now};
 use super::error::GeminiError;
 use super::request::{self, Method, ModelRequest};
 use super::script;
@@ -54,6 +54,7 @@ pub async fn call(
         .and_then(|()| body.map_err(|_| GeminiError::too_large()))
         .and_then(|body| request::read(method, model, &body));
     let (request, id, step, latency) = admit(&mock, method, model, request);
+    let mut connection = Connection::new(&mock, id);
     sleep(latency).await;
     let response = match request {
         Err(error) => error_response(error, format),
@@ -61,7 +62,12 @@ pub async fn call(
         Ok(request) => perform(step.unwrap_or_else(ScriptStep::plain), method, model, &request, format).await,
     };
     mock.state().calls.finish(id, response.status().as_u16());
-    response
+    if response.body().size_hint().exact().is_some() {
+        // It is sent at once.
+        connection.is_answered = true;
+        return response;
+    }
+    response.map(|body| Body::from_stream(connection.watch(body)))
 }
 
 type Request = Result<ModelRequest, GeminiError>;
@@ -86,12 +92,10 @@ fn admit(
         }
         _ => None,
     };
-    #[expect(clippy::disallowed_methods, reason = "the mock is a separate service with a real clock")]
-    let now = Utc::now();
     let empty = ModelRequest::default();
     let logged = request.as_ref().unwrap_or(&empty);
     let (kind, step) = step.unzip();
-    let id = state.calls.begin(now, method, model, logged, kind);
+    let id = state.calls.begin(now(), method, model, logged, kind);
     (request, id, step, state.latency)
 }
 

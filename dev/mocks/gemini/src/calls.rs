@@ -1,6 +1,7 @@
 //! The log of calls to Gemini's API.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
@@ -27,6 +28,13 @@ struct Call {
     step: Option<String>,
     /// The status of the response; `None` before it, and if the caller disconnected before it.
     status: Option<u16>,
+    /// When each piece of the response was sent.
+    #[serde(skip)]
+    sent_at: Vec<Instant>,
+    /// When the response was sent to its end.
+    completed_at: Option<String>,
+    /// When the caller closed the connection before that.
+    disconnected_at: Option<String>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -58,7 +66,7 @@ impl CallLog {
         self.calls.push_back(Call {
             id: self.last_id,
             number: self.count,
-            at: now.to_rfc3339_opts(SecondsFormat::Millis, true),
+            at: text(now),
             method: method.name(),
             model: cut(model),
             turns: request.turns.len(),
@@ -66,23 +74,57 @@ impl CallLog {
             system_instruction: request.system_instruction.as_deref().map(cut),
             step,
             status: None,
+            sent_at: Vec::new(),
+            completed_at: None,
+            disconnected_at: None,
         });
         self.last_id
     }
 
     pub fn finish(&mut self, id: u64, status: u16) {
-        if let Some(call) = self.calls.iter_mut().rev().find(|call| call.id == id) {
+        if let Some(call) = self.find(id) {
             call.status = Some(status);
         }
+    }
+
+    pub fn send(&mut self, id: u64) {
+        if let Some(call) = self.find(id) {
+            call.sent_at.push(Instant::now());
+        }
+    }
+
+    pub fn end(&mut self, id: u64, is_complete: bool, now: DateTime<Utc>) {
+        if let Some(call) = self.find(id) {
+            let end = if is_complete { &mut call.completed_at } else { &mut call.disconnected_at };
+            *end = Some(text(now));
+        }
+    }
+
+    fn find(&mut self, id: u64) -> Option<&mut Call> {
+        self.calls.iter_mut().rev().find(|call| call.id == id)
     }
 
     pub fn times_of(&self, text: &str) -> &[DateTime<Utc>] {
         self.times.get(text).map_or(&[], Vec::as_slice)
     }
 
+    pub fn sent_at(&self, text: &str) -> Vec<Instant> {
+        let call = self.calls.iter().rev().find(|call| call.last_user_text == text);
+        call.map(|call| call.sent_at.clone()).unwrap_or_default()
+    }
+
+    pub fn disconnects_of(&self, text: &str) -> usize {
+        let calls = self.calls.iter().filter(|call| call.last_user_text == text);
+        calls.filter(|call| call.disconnected_at.is_some()).count()
+    }
+
     pub fn clear(&mut self) {
         *self = Self { last_id: self.last_id, ..Self::default() };
     }
+}
+
+fn text(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 fn cut(text: &str) -> String {

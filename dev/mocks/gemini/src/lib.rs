@@ -29,6 +29,7 @@
 mod answer;
 mod api;
 mod calls;
+mod connection;
 mod control;
 mod control_body;
 mod error;
@@ -46,7 +47,7 @@ mod tokens;
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use axum::Router;
@@ -56,6 +57,7 @@ use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use self::answer::WORDS_PER_CHUNK;
 use self::calls::CallLog;
 use self::quota::Quota;
 use self::script::Script;
@@ -103,6 +105,17 @@ impl MockGemini {
 
     pub fn first_call_at(&self, text: &str) -> Option<DateTime<Utc>> {
         self.state().calls.times_of(text).first().copied()
+    }
+
+    /// When each piece of the response to the latest logged call with exactly this text was sent.
+    pub fn sent_at(&self, text: &str) -> Vec<Instant> {
+        self.state().calls.sent_at(text)
+    }
+
+    /// The number of logged calls with this text whose caller disconnected before the response was
+    /// complete.
+    pub fn disconnects(&self, text: &str) -> usize {
+        self.state().calls.disconnects_of(text)
     }
 
     pub fn count(&self) -> u64 {

@@ -329,3 +329,22 @@ async fn scripted_parts_candidates_usage_and_raw_bodies_are_sent() {
     let html = send(&mock, "POST", GENERATE, &user_turn("hi").to_string(), "key").await;
     assert_eq!(html, (502, "text/html".to_owned(), json!("<html>")));
 }
+
+#[tokio::test]
+async fn disconnect_of_the_caller_is_logged() {
+    let mock = MockGemini::default();
+    let script = json!({"steps": [{"kind": "answer", "duration_ms": 600_000}, {"kind": "answer"}]});
+    assert_eq!(control(&mock, "POST", "script", &script).await.0, 200);
+    let request = Request::builder().method("POST").uri(format!("{STREAM}?alt=sse"));
+    let request = request.header("x-goog-api-key", "key").body(Body::from(user_turn("hi").to_string()));
+    let response = mock.clone().router().oneshot(request.unwrap()).await.unwrap();
+    assert_eq!(mock.disconnects("hi"), 0);
+    drop(response);
+    assert_eq!(mock.disconnects("hi"), 1);
+    assert_eq!(call(&mock, STREAM, &user_turn("hi")).await.0, 200);
+    assert_eq!((mock.disconnects("hi"), mock.calls("hi")), (1, 2));
+    let log = control(&mock, "GET", "calls", &Value::Null).await.1;
+    let ends =
+        |call: usize| ["disconnected_at", "completed_at"].map(|end| log["calls"][call][end].is_string());
+    assert_eq!([ends(0), ends(1)], [[true, false], [false, true]]);
+}

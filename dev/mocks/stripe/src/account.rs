@@ -5,29 +5,13 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::card::Card;
 use super::error::StripeError;
 use super::faults::Fault;
 use super::now;
 use super::objects;
-use super::params::{CreateCheckout, CreateCustomer, List, Metadata};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Card {
-    Good,
-    Declined,
-    GoodOnce,
-}
-
-impl Card {
-    pub fn from_number(number: &str) -> Option<Self> {
-        match number.chars().filter(|one| !one.is_whitespace() && *one != '-').collect::<String>().as_str() {
-            "4242424242424242" => Some(Self::Good),
-            "4000000000000002" => Some(Self::Declined),
-            "4000000000000341" => Some(Self::GoodOnce),
-            _ => None,
-        }
-    }
-}
+use super::params::{CreateCheckout, CreateCustomer, List, SubscriptionData};
+use super::versions::{self, VERSION};
 
 #[derive(Debug, Clone)]
 pub struct StoredResponse {
@@ -45,14 +29,25 @@ pub struct Account {
     pub base_url: String,
     pub customers: Objects,
     products: Objects,
-    prices: Objects,
+    pub prices: Objects,
     pub sessions: Objects,
     pub subscriptions: Objects,
     pub invoices: Objects,
+    #[serde(default)]
+    pub charges: Objects,
+    #[serde(default)]
+    pub invoice_payments: Objects,
+    #[serde(default)]
+    pub disputes: Objects,
     pub portal_sessions: Objects,
     pub events: Objects,
     pub cards: HashMap<String, Card>,
-    pub subscription_metadata: HashMap<String, Metadata>,
+    /// The subscription that each checkout session begins.
+    #[serde(default)]
+    pub subscription_data: HashMap<String, SubscriptionData>,
+    /// The price of each checkout session.
+    #[serde(default)]
+    pub session_prices: HashMap<String, String>,
     #[serde(skip)]
     pub stored_responses: HashMap<String, StoredResponse>,
     #[serde(skip)]
@@ -66,6 +61,9 @@ pub struct Account {
     /// Whether the customer portal lacks its configuration.
     #[serde(default)]
     pub portal_unconfigured: bool,
+    /// The API version of the webhook endpoint.
+    #[serde(default)]
+    pub endpoint_version: Option<String>,
 }
 
 impl Account {
@@ -83,6 +81,9 @@ impl Account {
             "sessions" => ("checkout.session", &self.sessions),
             "subscriptions" => ("subscription", &self.subscriptions),
             "invoices" => ("invoice", &self.invoices),
+            "charges" => ("charge", &self.charges),
+            "invoice_payments" => ("invoice_payment", &self.invoice_payments),
+            "disputes" => ("dispute", &self.disputes),
             _ => ("event", &self.events),
         }
     }
@@ -98,6 +99,9 @@ impl Account {
         if let Some(customer) = &filter.customer {
             self.check_customer(customer)?;
         }
+        if filter.payment.as_ref().is_some_and(|payment| payment.kind != "payment_intent") {
+            return Err(StripeError::invalid("payment[type]", "the mock supports payment_intent only"));
+        }
         // By default, ended subscriptions are not listed.
         let default = if kind == "subscriptions" { "not ended" } else { "all" };
         let status = filter.status.as_deref().unwrap_or(default);
@@ -110,7 +114,10 @@ impl Account {
                 "not ended" => one["status"] != "canceled" && one["status"] != "incomplete_expired",
                 status => one["status"] == status,
             };
-            has("customer", &filter.customer) && has("subscription", &filter.subscription) && is_status
+            let paid_by = filter.payment.as_ref().and_then(|payment| payment.payment_intent.as_ref());
+            let is_payment = paid_by.is_none_or(|intent| one["payment"]["payment_intent"] == intent.as_str());
+            let is_owned = has("customer", &filter.customer) && has("subscription", &filter.subscription);
+            is_owned && is_payment && is_status
         };
         let after = filter.starting_after.as_deref();
         let rest = objects.iter().rev().skip_while(|one| after.is_some_and(|after| one["id"] != after));
@@ -143,8 +150,15 @@ impl Account {
         let [line] = new.line_items.as_slice() else {
             return Err(StripeError::invalid("line_items", "the mock supports one line item"));
         };
-        by_id(&self.prices, &line.price)
+        let price = by_id(&self.prices, &line.price)
             .ok_or_else(|| StripeError::missing(400, "price", "line_items[0][price]", &line.price))?;
+        if price["active"] != true {
+            return Err(StripeError::inactive_price());
+        }
+        if new.subscription_data.trial_period_days == Some(0) {
+            let message = "The minimum number of trial period days is 1.";
+            return Err(StripeError::invalid("subscription_data[trial_period_days]", message));
+        }
         if line.quantity != 1 {
             return Err(StripeError::invalid("line_items[0][quantity]", "the mock supports quantity 1"));
         }
@@ -153,8 +167,9 @@ impl Account {
                            for an existing customer, please set `customer_update[name]` to `auto`.";
             return Err(StripeError::invalid("tax_id_collection", message));
         }
-        let session = objects::checkout(new, &self.base_url, now());
-        self.subscription_metadata.insert(text(&session, "id"), new.subscription_data.metadata.clone());
+        let session = objects::checkout(new, price, &self.base_url, now());
+        self.subscription_data.insert(text(&session, "id"), new.subscription_data.clone());
+        self.session_prices.insert(text(&session, "id"), line.price.clone());
         self.sessions.push(session.clone());
         Ok(session)
     }
@@ -185,12 +200,28 @@ impl Account {
         self.events.push(objects::event(kind, object, now()));
     }
 
+    /// Records an event about a change of an object, with the old values of what has changed.
+    pub fn emit_change(&mut self, kind: &str, before: &Value, after: &Value) {
+        let mut event = objects::event(kind, after, now());
+        event["data"]["previous_attributes"] = versions::previous_attributes(before, after);
+        self.events.push(event);
+    }
+
+    /// An event as the webhook endpoint gets it: in the endpoint's API version.
+    pub fn rendered(&self, event: &Value) -> Value {
+        let version = self.endpoint_version.as_deref().unwrap_or(VERSION);
+        let mut event = versions::render(event.clone(), version);
+        event["api_version"] = version.into();
+        event
+    }
+
     /// Takes the events to send now: none while delivery is stopped.
     pub fn take_unsent_events(&mut self) -> Vec<Value> {
         if self.hold {
             return Vec::new();
         }
-        let unsent = self.events.get(self.sent..).unwrap_or_default().to_vec();
+        let unsent = self.events.get(self.sent..).unwrap_or_default();
+        let unsent = unsent.iter().map(|event| self.rendered(event)).collect();
         self.sent = self.events.len();
         unsent
     }

@@ -9,16 +9,22 @@ use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use futures::stream;
 use tokio::time::sleep;
 
 use super::account::{Account, Outcome, StoredResponse};
 use super::error::StripeError;
 use super::faults::Fault;
-use super::objects::VERSION;
-use super::{MockStripe, params};
+use super::versions::{self, VERSION};
+use super::{MockStripe, objects, params};
 
 const MAX_REQUEST: usize = 1024 * 1024;
+
+/// The kinds of objects that a call can retrieve by id.
+const KINDS: [&str; 8] =
+    ["charges", "customers", "disputes", "events", "invoices", "prices", "products", "subscriptions"];
 
 struct Call {
     method: Method,
@@ -53,8 +59,9 @@ pub async fn call(State(mock): State<MockStripe>, request: Request) -> Response 
         return StripeError::invalid("", "The request is too large.").into_response();
     };
     let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    if text("stripe-version").is_some_and(|version| version != VERSION) {
-        return StripeError::invalid("", format!("The mock supports {VERSION} only.")).into_response();
+    let version = text("stripe-version").unwrap_or_else(|| VERSION.to_owned());
+    if !versions::is_known(&version) {
+        return StripeError::unknown_version(&version).into_response();
     }
     let form = String::from_utf8_lossy(&body).into_owned();
     let call = Call {
@@ -71,19 +78,35 @@ pub async fn call(State(mock): State<MockStripe>, request: Request) -> Response 
         }
     });
     sleep(fault.delay()).await;
-    match (fault, response) {
+    let mut response = match (fault, response) {
         (Fault::Lost, _) => lost_response(),
         (Fault::Garbage, _) => "<html>This is not what you are looking for.</html>".into_response(),
-        (_, Ok(object)) => Json(object).into_response(),
+        (_, Ok(object)) => Json(versions::render(object, &version)).into_response(),
         (_, Err(error)) => error.into_response(),
+    };
+    for (name, value) in [("request-id", objects::id("req")), ("stripe-version", version)] {
+        if let Ok(value) = value.parse() {
+            response.headers_mut().insert(name, value);
+        }
     }
+    response
 }
 
 pub fn authenticate(headers: &HeaderMap) -> Result<String, StripeError> {
-    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let key = value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let key = match value.split_once(' ') {
+        Some(("Bearer", key)) => key.to_owned(),
+        Some(("Basic", credentials)) => user_name(credentials).unwrap_or_default(),
+        _ => String::new(),
+    };
     let is_key = ["sk_test_", "rk_test_"].iter().any(|prefix| key.starts_with(prefix));
-    if is_key { Ok(key.to_owned()) } else { Err(StripeError::unauthorized()) }
+    if is_key { Ok(key) } else { Err(StripeError::unauthorized()) }
+}
+
+/// The user name in credentials of Basic authentication: the key. The password is empty.
+fn user_name(credentials: &str) -> Option<String> {
+    let decoded = String::from_utf8(BASE64_STANDARD.decode(credentials).ok()?).ok()?;
+    decoded.strip_suffix(':').map(str::to_owned)
 }
 
 /// A response whose connection is closed before the body.
@@ -137,14 +160,11 @@ fn perform(account: &mut Account, call: &Call) -> Outcome {
             account.create_portal_session(&new.customer, new.return_url.as_deref())
         }
         ("GET", ["checkout", "sessions"]) => account.list("sessions", &params::read(params)?),
-        ("GET", [kind @ ("subscriptions" | "invoices" | "events")]) => {
+        ("GET", [kind @ ("subscriptions" | "invoices" | "events" | "charges" | "invoice_payments")]) => {
             account.list(kind, &params::read(params)?)
         }
         ("GET", ["checkout", "sessions", id]) => account.find("sessions", id).cloned(),
-        (
-            "GET",
-            [kind @ ("customers" | "products" | "prices" | "subscriptions" | "invoices" | "events"), id],
-        ) => account.find(kind, id).cloned(),
+        ("GET", [kind, id]) if KINDS.contains(kind) => account.find(kind, id).cloned(),
         (method, _) => Err(StripeError::no_route(method, &call.path)),
     }
 }

@@ -13,11 +13,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::account::{Account, Card, by_id};
+use super::account::{Account, by_id};
 use super::api::authenticate;
 use super::error::StripeError;
 use super::faults::Fault;
 use super::forgery::Forgery;
+use super::versions;
 use super::webhooks::{self, payload};
 use super::{MockStripe, sign};
 
@@ -60,15 +61,17 @@ pub async fn call(
         return Ok(Json(deliver(&mock, &key, read(&body)?).await?).into_response());
     }
     let answer = mock.with_account(&key, |account| match (method.as_str(), parts.as_slice()) {
-        ("POST", ["checkout", session]) => {
-            let card = Card::from_number(&only::<String>("card", &body)?);
-            let card = card.ok_or_else(|| StripeError::invalid("card", "is not a card of the mock"))?;
-            account.pay(session, card)
-        }
-        ("POST", ["subscriptions"]) => Ok(account.create_subscription(&only::<String>("customer", &body)?)),
+        ("POST", ["checkout", session]) => account.pay(session, &read(&body)?),
+        ("POST", ["invoices", id]) => account.set_invoice(id, &read(&body)?),
+        ("POST", ["invoices", id, "confirm"]) => account.finish_payment(id, only("succeeds", &body)?),
+        ("POST", ["charges", id, "refund"]) => account.refund(id, only("amount", &body)?),
+        ("POST", ["charges", id, "dispute"]) => account.dispute(id, &only::<String>("status", &body)?),
+        ("POST", ["prices"]) => account.set_price(read(&body)?),
+        ("POST", ["subscriptions"]) => account.create_subscription(&read(&body)?),
         ("POST", ["subscriptions", id]) => account.set_subscription(id, &read(&body)?),
         ("POST", ["subscriptions", id, "renew"]) => account.renew(id),
         ("POST", ["subscriptions", id, "give_up"]) => account.cancel(id),
+        ("POST", ["customers"]) => Ok(account.create_customer(&read(&body)?)),
         ("DELETE", ["customers", id]) => account.delete_customer(id),
         ("GET", ["events"]) => Ok(events(account, &secret)),
         ("GET", ["calls"]) => Ok(json!(account.calls)),
@@ -78,6 +81,14 @@ pub async fn call(
         }
         ("POST", ["portal"]) => {
             account.portal_unconfigured = !only::<bool>("configured", &body)?;
+            Ok(Value::Null)
+        }
+        ("POST", ["endpoint"]) => {
+            let version = only::<String>("api_version", &body)?;
+            if !versions::is_known(&version) {
+                return Err(StripeError::unknown_version(&version));
+            }
+            account.endpoint_version = Some(version);
             Ok(Value::Null)
         }
         ("POST", ["faults"]) => {
@@ -91,7 +102,7 @@ pub async fn call(
 
 fn events(account: &Account, secret: &str) -> Value {
     let signed = |event: &Value| {
-        let payload = payload(event);
+        let payload = payload(&account.rendered(event));
         let signature = sign(&payload, secret);
         json!({ "id": event["id"], "type": event["type"], "payload": payload, "signature": signature })
     };
@@ -103,7 +114,9 @@ async fn deliver(mock: &MockStripe, key: &str, new: Vec<NewDelivery>) -> Result<
     let endpoint = endpoint.ok_or_else(|| StripeError::invalid("", "this account has no endpoint"))?;
     let mut deliveries = Vec::new();
     for NewDelivery { event, times, delay_ms, forge } in new {
-        let found = mock.with_account(key, |account| by_id(&account.events, &event).map(payload));
+        let rendered =
+            |account: &mut Account| by_id(&account.events, &event).map(|one| account.rendered(one));
+        let found = mock.with_account(key, rendered).as_ref().map(payload);
         let text = found.ok_or_else(|| StripeError::missing(404, "event", "event", &event))?;
         sleep(Duration::from_millis(delay_ms)).await;
         for _ in 0..times {

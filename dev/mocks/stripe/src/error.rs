@@ -56,6 +56,15 @@ impl StripeError {
         Self::invalid("", message)
     }
 
+    pub fn inactive_price() -> Self {
+        let message = "The price specified is inactive. This field only accepts active prices.";
+        Self::invalid("line_items[0][price]", message)
+    }
+
+    pub fn unknown_version(version: &str) -> Self {
+        Self::invalid("", format!("Invalid Stripe API version: {version}"))
+    }
+
     pub fn portal_not_configured() -> Self {
         let message =
             "No configuration provided and your test mode default configuration has not been created.";

@@ -8,13 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::MockStripe;
-use super::account::{Account, Card, by_id, text};
-use super::objects::AMOUNT;
-
-#[derive(Deserialize)]
-pub struct Payment {
-    card: String,
-}
+use super::account::{Account, by_id, text};
+use super::card::Card;
+use super::payments::Payment;
 
 #[derive(Deserialize)]
 pub struct Action {
@@ -36,16 +32,35 @@ pub async fn pay(
     Form(payment): Form<Payment>,
 ) -> Response {
     let Some((key, session)) = find(&mock, SESSIONS, &id) else { return not_open() };
-    let Some(card) = Card::from_number(&payment.card) else {
+    if Card::from_number(&payment.card).is_none() {
         return checkout_page(&session, Some("Enter one of the card numbers below."));
-    };
-    match mock.with_account(&key, |account| account.pay(&id, card)) {
+    }
+    match mock.with_account(&key, |account| account.pay(&id, &payment)) {
+        Ok(open) if open["status"] == "open" => {
+            Redirect::to(&format!("/i/{}", text(&open, "invoice"))).into_response()
+        }
         Ok(paid) => {
             Redirect::to(&text(&paid, "success_url").replace("{CHECKOUT_SESSION_ID}", &id)).into_response()
         }
         Err(error) if session["status"] == "open" => checkout_page(&session, Some(&error.message)),
         Err(_) => not_open(),
     }
+}
+
+pub async fn invoice(State(mock): State<MockStripe>, Path(id): Path<String>) -> Response {
+    find(&mock, INVOICES, &id).map_or_else(not_open, |(_, invoice)| invoice_page(&invoice))
+}
+
+/// Ends the confirmation of a payment, as the page of the bank does.
+pub async fn pay_invoice(
+    State(mock): State<MockStripe>,
+    Path(id): Path<String>,
+    Form(action): Form<Action>,
+) -> Response {
+    let Some((key, invoice)) = find(&mock, INVOICES, &id) else { return not_open() };
+    let succeeds = action.action == "confirm";
+    let finished = mock.with_account(&key, |account| account.finish_payment(&id, succeeds));
+    invoice_page(&finished.unwrap_or(invoice))
 }
 
 pub async fn portal(State(mock): State<MockStripe>, Path(id): Path<String>) -> Response {
@@ -78,6 +93,7 @@ pub async fn portal_action(
 
 type Table = fn(&Account) -> &[Value];
 const SESSIONS: Table = |account| &account.sessions;
+const INVOICES: Table = |account| &account.invoices;
 const PORTAL_SESSIONS: Table = |account| &account.portal_sessions;
 
 fn find(mock: &MockStripe, table: Table, id: &str) -> Option<(String, Value)> {
@@ -96,13 +112,32 @@ fn not_open() -> Response {
     (StatusCode::NOT_FOUND, page).into_response()
 }
 
-fn dollars(cents: i64) -> String {
-    format!("${}.{:02}", cents / 100, cents % 100)
+/// An amount as the page shows it. The mock knows one currency without cents.
+fn shown(amount: &Value, currency: &Value) -> String {
+    let amount = amount.as_i64().unwrap_or_default();
+    match currency.as_str().unwrap_or_default() {
+        "usd" => format!("${}.{:02}", amount / 100, amount % 100),
+        "jpy" => format!("¥{amount}"),
+        other => format!("{}.{:02} {}", amount / 100, amount % 100, escape(&other.to_uppercase())),
+    }
+}
+
+fn invoice_page(invoice: &Value) -> Response {
+    let price = shown(&invoice["amount_remaining"], &invoice["currency"]);
+    let body = if invoice["status"] == "open" {
+        include_str!("pages/invoice.html").replace("{{price}}", &price)
+    } else {
+        "<p>This invoice is paid.</p>".to_owned()
+    };
+    page("Your invoice", &body).into_response()
 }
 
 fn checkout_page(session: &Value, error: Option<&str>) -> Response {
+    let takes_code = session["allow_promotion_codes"] == true;
+    let code = if takes_code { "<label>Promotion code <input name=promotion_code></label>" } else { "" };
     let body = include_str!("pages/checkout.html")
-        .replace("{{price}}", &dollars(AMOUNT))
+        .replace("{{price}}", &shown(&session["amount_total"], &session["currency"]))
+        .replace("{{promotion_code}}", code)
         .replace("{{error}}", &alert(error))
         .replace("{{cancel_url}}", &escape(session["cancel_url"].as_str().unwrap_or("#")));
     page("Subscribe to Pro", &body).into_response()

@@ -1,24 +1,35 @@
-//! A mock server for Stripe in the wire format of API version `2026-09-30.endive`, with state.
+//! A mock server for Stripe in its wire format, with state.
 //!
-//! **Stripe's API**, below `/v1` with the key in `Authorization: Bearer`: customers, one product
-//! and its [`PRICE`], checkout sessions in subscription mode, subscriptions, invoices, the customer
-//! portal and events. Each key that begins with `sk_test_` or `rk_test_` is a separate account, at
-//! first empty. Parameters are validated; those that the mock does not implement are refused as
-//! unknown. Idempotency keys replay the first response.
+//! **Stripe's API**, below `/v1` with the key as a bearer token or as the user name of Basic
+//! authentication: customers, one product and its [`PRICE`], checkout sessions in subscription mode
+//! with trials and promotion codes, subscriptions, invoices and their payments, charges, disputes,
+//! the customer portal and events. Each key that begins with `sk_test_` or `rk_test_` is a separate
+//! account, at first empty. Parameters are validated; those that the mock does not implement are
+//! refused as unknown. Idempotency keys replay the first response. Objects have the form of API
+//! version `2026-09-30.endive`, or of another version in `Stripe-Version`, see `versions.rs`.
 //!
-//! **Hosted pages**: `/c/pay/{session}` is the checkout page, `/p/session/{session}` the portal.
-//! Cards: `4242 4242 4242 4242` pays, `4000 0000 0000 0002` is declined, `4000 0000 0000 0341` pays
-//! the first time only.
+//! **Hosted pages**: `/c/pay/{session}` is the checkout page, `/p/session/{session}` the portal and
+//! `/i/{invoice}` the page of an invoice. Cards: `4242 4242 4242 4242` pays, `4000 0000 0000 0002`
+//! is declined, `4000 0000 0000 0341` pays the first time only, `4000 0027 6000 3184` needs the
+//! user's confirmation for each payment (3-D Secure). The promotion code `FREE` takes the whole
+//! amount off the first invoice.
 //!
 //! **Control API**, for tests and demonstrations, with the key of the account:
 //!
 //! | call | effect |
 //! |---|---|
-//! | `POST /_control/checkout/{session} {"card": "..."}` | pays, as the user does on the page; returns the session |
-//! | `POST /_control/subscriptions {"customer": "..."}` | creates a subscription, as an operator does in the dashboard |
+//! | `POST /_control/checkout/{session} {"card": "...", "promotion_code": "..."}` | pays, as the user does on the page, with an optional code; returns the session |
+//! | `POST /_control/invoices/{id}/confirm {"succeeds": true}` | ends the confirmation of a payment, as the user does on the page of the invoice |
+//! | `POST /_control/invoices/{id} {...}` | sets any fields of it, such as `hosted_invoice_url` |
+//! | `POST /_control/charges/{id}/refund {"amount": 500}` | refunds a charge, fully with `null` |
+//! | `POST /_control/charges/{id}/dispute {"status": "needs_response"}` | opens a dispute, or changes its status: `won`, `lost` and others |
+//! | `POST /_control/prices {"id": "...", "unit_amount": 1500, "currency": "jpy", "active": false}` | creates a price, or changes the given fields |
+//! | `POST /_control/endpoint {"api_version": "..."}` | sets the API version in which events are sent |
+//! | `POST /_control/subscriptions {"customer": "...", "metadata": {}, "price": "..."}` | creates a subscription, as an operator does in the dashboard |
 //! | `POST /_control/subscriptions/{id}/renew` | ends the period now: the subscription renews, becomes `past_due` or is canceled, by its card and its cancellation date |
 //! | `POST /_control/subscriptions/{id}/give_up` | cancels the subscription, as Stripe does after its last payment retry |
 //! | `POST /_control/subscriptions/{id} {...}` | sets any fields of it, such as `status` |
+//! | `POST /_control/customers {"metadata": {}}` | creates a customer, as an operator does in the dashboard |
 //! | `DELETE /_control/customers/{id}` | deletes a customer, as an operator does in the dashboard |
 //! | `GET /_control/events` | all events, oldest first, each with its `payload` and a fresh `signature`; without an endpoint the secret is `whsec_of_` and the key |
 //! | `POST /_control/portal {"configured": false}` | refuses to open the customer portal until `true` |
@@ -37,6 +48,7 @@
 )]
 mod account;
 mod api;
+mod card;
 mod control;
 mod error;
 mod faults;
@@ -45,6 +57,8 @@ mod hosted_pages;
 mod lifecycle;
 mod objects;
 mod params;
+mod payments;
+mod versions;
 mod webhooks;
 
 use std::collections::HashMap;
@@ -147,6 +161,7 @@ impl MockStripe {
     pub fn router(self) -> Router {
         Router::new()
             .route("/c/pay/{session}", get(hosted_pages::checkout).post(hosted_pages::pay))
+            .route("/i/{invoice}", get(hosted_pages::invoice).post(hosted_pages::pay_invoice))
             .route("/p/session/{session}", get(hosted_pages::portal).post(hosted_pages::portal_action))
             .route("/_control/{*path}", any(control::call))
             .fallback(api::call)

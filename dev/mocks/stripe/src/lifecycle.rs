@@ -1,45 +1,35 @@
 //! What the user, Stripe and time do to an account's subscriptions.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::account::{Account, Card, Outcome, by_id_mut, text};
+use super::account::{Account, Outcome, by_id_mut, text};
+use super::card::Card;
 use super::error::StripeError;
 use super::now;
 use super::objects::{self, month_after, set};
 use super::params::{Metadata, UpdateSubscription};
 
-impl Account {
-    pub fn create_subscription(&mut self, customer: &str) -> Value {
-        let subscription = objects::subscription(customer, &Metadata::new(), now());
-        self.subscriptions.push(subscription.clone());
-        self.emit("customer.subscription.created", &subscription);
-        subscription
-    }
+/// A subscription to create in the dashboard.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewSubscription {
+    customer: String,
+    #[serde(default)]
+    metadata: Metadata,
+    price: Option<String>,
+}
 
-    pub fn pay(&mut self, session: &str, card: Card) -> Outcome {
-        let open = self.find("sessions", session)?;
-        if open["status"] != "open" {
-            return Err(StripeError::invalid("", "This page is no longer open."));
-        }
-        if card == Card::Declined {
-            return Err(StripeError::declined());
-        }
-        let customer = text(open, "customer");
-        let metadata = self.subscription_metadata.get(session).cloned().unwrap_or_default();
-        let mut subscription = objects::subscription(&customer, &metadata, now());
-        let invoice = objects::invoice(&subscription, "subscription_create", true, now());
-        subscription["latest_invoice"] = invoice["id"].clone();
-        self.cards.insert(customer, card);
+impl Account {
+    /// Creates a subscription as an operator does in the dashboard.
+    pub fn create_subscription(&mut self, new: &NewSubscription) -> Outcome {
+        let price = self.find("prices", new.price.as_deref().unwrap_or(objects::PRICE))?;
+        let (customer, metadata) = (new.customer.as_str(), &new.metadata);
+        let new = objects::NewSubscription { customer, metadata, price, trial_days: None };
+        let subscription = objects::subscription(&new, now());
         self.subscriptions.push(subscription.clone());
-        self.invoices.push(invoice.clone());
-        let session = by_id_mut(&mut self.sessions, "checkout.session", session)?;
-        set(session, json!({ "status": "complete", "payment_status": "paid", "url": null }));
-        set(session, json!({ "subscription": subscription["id"], "invoice": invoice["id"] }));
-        let session = session.clone();
         self.emit("customer.subscription.created", &subscription);
-        self.emit_paid(&invoice);
-        self.emit("checkout.session.completed", &session);
-        Ok(session)
+        Ok(subscription)
     }
 
     pub fn update_subscription(&mut self, id: &str, update: UpdateSubscription) -> Outcome {
@@ -104,22 +94,28 @@ impl Account {
         if subscription["cancel_at_period_end"] == true || !subscription["cancel_at"].is_null() {
             return self.cancel(id);
         }
-        let is_paid = self.cards.get(&text(subscription, "customer")) == Some(&Card::Good);
+        let before = subscription.clone();
+        let card = self.cards.get(&text(subscription, "customer")).copied();
+        let is_paid = card == Some(Card::Good);
         let now = now();
         let (start, end) = (now.timestamp(), month_after(now).timestamp());
         let period = json!({ "current_period_start": start, "current_period_end": end });
         set(&mut subscription["items"]["data"][0], period);
         subscription["status"] = if is_paid { "active" } else { "past_due" }.into();
-        let invoice = objects::invoice(subscription, "subscription_cycle", is_paid, now);
+        let total = objects::amount(&subscription["items"]["data"][0]["price"]);
+        let invoice = objects::invoice(subscription, "subscription_cycle", total, &self.base_url, now);
         subscription["latest_invoice"] = invoice["id"].clone();
         let subscription = subscription.clone();
         self.invoices.push(invoice.clone());
         if is_paid {
-            self.emit_paid(&invoice);
+            self.settle(&text(&invoice, "id"))?;
         } else {
             self.emit("invoice.payment_failed", &invoice);
         }
-        self.emit("customer.subscription.updated", &subscription);
+        if card == Some(Card::Confirmed) {
+            self.emit("invoice.payment_action_required", &invoice);
+        }
+        self.emit_change("customer.subscription.updated", &before, &subscription);
         Ok(subscription)
     }
 
@@ -130,17 +126,8 @@ impl Account {
         self.cards.insert(customer.to_owned(), card);
         let is_due = |one: &Value| one["status"] == "past_due" && card == Card::Good;
         for id in self.subscriptions_of(customer, is_due) {
-            let subscription = by_id_mut(&mut self.subscriptions, "subscription", &id)?;
-            subscription["status"] = "active".into();
-            let subscription = subscription.clone();
-            let id = text(&subscription, "latest_invoice");
-            let invoice = by_id_mut(&mut self.invoices, "invoice", &id)?;
-            let paid =
-                json!({ "status": "paid", "amount_paid": invoice["amount_due"], "amount_remaining": 0 });
-            set(invoice, paid);
-            let invoice = invoice.clone();
-            self.emit_paid(&invoice);
-            self.emit("customer.subscription.updated", &subscription);
+            let invoice = text(self.find("subscriptions", &id)?, "latest_invoice");
+            self.pay_invoice(&invoice, card)?;
         }
         Ok(())
     }
@@ -174,22 +161,21 @@ impl Account {
         wanted.map(|one| text(one, "id")).collect()
     }
 
-    fn change_subscription(
+    pub fn change_subscription(
         &mut self,
         id: &str,
         event: &str,
         change: impl FnOnce(&mut Value) -> Result<(), StripeError>,
     ) -> Outcome {
         let subscription = by_id_mut(&mut self.subscriptions, "subscription", id)?;
+        let before = subscription.clone();
         change(subscription)?;
         let subscription = subscription.clone();
-        self.emit(&format!("customer.subscription.{event}"), &subscription);
+        match event {
+            "updated" => self.emit_change("customer.subscription.updated", &before, &subscription),
+            event => self.emit(&format!("customer.subscription.{event}"), &subscription),
+        }
         Ok(subscription)
-    }
-
-    fn emit_paid(&mut self, invoice: &Value) {
-        self.emit("invoice.paid", invoice);
-        self.emit("invoice.payment_succeeded", invoice);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::error::StripeError;
 
@@ -37,6 +37,7 @@ pub struct CreateCheckout {
     pub tax_id_collection: Option<TaxIdCollection>,
     #[serde(default)]
     pub customer_update: BTreeMap<String, String>,
+    pub allow_promotion_codes: Option<bool>,
 }
 
 impl CreateCheckout {
@@ -52,11 +53,12 @@ pub struct LineItem {
     pub quantity: u64,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionData {
     #[serde(default)]
     pub metadata: Metadata,
+    pub trial_period_days: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -73,6 +75,16 @@ pub struct List {
     pub status: Option<String>,
     pub limit: Option<usize>,
     pub starting_after: Option<String>,
+    pub payment: Option<ListedPayment>,
+}
+
+/// The payment whose invoices are listed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListedPayment {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub payment_intent: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

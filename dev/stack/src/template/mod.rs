@@ -4,7 +4,7 @@ mod intrinsic;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -75,12 +75,28 @@ impl Template {
         self.functions().map(|(binary, _)| binary.to_owned()).collect()
     }
 
-    /// The paths of the HTTP API and the binaries that serve them. The `$default` route is
-    /// `/{proxy+}`.
+    /// The paths of the HTTP API and of the REST API, and the binaries that serve them. The
+    /// `$default` route is `/{proxy+}`.
     pub fn routes(&self) -> BTreeMap<String, String> {
-        let events = self.events().filter(|(_, event)| event["Type"] == "HttpApi");
-        let path = |event: &Value| event["Properties"]["Path"].as_str().unwrap_or("/{proxy+}").to_owned();
-        events.map(|(binary, event)| (path(event), binary.to_owned())).collect()
+        self.routes_of(&["HttpApi", "Api"])
+            .map(|(path, binary)| (path.to_owned(), binary.to_owned()))
+            .collect()
+    }
+
+    /// The paths of the REST API, whose responses are streamed.
+    pub fn rest_routes(&self) -> BTreeSet<String> {
+        self.routes_of(&["Api"]).map(|(path, _)| path.to_owned()).collect()
+    }
+
+    fn routes_of<'a>(&'a self, kinds: &'a [&str]) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let events = self.events().filter(|(_, event)| kinds.iter().any(|kind| event["Type"] == *kind));
+        events.map(|(binary, event)| (event["Properties"]["Path"].as_str().unwrap_or("/{proxy+}"), binary))
+    }
+
+    /// The name of the REST API's stage, which is a part of its paths.
+    pub fn rest_stage(&self) -> String {
+        let api = self.resources().find(|(_, resource)| resource["Type"] == "AWS::Serverless::Api");
+        api.and_then(|(_, api)| api["Properties"]["StageName"].as_str()).unwrap_or("prod").to_owned()
     }
 
     pub fn event_source(&self, name: &str) -> Result<EventSource> {

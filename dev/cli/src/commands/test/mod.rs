@@ -64,7 +64,7 @@ impl Options {
 /// fault suite, and prints the duration of each. No process is left running, whatever the outcome.
 pub async fn run(options: Options) -> Result<ExitCode> {
     let folder = StackFolder::of_suite("test");
-    let Some(programs) = phase("build", programs::build(&folder)).await? else {
+    let Some(programs) = phase("build", programs::build(&folder, &options.packages)).await? else {
         return Ok(ExitCode::FAILURE);
     };
     let suite = async |folder: &StackFolder| stack_tests(folder, &options, programs).await;

@@ -30,11 +30,17 @@ pub struct TestProgram {
     folder: PathBuf,
 }
 
-/// Builds all targets of the workspace, and returns its test programs. `None` if they do not build;
-/// cargo has printed why.
-pub async fn build(folder: &StackFolder) -> Result<Option<Vec<TestProgram>>> {
+/// Builds all targets of `packages`, or of the workspace if there are none, and returns their test
+/// programs. `None` if they do not build; cargo has printed why.
+pub async fn build(folder: &StackFolder, packages: &[String]) -> Result<Option<Vec<TestProgram>>> {
+    let packages: Vec<&str> = if packages.is_empty() {
+        vec!["--workspace"]
+    } else {
+        packages.iter().flat_map(|package| ["--package", package]).collect()
+    };
     let cargo = Launch::new("cargo")
-        .args(["build", "--workspace", "--all-targets", "--message-format", "json-render-diagnostics"])
+        .args(["build", "--all-targets", "--message-format", "json-render-diagnostics"])
+        .args(packages)
         .folder(folder.root());
     let Some(messages) = cargo.output_with_errors_shown().await? else { return Ok(None) };
     let messages =

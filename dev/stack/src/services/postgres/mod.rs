@@ -90,8 +90,9 @@ fn serve(location: &Location, port: u16, durability: Durability) -> Launch {
         "listen_addresses=127.0.0.1".to_owned(),
         format!("port={port}"),
         "unix_socket_directories=".to_owned(),
-        // Each process of a function has a connection pool of its own.
-        "max_connections=400".to_owned(),
+        // Each process of a function has a connection pool of its own, and `cargo dev bench stream`
+        // keeps a thousand processes busy.
+        "max_connections=1500".to_owned(),
     ];
     if durability == Durability::Ephemeral {
         options.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"].map(str::to_owned));

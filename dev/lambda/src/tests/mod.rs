@@ -1,5 +1,8 @@
 //! Tests of the local Lambda with a script as the function.
 
+mod streaming;
+mod streaming_function;
+
 use std::fs;
 use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt as _;
@@ -43,16 +46,20 @@ impl Deref for TestLambda {
 }
 
 async fn start(concurrency: usize) -> TestLambda {
+    start_with(concurrency, &[("script", SCRIPT), ("site", SCRIPT)], Options::default()).await
+}
+
+async fn start_with(concurrency: usize, scripts: &[(&str, &str)], options: Options) -> TestLambda {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["script", "site"] {
+    for (name, script) in scripts {
         let program = folder.path().join(name);
-        fs::write(&program, SCRIPT).unwrap();
+        fs::write(&program, script).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let (programs, logs) = (folder.path().to_owned(), folder.path().to_owned());
     let timeout = Duration::from_secs(20);
     let setup = Setup { programs, logs, env: BTreeMap::new(), concurrency, timeout };
-    TestLambda { lambda: Lambda::start(setup).await.unwrap(), _folder: folder }
+    TestLambda { lambda: Lambda::start_with(setup, options).await.unwrap(), _folder: folder }
 }
 
 /// Sends a request through API Gateway, which routes it to `site`.

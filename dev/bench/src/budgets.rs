@@ -11,24 +11,24 @@ use serde::Deserialize;
 use crate::counters::Counters;
 
 /// The names of derived counts.
-pub(super) const SEQUENTIAL_ROUND_TRIPS: &str = "sequential_round_trips";
-pub(super) const THOUSAND_INSTRUCTIONS: &str = "thousand_instructions";
+pub(crate) const SEQUENTIAL_ROUND_TRIPS: &str = "sequential_round_trips";
+pub(crate) const THOUSAND_INSTRUCTIONS: &str = "thousand_instructions";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Budgets {
+pub(crate) struct Budgets {
     requests: BTreeMap<String, Counters>,
     /// Sizes of release binaries.
     program_bytes: BTreeMap<String, u64>,
 }
 
 impl Budgets {
-    pub(super) fn read(root: &Path) -> Result<Self> {
+    pub(crate) fn read(root: &Path) -> Result<Self> {
         json_file::read(&root.join("dev/bench/budgets.json"))
     }
 
     /// Describes the counts that exceed their budgets. Only instructions may have no budget.
-    pub(super) fn check_request(&self, name: &str, counts: &Counters) -> Result<Vec<String>> {
+    pub(crate) fn check_request(&self, name: &str, counts: &Counters) -> Result<Vec<String>> {
         let budget = self.requests.get(name).with_context(|| format!("{name} has no budget"))?;
         let mut exceeded = Vec::new();
         for (what, count) in &counts.0 {
@@ -50,7 +50,7 @@ impl Budgets {
         Ok(exceeded)
     }
 
-    pub(super) fn check_sizes(&self, sizes: &BTreeMap<String, u64>) -> Result<Vec<String>> {
+    pub(crate) fn check_sizes(&self, sizes: &BTreeMap<String, u64>) -> Result<Vec<String>> {
         let check = |(name, size): (&String, &u64)| {
             let max = self.program_bytes.get(name).with_context(|| format!("{name} has no budget"));
             let exceeded = |max| format!("{name}: a binary of {size} bytes, the budget is {max}");
