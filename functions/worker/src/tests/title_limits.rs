@@ -7,7 +7,7 @@ use testkit::TestApp;
 
 use super::spending::{COST, with_caps};
 use super::titles::{QUESTION, asked, is_concluded, listed};
-use super::{deliver, start, status};
+use super::{deliver, status};
 
 #[tokio::test]
 async fn titles_of_a_user_are_limited_by_day() {
