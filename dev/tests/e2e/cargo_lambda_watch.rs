@@ -119,6 +119,18 @@ async fn message_is_accepted_and_its_answer_streamed_by_functions_that_cargo_lam
 }
 
 #[tokio::test]
+async fn function_serves_the_next_request_after_readers_have_gone_away() {
+    let watch = Watch::start().await;
+    let url = format!("{}/api/stream/no-such-path", watch.base_url);
+    for _ in 0..20 {
+        // Dropped before its body is read.
+        drop(reqwest::Client::new().get(&url).timeout(MAX_WAIT).send().await.unwrap());
+    }
+    assert_eq!(web::client().get(&url).timeout(MAX_WAIT).send().await.unwrap().status(), 401);
+    watch.stop().await;
+}
+
+#[tokio::test]
 async fn every_route_of_the_template_is_answered_by_its_function() {
     let watch = Watch::start().await;
     for (route, function) in Template::read(&stack::checkout()).unwrap().routes() {

@@ -1,9 +1,12 @@
 //! Starts a function: reads the configuration, builds the shared state and runs the Lambda runtime.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use app::{AppState, Config, Dependency, telemetry};
-use tracing::{error, info};
+use lambda_http::Request;
+use tower::ServiceExt as _;
+use tracing::{error, info, warn};
 
 use crate::{Routes, Service, stack};
 
@@ -31,10 +34,28 @@ pub async fn serve_streaming(
     dependencies: &[Dependency],
     routes: Routes,
 ) -> Result<(), lambda_http::Error> {
-    telemetry::run(service, async {
-        lambda_http::run_with_streaming_response(start(dependencies, routes)?).await
-    })
-    .await
+    telemetry::run(service, async { stream_responses(start(dependencies, routes)?).await }).await
+}
+
+/// Runs the Lambda runtime, and again after an error that ended it. The runtime ends with an error
+/// when a response cannot be sent to its end, and the process with it. AWS reads each response to its
+/// end, but `cargo lambda watch` closes the connection when the client goes away, and starts no
+/// other process. A runtime that ends before its first request has lost the Runtime API itself.
+async fn stream_responses(service: Service) -> Result<(), lambda_http::Error> {
+    loop {
+        let has_served = Arc::new(AtomicBool::new(false));
+        let noted = has_served.clone();
+        let noting = service.clone().map_request(move |request: Request| {
+            noted.store(true, Ordering::Relaxed);
+            request
+        });
+        match lambda_http::run_with_streaming_response(noting).await {
+            Err(error) if has_served.load(Ordering::Relaxed) => {
+                warn!(%error, "a response was not sent to its end; waiting for the next request");
+            }
+            ended => return ended,
+        }
+    }
 }
 
 fn start(dependencies: &[Dependency], routes: Routes) -> Result<Service, lambda_http::Error> {
