@@ -133,7 +133,13 @@ impl Launch {
 /// Whether `cargo run` set the variable. If another cargo inherited it, that cargo would rebuild
 /// each crate that reads it.
 fn is_set_by_cargo_run(name: &str) -> bool {
-    const EXACT: [&str; 5] =
-        ["CARGO", "CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PRIMARY_PACKAGE", "CARGO_CRATE_NAME"];
+    const EXACT: [&str; 6] = [
+        "CARGO",
+        "CARGO_CRATE_NAME",
+        "CARGO_MANIFEST_DIR",
+        "CARGO_MANIFEST_PATH",
+        "CARGO_PRIMARY_PACKAGE",
+        "OUT_DIR",
+    ];
     EXACT.contains(&name) || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_BIN_")
 }
