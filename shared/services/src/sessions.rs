@@ -27,10 +27,17 @@ pub async fn invalidate_suspended(app: &AppState, suspended: &[SessionId]) {
     mark(app, suspended, Change::Suspended).await;
 }
 
+/// Invalidates the cached entries of sessions whose account was restored in Postgres. When it returns,
+/// every instance accepts their tokens, with the same guarantee as [`invalidate`].
+pub async fn invalidate_restored(app: &AppState, restored: &[SessionId]) {
+    mark(app, restored, Change::Restored).await;
+}
+
 #[derive(Clone, Copy)]
 enum Change {
     Ended,
     Suspended,
+    Restored,
 }
 
 async fn mark(app: &AppState, sessions: &[SessionId], change: Change) {
@@ -38,7 +45,8 @@ async fn mark(app: &AppState, sessions: &[SessionId], change: Change) {
     loop {
         let marked = match change {
             Change::Ended => app.redis.mark_sessions_ended(sessions).await,
-            Change::Suspended => app.redis.mark_sessions_changed(sessions).await,
+            Change::Suspended => app.redis.mark_sessions_suspended(sessions).await,
+            Change::Restored => app.redis.mark_sessions_changed(sessions).await,
         };
         let Err(error) = marked else { return };
         let remaining = (SESSION_CACHE_TTL + MAX_WRITE_DELAY).saturating_sub(started.elapsed());

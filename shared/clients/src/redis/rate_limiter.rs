@@ -45,8 +45,8 @@ impl RateLimiter {
     }
 
     /// Takes one token from `global` and one from the bucket that the claimed session decides: that
-    /// of its owner while it is cached as active, `address` once it has ended, and none while it is
-    /// not cached. Costs one round trip. Without Redis the session is not cached.
+    /// of its owner while it is cached as active, `address` once it has ended or its account is
+    /// suspended, and none while it is not cached. Costs one round trip. Without Redis the session is not cached.
     pub async fn consume_for_session(
         &self,
         global: &Bucket,

@@ -38,6 +38,8 @@ pub enum SessionLookup {
     Active,
     /// The session has ended, or belongs to another user.
     Ended,
+    /// The session is active, and its account is suspended.
+    Suspended,
     /// The session is not cached.
     Unknown,
 }
@@ -73,8 +75,8 @@ impl SessionClaim {
 
 impl Redis {
     /// Takes one token from `global` and one from the bucket that the claimed session decides: that
-    /// of its owner while it is cached as active, `address` once it has ended, and none while it is
-    /// not cached. Takes none when one of them is empty. Returns the session's state and the decision
+    /// of its owner while it is cached as active, `address` once it has ended or its account is
+    /// suspended, and none while it is not cached. Takes none when one of them is empty. Returns the session's state and the decision
     /// for each charged bucket.
     pub(super) async fn consume_tokens_for_session(
         &self,
@@ -160,6 +162,24 @@ impl Redis {
         self.run(pipeline.ignore()).await
     }
 
+    /// Caches that Postgres reported the account of a session as suspended `age` ago, unless the
+    /// session has been marked meanwhile.
+    pub async fn cache_suspended_session(&self, id: SessionId, age: Duration) -> Result<(), RedisUnavailable> {
+        let ttl = millis(SESSION_CACHE_TTL.saturating_sub(age));
+        if ttl == 0 {
+            return Ok(());
+        }
+        let mut pipeline = ::redis::pipe();
+        pipeline.cmd("SET").arg(key(id)).arg("suspended").arg("NX").arg("PX").arg(ttl);
+        self.run(pipeline.ignore()).await
+    }
+
+    /// Marks sessions of a suspended account, for longer than a request in flight could still cache
+    /// them as active.
+    pub async fn mark_sessions_suspended(&self, ids: &[SessionId]) -> Result<(), RedisUnavailable> {
+        self.mark_sessions(ids, "suspended").await
+    }
+
     /// Marks sessions as changed, for longer than a request in flight could still cache their
     /// former state: until then each request reads them from Postgres.
     pub async fn mark_sessions_changed(&self, ids: &[SessionId]) -> Result<(), RedisUnavailable> {
@@ -183,6 +203,7 @@ fn lookup(state: u8) -> SessionLookup {
     match state {
         0 => SessionLookup::Unknown,
         1 => SessionLookup::Active,
+        3 => SessionLookup::Suspended,
         _ => SessionLookup::Ended,
     }
 }

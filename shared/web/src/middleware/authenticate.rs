@@ -92,6 +92,7 @@ pub(super) async fn authenticate_and_charge(
     let authentication = match cached {
         SessionLookup::Active => Authentication::Valid(Caller::from(&claim)),
         SessionLookup::Ended => Authentication::SESSION_ENDED,
+        SessionLookup::Suspended => Authentication::Suspended(Caller::from(&claim)),
         SessionLookup::Unknown if rejection(&decisions).is_some() => Authentication::Unavailable,
         SessionLookup::Unknown => {
             let user_bucket = |tier| vec![claim.bucket(tier)];
@@ -115,6 +116,7 @@ pub(crate) async fn check_session(
     match limits.app.redis.find_session(&limits.global, claim).await {
         Ok((SessionLookup::Active, wait)) => (Authentication::Valid(Caller::from(claim)), wait),
         Ok((SessionLookup::Ended, _)) => (Authentication::SESSION_ENDED, None),
+        Ok((SessionLookup::Suspended, _)) => (Authentication::Suspended(Caller::from(claim)), None),
         Ok((SessionLookup::Unknown, wait)) => (load_session(limits, claim, |_| Vec::new()).await.0, wait),
         Err(_) => (load_session(limits, claim, |_| Vec::new()).await.0, None),
     }
@@ -129,8 +131,13 @@ async fn load_session(
 ) -> (Authentication, Vec<RateLimitDecision>) {
     let started = Instant::now();
     let ActiveSession { tier, expires_at, .. } = match find_active_session(limits.app, claim).await {
-        // Not cached, so that its end takes effect with the next request.
         Ok(Some(session)) if session.is_suspended => {
+            // The next requests with this token are then refused without a query, and once the network
+            // has no request left, without a token from the global bucket.
+            let cached = limits.app.redis.cache_suspended_session(claim.session, started.elapsed()).await;
+            if let Err(error) = cached {
+                warn!(error = chain(&error), "a suspended session is not cached; it will be read again");
+            }
             return (Authentication::Suspended(Caller::from(claim)), Vec::new());
         }
         Ok(Some(session)) => session,

@@ -1,6 +1,6 @@
 -- Reads a cached session, and takes one token from the global bucket and from the one that the
--- session decides: the user's if it is active, the address's if it has ended, none if it is not
--- cached. Needs gcra.lua, session_lookup.lua.
+-- session decides: the user's if it is active, the address's if it has ended or its account is
+-- suspended, none if it is not cached. Needs gcra.lua, session_lookup.lua.
 -- KEYS: the session, the user's bucket, the global bucket, the address's bucket.
 -- ARGV: the user id, now (ms), then max and window (ms): on Basic, on Pro, of the global bucket, of
 -- the address's.
@@ -14,7 +14,7 @@ local charged = 0
 if state == 1 then
     charged = tier == 'pro' and 2 or 1
     buckets[2] = {KEYS[2], ARGV[2 * charged + 1], ARGV[2 * charged + 2]}
-elseif state == 2 then
+elseif state > 1 then
     charged = 3
     buckets[2] = {KEYS[4], ARGV[9], ARGV[10]}
 end

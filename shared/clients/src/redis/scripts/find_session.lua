@@ -2,7 +2,7 @@
 -- Needs gcra.lua, session_lookup.lua.
 -- KEYS: the session, the user's bucket, the global bucket. ARGV: the user id, now (ms), then max and
 -- window (ms): on Basic, on Pro, of the global bucket.
--- Result: {0 unknown, 1 active, 2 ended; ms until the next token of both (0: there is one)}.
+-- Result: {0 unknown, 1 active, 2 ended, 3 suspended; ms until the next token of both (0: there is one)}.
 -- A script, so that the parsing of an entry has one implementation.
 local state, tier = find_session(KEYS[1], ARGV[1], ARGV[2])
 local _, _, wait = measure(KEYS[3], tonumber(ARGV[7]), tonumber(ARGV[8]))
