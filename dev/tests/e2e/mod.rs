@@ -4,7 +4,7 @@
 
 mod ai_sdk;
 mod answering;
-mod browser;
+mod api_explorer;
 mod cargo_lambda_watch;
 mod commands;
 mod deletion;
@@ -16,5 +16,4 @@ mod stack;
 mod streaming;
 mod subscription;
 mod web_client;
-mod web_page;
 mod worker;
