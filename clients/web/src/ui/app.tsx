@@ -13,6 +13,7 @@ import { Chat } from "./chat.tsx";
 import { composerText } from "./composer.tsx";
 import { Dialogs } from "./dialogs.tsx";
 import { Door } from "./door.tsx";
+import { isComposing } from "./keys.ts";
 import { IconButton } from "./parts.tsx";
 import { Sidebar, startChat } from "./sidebar.tsx";
 
@@ -88,7 +89,7 @@ function press(event: KeyboardEvent): void {
   } else if (isCommand && event.shiftKey && event.key.toLowerCase() === "o") {
     event.preventDefault();
     startChat();
-  } else if (event.key === "Escape" && !event.isComposing && !dialog.value && unfinished.value && !event.defaultPrevented) {
+  } else if (event.key === "Escape" && !isComposing(event) && !dialog.value && unfinished.value && !event.defaultPrevented) {
     void stop();
   }
 }
@@ -106,6 +107,7 @@ function Toast() {
       {now && (
         <div class={`toast ${now.isFailure ? "is-failure" : ""}`}>
           <span>{now.text}</span>
+          {now.action && <button type="button" class="toast-action" onClick={now.action.run}>{now.action.label}</button>}
           <IconButton icon="close" label={text.close} onClick={dismissNotice} />
         </div>
       )}
