@@ -31,6 +31,7 @@ pub async fn run(folder: &StackFolder) -> Result<()> {
     for (name, view, chat) in PICTURES {
         browser.show_on(view).await;
         browser.open_chat(chat).await;
+        let _ = browser.value("document.querySelector('#messages').scrollTo(0, 0)").await;
         browser.settle().await;
         let file = images.join(format!("{name}.webp"));
         fs::write(&file, browser.picture().await).with_context(|| format!("writing {}", file.display()))?;
