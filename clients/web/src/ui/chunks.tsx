@@ -67,6 +67,9 @@ function Chunk({ box, isWanted, children }: ChunkProps) {
     observer.observe(place.current!);
     return () => observer.disconnect();
   }, []);
+  useEffect(() => {
+    if (isWanted) setHeight(null);
+  }, [isWanted]);
   const isHidden = height !== null && !isWanted;
   return <div ref={place} class="chunk" style={isHidden ? { height: `${height}px` } : { height: "" }}>{isHidden ? null : children}</div>;
 }

@@ -3,14 +3,16 @@
 import { useMemo } from "preact/hooks";
 
 import { text } from "../catalogue/text.ts";
-import { highlight } from "../markdown/highlight.ts";
+import { highlight, isHighlighting } from "../markdown/highlight.ts";
 import { createRenderer, nothingArrived } from "../markdown/render.ts";
 
 const renderer = createRenderer(highlight);
 
 export function Markdown({ content, isArriving }: { content: string; isArriving: boolean }) {
-  const arrived = useMemo(nothingArrived, []);
-  const blocks = isArriving ? renderer.renderArriving(content, arrived) : renderer.render(content);
+  const hasColours = isHighlighting.value;
+  const arrived = useMemo(nothingArrived, [hasColours]);
+  const render = () => (isArriving ? renderer.renderArriving(content, arrived) : renderer.render(content));
+  const blocks = useMemo(render, [content, isArriving, hasColours]);
   return (
     <div class="markdown" onClick={copyCode}>
       {blocks.map((html, index) => (
