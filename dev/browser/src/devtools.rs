@@ -1,4 +1,4 @@
-//! Commands of Chrome's DevTools protocol, which `chromedriver` passes on.
+//! Commands of Chrome's `DevTools` protocol, which `chromedriver` passes on.
 
 use fantoccini::wd::WebDriverCompatibleCommand;
 use http::Method;

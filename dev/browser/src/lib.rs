@@ -2,7 +2,11 @@
 //! Without one, tests print that they did not run, and fail if `E2E_BROWSER=required`, as `.ci/run`
 //! sets it. Whatever goes wrong in the browser panics, as in a test.
 
-#![expect(missing_docs, reason = "an internal tool: comments add only what the names do not say")]
+#![expect(
+    missing_docs,
+    clippy::must_use_candidate,
+    reason = "an internal tool: comments add only what the names do not say"
+)]
 #![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod devtools;

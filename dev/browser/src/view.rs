@@ -45,6 +45,7 @@ impl Browser {
         let metrics = json!({ "width": width, "height": height, "mobile": is_phone, "deviceScaleFactor": if is_phone { 2 } else { 1 } });
         let _ = self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
         let _ = self.devtools("Emulation.setTouchEmulationEnabled", json!({ "enabled": is_phone })).await;
+        let _ = self.devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true })).await;
         let colours = if is_dark { "dark" } else { "light" };
         let features = json!([{ "name": "prefers-color-scheme", "value": colours }]);
         let _ = self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
