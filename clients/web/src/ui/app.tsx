@@ -89,10 +89,13 @@ function press(event: KeyboardEvent): void {
   } else if (isCommand && event.shiftKey && event.key.toLowerCase() === "o") {
     event.preventDefault();
     startChat();
-  } else if (event.key === "Escape" && !isComposing(event) && !dialog.value && unfinished.value && !event.defaultPrevented) {
+  } else if (event.key === "Escape" && !isComposing(event) && !event.defaultPrevented && !isCovered() && unfinished.value) {
     void stop();
   }
 }
+
+/** Whether Esc closes a window or a menu first. */
+const isCovered = (): boolean => dialog.value !== null || document.querySelector(".menu:popover-open") !== null;
 
 function Toast() {
   const now = notice.value;
