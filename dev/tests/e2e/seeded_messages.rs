@@ -50,6 +50,8 @@ pub async fn seed_messages(db: &DbObserver, chatroom: &str, count: i32) {
 
 /// Adds `count` chatrooms to the account of the owner of `chatroom`.
 pub async fn seed_chatrooms(db: &DbObserver, chatroom: &str, count: i32) {
+    const COUNTER: &str = "
+        UPDATE users SET chatroom_count = chatroom_count + $2::int WHERE id = (SELECT user_id FROM chatrooms WHERE id = $1)";
     const CHATROOMS: &str = "
         INSERT INTO chatrooms (id, user_id, name, created_at, updated_at)
         SELECT pg_temp.new_id(now() - n * interval '1 hour'), user_id, 'Room ' || n, now() - n * interval '1 hour', now()
@@ -57,7 +59,5 @@ pub async fn seed_chatrooms(db: &DbObserver, chatroom: &str, count: i32) {
     let chatroom: Uuid = chatroom.parse().unwrap();
     db.batch(NEW_ID).await.unwrap();
     db.execute(CHATROOMS, &[&chatroom, &count]).await.unwrap();
-    const COUNTER: &str = "
-        UPDATE users SET chatroom_count = chatroom_count + $2::int WHERE id = (SELECT user_id FROM chatrooms WHERE id = $1)";
     db.execute(COUNTER, &[&chatroom, &count]).await.unwrap();
 }
