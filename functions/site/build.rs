@@ -1,5 +1,5 @@
 //! Compresses the static files that this function serves, computes their entity tags, and lists the
-//! files that the page of the web client loads.
+//! files that the pages load.
 
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,10 +10,15 @@ use std::{env, error, fs};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-const FILES: [&str; 2] = ["../../docs/openapi.json", "../../clients/web/dist/index.html"];
+const FILES: [&str; 3] = [
+    "../../docs/openapi.json",
+    "../../clients/web/dist/index.html",
+    "../../clients/explorer/dist/explorer.html",
+];
 
-/// The scripts, styles and icons of the web client, as `npm run build` in `clients/web` wrote them.
-const ASSETS: &str = "../../clients/web/dist/assets";
+/// The scripts, styles and icons of the pages, as `npm run build` in `clients/web` and
+/// `clients/explorer` wrote them.
+const ASSETS: [&str; 2] = ["../../clients/web/dist/assets", "../../clients/explorer/dist/assets"];
 
 type Error = Box<dyn error::Error>;
 
@@ -22,9 +27,13 @@ fn main() -> Result<(), Error> {
     for file in FILES {
         compress(Path::new(file), &folder)?;
     }
-    println!("cargo::rerun-if-changed={ASSETS}");
-    let mut assets =
-        fs::read_dir(ASSETS)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, Error>>()?;
+    let mut assets = Vec::new();
+    for folder in ASSETS {
+        println!("cargo::rerun-if-changed={folder}");
+        for entry in fs::read_dir(folder)? {
+            assets.push(entry?.path());
+        }
+    }
     assets.sort();
     let mut list = String::from("&[");
     for asset in &assets {
@@ -35,7 +44,7 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes the file to `folder` as it is, with gzip (`.gz`), and its hash (`.hash`). Returns its name.
+/// Writes the file to `folder` with gzip (`.gz`), and its hash (`.hash`). Returns its name.
 fn compress(file: &Path, folder: &Path) -> Result<String, Error> {
     println!("cargo::rerun-if-changed={}", file.display());
     let content = fs::read(file)?;
@@ -47,6 +56,5 @@ fn compress(file: &Path, folder: &Path) -> Result<String, Error> {
     let path = |suffix: &str| folder.join(format!("{name}{suffix}"));
     fs::write(path(".gz"), encoder.finish()?)?;
     fs::write(path(".hash"), format!("{:016x}", hasher.finish()))?;
-    fs::write(path(""), content)?;
     Ok(name.to_owned())
 }

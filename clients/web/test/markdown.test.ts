@@ -6,12 +6,17 @@ import { test } from "node:test";
 import createDOMPurify from "dompurify";
 import { JSDOM } from "jsdom";
 
-import { createRenderer } from "../src/markdown/render.ts";
+import { createRenderer, nothingArrived } from "../src/markdown/render.ts";
 
 const { window } = new JSDOM("");
 const purifier = createDOMPurify(window as never);
 const renderer = createRenderer(() => null, purifier);
-const html = (text: string) => renderer.render(text, false).join("");
+const html = (text: string) => renderer.render(text).join("");
+/** The HTML after each character of a text has arrived. */
+function* arriving(text: string): Generator<string[]> {
+  const arrived = nothingArrived();
+  for (let length = 1; length <= text.length; length += 1) yield renderer.renderArriving(text.slice(0, length), arrived);
+}
 
 function elements(text: string): Element[] {
   const body = new JSDOM(`<body>${html(text)}</body>`).window.document.body;
@@ -87,13 +92,53 @@ test("tables are aligned by classes, because the policy forbids styles in attrib
 test("an arriving text changes only its last block, and shows no open marks", () => {
   const text = "# Title\n\nSome **bold words** and more.\n\n- one\n- two\n\n```js\nconst a = 1;\n```\n\nThe [end](https://example.com/page) is **near**.";
   let before: string[] = [];
-  for (let length = 1; length <= text.length; length += 1) {
-    const now = renderer.render(text.slice(0, length), true);
-    assert.deepEqual(now.slice(0, before.length - 1), before.slice(0, -1), text.slice(0, length));
+  for (const now of arriving(text)) {
+    assert.deepEqual(now.slice(0, before.length - 1), before.slice(0, -1));
     before = now;
   }
-  const bold = renderer.render("This is **bo", true).join("");
-  assert.ok(bold.includes("<strong>bo</strong>"), bold);
-  const link = renderer.render("A [link](https://exam", true).join("");
-  assert.ok(!link.includes("https://exam") && !link.includes("]("), link);
+  const end = (part: string) => renderer.renderArriving(part, nothingArrived()).join("");
+  assert.ok(end("This is **bo").includes("<strong>bo</strong>"));
+  assert.ok(!/https:|\]\(/.test(end("A [link](https://exam")), end("A [link](https://exam"));
+});
+
+test("a text that has arrived one character at a time is shown as the whole text is", () => {
+  const texts = [
+    "1. First:\n\n   ```rust\n   let v: Vec<String> = Vec::new();\n   ```\n\n2. Then\n   - nested\n\n   more\n\nEnd",
+    "Before\n\n| a | b |\n|:-:|--:|\n| 1 | `x|y` |\n\nAfter | no table\n",
+    "Use `Vec<String>` and Vec<String>; it costs $5, or $10 for two, not $x^2$.",
+    "Title\n===\n\n> quoted\nlazy\n\n* * *\n\n- a\n* b\n\n    indented\n\n\n\nA  \nbreak",
+    "```\nopen fence\n\nwith a blank line\n\n- no list\n",
+    "السطر **الأول**\n\n中文，**粗体**。\n\n👩‍👩‍👧 ~~done~~ __x__ ***y***",
+  ];
+  for (const text of texts) {
+    let last: string[] = [];
+    for (const now of arriving(text)) last = now;
+    assert.equal(last.join(""), html(text), text);
+  }
+});
+
+test("a code block shows exactly its text while it arrives", () => {
+  const code = 'fn main() {\n\n    let v: Vec<String> = vec!["a*b*".into()];\n}\n';
+  const text = `Look:\n\n\`\`\`rust\n${code}\`\`\`\n`;
+  const start = text.indexOf(code);
+  let length = 0;
+  for (const blocks of arriving(text)) {
+    length += 1;
+    if (length < start || length > start + code.length) continue;
+    const shown = new JSDOM(blocks.join("")).window.document.querySelector("code")?.textContent ?? "";
+    assert.equal(shown.trimEnd(), text.slice(start, length).trimEnd());
+  }
+});
+
+test("each of a thousand parts costs about the same", () => {
+  const arrived = nothingArrived();
+  let text = "";
+  let longest = 0;
+  for (let part = 0; part < 1000; part += 1) {
+    text += part % 10 === 9 ? ".\n\n" : "some words here and ";
+    renderer.renderArriving(text, arrived);
+    longest = Math.max(longest, text.length - arrived.text.length);
+  }
+  // The time of a part is that of the text behind the finished blocks. Times themselves are not asserted.
+  assert.ok(longest < 500, `${longest} of ${text.length} characters were rendered anew`);
 });

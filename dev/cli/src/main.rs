@@ -10,7 +10,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 use stack::services::event_source_mapping;
 use stack::{StackFolder, progress};
 
-use self::commands::{admin, bench, env, faults, logs, open, openapi, psql, reset, status, stripe, test, up};
+use self::commands::{
+    admin, bench, env, faults, logs, open, openapi, psql, reset, screenshots, status, stripe, test, up,
+};
 
 /// The local stack, the tests, the measurements and the cost model.
 #[derive(Debug, Parser)]
@@ -36,6 +38,9 @@ enum Command {
         /// The port of the API [default: 9000, or another if that is taken].
         #[arg(long)]
         port: Option<u16>,
+        /// Fill a sample account with chatrooms, and print its number and password.
+        #[arg(long)]
+        demo: bool,
     },
     /// Stop everything that `up` has started.
     Down,
@@ -55,6 +60,8 @@ enum Command {
     Logs(logs::Options),
     /// Open the web client in a browser.
     Open,
+    /// Make the pictures of README.md from the sample account of `up --demo`.
+    Screenshots,
     /// Run psql on the database of the running stack.
     Psql {
         /// Arguments of psql, such as `-c "SELECT count(*) FROM users"`.
@@ -154,12 +161,13 @@ async fn run(options: Options) -> Result<ExitCode> {
     }
     let folder = options.stack_folder.as_deref().map_or_else(StackFolder::of_up, StackFolder::at);
     match options.command {
-        Command::Up { detach, port } => up::run(&folder, port, detach).await?,
+        Command::Up { detach, port, demo } => up::run(&folder, port, detach, demo).await?,
         Command::Down => up::down(&folder).await?,
         Command::Reset { yes } => reset::run(&folder, yes).await?,
         Command::Status { json } => return status::run(&folder, json).await,
         Command::Logs(options) => logs::run(&folder, options).await?,
         Command::Open => open::run(&folder)?,
+        Command::Screenshots => screenshots::run(&folder).await?,
         Command::Psql { arguments } => match psql::run(&folder, &arguments).await? {},
         Command::Env => env::run(&folder)?,
         Command::Admin { number, revoke } => admin::run(&folder, &number, revoke).await?,

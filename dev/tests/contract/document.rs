@@ -15,7 +15,7 @@ use super::{UNKNOWN_ID, events, line, parts, request, start, table};
 const WRITE: &str = "OPENAPI_WRITE";
 
 /// The routes that need no token.
-const PUBLIC: [&str; 15] = [
+const PUBLIC: [&str; 16] = [
     "POST /api/auth/send-signup-otp",
     "POST /api/auth/verify-signup-otp",
     "POST /api/auth/login",
@@ -29,6 +29,7 @@ const PUBLIC: [&str; 15] = [
     "GET /",
     "GET /api/config",
     "GET /assets/{name}",
+    "GET /docs",
     "GET /health",
     "GET /openapi.json",
 ];

@@ -20,7 +20,7 @@ const SECURITY: [(&str, &str); 8] = [
     ("cache-control", "no-store"),
 ];
 
-const PAGES: [&str; 1] = ["GET /"];
+const PAGES: [&str; 2] = ["GET /", "GET /docs"];
 
 const LIMITS: [&str; 5] =
     ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit-policy", "ratelimit"];

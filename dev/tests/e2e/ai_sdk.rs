@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use ::stack::checkout;
+use browser::Browser;
 use harness::{TestUser, unique};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use uuid::Uuid;
 
-use super::browser::Browser;
-use super::stack::{Stack, stack};
+use super::stack::{Stack, open_browser, stack};
 
 /// A command of Node.js in the folder of the example.
 fn node() -> Option<Command> {
@@ -89,7 +89,7 @@ async fn ask(browser: &Browser, text: &str) {
 #[tokio::test]
 async fn page_streams_survives_a_reload_and_stops_with_both_versions() {
     let Some(node) = node() else { return };
-    let Some(browser) = Browser::open().await else { return };
+    let Some(browser) = open_browser().await else { return };
     let stack = stack();
     let _worker = stack.with_worker().await;
     let (_server, address) = serve(node).await;

@@ -4,7 +4,7 @@
 
 mod ai_sdk;
 mod answering;
-mod browser;
+mod api_explorer;
 mod cargo_lambda_watch;
 mod commands;
 mod deletion;
@@ -12,9 +12,14 @@ mod documents;
 mod generated_clients;
 mod operator;
 mod quota;
+mod seeded_messages;
 mod stack;
 mod streaming;
 mod subscription;
+mod web_account;
+mod web_chat;
 mod web_client;
-mod web_page;
+mod web_load;
+mod web_rooms;
+mod web_states;
 mod worker;

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Result;
+use browser::Browser;
 use harness::{DbObserver, MockControl, Request, Response, TestUser, Transport};
 use reqwest::Client;
 use serde_json::Value;
@@ -36,6 +37,11 @@ pub fn stack() -> &'static Stack {
         program: variable("E2E_PROGRAM"),
         home: variable("E2E_HOME"),
     })
+}
+
+/// Opens a browser for the stack; `None` if the machine has none and none is required.
+pub async fn open_browser() -> Option<Browser> {
+    Browser::open(&stack().base_url).await
 }
 
 /// Locked for reading by tests that need the worker, for writing by tests that stop it.

@@ -3,8 +3,7 @@
 use harness::{TestUser, random_number};
 use serde_json::Value;
 
-use super::browser::Browser;
-use super::stack::{Stack, stack};
+use super::stack::{Stack, open_browser, stack};
 
 /// A card that pays at the checkout page and never again.
 const GOOD_ONCE: &str = "4000 0000 0000 0341";
@@ -32,7 +31,7 @@ async fn wait_for_subscription(stack: &Stack, user: &TestUser, field: &str, valu
 async fn a_user_signs_up_reaches_the_limit_pays_cancels_and_reactivates() {
     let stack = stack();
     let _worker = stack.with_worker().await;
-    let Some(browser) = Browser::open().await else { return };
+    let Some(browser) = open_browser().await else { return };
     let page = &browser.client;
     let number = random_number();
     browser.sign_up(&number).await;

@@ -3,8 +3,7 @@
 use harness::{PASSWORD, random_number, unique};
 use serde_json::json;
 
-use super::browser::Browser;
-use super::stack::stack;
+use super::stack::{open_browser, stack};
 
 /// Words that no list of breached passwords contains.
 const NEW_PASSWORD: &str = "seven quiet herons at dusk";
@@ -15,7 +14,7 @@ async fn signing_out_clears_the_page_even_without_a_network() {
     const LEFT: &str = "return [...document.querySelectorAll('input:not([type=checkbox]), textarea')].map(field => field.value)
         .concat([...document.querySelectorAll('#rooms, #messages, #usage, #account-name')].map(place => place.textContent),
             Object.values(sessionStorage), Object.values(localStorage)).join('')";
-    let Some(browser) = Browser::open().await else { return };
+    let Some(browser) = open_browser().await else { return };
     let _worker = stack().with_worker().await;
     browser.sign_up(&random_number()).await;
     browser.send("a secret thought").await;
@@ -36,7 +35,7 @@ async fn signing_out_clears_the_page_even_without_a_network() {
 
 #[tokio::test]
 async fn a_reload_in_mid_answer_shows_that_it_is_written_and_then_the_answer() {
-    let Some(browser) = Browser::open().await else { return };
+    let Some(browser) = open_browser().await else { return };
     let _worker = stack().with_worker().await;
     let question = unique("a late answer");
     let steps = json!([{ "kind": "answer", "text": "Calm seas at last.", "delay_ms": 6000 }]);
@@ -57,7 +56,7 @@ async fn a_reload_in_mid_answer_shows_that_it_is_written_and_then_the_answer() {
 
 #[tokio::test]
 async fn a_new_chat_shows_its_title_once_it_is_written() {
-    let Some(browser) = Browser::open().await else { return };
+    let Some(browser) = open_browser().await else { return };
     let _worker = stack().with_worker().await;
     let question = unique("is the sea calm");
     let steps =
@@ -73,7 +72,7 @@ async fn a_new_chat_shows_its_title_once_it_is_written() {
 
 #[tokio::test]
 async fn a_failed_message_says_why_after_a_reload_too_and_can_be_retried() {
-    let Some(browser) = Browser::open().await else { return };
+    let Some(browser) = open_browser().await else { return };
     let _worker = stack().with_worker().await;
     let question = unique("a refused question");
     stack().script(&question, json!([{ "kind": "blocked_prompt" }])).await;
@@ -94,7 +93,7 @@ async fn images_of_a_model_are_links_and_never_requested() {
     const REQUESTED: &str =
         "return performance.getEntriesByType('resource').map(entry => new URL(entry.name).host)
         .filter(host => host !== location.host).join()";
-    let Some(browser) = Browser::open().await else { return };
+    let Some(browser) = open_browser().await else { return };
     let _worker = stack().with_worker().await;
     let question = unique("a picture");
     let text = "See ![a cat](https://tracker.example/cat.png) <img src='https://tracker.example/dog.png'> \
@@ -121,7 +120,7 @@ async fn a_phone_shows_the_field_and_reaches_all_of_many_chatrooms() {
     const SCROLL: &str = "document.querySelector('#rooms').scrollTo(0, 1e6);
         return document.querySelectorAll('#rooms li').length";
     const CHATROOMS: usize = 120;
-    let Some(browser) = Browser::open().await else { return };
+    let Some(browser) = open_browser().await else { return };
     let user = stack().sign_up().await;
     user.create_chatrooms(stack(), CHATROOMS).await.unwrap();
     let page = &browser.client;
@@ -147,7 +146,7 @@ async fn a_phone_shows_the_field_and_reaches_all_of_many_chatrooms() {
 
 #[tokio::test]
 async fn a_forgotten_password_is_reset_with_a_code() {
-    let Some(browser) = Browser::open().await else { return };
+    let Some(browser) = open_browser().await else { return };
     let user = stack().sign_up().await;
     browser.client.goto(&format!("{}/", stack().base_url)).await.unwrap();
     browser.click("#forgot").await;

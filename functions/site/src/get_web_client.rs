@@ -20,6 +20,5 @@ use crate::static_file::static_file;
     ),
 )]
 pub(crate) async fn handle(State(app): State<Arc<AppState>>, headers: HeaderMap) -> impl IntoResponse {
-    let streams = app.config.stream_base_url.as_ref();
-    static_file!("index.html").serve_to_browser(&headers, "text/html; charset=utf-8", streams)
+    static_file!("index.html").serve_client(&headers, app.config.stream_base_url.as_ref())
 }

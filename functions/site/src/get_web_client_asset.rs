@@ -1,4 +1,4 @@
-//! Serves the scripts, the style sheet and the icon of the bundled web client.
+//! Serves the scripts, style sheets and icons of the web client and of the API explorer.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::static_file::{StaticFile, static_file};
 /// The files by their names, which contain hashes of their content.
 static ASSETS: &[(&str, StaticFile)] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
-/// Returns a script, the style sheet or the icon of the bundled web client.
+/// Returns a script, a style sheet or an icon of the web client or of the API explorer.
 ///
 /// The name contains a hash of the content, so clients may keep the file for a year.
 #[utoipa::path(

@@ -1,5 +1,7 @@
 //! Serves files that the build has compressed: with gzip to clients that accept it, and without a
-//! body to clients that have the current version.
+//! body to clients that have the current version. Only the compressed form is in the program.
+
+use std::io::{self, Read as _};
 
 use app::StreamBaseUrl;
 use axum::http::header::{
@@ -8,22 +10,32 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use flate2::read::GzDecoder;
+use web::ApiError;
 
-/// The page loads scripts, styles and images and calls the API from its own origin only. It also
-/// navigates to Stripe's pages, which this policy does not restrict. Only `connect-src` is left out.
-const CLIENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-                             base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The pages load scripts and styles and call the API from their own origin only. The web client also
+/// navigates to Stripe's pages, which this policy does not restrict. `img-src` and `connect-src` are
+/// left out.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; base-uri 'none'; \
+                           form-action 'none'; frame-ancestors 'none'";
+
+/// The images of the web client.
+const OWN_IMAGES: &str = "'self'";
+
+/// The images of the API explorer, whose style sheet contains its icons.
+const OWN_AND_EMBEDDED_IMAGES: &str = "'self' data:";
 
 /// The files are the same for all users, so shared caches may store them.
 const CACHE_POLICY: &str = "public, max-age=300";
 
+const HTML: &str = "text/html; charset=utf-8";
+
 /// For a file whose name contains a hash of its content.
 const ASSET_CACHE_POLICY: &str = "public, max-age=31536000, immutable";
 
-/// A file, compressed and not. [`static_file!`] makes it.
+/// A compressed file. [`static_file!`] makes it.
 #[derive(Debug)]
 pub(crate) struct StaticFile {
-    pub(crate) text: &'static str,
     pub(crate) gzip: &'static [u8],
     pub(crate) hash: &'static str,
 }
@@ -32,7 +44,6 @@ pub(crate) struct StaticFile {
 macro_rules! static_file {
     ($name:literal) => {
         $crate::static_file::StaticFile {
-            text: include_str!(concat!(env!("OUT_DIR"), "/", $name)),
             gzip: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".gz")),
             hash: include_str!(concat!(env!("OUT_DIR"), "/", $name, ".hash")),
         }
@@ -41,6 +52,13 @@ macro_rules! static_file {
 pub(crate) use static_file;
 
 impl StaticFile {
+    /// The file, decompressed.
+    pub(crate) fn text(&self) -> io::Result<String> {
+        let mut text = String::new();
+        GzDecoder::new(self.gzip).read_to_string(&mut text)?;
+        Ok(text)
+    }
+
     /// The response to a request with the headers `request`: the file, or 304 if the client has it.
     pub(crate) fn serve(&self, request: &HeaderMap, content_type: &'static str) -> Response {
         let is_gzip = accepts_gzip(request);
@@ -51,32 +69,44 @@ impl StaticFile {
         }
         let content_type = [(CONTENT_TYPE, content_type)];
         if is_gzip {
-            (headers, content_type, [(CONTENT_ENCODING, "gzip")], self.gzip).into_response()
-        } else {
-            (headers, content_type, self.text).into_response()
+            return (headers, content_type, [(CONTENT_ENCODING, "gzip")], self.gzip).into_response();
+        }
+        match self.text() {
+            Ok(text) => (headers, content_type, text).into_response(),
+            Err(error) => ApiError::internal(error).into_response(),
         }
     }
 
-    /// [`Self::serve`] for a file of the bundled web client that never changes under its name.
+    /// [`Self::serve`] for a file of the pages that never changes under its name.
     pub(crate) fn serve_asset(&self, request: &HeaderMap, content_type: &'static str) -> Response {
-        let mut response = self.serve_to_browser(request, content_type, None);
+        let mut response = self.serve_to_browser(request, content_type, OWN_IMAGES, None);
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(ASSET_CACHE_POLICY));
         response
     }
 
-    /// [`Self::serve`] for the page of the bundled web client, which may also connect to the API of
-    /// `streams`.
-    pub(crate) fn serve_to_browser(
+    /// [`Self::serve`] for the web client, which may also connect to the API of `streams`.
+    pub(crate) fn serve_client(&self, request: &HeaderMap, streams: Option<&StreamBaseUrl>) -> Response {
+        self.serve_to_browser(request, HTML, OWN_IMAGES, streams)
+    }
+
+    /// [`Self::serve`] for the API explorer, which may also connect to the API of `streams`.
+    pub(crate) fn serve_explorer(&self, request: &HeaderMap, streams: Option<&StreamBaseUrl>) -> Response {
+        self.serve_to_browser(request, HTML, OWN_AND_EMBEDDED_IMAGES, streams)
+    }
+
+    fn serve_to_browser(
         &self,
         request: &HeaderMap,
         content_type: &'static str,
+        images: &str,
         streams: Option<&StreamBaseUrl>,
     ) -> Response {
         let mut response = self.serve(request, content_type);
         let origin = streams.and_then(StreamBaseUrl::origin).map(|origin| format!(" {origin}"));
-        let policy = format!("{CLIENT_POLICY}; connect-src 'self'{}", origin.unwrap_or_default());
+        let origin = origin.unwrap_or_default();
+        let policy = format!("{PAGE_POLICY}; img-src {images}; connect-src 'self'{origin}");
         // The origin has no characters that a header cannot have.
-        let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static(CLIENT_POLICY));
+        let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static(PAGE_POLICY));
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
         response
     }

@@ -1,6 +1,6 @@
 // Highlights code with a library that is loaded when the first code block is shown.
 
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 
 type Library = typeof import("./languages.ts").default;
 
@@ -8,18 +8,21 @@ type Library = typeof import("./languages.ts").default;
 const MAX_LENGTH = 20_000;
 
 const library = signal<Library | null>(null);
+/** Whether the library has arrived. */
+export const isHighlighting = computed(() => library.value !== null);
 let loading: Promise<void> | null = null;
 
-/** HTML with the colours of `language`; null if there are none, or not yet. Reading it subscribes to their arrival. */
+/** HTML with the colours of `language`; null if there are none, or not yet. */
 export function highlight(code: string, language: string): string | null {
   if (!language || code.length > MAX_LENGTH) return null;
-  if (!library.value) {
+  const loaded = library.peek();
+  if (!loaded) {
     loading ??= import("./languages.ts").then(
-      (loaded) => void (library.value = loaded.default),
+      (arrived) => void (library.value = arrived.default),
       () => void (loading = null),
     );
     return null;
   }
-  if (!library.value.getLanguage(language)) return null;
-  return library.value.highlight(code, { language, ignoreIllegals: true }).value;
+  if (!loaded.getLanguage(language)) return null;
+  return loaded.highlight(code, { language, ignoreIllegals: true }).value;
 }

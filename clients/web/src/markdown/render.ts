@@ -19,9 +19,25 @@ const LINK = /^(?:https?:\/\/|mailto:)/i;
 
 type Purifier = Pick<typeof DOMPurify, "sanitize">;
 
+/** The finished blocks of a text that is still arriving, so that each part of it costs the same. */
+export interface Arrived {
+  text: string;
+  blocks: string[];
+}
+
 export interface Renderer {
-  /** The HTML of each block. `isArriving`: open marks at the end of the text are closed. */
-  render(text: string, isArriving: boolean): string[];
+  /** The HTML of each block of a complete text. */
+  render(text: string): string[];
+  /** The same of a text that grows from call to call: open marks at its end are closed. Changes `arrived`. */
+  renderArriving(text: string, arrived: Arrived): string[];
+}
+
+export const nothingArrived = (): Arrived => ({ text: "", blocks: [] });
+
+interface Block {
+  html: string;
+  /** The line of the text that it begins in. */
+  line: number;
 }
 
 /** `purifier` differs only in tests, which have no window. */
@@ -45,21 +61,45 @@ export function createRenderer(highlight: Highlight, purifier: Purifier = DOMPur
     return safe;
   };
 
+  const blocksOf = (text: string): Block[] => {
+    const env = {};
+    const tokens = markdown.parse(text, env);
+    const blocks: Block[] = [];
+    for (let start = 0, end = 0; start < tokens.length; start = end) {
+      let depth = 0;
+      do depth += tokens[end++]?.nesting ?? 0;
+      while (depth > 0 && end < tokens.length);
+      const html = clean(markdown.renderer.render(tokens.slice(start, end), markdown.options, env));
+      blocks.push({ html, line: tokens[start]!.map?.[0] ?? 0 });
+    }
+    return blocks;
+  };
+
   return {
-    render(text, isArriving) {
-      const env = {};
-      const tokens = markdown.parse(isArriving ? remend(text, { linkMode: "text-only", images: false, htmlTags: false }) : text, env);
-      const blocks: string[] = [];
-      for (let start = 0, end = 0; start < tokens.length; start = end) {
-        let depth = 0;
-        do depth += tokens[end++]?.nesting ?? 0;
-        while (depth > 0 && end < tokens.length);
-        blocks.push(clean(markdown.renderer.render(tokens.slice(start, end), markdown.options, env)));
+    render: (text) => blocksOf(text).map((block) => block.html),
+    renderArriving(text, arrived) {
+      if (!text.startsWith(arrived.text)) Object.assign(arrived, nothingArrived());
+      const rest = text.slice(arrived.text.length);
+      const blocks = blocksOf(remend(rest, { linkMode: "text-only", images: false, htmlTags: false }));
+      // A block is finished when another one has begun: what arrives later can only change the last one. A
+      // line that is incomplete begins none: `2` after a list is a paragraph, and `2. x` a part of the list.
+      const complete = lineCount(rest);
+      const last = blocks.findLastIndex((block) => block.line < complete);
+      const before = arrived.blocks;
+      if (last > 0) {
+        arrived.text += rest.slice(0, startOf(rest, blocks[last]!.line));
+        arrived.blocks = [...before, ...blocks.slice(0, last).map((block) => block.html)];
       }
-      return blocks;
+      return [...before, ...blocks.map((block) => block.html)];
     },
   };
 }
+
+const lineCount = (text: string): number => text.split("\n").length - 1;
+
+/** The place where a line of a text begins. */
+const startOf = (text: string, line: number): number =>
+  text.split("\n", line).reduce((place, { length }) => place + length + 1, 0);
 
 function createMarkdown(highlight: Highlight): Markdown {
   // HTML is shown as text. Only addresses with a protocol become links: `main.rs` is not one.

@@ -61,8 +61,12 @@ export function forget(): void {
   go(null, true);
 }
 
+/** What to finish while the session is open. */
+export const beforeLeaving = new Set<() => void>();
+
 /** Signs out here first, so that it works without a connection. */
 export async function leave(): Promise<void> {
+  for (const finish of beforeLeaving) finish();
   const request = api.signOut("this");
   // The request has read the token by now.
   isLeaving = true;

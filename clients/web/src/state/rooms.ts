@@ -14,9 +14,12 @@ export const isLoaded = signal(false);
 export const failure = signal<string | null>(null);
 export const hasMore = computed(() => cursor.value !== null);
 
+/** Chats that are being deleted. */
+const hidden = signal<ReadonlySet<string>>(new Set());
+
 const activity = (room: Room) => Date.parse(room.last_message_at ?? room.created_at);
 
-export const rooms = computed(() => [...list.value].sort((a, b) => activity(b) - activity(a)));
+export const rooms = computed(() => list.value.filter((room) => !hidden.value.has(room.id)).sort((a, b) => activity(b) - activity(a)));
 export const findRoom = (id: string): Room | undefined => list.value.find((room) => room.id === id);
 export const nameOf = (room: Pick<Room, "name">): string => room.name || text.rooms.untitled;
 
@@ -48,6 +51,7 @@ export function clearRooms(): void {
   visit.abort();
   visit = new AbortController();
   list.value = [];
+  hidden.value = new Set();
   cursor.value = failure.value = null;
   isLoaded.value = false;
 }
@@ -100,9 +104,13 @@ export async function renameRoom(id: string, name: string): Promise<void> {
   putRoom(id, { name: room.name });
 }
 
-export async function removeRoom(id: string): Promise<void> {
-  await api.deleteRoom(id);
+export const hideRoom = (id: string): void => void (hidden.value = new Set([...hidden.value, id]));
+export const showRoom = (id: string): void => void (hidden.value = new Set([...hidden.value].filter((one) => one !== id)));
+
+/** Removes a chat that the service has deleted. */
+export function dropRoom(id: string): void {
   list.value = list.value.filter((room) => room.id !== id);
+  showRoom(id);
 }
 
 interface Group {

@@ -27,15 +27,23 @@ addEventListener("offline", () => (isOnline.value = false));
 export interface Notice {
   text: string;
   isFailure: boolean;
+  action: NoticeAction | null;
+}
+
+export interface NoticeAction {
+  label: string;
+  run(): void;
+  /** How long it is offered. */
+  duration: number;
 }
 
 export const notice = signal<Notice | null>(null);
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-export function notify(text: string, isFailure = false): void {
+export function notify(text: string, isFailure = false, action: NoticeAction | null = null): void {
   clearTimeout(timer);
-  notice.value = { text, isFailure };
-  timer = setTimeout(() => (notice.value = null), isFailure ? 12_000 : 5_000);
+  notice.value = { text, isFailure, action };
+  timer = setTimeout(() => (notice.value = null), action?.duration ?? (isFailure ? 12_000 : 5_000));
 }
 
 export const dismissNotice = (): void => void (notice.value = null);

@@ -13,6 +13,7 @@ import { Chat } from "./chat.tsx";
 import { composerText } from "./composer.tsx";
 import { Dialogs } from "./dialogs.tsx";
 import { Door } from "./door.tsx";
+import { isComposing } from "./keys.ts";
 import { IconButton } from "./parts.tsx";
 import { Sidebar, startChat } from "./sidebar.tsx";
 
@@ -88,10 +89,13 @@ function press(event: KeyboardEvent): void {
   } else if (isCommand && event.shiftKey && event.key.toLowerCase() === "o") {
     event.preventDefault();
     startChat();
-  } else if (event.key === "Escape" && !event.isComposing && !dialog.value && unfinished.value && !event.defaultPrevented) {
+  } else if (event.key === "Escape" && !isComposing(event) && !event.defaultPrevented && !isCovered() && unfinished.value) {
     void stop();
   }
 }
+
+/** Whether Esc closes a window or a menu first. */
+const isCovered = (): boolean => dialog.value !== null || document.querySelector(".menu:popover-open") !== null;
 
 function Toast() {
   const now = notice.value;
@@ -106,6 +110,7 @@ function Toast() {
       {now && (
         <div class={`toast ${now.isFailure ? "is-failure" : ""}`}>
           <span>{now.text}</span>
+          {now.action && <button type="button" class="toast-action" onClick={now.action.run}>{now.action.label}</button>}
           <IconButton icon="close" label={text.close} onClick={dismissNotice} />
         </div>
       )}

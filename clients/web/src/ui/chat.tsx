@@ -26,7 +26,7 @@ export function Chat() {
     <main class="chat">
       <header class="chat-head">
         <IconButton icon="menu" className="only-narrow" label={text.rooms.open} onClick={() => (isListOpen.value = true)} />
-        <h1 id="chat-title">{title}</h1>
+        <h1 id="chat-title" dir="auto">{title}</h1>
         {shown.value?.room.system_prompt && (
           <button type="button" class="badge as-button" title={text.instructions.active} onClick={() => editInstructions(id)}>{text.instructions.menu}</button>
         )}

@@ -10,20 +10,14 @@ import { failure, newRoomModel, openId, outgoing, send, shown, stop, stopping, u
 import { readDraft, writeDraft } from "../state/drafts.ts";
 import { focusComposer } from "../state/ui.ts";
 import { Icon } from "./icons.tsx";
+import { isSendKey } from "./keys.ts";
 
 const MAX_LENGTH = 10_000;
 /** The count is shown when so few characters are left. */
 const COUNT_FROM = 9_000;
-/** The key code of a key press that an input method handles. */
-const IME_KEY = 229;
-
 export const composerText = signal("");
 
 export const lengthOf = (content: string): number => [...content].length;
-
-/** Whether a key press sends the message: Enter alone, and not while an input method composes a word. */
-export const isSendKey = (event: Pick<KeyboardEvent, "key" | "shiftKey" | "altKey" | "isComposing" | "keyCode">): boolean =>
-  event.key === "Enter" && !event.shiftKey && !event.altKey && !event.isComposing && event.keyCode !== IME_KEY;
 
 export function Composer() {
   const field = useRef<HTMLTextAreaElement>(null);
@@ -66,7 +60,7 @@ export function Composer() {
       <div class="column">
         <Quota />
         <form class="composer" id="composer" onSubmit={(event) => (event.preventDefault(), void submit())}>
-          <textarea ref={field} id="composer-text" rows={1} aria-label={text.chat.placeholder} placeholder={text.chat.placeholder} value={content}
+          <textarea ref={field} id="composer-text" rows={1} dir="auto" aria-label={text.chat.placeholder} placeholder={text.chat.placeholder} value={content}
             enterkeyhint="send" onInput={(event) => write(event.currentTarget.value)} onKeyDown={press} />
           <div class="composer-row">
             <ModelChoice />

@@ -40,7 +40,7 @@ function Confirm({ confirmation }: { confirmation: Confirmation }) {
       <p>{confirmation.text}</p>
       <Failure of={action.failure} />
       <div class="row end">
-        <button type="button" class="secondary" onClick={close}>{text.cancel}</button>
+        <button type="button" class="secondary" autoFocus onClick={close}>{text.cancel}</button>
         <button type="button" id="confirm" class="primary danger" disabled={action.isRunning} onClick={() => void confirm()}>{confirmation.action}</button>
       </div>
     </Modal>

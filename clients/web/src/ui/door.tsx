@@ -95,7 +95,7 @@ function SignUp({ number, setNumber }: NumberProps) {
       {code.isSent && (
         <>
           <CodeField code={code} />
-          <Field label={text.door.name} name="name" autocomplete="name" minLength={2} maxLength={100} required />
+          <Field label={text.door.name} name="name" autocomplete="name" minLength={2} maxLength={100} required autoFocus={code.isShown} />
           <PasswordField label={text.door.password} hint={text.door.passwordHint} name="password" autocomplete="new-password" />
           <Remember />
         </>

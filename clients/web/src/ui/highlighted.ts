@@ -7,6 +7,10 @@ export interface Part {
 
 const SCRIPTS_WITHOUT_SPACES = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 
+/** A snippet of an answer without marks of markdown, which would be shown as they are. */
+export const withoutMarks = (snippet: string): string =>
+  snippet.replace(/\*\*|`+|^#{1,6} |^> |\|(?:[ :-]+\|)+|\|/gm, " ").replace(/\s+/g, " ").trim();
+
 const fold = (value: string) => value.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
 /** The words that a query looks for: not those after a minus, nor `OR`. */

@@ -3,13 +3,16 @@
 import { useMemo } from "preact/hooks";
 
 import { text } from "../catalogue/text.ts";
-import { highlight } from "../markdown/highlight.ts";
-import { createRenderer } from "../markdown/render.ts";
+import { highlight, isHighlighting } from "../markdown/highlight.ts";
+import { createRenderer, nothingArrived } from "../markdown/render.ts";
 
 const renderer = createRenderer(highlight);
 
 export function Markdown({ content, isArriving }: { content: string; isArriving: boolean }) {
-  const blocks = renderer.render(content, isArriving);
+  const hasColours = isHighlighting.value;
+  const arrived = useMemo(nothingArrived, [hasColours]);
+  const render = () => (isArriving ? renderer.renderArriving(content, arrived) : renderer.render(content));
+  const blocks = useMemo(render, [content, isArriving, hasColours]);
   return (
     <div class="markdown" onClick={copyCode}>
       {blocks.map((html, index) => (
@@ -19,7 +22,7 @@ export function Markdown({ content, isArriving }: { content: string; isArriving:
   );
 }
 
-const Block = ({ html }: { html: string }) => useMemo(() => <div class="block" dangerouslySetInnerHTML={{ __html: html }} />, [html]);
+const Block = ({ html }: { html: string }) => useMemo(() => <div class="block" dir="auto" dangerouslySetInnerHTML={{ __html: html }} />, [html]);
 
 /** The buttons in code blocks are part of their HTML, so one listener serves them all. */
 function copyCode(event: MouseEvent): void {

@@ -10,8 +10,9 @@ import { discard, edit, live, openId, rate, regenerate, remove, retry, sendAgain
 import { type Outgoing, writeDraft } from "../state/drafts.ts";
 import { dialog, focusComposer } from "../state/ui.ts";
 import type { Progress } from "../stream/follow.ts";
-import { composerText, isSendKey } from "./composer.tsx";
+import { composerText } from "./composer.tsx";
 import { useSecondsUntil } from "./door.tsx";
+import { isComposing, isSendKey } from "./keys.ts";
 import { Markdown } from "./markdown.tsx";
 import { IconButton, Menu, type MenuItem } from "./parts.tsx";
 
@@ -23,7 +24,7 @@ export function Question({ message, hasAnswer }: { message: Message; hasAnswer: 
   if (isEditing) return <Editor message={message} close={() => setIsEditing(false)} />;
   return (
     <article class="message question" id={`message-${message.id}`} aria-label={text.chat.you}>
-      <div class="bubble">{message.content}</div>
+      <div class="bubble" dir="auto">{message.content}</div>
       <div class="actions">
         <Switcher message={message} />
         <Copy content={message.content} />
@@ -157,14 +158,14 @@ function Editor({ message, close }: { message: Message; close(): void }) {
     if (content.trim() && (await edit(message.id, content.trim()))) close();
   };
   const press = (event: KeyboardEvent) => {
-    if (event.key === "Escape") close();
+    if (event.key === "Escape" && !isComposing(event)) close();
     if (!isSendKey(event)) return;
     event.preventDefault();
     void save();
   };
   return (
     <article class="message question editor" id={`message-${message.id}`}>
-      <textarea ref={field} aria-label={text.message.editLabel} rows={Math.min(12, content.split("\n").length + 1)} value={content}
+      <textarea ref={field} dir="auto" aria-label={text.message.editLabel} rows={Math.min(12, content.split("\n").length + 1)} value={content}
         onInput={(event) => setContent(event.currentTarget.value)} onKeyDown={press} />
       <div class="row end">
         <button type="button" class="secondary" onClick={close}>{text.cancel}</button>
@@ -183,7 +184,7 @@ export function OutgoingMessage({ message }: { message: Outgoing }) {
   };
   return (
     <article class="message question" aria-label={text.chat.you}>
-      <div class="bubble is-unsent">{message.content}</div>
+      <div class="bubble is-unsent" dir="auto">{message.content}</div>
       {message.failure ? (
         <div class="outcome is-failed" role="alert">
           <p>{message.failure}</p>

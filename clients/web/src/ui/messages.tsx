@@ -1,10 +1,13 @@
 // The messages of a chat, and where the reader is among them.
 
 import { signal } from "@preact/signals";
+import type { VNode } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
+import type { Message } from "../api/types.ts";
 import { text } from "../catalogue/text.ts";
 import { live, loadOlder, outgoing, shown } from "../state/conversation.ts";
+import { Chunks, type Item } from "./chunks.tsx";
 import { Answer, Arriving, OutgoingMessage, Question } from "./message.tsx";
 import { Icon } from "./icons.tsx";
 
@@ -78,21 +81,22 @@ export function Messages() {
     return () => observer.disconnect();
   }, [hasOlder, messages.length]);
 
+  const viewOf = useViews();
   const answered = new Set(messages.map((message) => message.reply_to));
+  const items = messages.map<Item>((message, index) => {
+    const isLast = index === messages.length - 1;
+    const hasAnswer = answered.has(message.id);
+    if (message.message_type === "ai") return { message, views: [viewOf(message, isLast, () => <Answer key={message.id} message={message} isLast={isLast} />)] };
+    const progress = live.value.get(message.id);
+    const question = viewOf(message, hasAnswer, () => <Question key={message.id} message={message} hasAnswer={hasAnswer} />);
+    return { message, views: [question, progress && <Arriving key={`${message.id}-live`} progress={progress} />] };
+  });
   return (
     <div class="messages-frame">
       <div ref={box} class="messages" id="messages" tabindex={0} aria-label={text.rooms.title} onScroll={scrolled}>
         <div class="column">
           <div ref={top} class="hint center">{hasOlder ? text.chat.older : null}</div>
-          {messages.flatMap((message, index) => {
-            const isLast = index === messages.length - 1;
-            if (message.message_type === "ai") return [<Answer key={message.id} message={message} isLast={isLast} />];
-            const progress = live.value.get(message.id);
-            return [
-              <Question key={message.id} message={message} hasAnswer={answered.has(message.id)} />,
-              progress && <Arriving key={`${message.id}-live`} progress={progress} />,
-            ];
-          })}
+          <Chunks items={items} box={box} wanted={found.value} />
           {sent && <OutgoingMessage message={sent} />}
         </div>
       </div>
@@ -103,4 +107,16 @@ export function Messages() {
       )}
     </div>
   );
+}
+
+/** Keeps the views of messages, so that a part of an answer renders one message anew and not thousands. */
+function useViews() {
+  const known = useRef(new WeakMap<Message, { flag: boolean; view: VNode }>());
+  return (message: Message, flag: boolean, create: () => VNode): VNode => {
+    const found = known.current.get(message);
+    if (found?.flag === flag) return found.view;
+    const view = create();
+    known.current.set(message, { flag, view });
+    return view;
+  };
 }

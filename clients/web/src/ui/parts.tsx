@@ -97,9 +97,10 @@ export function Menu({ label, icon = "more", className = "", items, children }: 
   };
   return (
     <>
-      <button ref={button} type="button" class={className || "icon-button"} aria-label={label} title={children ? undefined : label} aria-haspopup="menu" aria-expanded={isOpen}
+      <button ref={button} type="button" class={className || "icon-button"} aria-label={children ? undefined : label} title={label} aria-haspopup="menu" aria-expanded={isOpen}
         onClick={() => list.current?.togglePopover()}>
-        {children ?? <Icon name={icon} />}
+        {children ? <span class="unseen">{label}: </span> : <Icon name={icon} />}
+        {children}
       </button>
       <div ref={list} id={id} popover="auto" role="menu" class="menu" onToggle={toggled} onKeyDown={move}>
         {items.map((item) => (

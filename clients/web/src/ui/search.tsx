@@ -9,7 +9,8 @@ import { text } from "../catalogue/text.ts";
 import { openAt } from "../state/conversation.ts";
 import { attempt } from "../state/account.ts";
 import { dialog } from "../state/ui.ts";
-import { mark } from "./highlighted.ts";
+import { mark, withoutMarks } from "./highlighted.ts";
+import { isSendKey } from "./keys.ts";
 import { found } from "./messages.tsx";
 import { Failure, Modal } from "./parts.tsx";
 
@@ -75,12 +76,12 @@ export function Search() {
       setChosen(next);
       list.current?.children[next]?.scrollIntoView({ block: "nearest" });
     }
-    if (event.key === "Enter" && !event.isComposing) openResult(state.results[chosen]);
+    if (isSendKey(event)) openResult(state.results[chosen]);
   };
   return (
     <Modal title={text.search.title} className="search" onClose={close}>
       <input id="search-text" type="text" autoFocus enterkeyhint="search" maxLength={200} aria-label={text.search.title} placeholder={text.search.placeholder} value={query}
-        aria-controls="search-results"
+        aria-controls="search-results" dir="auto"
         onInput={(event) => setQuery(event.currentTarget.value)} onKeyDown={press} />
       <Failure of={state.failure} />
       <p class="hint" role="status">
@@ -93,11 +94,11 @@ export function Search() {
           <li key={result.message_id}>
             <button type="button" class={index === chosen ? "is-chosen" : ""} onClick={() => openResult(result)}>
               <span class="result-head">
-                <strong>{result.chatroom_name || text.rooms.untitled}</strong>
+                <strong dir="auto">{result.chatroom_name || text.rooms.untitled}</strong>
                 <span>{result.message_type === "user" ? text.search.you : text.search.answer} · {new Date(result.created_at).toLocaleDateString()}</span>
               </span>
-              <span class="snippet">
-                {mark(result.snippet, state.query).map((part, place) => (part.isHit ? <mark key={place}>{part.text}</mark> : part.text))}
+              <span class="snippet" dir="auto">
+                {mark(withoutMarks(result.snippet), state.query).map((part, place) => (part.isHit ? <mark key={place}>{part.text}</mark> : part.text))}
               </span>
             </button>
           </li>

@@ -7,8 +7,9 @@ import { clockTime } from "../catalogue/failures.ts";
 import { text } from "../catalogue/text.ts";
 import { account, attempt, leave, subscription, upgrade, usage } from "../state/account.ts";
 import { openId } from "../state/conversation.ts";
-import { failure, group, hasMore, isLoaded, loadRooms, nameOf, removeRoom, rooms } from "../state/rooms.ts";
-import { dialog, focusComposer, go, isListOpen, notify } from "../state/ui.ts";
+import { deleteWithUndo } from "../state/deletion.ts";
+import { failure, group, hasMore, isLoaded, loadRooms, nameOf, rooms } from "../state/rooms.ts";
+import { dialog, focusComposer, go, isListOpen } from "../state/ui.ts";
 import { Icon, Mark } from "./icons.tsx";
 import { IconButton, Menu, type MenuItem } from "./parts.tsx";
 
@@ -91,7 +92,7 @@ function RoomLine({ room }: { room: Room }) {
   };
   return (
     <li class={isOpen ? "is-open" : ""}>
-      <a href={`#/chat/${room.id}`} aria-current={isOpen ? "page" : undefined} title={nameOf(room)} onClick={open}>{nameOf(room)}</a>
+      <a href={`#/chat/${room.id}`} aria-current={isOpen ? "page" : undefined} title={nameOf(room)} dir="auto" onClick={open}>{nameOf(room)}</a>
       <Menu label={text.rooms.menu(nameOf(room))} items={roomCommands(room)} />
     </li>
   );
@@ -99,18 +100,8 @@ function RoomLine({ room }: { room: Room }) {
 
 export const roomCommands = (room: Pick<Room, "id" | "name">): MenuItem[] => [
   { label: text.rooms.rename, icon: "edit", run: () => (dialog.value = { kind: "rename", room: room.id }) },
-  { label: text.rooms.delete, icon: "trash", className: "danger", run: () => confirmDelete(room) },
+  { label: text.rooms.delete, icon: "trash", className: "danger", run: () => (deleteWithUndo(room), focusComposer()) },
 ];
-
-function confirmDelete(room: Pick<Room, "id" | "name">): void {
-  const run = async () => {
-    await removeRoom(room.id);
-    if (openId.value === room.id) go(null, true);
-    notify(text.rooms.deleted);
-  };
-  const confirmation = { title: text.rooms.deleteTitle, text: text.rooms.deleteText(nameOf(room)), action: text.rooms.delete, run };
-  dialog.value = { kind: "confirm", confirmation };
-}
 
 function AccountCorner() {
   const canUpgrade = subscription.value?.tier === "basic" && !subscription.value.required_action;

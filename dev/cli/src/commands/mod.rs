@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod bench;
+pub mod demo;
 pub mod env;
 pub mod faults;
 pub mod logs;
@@ -9,6 +10,7 @@ pub mod open;
 pub mod openapi;
 pub mod psql;
 pub mod reset;
+pub mod screenshots;
 pub mod status;
 pub mod stripe;
 pub mod test;

@@ -11,19 +11,21 @@ use stack::state::State;
 use stack::{Durability, Stack, StackFolder, functions, ports, web};
 use tokio::time::sleep;
 
+use super::demo;
 use super::logs::LogFile;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Starts the stack. Unless it is detached, waits for Ctrl-C and then stops it.
-pub async fn run(folder: &StackFolder, port: Option<u16>, detach: bool) -> Result<()> {
+/// Starts the stack, and fills the sample account for `--demo`. Unless it is detached, waits for Ctrl-C
+/// and then stops it.
+pub async fn run(folder: &StackFolder, port: Option<u16>, detach: bool, with_demo: bool) -> Result<()> {
     let lock = folder.lock()?;
     if let Some(state) = healthy_state(folder).await? {
         println!(
             "The stack already runs at {}. `cargo dev status` shows its services, `cargo dev down` stops it.",
             state.base_url
         );
-        return Ok(());
+        return if with_demo { demo::fill(&state).await } else { Ok(()) };
     }
     stack::stop(folder).await?;
     stack::remove_logs(folder)?;
@@ -42,6 +44,15 @@ pub async fn run(folder: &StackFolder, port: Option<u16>, detach: bool) -> Resul
     print(format_args!("\nReady after {:.1} s.\n\n", begun.elapsed().as_secs_f64()));
     print_instructions(&state, detach);
     drop(lock);
+    if with_demo {
+        tokio::select! {
+            filled = demo::fill(&state) => filled?,
+            signal = interrupted() => {
+                info(format!("{}: stopping the stack", signal?));
+                return stack::stop(folder).await;
+            }
+        }
+    }
     if detach { Ok(()) } else { wait_and_stop(folder).await }
 }
 
@@ -66,7 +77,7 @@ async fn healthy_state(folder: &StackFolder) -> Result<Option<State>> {
 fn print_instructions(state: &State, detach: bool) {
     let url = &state.base_url;
     info(format!("web client    {url}/"));
-    info(format!("API           {url}, described at {url}/openapi.json"));
+    info(format!("API           {url}, described at {url}/openapi.json; try it at {url}/docs"));
     info("database      cargo dev psql");
     for (name, title, variable) in
         [(names::GEMINI, "Gemini", "GEMINI_API_KEY"), (names::STRIPE, "Stripe", "STRIPE_SECRET_KEY")]

@@ -7,7 +7,7 @@ use testkit::TestApp;
 use super::serving;
 use crate::static_file::static_file;
 
-const PATHS: [&str; 2] = ["/", "/openapi.json"];
+const PATHS: [&str; 3] = ["/", "/docs", "/openapi.json"];
 
 /// The entity tag of the file at `path` for a client that accepts `encoding`.
 async fn tag(app: &TestApp, path: &str, encoding: &str) -> String {
@@ -41,14 +41,15 @@ fn assets(page: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn the_page_loads_files_that_are_kept_for_a_year() {
+async fn the_pages_load_files_that_are_kept_for_a_year() {
     let app = serving().start().await;
-    let page = static_file!("index.html");
-    let paths = assets(page.text);
-    for kind in [".js", ".css", ".svg"] {
-        assert!(paths.iter().any(|path| path.ends_with(kind)), "{kind}: {}", page.text);
+    let pages = [static_file!("index.html"), static_file!("explorer.html")].map(|page| page.text().unwrap());
+    for page in &pages {
+        for kind in [".js", ".css", ".svg"] {
+            assert!(assets(page).iter().any(|path| path.ends_with(kind)), "{kind}: {page}");
+        }
     }
-    for path in paths {
+    for path in pages.iter().flat_map(|page| assets(page)) {
         let plain = tag(&app, path, "identity").await;
         for status in [200, 304] {
             let request = app.request("HEAD", path).header("accept-encoding", "identity");
@@ -93,11 +94,12 @@ fn encodings_and_tags_are_read_as_lists_with_weights() {
         let request = HeaderMap::from_iter([(IF_NONE_MATCH, known.parse().unwrap())]);
         assert_eq!(file.serve(&request, "application/json").status(), 304, "{known}");
     }
-    assert!(file.gzip.len() * 4 < file.text.len(), "{} of {} bytes", file.gzip.len(), file.text.len());
+    let text = file.text().unwrap();
+    assert!(file.gzip.len() * 4 < text.len(), "{} of {} bytes", file.gzip.len(), text.len());
 }
 
 #[tokio::test]
-async fn clients_learn_where_answers_are_streamed_and_the_page_may_connect_there() {
+async fn clients_learn_where_answers_are_streamed_and_the_pages_may_connect_there() {
     let policy = "connect-src 'self'";
     for (variable, told, expected) in [
         ("", None, policy.to_owned()),
@@ -107,8 +109,12 @@ async fn clients_learn_where_answers_are_streamed_and_the_page_may_connect_there
         let app = serving().var("STREAM_BASE_URL", variable).start().await;
         let config = app.request("GET", "/api/config").send().await.expect(200);
         assert_eq!(config.body["stream_base_url"].as_str(), told);
-        let page = app.request("GET", "/").send().await.expect(200);
-        let policies = page.header("content-security-policy").unwrap().split("; ");
-        assert_eq!(policies.filter(|part| part.starts_with("connect-src")).collect::<Vec<_>>(), [expected]);
+        for path in ["/", "/docs"] {
+            let page = app.request("GET", path).send().await.expect(200);
+            let policy = page.header("content-security-policy").unwrap();
+            let connections = policy.split("; ").filter(|part| part.starts_with("connect-src"));
+            assert_eq!(connections.collect::<Vec<_>>(), [&expected], "{path}");
+            assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        }
     }
 }

@@ -1,6 +1,17 @@
 //! A browser, driven over `WebDriver` by `chromedriver` (Debian: `chromium` and `chromium-driver`).
 //! Without one, tests print that they did not run, and fail if `E2E_BROWSER=required`, as `.ci/run`
-//! sets it.
+//! sets it. Whatever goes wrong in the browser panics, as in a test.
+
+#![expect(
+    missing_docs,
+    clippy::must_use_candidate,
+    reason = "an internal tool: comments add only what the names do not say"
+)]
+#![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod devtools;
+mod view;
+mod web_page;
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -15,19 +26,33 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
+pub use self::view::View;
+
+/// Keys without a character, as `WebDriver` names them. `CONTROL` is held until the end of the keys.
+pub mod keys {
+    pub const ENTER: &str = "\u{e007}";
+    pub const CONTROL: &str = "\u{e009}";
+    pub const ESCAPE: &str = "\u{e00c}";
+    pub const UP: &str = "\u{e013}";
+    pub const DOWN: &str = "\u{e015}";
+}
+
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
+#[derive(Debug)]
 pub struct Browser {
     pub client: Client,
+    /// Of the service whose page the browser shows.
+    pub base_url: String,
     driver: Child,
     profile: PathBuf,
 }
 
 impl Browser {
     /// Opens a browser with an empty profile; `None` if the machine has none and none is required.
-    pub async fn open() -> Option<Self> {
+    pub async fn open(base_url: &str) -> Option<Self> {
         // The driver chooses the port and prints it.
         let driver = Command::new("chromedriver")
             .args(["--port=0", "--allowed-ips=127.0.0.1"])
@@ -65,7 +90,7 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
-        Some(Self { client, driver, profile })
+        Some(Self { client, base_url: base_url.to_owned(), driver, profile })
     }
 
     pub async fn fill(&self, css: &str, text: &str) {
@@ -77,6 +102,17 @@ impl Browser {
     pub async fn click(&self, css: &str) {
         self.until(css, |element| element.is_some()).await;
         self.client.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
+    }
+
+    /// Clicks an element that is only visible when the pointer is over it.
+    pub async fn activate(&self, css: &str) {
+        self.until_true(&format!("document.querySelector({css:?})")).await;
+        let _ = self.value(&format!("document.querySelector({css:?}).click()")).await;
+    }
+
+    /// Presses keys in an element; see [`keys`].
+    pub async fn press(&self, css: &str, keys: &str) {
+        self.client.find(Locator::Css(css)).await.unwrap().send_keys(keys).await.unwrap();
     }
 
     pub async fn until_filled(&self, css: &str) {
@@ -102,6 +138,33 @@ impl Browser {
             }
             sleep(POLL_INTERVAL).await;
         }
+    }
+
+    /// The value of an expression in the page.
+    pub async fn value(&self, expression: &str) -> serde_json::Value {
+        self.client.execute(&format!("return {expression}"), Vec::new()).await.unwrap()
+    }
+
+    /// Waits until an expression in the page is true.
+    pub async fn until_true(&self, expression: &str) {
+        let start = Instant::now();
+        while self.value(&format!("Boolean({expression})")).await != true {
+            if start.elapsed() > MAX_WAIT {
+                self.shoot("failed").await;
+                panic!("{expression} is false after {MAX_WAIT:?}");
+            }
+            sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// Opens another tab of the same browser, and goes on there.
+    pub async fn open_tab(&self) {
+        let tab = self.client.new_window(true).await.unwrap();
+        self.client.switch_to_window(tab.handle).await.unwrap();
+    }
+
+    pub async fn until_gone(&self, css: &str) {
+        self.until(css, |seen| seen.is_none()).await;
     }
 
     async fn seen(&self, css: &str) -> Option<String> {

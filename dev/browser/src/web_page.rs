@@ -1,14 +1,18 @@
-//! What the tests do on the page of the web client.
+//! What is done on the page of the web client.
 
-use harness::PASSWORD;
+use api_client::PASSWORD;
 
-use super::browser::Browser;
-use super::stack::stack;
+use super::Browser;
 
 impl Browser {
+    /// Opens a page of the service.
+    pub async fn visit(&self, path: &str) {
+        self.client.goto(&format!("{}{path}", self.base_url)).await.unwrap();
+    }
+
     /// Opens the page and signs up as Ada Lovelace.
     pub async fn sign_up(&self, number: &str) {
-        self.client.goto(&format!("{}/", stack().base_url)).await.unwrap();
+        self.visit("/").await;
         self.click("#show-sign-up").await;
         self.fill("#sign-up [name=mobile_number]", number).await;
         self.click("#sign-up .primary").await;
@@ -21,7 +25,7 @@ impl Browser {
 
     /// Opens the page and signs in.
     pub async fn sign_in(&self, number: &str, password: &str) {
-        self.client.goto(&format!("{}/", stack().base_url)).await.unwrap();
+        self.visit("/").await;
         self.fill("#sign-in [name=mobile_number]", number).await;
         self.fill("#sign-in [name=password]", password).await;
         self.click("#sign-in .primary").await;
@@ -43,5 +47,16 @@ impl Browser {
         self.click(".corner-button").await;
         self.click(".menu .open-settings").await;
         self.click("#settings-plan").await;
+    }
+
+    /// Opens the chat with this name from the list, which a phone may hide.
+    pub async fn open_chat(&self, name: &str) {
+        let link = format!(
+            "[...document.querySelectorAll('#rooms li a')].find(link => link.textContent === {name:?})"
+        );
+        self.until_true(&link).await;
+        let _ = self.value(&format!("{link}.click()")).await;
+        self.sees("#chat-title", name).await;
+        self.until_filled("#messages .bubble").await;
     }
 }

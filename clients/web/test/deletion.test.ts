@@ -1,0 +1,71 @@
+// A chat that is deleted disappears at once, and can be brought back for some seconds.
+
+import "./browser.ts";
+
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+
+import { begin } from "../src/api/session.ts";
+import { UNDO_MS, deleteWithUndo } from "../src/state/deletion.ts";
+import { leave } from "../src/state/account.ts";
+import { clearRooms, loadRooms, rooms } from "../src/state/rooms.ts";
+import { notice } from "../src/state/ui.ts";
+
+const ROOMS = ["a", "b"].map((id) => ({ id, name: id, created_at: "2026-11-27T00:00:00Z", last_message_at: null }));
+let sent: string[] = [];
+let status = 200;
+
+const shown = () => rooms.value.map((room) => room.id).sort().join("");
+const deletions = () => sent.filter((line) => line.startsWith("DELETE"));
+/** Lets answered requests reach the page. */
+const settled = async () => { for (let turn = 0; turn < 30; turn += 1) await Promise.resolve(); };
+
+beforeEach(async () => {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout"] });
+  sent = [];
+  status = 200;
+  begin({ token: "token", refresh_token: "refresh", expires_in: 3600 }, "user", false);
+  globalThis.fetch = (async (url: string, init: RequestInit) => {
+    sent.push(`${init.method} ${url}`);
+    return init.method === "DELETE" ? Response.json({ code: "internal" }, { status }) : Response.json({ chatrooms: ROOMS, next_cursor: null });
+  }) as typeof fetch;
+  clearRooms();
+  await loadRooms();
+});
+
+test("it is hidden at once, also from a list that is loaded meanwhile, and deleted when the time is over", async () => {
+  deleteWithUndo(ROOMS[0]!);
+  await loadRooms();
+  assert.equal(shown(), "b");
+  assert.deepEqual(deletions(), []);
+  mock.timers.tick(UNDO_MS);
+  assert.deepEqual(deletions(), ["DELETE /api/chatroom/a"]);
+  await settled();
+  assert.equal(shown(), "b");
+});
+
+test("undo brings it back, and nothing is deleted", () => {
+  deleteWithUndo(ROOMS[0]!);
+  notice.value!.action!.run();
+  mock.timers.tick(UNDO_MS);
+  assert.equal(shown(), "ab");
+  assert.deepEqual(deletions(), []);
+});
+
+test("a second deletion, leaving and hiding the page make the first one final", () => {
+  deleteWithUndo(ROOMS[0]!);
+  deleteWithUndo(ROOMS[1]!);
+  assert.deepEqual(deletions(), ["DELETE /api/chatroom/a"]);
+  void leave();
+  assert.deepEqual(sent.slice(-2), ["DELETE /api/chatroom/b", "POST /api/auth/logout"]);
+});
+
+test("a refused deletion shows the chat again", async () => {
+  status = 500;
+  deleteWithUndo(ROOMS[0]!);
+  mock.timers.tick(UNDO_MS);
+  await settled();
+  assert.equal(shown(), "ab");
+  assert.equal(notice.value?.isFailure, true);
+});
