@@ -93,7 +93,7 @@ export function createClient(options: ChatClientOptions = {}): ChatClient {
       return sendAuthorized(one, { token }, false);
     },
     streamBaseUrl: () => {
-      streamBaseUrl ??= findStreamBaseUrl(client).catch((error: unknown) => {
+      streamBaseUrl ??= findStreamBaseUrl(client, baseUrl).catch((error: unknown) => {
         streamBaseUrl = null;
         throw error;
       });
@@ -106,10 +106,12 @@ export function createClient(options: ChatClientOptions = {}): ChatClient {
 const isUnauthenticated = async (response: Response): Promise<boolean> =>
   response.status === 401 && (await hasCode(response, "not_authenticated"));
 
-async function findStreamBaseUrl(client: Client): Promise<string | null> {
+async function findStreamBaseUrl(client: Client, baseUrl: string): Promise<string | null> {
   try {
-    const { data } = await getClientConfig({ client });
-    return data.stream_base_url?.replace(/\/$/, "") ?? null;
+    const { stream_base_url: found } = (await getClientConfig({ client })).data;
+    if (typeof found !== "string") return null;
+    // Another host, or `/`: that of all other calls.
+    return (/^https?:/.test(found) ? found : baseUrl + found).replace(/\/$/, "");
   } catch (error) {
     // A service without this call does not stream.
     if (isPassing(error)) throw error;

@@ -141,12 +141,27 @@ let locked: Promise<unknown>;
 /** A browser: storages, and locks that all tabs share. Channels are those of Node.js. */
 beforeEach(() => {
   [localStorage, sessionStorage, locked] = [new TestStorage(), new TestStorage(), Promise.resolve()];
-  const request = (_: string, work: () => Promise<unknown>) => (locked = locked.catch(() => undefined).then(work));
   const define = (name: string, value: unknown) => Object.defineProperty(globalThis, name, { value, configurable: true });
   define("localStorage", localStorage);
   define("sessionStorage", sessionStorage);
-  define("navigator", { locks: { request }, onLine: true });
+  define("navigator", { locks: { request: lock }, onLine: true });
 });
+
+let isLocked = false;
+
+/** As `navigator.locks.request`, for a single lock. */
+async function lock(_: string, ...[options, work]: [{ ifAvailable: true }, (lock: object | null) => unknown] | [(lock: object | null) => unknown]) {
+  if (typeof options === "object" && isLocked) return work!(null);
+  const hold = async () => {
+    isLocked = true;
+    try {
+      return await (typeof options === "function" ? options : work!)({});
+    } finally {
+      isLocked = false;
+    }
+  };
+  return (locked = locked.catch(() => undefined).then(hold));
+}
 
 /** Two tabs with the same session, at one service. */
 function tabs(handler: Handler, key: string) {
@@ -163,6 +178,19 @@ test("two tabs that find an expired token refresh it once", async () => {
   await Promise.all([getAccount({ client }), getAccount({ client: other.client }), getAccountStats({ client }), getAccountStats({ client: other.client })]);
   assert.equal(refreshes([...sent, ...other.sent]), 1);
   assert.equal(first.read()?.token, "new-1");
+});
+
+test("a tab that refreshes after another one has, without knowing of it, goes on with the same session", async () => {
+  const store = browserStore({ key: "late" });
+  store.write(tokens("old", { isRemembered: true }), null);
+  const { client } = serve((request, path) => {
+    if (path !== "/api/auth/refresh") return bearer(request) === "Bearer theirs" ? json(200, {}) : problem(401, "not_authenticated");
+    // What the other tab has stored arrives only now. Both get the same refresh token.
+    localStorage.setItem("late", JSON.stringify({ ...tokens("theirs"), refreshToken: "refresh-next" }));
+    return json(200, { ...issued("ours"), refresh_token: "refresh-next" });
+  }, { store });
+  await getAccount({ client });
+  assert.equal(store.read()?.token, "theirs");
 });
 
 test("the end of a session in a tab is told in the others", async () => {
@@ -206,6 +234,29 @@ test("only a remembered session outlives the window", async () => {
   assert.deepEqual([localStorage.items.size, sessionStorage.items.size], [0, 1]);
   await client.session.start(issued("long"));
   assert.deepEqual([localStorage.items.size, sessionStorage.items.size], [1, 0]);
+});
+
+test("another tab finds a session at every moment of a refresh", () => {
+  for (const isRemembered of [true, false]) {
+    const [writer, reader] = [browserStore({ key: "moment" }), browserStore({ key: "moment" })];
+    writer.write(tokens("old", { isRemembered }), null);
+    reader.read();
+    reader.subscribe((next) => assert.notEqual(next, null));
+    for (const storage of [localStorage, sessionStorage]) {
+      for (const change of ["setItem", "removeItem"] as const) {
+        const work = storage[change] as (...args: string[]) => void;
+        storage[change] = (...args: string[]) => {
+          work(...args);
+          assert.ok(reader.read(), `after ${change}`);
+        };
+      }
+    }
+    writer.write(tokens("new", { isRemembered }), tokens("old"));
+    assert.equal(reader.read()?.token, "new");
+    [localStorage, sessionStorage] = [new TestStorage(), new TestStorage()];
+    Object.defineProperty(globalThis, "localStorage", { value: localStorage, configurable: true });
+    Object.defineProperty(globalThis, "sessionStorage", { value: sessionStorage, configurable: true });
+  }
 });
 
 test("storage that another program has filled is no session", () => {

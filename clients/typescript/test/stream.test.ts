@@ -65,6 +65,12 @@ test("an answer is read as it is written", async (t) => {
   assert.equal(bearer(service.requests[1]!), "Bearer old");
 });
 
+test("the stream may be on the host of the other calls", async (t) => {
+  const service = scripted(t, { base: "/", streams: [() => whole(eventsAfter(null))] });
+  assertWhole(await read(service));
+  assert.equal(service.requests[1]?.url, `${BASE_URL}/api/stream/m`);
+});
+
 test("a connection that breaks after any byte is resumed, and nothing is lost or repeated", async (t) => {
   const bytes = bytesOf(eventsAfter(null));
   const waits = skipWaits(t);

@@ -1,5 +1,6 @@
 // Keeps the tokens of a browser, and shares them with its other tabs.
 
+import { sleep } from "../waiting.ts";
 import type { SessionStore, Tokens } from "./store.ts";
 
 export interface BrowserStore extends SessionStore {
@@ -23,10 +24,14 @@ export function browserStore({ key = "session" } = {}): BrowserStore {
   const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(key);
   let known = load(key);
 
-  function change(tokens: Tokens | null): void {
-    save(key, tokens);
+  function tell(tokens: Tokens | null): void {
     known = tokens;
     for (const listener of listeners) listener(tokens);
+  }
+
+  function change(tokens: Tokens | null): void {
+    save(key, tokens);
+    tell(tokens);
   }
 
   channel?.addEventListener("message", ({ data }: MessageEvent<Replacement>) => {
@@ -39,7 +44,7 @@ export function browserStore({ key = "session" } = {}): BrowserStore {
     read() {
       const found = load(key);
       // Another tab has changed them, and its message is still on its way.
-      if (found?.refreshToken !== known?.refreshToken) change(found);
+      if (found?.refreshToken !== known?.refreshToken) tell(found);
       return found;
     },
     write(tokens, replaced) {
@@ -50,9 +55,22 @@ export function browserStore({ key = "session" } = {}): BrowserStore {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    lock: (work) =>
-      globalThis.navigator?.locks ? (navigator.locks.request(`${key}-refresh`, work) as ReturnType<typeof work>) : work(),
+    lock: (work) => (globalThis.navigator?.locks ? locked(`${key}-refresh`, work) : work()),
   };
+}
+
+/** Tabs are processes: what one has stored is found by another a moment later. */
+const STORAGE_DELAY_MS = 50;
+
+async function locked<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const { locks } = navigator;
+  const done = (await locks.request(name, { ifAvailable: true }, async (lock) => (lock ? { result: await work() } : null))) as { result: T } | null;
+  if (done) return done.result;
+  const later = async () => {
+    await sleep(STORAGE_DELAY_MS);
+    return work();
+  };
+  return locks.request(name, later) as Promise<T>;
 }
 
 function load(key: string): Tokens | null {
@@ -65,9 +83,9 @@ function load(key: string): Tokens | null {
 }
 
 function save(key: string, tokens: Tokens | null): void {
-  localStorage.removeItem(key);
-  sessionStorage.removeItem(key);
-  if (!tokens) return;
-  const storage = tokens.isRemembered === false ? sessionStorage : localStorage;
-  storage.setItem(key, JSON.stringify(tokens));
+  const isShort = tokens?.isRemembered === false;
+  // Replaced, not removed first: another tab that reads in between would find no session.
+  if (tokens) (isShort ? sessionStorage : localStorage).setItem(key, JSON.stringify(tokens));
+  if (!tokens || isShort) localStorage.removeItem(key);
+  if (!tokens || !isShort) sessionStorage.removeItem(key);
 }

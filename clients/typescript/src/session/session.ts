@@ -79,8 +79,11 @@ export class Session implements ClientSession {
     const response = await this.#send(current.refreshToken, crypto.randomUUID());
     if (response.ok) {
       const tokens = { ...current, ...tokensOf((await response.json()) as Issued) };
-      // Not if the user has signed out meanwhile.
-      if ((await this.#store.read())?.refreshToken !== current.refreshToken) return null;
+      const now = await this.#store.read();
+      // Another tab has refreshed it too, and was given the same refresh token.
+      if (now?.refreshToken === tokens.refreshToken) return now.token;
+      // The user has signed out meanwhile, or signed in anew.
+      if (now?.refreshToken !== current.refreshToken) return null;
       await this.#store.write(tokens, current);
       return tokens.token;
     }
