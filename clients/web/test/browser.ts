@@ -4,7 +4,5 @@ import { JSDOM } from "jsdom";
 
 export const { window } = new JSDOM("", { url: "http://localhost/" });
 
-const { localStorage, sessionStorage } = window;
-Object.assign(globalThis, { localStorage, sessionStorage });
-// An open channel would keep the test process running.
-Reflect.deleteProperty(globalThis, "BroadcastChannel");
+const { localStorage, sessionStorage, location } = window;
+Object.assign(globalThis, { localStorage, sessionStorage, location });

@@ -15,6 +15,7 @@ mod quota;
 mod stack;
 mod streaming;
 mod subscription;
+mod typescript_client;
 mod web_client;
 mod web_page;
 mod worker;
