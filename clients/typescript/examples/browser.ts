@@ -1,5 +1,5 @@
-// A page without a framework: sign in, ask, and read the answer as it is written. A session that is kept in the browser
-// survives a reload and is shared by tabs.
+// A page without a framework: sign in, ask, and read the answer as it is written. A session that is
+// kept in the browser survives a reload and is shared by tabs.
 import { ApiProblem, browserStore, cancelMessage, createChatroom, createClient, logInUser, sendMessage, streamAnswer } from "chat-backend-client";
 
 const baseUrl = new URLSearchParams(location.search).get("api") ?? location.origin;

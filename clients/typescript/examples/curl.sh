@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The same with curl and Python: sign in, ask, read the answer as it is written, and resume where the connection was cut.
+# The same with curl and Python: sign in, ask, read the answer as it is written, and resume where
+# the connection was cut.
 #   API=http://127.0.0.1:9000 NUMBER=+49... PASSWORD=... bash curl.sh "What is a lease good for?"
 set -euo pipefail
 : "${API:=http://127.0.0.1:9000}" "${NUMBER:?}" "${PASSWORD:?}"

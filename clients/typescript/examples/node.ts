@@ -11,7 +11,8 @@ try {
   await client.session.start(login.data);
 
   const { chatroom } = (await createChatroom({ client, body: { name: "From a script" } })).data;
-  // The client adds an idempotency key: a lost response is requested again, and the message stored once.
+  // The client adds an idempotency key: a lost response is requested again, and the message stored
+  // once.
   const { message } = (await sendMessage({ client, path: chatroom, body: { content: process.argv[2] ?? "Hello" } })).data;
   for await (const event of streamAnswer(client, message.id)) {
     if (event.type === "delta") process.stdout.write(event.delta);

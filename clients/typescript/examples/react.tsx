@@ -1,5 +1,5 @@
-// `useChat` of the AI SDK over the client's `fetch`: the token is refreshed silently, also between two questions of a
-// page that was open overnight. Sign in as in browser.ts.
+// `useChat` of the AI SDK over the client's `fetch`: the token is refreshed silently, also between
+// two questions of a page that was open overnight. Sign in as in browser.ts.
 import { useChat } from "@ai-sdk/react";
 import { DefaultChatTransport, type UIMessage } from "ai";
 import { browserStore, cancelMessage, createClient } from "chat-backend-client";

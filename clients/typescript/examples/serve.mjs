@@ -1,4 +1,5 @@
-// Serves the pages at /browser/, /react/, /journey/ and /tabs/, and prints its address. `?api=` names the service.
+// Serves the pages at /browser/, /react/, /journey/ and /tabs/, and prints its address. `?api=`
+// names the service.
 
 import { createServer } from "node:http";
 

@@ -1,6 +1,20 @@
-// What users of the client do, over the network of a running stack. Each runs in Node.js and in a browser.
+// What users of the client do, over the network of a running stack. Each runs in Node.js and in a
+// browser.
 
-import { type AnswerEvent, ApiProblem, cancelMessage, createChatroom, getAccount, getAccountStats, getChatroom, listSessions, logOutUser, sendMessage, streamAnswer, waitForAnswer } from "chat-backend-client";
+import {
+  type AnswerEvent,
+  ApiProblem,
+  cancelMessage,
+  createChatroom,
+  getAccount,
+  getAccountStats,
+  getChatroom,
+  listSessions,
+  logOutUser,
+  sendMessage,
+  streamAnswer,
+  waitForAnswer,
+} from "chat-backend-client";
 
 import { type Person, type Service, ask, assert, cutAfter, equal, rejection, signUp } from "./support.ts";
 
@@ -10,7 +24,9 @@ async function read({ client }: Person, message: string): Promise<AnswerEvent[]>
   return events;
 }
 
-/** Asserts that the events are one answer, whole, with one end, and the same as the chatroom has. */
+/**
+ * Asserts that the events are one answer, whole, with one end, and the same as the chatroom has.
+ */
 async function assertStored({ client }: Person, room: string, events: AnswerEvent[]): Promise<void> {
   const { messages } = (await getChatroom({ client, path: { id: room } })).data;
   const stored = messages.find(({ message_type }) => message_type === "ai")?.content;
@@ -47,9 +63,14 @@ export const journeys: Record<string, (service: Service) => Promise<void>> = {
     };
     const { room, message } = await ask(ada, `${service.slowQuestion} cut`);
     const events = await read(ada, message);
-    await assertStored(ada, room, events).catch((error: unknown) => Promise.reject(new Error(`cut after ${cuts.join(", ")} bytes: ${String(error)}`)));
+    await assertStored(ada, room, events).catch((error: unknown) =>
+      Promise.reject(new Error(`cut after ${cuts.join(", ")} bytes: ${String(error)}`)),
+    );
     equal(cuts.length, 5, "cut connections");
-    assert(ada.network.sent.some((request) => request.headers.has("last-event-id")), "it resumes after an event");
+    assert(
+      ada.network.sent.some((request) => request.headers.has("last-event-id")),
+      "it resumes after an event",
+    );
   },
 
   "requests that find an expired token refresh it once": async (service) => {
@@ -58,7 +79,12 @@ export const journeys: Record<string, (service: Service) => Promise<void>> = {
     const fresh = await ada.store.read();
     // For the service it is the token of nobody, as an expired one is.
     await ada.store.write({ ...fresh!, token: "expired" }, null);
-    await Promise.all([getAccount({ client }), getAccountStats({ client }), listSessions({ client }), getAccount({ client })]);
+    await Promise.all([
+      getAccount({ client }),
+      getAccountStats({ client }),
+      listSessions({ client }),
+      getAccount({ client }),
+    ]);
     equal(ada.network.count("POST", "/api/auth/refresh"), 1, "refreshes");
     await ada.store.write({ ...(await ada.store.read())!, expiresAt: 0 }, null);
     await Promise.all([getAccount({ client }), getAccountStats({ client })]);
@@ -121,7 +147,8 @@ export const journeys: Record<string, (service: Service) => Promise<void>> = {
     const controller = new AbortController();
     const reason = new Error("the page is left");
     const reading = (async () => {
-      for await (const { type } of streamAnswer(ada.client, message, { signal: controller.signal })) if (type === "delta") controller.abort(reason);
+      for await (const { type } of streamAnswer(ada.client, message, { signal: controller.signal }))
+        if (type === "delta") controller.abort(reason);
     })();
     equal(await rejection(reading), reason, "the error");
     const outcome = await waitForAnswer(ada.client, message);
@@ -133,7 +160,8 @@ export const journeys: Record<string, (service: Service) => Promise<void>> = {
     const { room, message } = await ask(ada, `${service.slowQuestion} stop`);
     const events: AnswerEvent[] = [];
     for await (const event of streamAnswer(ada.client, message)) {
-      if (event.type === "delta" && !events.some(({ type }) => type === "delta")) void cancelMessage({ client: ada.client, path: { id: message } });
+      if (event.type === "delta" && !events.some(({ type }) => type === "delta"))
+        void cancelMessage({ client: ada.client, path: { id: message } });
       events.push(event);
     }
     const last = events.at(-1);

@@ -1,7 +1,15 @@
-// What the journeys need: a person, and a network that fails as it is told. For Node.js and browsers.
+// What the journeys need: a person, and a network that fails on demand. For Node.js and browsers.
 
 import {
-  type ChatClient, type ChatClientOptions, type SessionStore, createChatroom, createClient, memoryStore, sendMessage, sendSignupOtp, verifySignupOtp,
+  type ChatClient,
+  type ChatClientOptions,
+  type SessionStore,
+  createChatroom,
+  createClient,
+  memoryStore,
+  sendMessage,
+  sendSignupOtp,
+  verifySignupOtp,
 } from "chat-backend-client";
 
 export interface Service {
@@ -75,7 +83,10 @@ export async function signUp({ baseUrl }: Service, options: ChatClientOptions = 
   const mobile_number = `+49151${String(Math.floor(Math.random() * 1e8)).padStart(8, "0")}`;
   const { otp } = (await sendSignupOtp({ client, body: { mobile_number } })).data;
   assert(otp, "the service does not tell one-time codes");
-  const account = await verifySignupOtp({ client, body: { mobile_number, otp, name: "Ada", password: "four words chosen at random" } });
+  const account = await verifySignupOtp({
+    client,
+    body: { mobile_number, otp, name: "Ada", password: "four words chosen at random" },
+  });
   await client.session.start(account.data);
   return { client, network, store };
 }

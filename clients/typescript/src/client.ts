@@ -20,16 +20,25 @@ export interface ChatClientOptions {
   fetch?: (request: Request) => Promise<Response>;
   /** How often a request is sent in all, if a repetition is safe. 4 by default. */
   maxAttempts?: number;
-  /** The longest wait before a repetition; if the service asks for a longer one, its refusal is thrown. 10,000 by default. */
+  /**
+   * The longest wait before a repetition; if the service asks for a longer one, its refusal is
+   * thrown. 10,000 by default.
+   */
   maxWaitMs?: number;
-  /** The time in which a response must arrive. 60,000 by default: a long poll takes up to 25 seconds. */
+  /**
+   * The time in which a response must arrive. 60,000 by default: a long poll takes up to 25
+   * seconds.
+   */
   timeoutMs?: number;
 }
 
 /** Passed as `client` to each call. */
 export interface ChatClient extends Client {
   readonly session: ClientSession;
-  /** Like the global `fetch`, with the token of the session and its silent refresh. It returns every response as it is. */
+  /**
+   * Like the global `fetch`, with the token of the session and its silent refresh. It returns every
+   * response as it is.
+   */
   readonly fetch: (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
   /** Where answers are streamed; null if the service does not stream. */
   readonly streamBaseUrl: () => Promise<string | null>;
@@ -71,7 +80,12 @@ export function createClient(options: ChatClientOptions = {}): ChatClient {
     return repeat(request, () => (bearer ? sendAuthorized(one, bearer, true) : sendOnce(one, true)), repetition);
   }
 
-  const generated = createGeneratedClient({ baseUrl, throwOnError: true, fetch: sendCall as typeof globalThis.fetch, auth: () => session.token() });
+  const generated = createGeneratedClient({
+    baseUrl,
+    throwOnError: true,
+    fetch: sendCall as typeof globalThis.fetch,
+    auth: () => session.token(),
+  });
   generated.interceptors.request.use((request, { url }) => {
     const isKeyed = KEYED.has(`${request.method} ${url}`);
     if (isKeyed && !request.headers.has("idempotency-key")) request.headers.set("idempotency-key", crypto.randomUUID());
@@ -118,4 +132,3 @@ async function findStreamBaseUrl(client: Client, baseUrl: string): Promise<strin
     return null;
   }
 }
-

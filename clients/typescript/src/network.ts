@@ -18,13 +18,19 @@ export async function repeatable(request: Request): Promise<Repeatable> {
 
 interface Attempt {
   headers?: Record<string, string>;
-  /** The headers of the response must have come after this time, or all of it if it is read whole. */
+  /**
+   * The headers of the response must have come after this time, or all of it if it is read whole.
+   */
   timeoutMs: number;
   /** Reads the whole response, so that a body which breaks off is a failure of the attempt. */
   isWhole: boolean;
 }
 
-export async function attempt(fetch: Fetch, { request, body }: Repeatable, { headers, timeoutMs, isWhole }: Attempt): Promise<Response> {
+export async function attempt(
+  fetch: Fetch,
+  { request, body }: Repeatable,
+  { headers, timeoutMs, isWhole }: Attempt,
+): Promise<Response> {
   const { signal } = request;
   const limit = new AbortController();
   const abort = () => limit.abort(signal.reason);
@@ -32,7 +38,11 @@ export async function attempt(fetch: Fetch, { request, body }: Repeatable, { hea
   signal.addEventListener("abort", abort, { once: true });
   const timer = setTimeout(() => limit.abort(new Unreachable(`no response within ${timeoutMs} ms`)), timeoutMs);
   try {
-    const sent = new Request(request, { headers: merged(request.headers, headers), signal: limit.signal, ...(body && { body }) });
+    const sent = new Request(request, {
+      headers: merged(request.headers, headers),
+      signal: limit.signal,
+      ...(body && { body }),
+    });
     const response = await orAbort(fetch(sent), limit.signal);
     if (!isWhole) return response;
     const bytes = await orAbort(response.arrayBuffer(), limit.signal);

@@ -2,7 +2,10 @@
 
 import type { Usage } from "./generated/types.gen.ts";
 
-/** The quota in the headers of a response to a sent, edited, regenerated or retried message; null in others. */
+/**
+ * The quota in the headers of a response to a sent, edited, regenerated or retried message; null in
+ * others.
+ */
 export function quotaOf({ headers }: Response): Usage | null {
   const [limit, remaining, reset] = ["limit", "remaining", "reset"].map((name) => headers.get(`x-quota-${name}`));
   if (!limit || !remaining || !reset) return null;

@@ -7,12 +7,19 @@ import { backoff, sleep } from "./waiting.ts";
 export interface Repetition {
   /** How often a request is sent in all. */
   maxAttempts: number;
-  /** The longest wait before a repetition. If the service asks for a longer one, its refusal is the result. Milliseconds. */
+  /**
+   * The longest wait before a repetition. If the service asks for a longer one, its refusal is the
+   * result. Milliseconds.
+   */
   maxWaitMs: number;
 }
 
 /** Sends a request until there is a result, always with the same `Idempotency-Key`. */
-export async function repeat(request: Request, send: () => Promise<Response>, repetition: Repetition): Promise<Response> {
+export async function repeat(
+  request: Request,
+  send: () => Promise<Response>,
+  repetition: Repetition,
+): Promise<Response> {
   for (let sent = 1; ; sent += 1) {
     const result = await send().catch((error: unknown) => {
       if (error instanceof Unreachable) return error;

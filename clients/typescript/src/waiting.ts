@@ -18,5 +18,9 @@ export function orAbort<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
   });
 }
 
-/** The milliseconds before the repetition after `failures` failures. Spread, so that clients do not return together. */
-export const backoff = (failures: number, maxMs: number): number => Math.min(500 * 2 ** failures, maxMs) * (0.75 + Math.random() / 4);
+/**
+ * The milliseconds before the repetition after `failures` failures. Spread, so that clients do not
+ * return together.
+ */
+export const backoff = (failures: number, maxMs: number): number =>
+  Math.min(500 * 2 ** failures, maxMs) * (0.75 + Math.random() / 4);

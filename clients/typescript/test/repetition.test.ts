@@ -1,9 +1,20 @@
-// Requests are repeated where that is safe, with the same key and after the time that the service asks for.
+// Requests are repeated where that is safe, with the same key and after the time that the service
+// asks for.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ApiProblem, Unreachable, createChatroom, deleteChatroom, getAccount, getChatroom, logInUser, quotaOf, sendMessage } from "../src/index.ts";
+import {
+  ApiProblem,
+  Unreachable,
+  createChatroom,
+  deleteChatroom,
+  getAccount,
+  getChatroom,
+  logInUser,
+  quotaOf,
+  sendMessage,
+} from "../src/index.ts";
 import { retryAfterMs } from "../src/retry-after.ts";
 import { type Handler, brokenAfter, json, problem, serve, skipWaits, until } from "./support.ts";
 
@@ -44,7 +55,7 @@ test("a response that breaks off at any byte is a lost one", async (t) => {
   }
 });
 
-test("each message has a key of its own, and a page may bring one that it has kept", async () => {
+test("each message has a key of its own, and a page may bring a stored one", async () => {
   const service = serve(failing());
   await sendMessage({ client: service.client, path, body });
   await sendMessage({ client: service.client, path, body });
@@ -74,9 +85,17 @@ test("what a repetition could do twice is sent once", async (t) => {
 
 test("a refusal that does not pass is final", async (t) => {
   skipWaits(t);
-  for (const [status, code] of [[400, "validation_failed"], [409, "parent_not_found"], [422, "idempotency_key_reused"], [500, "internal"]] as const) {
+  for (const [status, code] of [
+    [400, "validation_failed"],
+    [409, "parent_not_found"],
+    [422, "idempotency_key_reused"],
+    [500, "internal"],
+  ] as const) {
     const service = serve(() => problem(status, code));
-    await assert.rejects(sendMessage({ client: service.client, path, body }), (error) => error instanceof ApiProblem && error.code === code);
+    await assert.rejects(
+      sendMessage({ client: service.client, path, body }),
+      (error) => error instanceof ApiProblem && error.code === code,
+    );
     assert.equal(service.sent.length, 1);
   }
 });
@@ -84,7 +103,12 @@ test("a refusal that does not pass is final", async (t) => {
 test("Retry-After is respected in seconds and as a date, by the clock of the service", async (t) => {
   const waits = skipWaits(t);
   const headers = { "retry-after": "Fri, 27 Nov 2026 10:00:04 GMT", date: "Fri, 27 Nov 2026 10:00:00 GMT" };
-  const service = serve(failing(() => problem(503, "unavailable", { "retry-after": "2" }), () => problem(429, "rate_limited", headers)));
+  const service = serve(
+    failing(
+      () => problem(503, "unavailable", { "retry-after": "2" }),
+      () => problem(429, "rate_limited", headers),
+    ),
+  );
   await getChatroom({ client: service.client, path });
   assert.deepEqual(waits, [2000, 4000]);
 });
@@ -92,26 +116,51 @@ test("Retry-After is respected in seconds and as a date, by the clock of the ser
 test("a wait that is longer than allowed is left to the caller, with its length", async (t) => {
   const waits = skipWaits(t);
   const service = serve(() => problem(429, "daily_quota_exhausted", { "retry-after": "3600" }));
-  await assert.rejects(sendMessage({ client: service.client, path, body }), (error) => error instanceof ApiProblem && error.retryAfter === 3600);
+  await assert.rejects(
+    sendMessage({ client: service.client, path, body }),
+    (error) => error instanceof ApiProblem && error.retryAfter === 3600,
+  );
   assert.deepEqual(waits, []);
 });
 
 test("a service that stays down is asked four times, after growing waits", async (t) => {
   const waits = skipWaits(t);
   const service = serve(() => new Response("<html>", { status: 502 }));
-  await assert.rejects(getAccount({ client: service.client }), (error) => error instanceof ApiProblem && error.status === 502);
+  await assert.rejects(
+    getAccount({ client: service.client }),
+    (error) => error instanceof ApiProblem && error.status === 502,
+  );
   assert.equal(service.sent.length, 4);
-  for (const [index, longest] of [500, 1000, 2000].entries()) assert.ok(waits[index]! <= longest && waits[index]! >= longest * 0.75, waits.join());
+  for (const [index, longest] of [500, 1000, 2000].entries())
+    assert.ok(waits[index]! <= longest && waits[index]! >= longest * 0.75, waits.join());
 });
 
 test("a response that does not come in time is a lost one", async () => {
-  const service = serve((request) => new Promise((_, reject) => request.signal.addEventListener("abort", () => reject(request.signal.reason))), {
-    timeoutMs: 10,
-    maxAttempts: 2,
-    maxWaitMs: 1,
-  });
+  const service = serve(
+    (request) =>
+      new Promise((_, reject) => request.signal.addEventListener("abort", () => reject(request.signal.reason))),
+    {
+      timeoutMs: 10,
+      maxAttempts: 2,
+      maxWaitMs: 1,
+    },
+  );
   await assert.rejects(getAccount({ client: service.client }), Unreachable);
   assert.equal(service.sent.length, 2);
+});
+
+test("an abort reaches the network at once", async () => {
+  const controller = new AbortController();
+  const signals: AbortSignal[] = [];
+  const service = serve((request) => {
+    signals.push(request.signal);
+    return new Promise((_, reject) => request.signal.addEventListener("abort", () => reject(request.signal.reason)));
+  });
+  const request = getAccount({ client: service.client, signal: controller.signal });
+  await until(() => signals.length === 1);
+  controller.abort(new Error("left"));
+  await assert.rejects(request, /left/);
+  assert.ok(signals[0]?.aborted);
 });
 
 test("an aborted request is not repeated", async () => {
@@ -146,7 +195,8 @@ test("an accepted message tells what is left of the day's quota", async () => {
 
 test("the forms of Retry-After", () => {
   const now = Date.parse("2026-11-27T10:00:00Z");
-  const wait = (value: string, more: Record<string, string> = {}) => retryAfterMs(new Headers({ "retry-after": value, ...more }), now);
+  const wait = (value: string, more: Record<string, string> = {}) =>
+    retryAfterMs(new Headers({ "retry-after": value, ...more }), now);
   assert.equal(wait("0"), 0);
   assert.equal(wait("120"), 120_000);
   assert.equal(wait("Fri, 27 Nov 2026 10:00:30 GMT"), 30_000);

@@ -37,10 +37,17 @@ export function serve(handler: Handler, options: ChatClientOptions = {}): Servic
   return { client, sent, requests };
 }
 
-export const json = (status: number, body: object, headers: Record<string, string> = {}): Response => Response.json(body, { status, headers });
+export const json = (status: number, body: object, headers: Record<string, string> = {}): Response =>
+  Response.json(body, { status, headers });
 export const problem = (status: number, code: string, headers: Record<string, string> = {}): Response =>
   json(status, { code, detail: `It is ${code}.`, status, success: false }, headers);
-export const issued = (token: string, expires_in = 3600) => ({ success: true, message: "", token, refresh_token: `refresh-${token}`, expires_in });
+export const issued = (token: string, expires_in = 3600) => ({
+  success: true,
+  message: "",
+  token,
+  refresh_token: `refresh-${token}`,
+  expires_in,
+});
 export const bearer = (request: Request): string | null => request.headers.get("authorization");
 
 /** A response whose connection breaks after some bytes. */

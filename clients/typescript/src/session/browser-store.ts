@@ -6,7 +6,10 @@ import type { SessionStore, Tokens } from "./store.ts";
 export interface BrowserStore extends SessionStore {
   read(): Tokens | null;
   write(tokens: Tokens | null, replaced: Tokens | null): void;
-  /** Calls `listener` with the tokens after each change, also by another tab. Returns a function that ends this. */
+  /**
+   * Calls `listener` with the tokens after each change, also by another tab. Returns a function
+   * that ends this.
+   */
   subscribe(listener: (tokens: Tokens | null) => void): () => void;
 }
 
@@ -16,8 +19,8 @@ interface Replacement {
 }
 
 /**
- * Tokens with `isRemembered: false` are in the `sessionStorage` of their tab, others in `localStorage`. A session that one
- * tab refreshes or ends is refreshed or ended in the others.
+ * Tokens with `isRemembered: false` are in the `sessionStorage` of their tab, others in
+ * `localStorage`. A session that one tab refreshes or ends is refreshed or ended in the others.
  */
 export function browserStore({ key = "session" } = {}): BrowserStore {
   const listeners = new Set<(tokens: Tokens | null) => void>();
@@ -64,7 +67,9 @@ const STORAGE_DELAY_MS = 50;
 
 async function locked<T>(name: string, work: () => Promise<T>): Promise<T> {
   const { locks } = navigator;
-  const done = (await locks.request(name, { ifAvailable: true }, async (lock) => (lock ? { result: await work() } : null))) as { result: T } | null;
+  const done = (await locks.request(name, { ifAvailable: true }, async (lock) =>
+    lock ? { result: await work() } : null,
+  )) as { result: T } | null;
   if (done) return done.result;
   const later = async () => {
     await sleep(STORAGE_DELAY_MS);

@@ -49,7 +49,10 @@ export class Session implements ClientSession {
     await this.#store.write(null, await this.#store.read());
   }
 
-  /** A token that is valid for a while, refreshed if necessary. Throws an `ApiProblem` if there is no session. */
+  /**
+   * A token that is valid for a while, refreshed if necessary. Throws an `ApiProblem` if there is
+   * no session.
+   */
   async token(): Promise<string> {
     const tokens = await this.#store.read();
     const isStale = tokens && tokens.expiresAt - MARGIN_MS < Date.now();
@@ -59,8 +62,8 @@ export class Session implements ClientSession {
   }
 
   /**
-   * Replaces the token `stale`, unless another request, tab or process has done so. Returns the new token; null if the session
-   * has ended. Throws if the service cannot be reached.
+   * Replaces the token `stale`, unless another request, tab or process has done so. Returns the new
+   * token; null if the session has ended. Throws if the service cannot be reached.
    */
   refresh(stale: string): Promise<string | null> {
     this.#running ??= this.#locked(() => this.#replace(stale)).finally(() => (this.#running = null));

@@ -1,4 +1,5 @@
-// Where the tokens of a session are kept. An application may have a store of its own, such as a file or a keychain.
+// Where the tokens of a session are kept. An application may have a store of its own, such as a
+// file or a keychain.
 
 export interface Tokens {
   token: string;
@@ -15,11 +16,14 @@ export interface SessionStore {
   /** The tokens as they are now: another tab or process may have replaced them. */
   read(): Tokens | null | Promise<Tokens | null>;
   /**
-   * Replaces the tokens, or deletes them. `replaced` are the tokens of the same session that are no longer valid; null at
-   * the beginning of a session.
+   * Replaces the tokens, or deletes them. `replaced` are the tokens of the same session that are no
+   * longer valid; null at the beginning of a session.
    */
   write(tokens: Tokens | null, replaced: Tokens | null): void | Promise<void>;
-  /** Runs `work` while no other tab or process that shares the tokens runs such work. Without it, there must be no other. */
+  /**
+   * Runs `work` while no other tab or process that shares the tokens runs such work. Without it,
+   * there must be no other.
+   */
   lock?<T>(work: () => Promise<T>): Promise<T>;
 }
 

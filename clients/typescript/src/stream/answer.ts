@@ -1,8 +1,17 @@
-// An answer as it is written: over server-sent events that resume, or by long polls where that is not possible.
+// An answer as it is written: over server-sent events that resume, or by long polls where that is
+// not possible.
 
 import type { ChatClient } from "../client.ts";
 import { Unreachable, isPassing, problemOf } from "../errors.ts";
-import type { Message, MessageStatus, MessageStatusResponse, ProcessingStatus, Reply, StatusData, TitleData } from "../generated/types.gen.ts";
+import type {
+  Message,
+  MessageStatus,
+  MessageStatusResponse,
+  ProcessingStatus,
+  Reply,
+  StatusData,
+  TitleData,
+} from "../generated/types.gen.ts";
 import { retryAfterMs } from "../retry-after.ts";
 import { backoff, orAbort, sleep } from "../waiting.ts";
 import { readEvents } from "./events.ts";
@@ -28,7 +37,10 @@ export interface Outcome {
 
 export interface StreamOptions {
   signal?: AbortSignal;
-  /** A connection that is silent for longer is opened again. 45,000 by default: there is a sign of life every 15 seconds. */
+  /**
+   * A connection that is silent for longer is opened again. 45,000 by default: there is a sign of
+   * life every 15 seconds.
+   */
   maxSilenceMs?: number;
 }
 
@@ -39,10 +51,14 @@ const MIN_POLL_MS = 1500;
 const MAX_BACKOFF_MS = 15_000;
 
 /**
- * Follows the answer to a message until its end: `done` comes exactly once, and last. A lost connection is resumed after
- * its last event. Throws if the signal aborts or the service refuses.
+ * Follows the answer to a message until its end: `done` comes exactly once, and last. A lost
+ * connection is resumed after its last event. Throws if the signal aborts or the service refuses.
  */
-export async function* streamAnswer(client: ChatClient, messageId: string, options: StreamOptions = {}): AsyncGenerator<AnswerEvent, void, void> {
+export async function* streamAnswer(
+  client: ChatClient,
+  messageId: string,
+  options: StreamOptions = {},
+): AsyncGenerator<AnswerEvent, void, void> {
   const position: Position = { text: "", lastEventId: null };
   for (;;) {
     const streamed = yield* readStreams(client, messageId, position, options);
@@ -53,7 +69,11 @@ export async function* streamAnswer(client: ChatClient, messageId: string, optio
 }
 
 /** The final state of a message, by long polls. */
-export async function waitForAnswer(client: ChatClient, messageId: string, options: StreamOptions = {}): Promise<Outcome> {
+export async function waitForAnswer(
+  client: ChatClient,
+  messageId: string,
+  options: StreamOptions = {},
+): Promise<Outcome> {
   const polls = pollUntilDone(client, messageId, "", options, false);
   for (;;) {
     const { value } = await polls.next();
@@ -70,7 +90,10 @@ interface Position {
 type Streamed = "done" | "refused" | "failing";
 
 async function* readStreams(
-  client: ChatClient, messageId: string, position: Position, { signal, maxSilenceMs = 45_000 }: StreamOptions,
+  client: ChatClient,
+  messageId: string,
+  position: Position,
+  { signal, maxSilenceMs = 45_000 }: StreamOptions,
 ): AsyncGenerator<AnswerEvent, Streamed, void> {
   for (let failures = 0; failures < MAX_STREAM_FAILURES; failures += 1) {
     let retry: number | null = null;
@@ -81,7 +104,12 @@ async function* readStreams(
     try {
       const base = await orAbort(client.streamBaseUrl(), signal);
       if (base === null) return "refused";
-      const response = await open(client, `${base}/api/stream/${encodeURIComponent(messageId)}`, position.lastEventId, connection.signal);
+      const response = await open(
+        client,
+        `${base}/api/stream/${encodeURIComponent(messageId)}`,
+        position.lastEventId,
+        connection.signal,
+      );
       if (!response.ok) {
         if (!isPassing(await problemOf(response.clone()))) return "refused";
         retry = retryAfterMs(response.headers);
@@ -176,10 +204,14 @@ const isFinal = (state: ProcessingStatus) => state !== "pending" && state !== "p
 
 /** Returns `reconnected` when the connection is back after an interruption, if `returns`. */
 async function* pollUntilDone(
-  client: ChatClient, messageId: string, text: string, { signal }: StreamOptions, returns: boolean,
+  client: ChatClient,
+  messageId: string,
+  text: string,
+  { signal }: StreamOptions,
+  returns: boolean,
 ): AsyncGenerator<AnswerEvent, "done" | "reconnected", void> {
   // The first response comes at once, so that a page can show what the message waits for.
-  for (let wait = 0, failures = 0; ; ) {
+  for (let wait = 0, failures = 0; ;) {
     const start = Date.now();
     try {
       const status = await poll(client, messageId, wait, signal);
@@ -203,7 +235,12 @@ async function* pollUntilDone(
 }
 
 /** A single attempt, so that the caller learns of an interruption at once. */
-async function poll(client: ChatClient, messageId: string, wait: number, signal: AbortSignal | undefined): Promise<MessageStatus> {
+async function poll(
+  client: ChatClient,
+  messageId: string,
+  wait: number,
+  signal: AbortSignal | undefined,
+): Promise<MessageStatus> {
   const path = client.buildUrl({ url: "/api/chatroom/message/{id}/status", path: { id: messageId }, query: { wait } });
   const response = await client.fetch(path, signal && { signal });
   if (!response.ok) throw await problemOf(response);

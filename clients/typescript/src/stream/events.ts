@@ -7,17 +7,23 @@ import { orAbort } from "../waiting.ts";
 
 interface Options {
   signal: AbortSignal;
-  /** A connection that is silent for longer is broken: the service gives a sign of life every 15 seconds. */
+  /**
+   * A connection that is silent for longer is broken: the service gives a sign of life every 15
+   * seconds.
+   */
   maxSilenceMs: number;
   /** The wait before the next connection, as the service asks for it. */
   onRetry(ms: number): void;
 }
 
 /**
- * Each event is handed over before more bytes are read: a connection that breaks drops what waits to be read, and the next
- * one continues after the last event that was handed over.
+ * Each event is handed over before more bytes are read: a connection that breaks drops what waits
+ * to be read, and the next one continues after the last event that was handed over.
  */
-export async function* readEvents(body: ReadableStream<Uint8Array>, { signal, maxSilenceMs, onRetry }: Options): AsyncGenerator<EventSourceMessage> {
+export async function* readEvents(
+  body: ReadableStream<Uint8Array>,
+  { signal, maxSilenceMs, onRetry }: Options,
+): AsyncGenerator<EventSourceMessage> {
   const events: EventSourceMessage[] = [];
   const parser = createParser({ onEvent: (event) => events.push(event), onRetry });
   const decoder = new TextDecoder();

@@ -1,4 +1,5 @@
-// The shapes of the API under the names of this client, and optional fields that a newer service adds.
+// The shapes of the API under the names of this client, and optional fields that a newer service
+// adds.
 
 import type { BranchMessage, Chatroom, Entitlement, ProcessingStatus } from "chat-backend-client";
 
