@@ -39,7 +39,7 @@ export interface ChatClient extends Client {
    * Like the global `fetch`, with the token of the session and its silent refresh. It returns every
    * response as it is.
    */
-  readonly fetch: (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
+  readonly fetch: (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
   /** Where answers are streamed; null if the service does not stream. */
   readonly streamBaseUrl: () => Promise<string | null>;
 }
@@ -69,7 +69,7 @@ export function createClient(options: ChatClientOptions = {}): ChatClient {
     if (!next) return response;
     bearer.token = next;
     const second = await send();
-    if (await isUnauthenticated(second)) await session.end();
+    if (await isUnauthenticated(second)) await session.endAfter(next);
     return second;
   }
 
@@ -101,7 +101,7 @@ export function createClient(options: ChatClientOptions = {}): ChatClient {
 
   const client: ChatClient = Object.assign(generated, {
     session,
-    fetch: async (input: RequestInfo | URL, init?: RequestInit) => {
+    fetch: async (input: string | URL | Request, init?: RequestInit) => {
       const request = new Request(input, init);
       const [one, token] = await Promise.all([repeatable(request), orAbort(session.token(), request.signal)]);
       return sendAuthorized(one, { token }, false);

@@ -45,6 +45,25 @@ test("the package has the built files, their types, its description and its lice
   );
 });
 
+test("the types are complete for a program without the types of browsers", async () => {
+  const options = [
+    "--noEmit",
+    "--strict",
+    "--target",
+    "es2022",
+    "--lib",
+    "es2022",
+    "--types",
+    "node",
+    "--module",
+    "nodenext",
+  ];
+  const tsc = [join(folder, "node_modules/typescript/bin/tsc"), ...options, "dist/index.d.ts"];
+  await promisify(execFile)(process.execPath, tsc, { cwd: folder }).catch(({ stdout }) =>
+    assert.fail(stdout as string),
+  );
+});
+
 test("each file of the package is made from a source of the package", async () => {
   const sources = new Set((await filesIn("src")).map((path) => path.replace(/^src\/(.*)\.ts$/, "$1")));
   for (const path of await filesIn("dist"))

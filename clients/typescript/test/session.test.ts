@@ -102,6 +102,21 @@ test("a session that is ended during a refresh stays ended", async () => {
   assert.equal(await service.client.session.tokens(), null);
 });
 
+test("a session that begins while another one is refused is kept", async () => {
+  for (const refresh of [() => problem(401, "invalid_refresh_token"), () => json(200, issued("useless"))]) {
+    let startsAt = refresh().ok ? "Bearer useless" : null;
+    const { client } = serve(async (request, path) => {
+      if (bearer(request) === startsAt) {
+        startsAt = "never";
+        await client.session.start(issued("another"));
+      }
+      return path === "/api/auth/refresh" ? refresh() : problem(401, "not_authenticated");
+    });
+    await assert.rejects(getAccount({ client }), ApiProblem);
+    assert.equal((await client.session.tokens())?.token, "another");
+  }
+});
+
 test("an aborted request does not wait for the refresh", async () => {
   const refreshed = Promise.withResolvers<Response>();
   const { client, sent } = serve((_, path) =>

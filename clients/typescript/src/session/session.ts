@@ -91,8 +91,14 @@ export class Session implements ClientSession {
       return tokens.token;
     }
     if (response.status !== 401) throw await problemOf(response);
-    await this.#store.write(null, current);
+    await this.endAfter(current.token);
     return null;
+  }
+
+  /** Forgets the tokens, unless the user has signed in anew since `token`. */
+  async endAfter(token: string): Promise<void> {
+    const now = await this.#store.read();
+    if (now?.token === token) await this.#store.write(null, now);
   }
 }
 
