@@ -10,13 +10,19 @@ const folder = dirname(fileURLToPath(import.meta.url));
 const output = join(folder, "src/generated");
 const KEY = "#/components/parameters/IdempotencyKey";
 
-/** Not calls of a client: files of the web client, Stripe's webhook. Streams: `src/stream` and the AI SDK read them. */
-const EXCLUDED = ["/", "/assets/{name}", "/api/webhook/stripe", "/api/stream/{id}", "/api/chat", "/api/chat/{id}/stream"];
+/**
+ * Whether a client calls the operation: not pages and their files, not Stripe's webhook, and not streams, which
+ * `src/stream` and the AI SDK read.
+ */
+function isCall(path, { responses }) {
+  const types = Object.values(responses).flatMap(({ content = {} }) => Object.keys(content));
+  return path !== "/api/webhook/stripe" && !types.some((type) => type.startsWith("text/"));
+}
 
 const document = JSON.parse(await readFile(join(folder, "../../docs/openapi.json"), "utf8"));
-for (const path of EXCLUDED) {
-  if (!document.paths[path]) throw new Error(`docs/openapi.json has no ${path}`);
-  delete document.paths[path];
+for (const [path, operations] of Object.entries(document.paths)) {
+  const calls = Object.entries(operations).filter(([, operation]) => isCall(path, operation));
+  document.paths[path] = Object.fromEntries(calls);
 }
 
 await createClient({
