@@ -12,8 +12,10 @@ export interface Repeatable {
 }
 
 export async function repeatable(request: Request): Promise<Repeatable> {
-  const hasNone = request.method === "GET" || request.method === "HEAD";
-  return { request, body: hasNone ? undefined : await request.arrayBuffer() };
+  const { method, body } = request;
+  // Firefox has no `body`.
+  const isEmpty = method === "GET" || method === "HEAD" || body === null;
+  return { request, body: isEmpty ? undefined : await request.arrayBuffer() };
 }
 
 interface Attempt {

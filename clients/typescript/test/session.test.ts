@@ -8,6 +8,7 @@ import {
   type SessionStore,
   Unreachable,
   createClient,
+  deleteChatroom,
   getAccount,
   getAccountStats,
   listSessions,
@@ -140,6 +141,13 @@ test("a store may be asynchronous", async () => {
   const { client, sent } = serve(rotating(), { store });
   await Promise.all([getAccount({ client }), getAccountStats({ client })]);
   assert.equal(refreshes(sent), 1);
+});
+
+test("a request that is made before the end of the session has its token", async () => {
+  const { client, requests } = serve(() => json(200, { success: true }));
+  const [request] = [deleteChatroom({ client, path: { id: "r" } }), client.session.end()];
+  await request;
+  assert.equal(bearer(requests[0]!), "Bearer old");
 });
 
 test("the session can be ended here first, and then at the service", async () => {
