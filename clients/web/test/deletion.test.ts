@@ -18,7 +18,7 @@ let status = 200;
 const shown = () => rooms.value.map((room) => room.id).sort().join("");
 const deletions = () => sent.filter((line) => line.startsWith("DELETE"));
 /** Lets answered requests reach the page. */
-const settled = async () => { for (let turn = 0; turn < 30; turn += 1) await Promise.resolve(); };
+const settled = async () => { for (let turn = 0; turn < 100; turn += 1) await Promise.resolve(); };
 
 beforeEach(async () => {
   mock.timers.reset();
@@ -26,9 +26,10 @@ beforeEach(async () => {
   sent = [];
   status = 200;
   begin({ token: "token", refresh_token: "refresh", expires_in: 3600 }, "user", false);
-  globalThis.fetch = (async (url: string, init: RequestInit) => {
-    sent.push(`${init.method} ${url}`);
-    return init.method === "DELETE" ? Response.json({ code: "internal" }, { status }) : Response.json({ chatrooms: ROOMS, next_cursor: null });
+  globalThis.fetch = (async (request: Request) => {
+    assert.equal(request.headers.get("authorization"), "Bearer token");
+    sent.push(`${request.method} ${new URL(request.url).pathname}`);
+    return request.method === "DELETE" ? Response.json({ code: "internal" }, { status }) : Response.json({ chatrooms: ROOMS, next_cursor: null });
   }) as typeof fetch;
   clearRooms();
   await loadRooms();
@@ -40,24 +41,27 @@ test("it is hidden at once, also from a list that is loaded meanwhile, and delet
   assert.equal(shown(), "b");
   assert.deepEqual(deletions(), []);
   mock.timers.tick(UNDO_MS);
-  assert.deepEqual(deletions(), ["DELETE /api/chatroom/a"]);
   await settled();
+  assert.deepEqual(deletions(), ["DELETE /api/chatroom/a"]);
   assert.equal(shown(), "b");
 });
 
-test("undo brings it back, and nothing is deleted", () => {
+test("undo brings it back, and nothing is deleted", async () => {
   deleteWithUndo(ROOMS[0]!);
   notice.value!.action!.run();
   mock.timers.tick(UNDO_MS);
+  await settled();
   assert.equal(shown(), "ab");
   assert.deepEqual(deletions(), []);
 });
 
-test("a second deletion, leaving and hiding the page make the first one final", () => {
+test("a second deletion, leaving and hiding the page make the first one final", async () => {
   deleteWithUndo(ROOMS[0]!);
   deleteWithUndo(ROOMS[1]!);
+  await settled();
   assert.deepEqual(deletions(), ["DELETE /api/chatroom/a"]);
   void leave();
+  await settled();
   assert.deepEqual(sent.slice(-2), ["DELETE /api/chatroom/b", "POST /api/auth/logout"]);
 });
 

@@ -1,13 +1,14 @@
 // Failures in plain words: what happened, and what to do next.
 
-import { ApiProblem, Unreachable } from "../api/http.ts";
+import { ApiProblem, Unreachable } from "chat-backend-client";
+
 import type { ErrorCode, FinishReason, ProblemCode } from "../api/types.ts";
 
 const again = "Try again in a moment.";
 const operator = "The operator of this service must fix this. Try again later.";
 
 /** By the stable code of a refusal. Null: the sentence of the service names the field and the reason. */
-export const problems: Record<ProblemCode | "model_not_in_plan", string | null> = {
+export const problems: Record<ProblemCode, string | null> = {
   validation_failed: null,
   malformed_request: "The service could not read the request. Reload the page and try again.",
   unsupported_media_type: "The service could not read the request. Reload the page and try again.",
@@ -94,7 +95,8 @@ export function words(error: unknown): string {
   if (error instanceof Unreachable) return navigator.onLine ? unreachable : offline;
   if (!(error instanceof ApiProblem)) return `Something went wrong on this page. Reload it. (${String(error)})`;
   const { body, retryAfter, status } = error;
-  const known = body.code && problems[body.code];
+  // A newer service may have further codes.
+  const known = (problems as Partial<Record<string, string | null>>)[body.code ?? ""];
   const said = known ?? (body.errors?.length ? body.errors.map(field).join(" ") : body.detail) ?? `The service answered ${status}.`;
   if (body.code === "daily_quota_exhausted" && body.resets_at) return `${said} New messages from ${clockTime(body.resets_at)}.`;
   if (retryAfter && (status === 429 || status === 503)) return `${said} Try again in ${duration(retryAfter)}.`;

@@ -1,9 +1,9 @@
 // The account that is signed in: profile, today's usage, plan and models.
 
 import { signal } from "@preact/signals";
+import { Unreachable } from "chat-backend-client";
 
 import * as api from "../api/api.ts";
-import { Unreachable } from "../api/http.ts";
 import { begin, end, session } from "../api/session.ts";
 import type { Model, Plan, Subscription, Usage, User } from "../api/types.ts";
 import { words } from "../catalogue/failures.ts";
@@ -67,11 +67,10 @@ export const beforeLeaving = new Set<() => void>();
 /** Signs out here first, so that it works without a connection. */
 export async function leave(): Promise<void> {
   for (const finish of beforeLeaving) finish();
-  const request = api.signOut("this");
-  // The request has read the token by now.
+  const token = session.value?.token;
   isLeaving = true;
   end();
-  await request.catch((error: unknown) => {
+  await api.signOut("this", token).catch((error: unknown) => {
     if (error instanceof Unreachable) doorNotice.value = text.door.signedOutOffline;
   });
 }

@@ -1,15 +1,14 @@
 // The chat that is shown: its messages, the answers that are being written, and a message on its way.
 
 import { computed, signal } from "@preact/signals";
+import { ApiProblem, Unreachable } from "chat-backend-client";
 
 import * as api from "../api/api.ts";
-import { ApiProblem, Unreachable } from "../api/http.ts";
 import { session } from "../api/session.ts";
 import { type Message, type Outcome, type Reply, type Room, isUnfinished } from "../api/types.ts";
 import { words } from "../catalogue/failures.ts";
 import { text } from "../catalogue/text.ts";
 import { type Progress, follow } from "../stream/follow.ts";
-import { sourceOf } from "../stream/source.ts";
 import { loadAccount, setUsage } from "./account.ts";
 import { type Outgoing, readOutgoing, writeOutgoing } from "./drafts.ts";
 import { createRoom, followTitle, isUnnamed, putRoom, touchRoom } from "./rooms.ts";
@@ -163,7 +162,7 @@ function followMessage(id: string): void {
     if (!(error instanceof ApiProblem && error.status === 404)) notify(words(error), true);
     void reload();
   };
-  void follow(sourceOf(id), listener, signal)
+  void follow(id, listener, signal)
     .then(done, failed)
     .finally(() => followed.delete(id));
 }

@@ -1,7 +1,8 @@
 // The deletion of a chat, which the user can undo for some seconds.
 
+import { ApiProblem } from "chat-backend-client";
+
 import * as api from "../api/api.ts";
-import { ApiProblem } from "../api/http.ts";
 import { session } from "../api/session.ts";
 import type { Room } from "../api/types.ts";
 import { words } from "../catalogue/failures.ts";
@@ -34,13 +35,13 @@ function undo(): void {
   dismissNotice();
 }
 
-/** Deletes the chat now. The request reads the token before this returns. */
+/** Deletes the chat now, also if the session ends or the page closes in this turn. */
 export function settleDeletion(): void {
   if (!pending) return;
   const { room, timer } = pending;
   clearTimeout(timer);
   pending = null;
-  api.deleteRoom(room).then(
+  api.deleteRoom(room, session.value?.token).then(
     () => dropRoom(room),
     (error: unknown) => {
       if (error instanceof ApiProblem && error.status === 404) return dropRoom(room);

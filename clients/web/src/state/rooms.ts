@@ -3,7 +3,6 @@
 import { computed, signal } from "@preact/signals";
 
 import * as api from "../api/api.ts";
-import { sleep } from "../api/http.ts";
 import type { NewRoom, Room } from "../api/types.ts";
 import { words } from "../catalogue/failures.ts";
 import { text } from "../catalogue/text.ts";
@@ -86,7 +85,7 @@ export async function followTitle(room: Pick<Room, "id" | "name">, show: (name: 
   const { signal } = visit;
   let { name } = room;
   for (const delay of TITLE_DELAYS_MS) {
-    await sleep(delay);
+    await new Promise((resolve) => setTimeout(resolve, delay));
     if (signal.aborted) return;
     await loadRooms();
     const next = findRoom(room.id)?.name;
