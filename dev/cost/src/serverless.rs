@@ -41,7 +41,11 @@ pub(super) const PLATFORM_LINES: [&str; 2] = [
     r#"{"time":"2026-11-25T12:00:00.000Z","type":"platform.report","record":{"requestId":"6d67e385-053d-4622-a56f-b25bcef23083","metrics":{"durationMs":12.345,"billedDurationMs":13,"memorySizeMB":256,"maxMemoryUsedMB":33},"status":"success"}}"#,
 ];
 /// What API Gateway logs for each request, in the access log format of the template.
-pub(super) const ACCESS_LINE: &str = r#"{"requestId":"aBcDeFgHiJkLmNo=","time":"1795600000000","ip":"203.0.113.45", "method":"GET","path":"/api/chatroom/message/0199c0de-0000-7000-8000-000000000000/status","route":"ANY /api/chatroom/{proxy+}", "status":"200","bytes":"900","latencyMs":"25", "functionMs":"24","functionStatus":"200", "error":"-"}"#;
+pub(super) const ACCESS_LINE: &str = r#"{"requestId":"aBcDeFgHiJkLmNo=","time":"1795600000000","ip":"203.0.113.45", "method":"GET","path":"/api/chatroom/message/0199c0de-0000-7000-8000-000000000000/status","route":"ANY /api/chatroom/{proxy+}", "status":"200","bytes":"900","latencyMs":25, "functionMs":"24","functionStatus":"200", "error":"-"}"#;
+/// Series of custom metrics with a value in each hour: messages (3), their times (3), tokens and cost of
+/// two models and in total (9), streams (2), codes (2), webhooks, and the latency of the API. AWS charges by
+/// the hour in which a series has a value, so those of failures and refusals cost close to nothing.
+const SERIES: f64 = 21.0;
 /// Bytes that `CloudWatch` adds to each line.
 const LINE_OVERHEAD: f64 = 26.0;
 /// Size of stored logs after compression, as in AWS's pricing examples.
@@ -104,6 +108,9 @@ pub(super) fn estimate(
         ("log_gb", "", logs),
         ("log_gb_month", "", logs * LOG_COMPRESSION * log_months),
         ("alarm_metric", "", template.alarm_metrics() as f64),
+        ("composite_alarm", "", template.count_of("AWS::CloudWatch::CompositeAlarm") as f64),
+        ("custom_metric", "", if messages > 0.0 { SERIES } else { 0.0 }),
+        ("dashboard", "", template.count_of("AWS::CloudWatch::Dashboard") as f64),
         ("schedule", "", SWEEPS_PER_MONTH),
         ("secret", "", 1.0),
         ("data_out_gb", "", workload.gib_out(&invocations)),

@@ -213,8 +213,9 @@ fn event_from(request: &Request, address: &str) -> Value {
 
 /// The functions' variables in every environment: no limits that stop many users at one address,
 /// and short waits.
-const VARIABLES: [(&str, &str); 13] = [
+const VARIABLES: [(&str, &str); 14] = [
     ("ENVIRONMENT", "local"),
+    ("METRICS_NAMESPACE", "ai-chat-local"),
     ("OTP_DELIVERY", "response"),
     ("GEMINI_API_KEY", "local"),
     ("GEMINI_TIMEOUT_MS", "2000"),

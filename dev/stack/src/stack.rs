@@ -62,6 +62,7 @@ impl Stack {
         self.start_gemini().await?;
         self.start_stripe(port).await?;
         self.settings.set_default("ENVIRONMENT", "local");
+        self.settings.set_default("METRICS_NAMESPACE", "ai-chat-local");
         self.settings.set_default("OTP_DELIVERY", "response");
         // The local gateway serves both APIs.
         self.settings.set_default("STREAM_BASE_URL", "/");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use app::AppState;
+use app::metrics::MetricEvent;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::password::Password;
@@ -55,6 +56,7 @@ pub(crate) async fn handle(
             LoginAttempt::WrongCredentials => break,
         }
     }
+    app.metrics.emit(&MetricEvent::LoginRefused);
     Err(ApiError::wrong_credentials("the mobile number or the password is wrong"))
 }
 

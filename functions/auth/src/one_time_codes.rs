@@ -1,5 +1,6 @@
 //! Sends and redeems one-time codes, for sign-up and password reset.
 
+use app::metrics::MetricEvent;
 use app::telemetry::chain;
 use app::{AppState, OtpDelivery, rng};
 use axum::http::StatusCode;
@@ -85,6 +86,7 @@ pub(crate) async fn send_code(
         }
         return Err(error);
     }
+    app.metrics.emit(&MetricEvent::CodeSent);
     let is_shown = test_number.is_none() && app.config.codes.delivery == OtpDelivery::Response;
     Ok(SentCodeView {
         message: "If the number can receive one, a code is on its way",
@@ -235,6 +237,9 @@ async fn redeem_code(
     let network = client.network();
     let issued_at = app.redis.redeem_code(purpose, number, &hash, &network, input.operation).await?;
     info!(purpose = purpose.as_str(), is_correct = issued_at.is_some(), "one-time code checked");
+    if issued_at.is_some() {
+        app.metrics.emit(&MetricEvent::CodeVerified);
+    }
     issued_at.ok_or_else(invalid_code)
 }
 

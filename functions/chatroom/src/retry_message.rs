@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use app::AppState;
+use app::metrics::MetricEvent;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::message::{MessageType, ProcessingStatus};
@@ -64,14 +65,15 @@ async fn retry(
     match outcome {
         RetryOutcome::Accepted { message, chatroom_id, generation_id, resend, used, tier } => {
             drop(db);
+            app.metrics.emit(&MetricEvent::MessageAccepted { message: id });
             let queue_status = jobs::enqueue(app, chatroom_id, generation_id, resend).await;
             let usage = Usage::new(used, limits.of(tier), now);
             Ok(MessageReceipt { id, created_at: message.created_at, queue_status, usage })
         }
         RetryOutcome::QuotaExhausted { used, tier } => {
-            Err(quota_exhausted(Usage::new(used, limits.of(tier), now), now).into())
+            Err(quota_exhausted(app, Usage::new(used, limits.of(tier), now), now).into())
         }
-        RetryOutcome::SpendCapReached(scope) => Err(spend_cap_reached(scope, owner, now).into()),
+        RetryOutcome::SpendCapReached(scope) => Err(spend_cap_reached(app, scope, owner, now).into()),
         RetryOutcome::NotFailed => {
             let stored = messages::find_status(&db, owner, id).await?;
             let Some(stored) =

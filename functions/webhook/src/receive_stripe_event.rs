@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use app::AppState;
+use app::metrics::{MetricEvent, WebhookOutcome};
 use app::telemetry::chain;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -44,17 +45,25 @@ pub(crate) async fn handle(
     headers: HeaderMap,
     RawBody(body): RawBody,
 ) -> Result<impl IntoResponse, ApiError> {
-    authenticate(&app, &headers, &body)?;
-    let event: Event = serde_json::from_slice(&body)
-        .map_err(|error| ApiError::malformed(format!("the body is not a Stripe event: {error}")))?;
-    if event.affects_subscription() {
-        process_event(&app, &event).await?;
+    let count = |outcome| app.metrics.emit(&MetricEvent::WebhookReceived(outcome));
+    let event = read(&app, &headers, &body).inspect_err(|_| count(WebhookOutcome::Refused))?;
+    let processed = if event.affects_subscription() {
+        process_event(&app, &event).await
     } else if event.is_for_operators() {
-        notify_operators(&app, &event).await?;
+        notify_operators(&app, &event).await
     } else {
         info!(event.id, event.kind, "event ignored: it does not affect subscriptions");
-    }
+        Ok(())
+    };
+    count(if processed.is_ok() { WebhookOutcome::Accepted } else { WebhookOutcome::Failed });
+    processed?;
     Ok(success(WebhookResponse { received: true }))
+}
+
+fn read(app: &AppState, headers: &HeaderMap, body: &[u8]) -> Result<Event, ApiError> {
+    authenticate(app, headers, body)?;
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::malformed(format!("the body is not a Stripe event: {error}")))
 }
 
 fn authenticate(app: &AppState, headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {

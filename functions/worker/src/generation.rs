@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use app::AppState;
+use app::metrics::MetricEvent;
 use app::telemetry::chain;
 use chrono::{DateTime, Utc};
 use clients::gemini::{Answer, FinishReason, GenerateError, Observer, Prompt, TokenUsage};
@@ -108,7 +109,12 @@ pub(crate) async fn generate(
         }
         match app.model_rate_limiter.admit(call, app.clock.now()).await {
             Admission::Granted => {}
-            Admission::Wait(delay, reason) => return Ok(Generation::Wait(delay, reason)),
+            Admission::Wait(delay, reason) => {
+                if reason == WaitReason::Outage {
+                    app.metrics.emit(&MetricEvent::BreakerRefused);
+                }
+                return Ok(Generation::Wait(delay, reason));
+            }
             Admission::Exhausted => {
                 info!(model, "the model was recently exhausted or not found");
                 continue;
@@ -118,7 +124,7 @@ pub(crate) async fn generate(
         let left = ends.saturating_duration_since(Instant::now());
         let observer = Observer::new(&on_text, live.is_stopped());
         let result = client.generate(&request.prompt, left, &observer).await;
-        models::report(model, &result);
+        models::report(app, model, &result);
         match &result {
             Err(error @ (GenerateError::DailyQuota { .. } | GenerateError::ModelNotFound { .. }))
                 if next.is_some() && !live.has_text() =>
@@ -173,7 +179,7 @@ async fn ask_again(
     let on_text = |text: &str| live.push(text);
     let observer = Observer::new(&on_text, live.is_stopped());
     let result = app.model()?.generate(&request.prompt, left, &observer).await;
-    models::report(&first.model, &result);
+    models::report(app, &first.model, &result);
     Ok(Called { usage: first.usage + usage_of(&result), result, is_final: true, ..first })
 }
 

@@ -84,6 +84,11 @@ impl<'a> LiveAnswer<'a> {
         self.text().since.is_some()
     }
 
+    /// When the first text of this attempt arrived, if any has.
+    pub(crate) fn first_text_at(&self) -> Option<Instant> {
+        self.text().since
+    }
+
     /// Stops the attempt.
     pub(crate) fn stop(&self) {
         if !self.is_stopped.send_replace(true) {

@@ -1,7 +1,8 @@
 //! Which model answers, and what operators must know about models: that Google answers with another
 //! one than asked for, or has retired one.
 
-use app::{Model, Models, is_version_of};
+use app::metrics::MetricEvent;
+use app::{AppState, Model, Models, is_version_of};
 use clients::gemini::{Answer, GenerateError, Prompt};
 use store::generations::claiming::ClaimedGeneration;
 use tracing::{info, warn};
@@ -23,9 +24,8 @@ pub(crate) fn use_model(prompt: &mut Prompt, model: &Model) {
     prompt.thinking_level = model.thinking_level;
 }
 
-/// Reports an answer of another model than `asked`, and a model that does not exist. The field
-/// `event` is what the metric filters of `template.yaml` count.
-pub(crate) fn report(asked: &str, result: &Result<Answer, GenerateError>) {
+/// Reports an answer of another model than `asked`, and a model that does not exist.
+pub(crate) fn report(app: &AppState, asked: &str, result: &Result<Answer, GenerateError>) {
     match result {
         Ok(answer) if !is_version_of(asked, &answer.model) => {
             let answered = &answer.model;
@@ -34,6 +34,7 @@ pub(crate) fn report(asked: &str, result: &Result<Answer, GenerateError>) {
         Err(GenerateError::ModelNotFound { .. }) => {
             warn!(event = "model_retired", asked, "Gemini has no such model, or no longer");
         }
-        _ => {}
+        _ => return,
     }
+    app.metrics.emit(&MetricEvent::ModelChanged);
 }

@@ -17,7 +17,7 @@ use domain::history::shorten;
 use domain::model_quota::Admission;
 use domain::{GenerationId, quota, title};
 use services::chatroom_list;
-use services::spending::CallSpending;
+use services::spending::{CallSpending, count_use};
 use store::chatrooms::titles::{self, ClaimedTitle, NewClaim, TitleClaim};
 use store::with_timeout;
 use tokio::sync::watch;
@@ -119,6 +119,7 @@ async fn write(app: &AppState, claimed: &ClaimedTitle) -> Result<Option<String>,
     let result = call_model(app, claimed, &prompt).await?;
     let usage = usage_of(&result);
     let cost = spending.cost(&app.config.gemini.models, &prompt.model, &result, usage);
+    count_use(app, &prompt.model, usage, cost);
     if (usage != TokenUsage::default() || spending.is_reserved())
         && let Err(error) = spending.settle(app, usage, cost).await
     {
@@ -136,7 +137,7 @@ async fn call_model(
     let observer = Observer::new(&|_| {}, NEVER_STOPPED.subscribe());
     let time_limit = app.config.worker.title_timeout;
     let result = app.model()?.generate(prompt, time_limit, &observer).await;
-    models::report(&prompt.model, &result);
+    models::report(app, &prompt.model, &result);
     // The time for a title is so short that its end says nothing about Gemini's health.
     if !matches!(result, Err(GenerateError::Timeout)) {
         let (limiter, outcome) = (&app.model_rate_limiter, CallOutcome::from(&result));

@@ -17,6 +17,7 @@ use store::{Database, DatabaseConfig};
 use thiserror::Error;
 
 use crate::dependency_kind::DependencyKind;
+use crate::metrics::Metrics;
 use crate::{AppState, BillingSettings, Clock, Config, OtpDelivery, Tokens};
 
 /// The configuration has a value that a client cannot be built from.
@@ -69,6 +70,7 @@ impl AppState {
         let redis = Redis::new(config.redis_url.expose_secret()).map_err(setup)?;
         let state = Self {
             clock: Clock::default(),
+            metrics: Metrics::to_stdout(config.metrics_namespace.clone()),
             database: database(&config)?,
             rate_limiter: RateLimiter::new(redis.clone()),
             model_rate_limiter: ModelRateLimiter::new(redis.clone(), config.model_limits()),

@@ -6,6 +6,7 @@ mod config;
 mod dependency;
 mod dependency_kind;
 mod duration;
+pub mod metrics;
 mod state;
 pub mod telemetry;
 mod tokens;

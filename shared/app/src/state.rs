@@ -15,6 +15,7 @@ use store::{Client, Database, StoreError};
 use thiserror::Error;
 
 use crate::dependency_kind::DependencyKind;
+use crate::metrics::Metrics;
 use crate::{Clock, Config, Tokens};
 
 /// A programming error: a handler uses a client that its function's list of
@@ -31,6 +32,8 @@ pub struct AppState {
     pub config: Config,
     /// The clock.
     pub clock: Clock,
+    /// Writes metrics.
+    pub metrics: Metrics,
     /// Postgres.
     pub database: Database,
     /// Redis.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use app::AppState;
+use app::metrics::MetricEvent;
 use app::telemetry::chain;
 use clients::table::jobs::JobRecord;
 use domain::{ChatroomId, GenerationId};
@@ -49,6 +50,7 @@ pub async fn enqueue(
         return QueueStatus::Queued;
     };
     error!(error, generation.id = %generation, resend, "failed to enqueue a stored generation");
+    app.metrics.emit(&MetricEvent::EnqueueFailed);
     // An idle sweeper must run again, even if the guard could not count this request.
     if let Err(error) = app.redis.record_activity().await {
         warn!(error = chain(&error), "failed to wake the sweeper; it resends within an hour");

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use app::metrics::{MetricEvent, ModelUse, QuotaReason};
 use app::telemetry::chain;
 use app::{AppState, Models};
 use chrono::NaiveDate;
@@ -83,7 +84,7 @@ impl CallSpending {
             }
             Reserved::Busy(scope) => (scope, BUSY_WAIT),
             Reserved::CapReached(scope) => {
-                report_reached(scope, user);
+                report_reached(app, scope, user);
                 (scope, (quota::resets_at(now) - now).to_std().unwrap_or_default())
             }
         };
@@ -175,17 +176,30 @@ impl CallSpending {
     }
 }
 
-/// Logs that a cap is reached. The field `event` is what a metric filter of `template.yaml` counts.
-pub fn report_reached(scope: CapScope, user: UserId) {
-    match scope {
+/// Logs and counts that a cap is reached.
+pub fn report_reached(app: &AppState, scope: CapScope, user: UserId) {
+    let reason = match scope {
         CapScope::Service => {
-            error!(
-                event = "service_spend_cap_reached",
-                "the service has reached its spending cap of the day"
-            );
+            error!("the service has reached its spending cap of the day");
+            QuotaReason::ServiceSpendCap
         }
-        CapScope::User => info!(user.id = %user, "a user has reached the spending cap of the day"),
-    }
+        CapScope::User => {
+            info!(user.id = %user, "a user has reached the spending cap of the day");
+            QuotaReason::UserSpendCap
+        }
+    };
+    app.metrics.emit(&MetricEvent::QuotaRefused(reason));
+}
+
+/// Counts the tokens and the cost of calls to `model`, one of the configuration.
+pub fn count_use(app: &AppState, model: &str, usage: TokenUsage, cost: Cost) {
+    let model = app.config.gemini.models.find(model).map_or("other", |model| &model.id);
+    app.metrics.emit(&MetricEvent::ModelCalled(ModelUse {
+        model,
+        prompt_tokens: usage.prompt_tokens,
+        response_tokens: usage.response_tokens,
+        cost_micro_usd: cost.micro_usd,
+    }));
 }
 
 /// The tokens and the cost in the form in which they are stored.

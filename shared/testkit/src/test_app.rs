@@ -19,6 +19,7 @@ use web::Routes;
 
 use crate::claim_counter::ClaimCounter;
 use crate::env::from_env;
+use crate::metric_log::MetricLog;
 use crate::schema::migrated_schema;
 use crate::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms, RequestBuilder};
 
@@ -34,6 +35,8 @@ pub struct TestApp {
     pub model: Arc<FakeModel>,
     /// Records the text messages that were sent.
     pub sms: Arc<FakeSms>,
+    /// Records the metrics that were written.
+    pub metrics: MetricLog,
     /// Counts the claims of idempotency keys.
     pub idempotency: Arc<ClaimCounter>,
     /// The client's IP address.
@@ -85,9 +88,11 @@ impl TestAppBuilder {
         let aws = config.aws.load().expect("the AWS client is created");
         let table = Table::new(&aws, &config.table_name);
         let idempotency = Arc::new(ClaimCounter::new(table.clone()));
+        let metrics = MetricLog::default();
         let redis = Redis::new(config.redis_url.expose_secret()).expect("TEST_REDIS_URL is valid");
         let app = Arc::new(AppState {
             clock: Clock::default(),
+            metrics: metrics.as_sink(),
             database,
             rate_limiter: RateLimiter::new(redis.clone()),
             model_rate_limiter: ModelRateLimiter::new(redis.clone(), config.model_limits()),
@@ -104,7 +109,7 @@ impl TestAppBuilder {
         });
         let service = web::stack(self.routes, &app);
         let address = random_address();
-        TestApp { app, queue, dead_letters, model, sms, idempotency, address, mock_stripe, service }
+        TestApp { app, queue, dead_letters, model, sms, metrics, idempotency, address, mock_stripe, service }
     }
 }
 

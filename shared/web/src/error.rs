@@ -89,11 +89,14 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
     }
 
+    /// The code of [`Self::rate_limited`].
+    pub(crate) const RATE_LIMITED: &str = "rate_limited";
+
     /// 429: too many requests; the next one is accepted after `retry_after`.
     #[must_use]
     pub fn rate_limited(retry_after: Duration) -> Self {
         let detail = "too many requests; wait a moment, then try again";
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(retry_after)
+        Self::new(StatusCode::TOO_MANY_REQUESTS, Self::RATE_LIMITED, detail).retry_after(retry_after)
     }
 
     /// 503: a dependency does not respond.

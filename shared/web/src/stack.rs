@@ -6,7 +6,7 @@ use std::sync::Arc;
 use app::AppState;
 use axum::Router;
 use axum::http::Uri;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt as _};
@@ -25,7 +25,7 @@ pub type Service = MapRequest<NormalizePath<Router>, fn(Request) -> Request>;
 /// time limit, problem documents and security headers, CORS, panics, route policy.
 pub fn stack(routes: Routes, app: &Arc<AppState>) -> Service {
     let layers = ServiceBuilder::new()
-        .layer(from_fn(request_log::handle))
+        .layer(from_fn_with_state(app.clone(), request_log::handle))
         .layer(cors::layer(&app.config.cors_allowed_origins, app.config.environment))
         .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| panic_response(panic.as_ref())))
         .layer(from_fn_with_state(GuardState::new(app, &routes), guard));

@@ -142,6 +142,11 @@ impl Template {
         alarms.map(|(_, alarm)| metrics(alarm)).sum()
     }
 
+    /// The number of resources of a type.
+    pub fn count_of(&self, kind: &str) -> usize {
+        self.resources().filter(|(_, resource)| resource["Type"] == kind).count()
+    }
+
     pub fn parameter(&self, name: &str) -> Option<u64> {
         self.number(&self.document["Parameters"][name]["Default"])
     }

@@ -1,6 +1,8 @@
 //! Tests of the parser, and of `template.yaml` against the documents and files that repeat its
 //! facts.
 
+mod alarms;
+
 use super::*;
 use crate::checkout;
 
@@ -100,21 +102,6 @@ fn cargo_lambda_watch_has_the_routes_of_the_template() {
         }
     }
     assert_eq!(watched, deployed);
-}
-
-#[test]
-fn runbook_has_a_section_for_each_alarm() {
-    let runbook = fs::read_to_string(checkout().join("docs/RUNBOOK.md")).unwrap();
-    let headings: String = runbook.lines().filter(|line| line.starts_with("## ")).collect();
-    let template = current();
-    let alarms = template.resources().filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
-    let names: Vec<&str> =
-        alarms.filter_map(|(_, alarm)| alarm["Properties"]["AlarmName"]["Fn::Sub"].as_str()).collect();
-    assert!(names.len() > 5, "{names:?}");
-    for name in names {
-        let name = name.trim_start_matches("${AWS::StackName}-");
-        assert!(headings.contains(name), "docs/RUNBOOK.md has no section for {name}");
-    }
 }
 
 #[test]

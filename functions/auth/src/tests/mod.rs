@@ -2,6 +2,7 @@
 
 mod code_delivery;
 mod code_limits;
+mod metrics;
 mod one_time_codes;
 mod password_attempts;
 mod password_rules;

@@ -5,6 +5,7 @@ mod conversations;
 mod feedback;
 mod idempotency;
 mod isolation;
+mod metrics;
 mod models;
 mod owner_actions;
 mod quota;

@@ -22,6 +22,7 @@ async fn requests_are_limited_by_network_address() {
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=20).contains(&wait), "{wait}");
     assert_eq!(refused.header("x-ratelimit-remaining"), Some("0"));
+    assert_eq!(app.metrics.names(), ["RateLimitRefusals"]);
 }
 
 #[tokio::test]

@@ -120,6 +120,7 @@ async fn fourth_stream_ends_the_oldest_one() {
     }
     let rest = streams[0].rest().await;
     assert_eq!(names(&rest), ["replaced"]);
+    assert_eq!(app.metrics.values("StreamsReplaced"), [1.0]);
     // A tab that was replaced does not come back, or two tabs would replace each other in turns.
     let last = rest[0].id.clone().unwrap();
     let _ = request(&app, &user, &id).header("last-event-id", &last).send().await.expect(204);

@@ -3,6 +3,7 @@
 
 mod chat;
 mod ending;
+mod metrics;
 mod reading;
 mod resuming;
 mod without_redis;

@@ -2,6 +2,7 @@
 
 mod events;
 mod lost_webhooks;
+mod metrics;
 mod requests;
 mod reversals;
 mod unknown_customers;

@@ -6,6 +6,7 @@ mod storing;
 use std::cell::Cell;
 use std::time::Duration;
 
+use app::metrics::MetricEvent;
 use app::telemetry::chain;
 use app::{AppState, rng};
 use chrono::{DateTime, Utc};
@@ -17,7 +18,7 @@ use domain::message::{ErrorCode, ProcessingStatus, WaitReason};
 use domain::spending::Cost;
 use domain::{MessageId, UserId, backoff, title};
 use rand::RngExt;
-use services::spending::CallSpending;
+use services::spending::{CallSpending, count_use};
 use store::generations::cancelling;
 use store::generations::claiming::ClaimedGeneration;
 use store::generations::processing::{self, Lease};
@@ -39,6 +40,10 @@ pub(crate) struct Attempt<'a> {
     user_id: UserId,
     /// The number of this attempt, from 1.
     number: i32,
+    /// When the message was accepted.
+    accepted_at: DateTime<Utc>,
+    /// Whether this is the first attempt since then.
+    is_first: bool,
     started_at: DateTime<Utc>,
     /// Since when the message has waited for Gemini's rate limit, the end of an outage or the reset of
     /// a spending cap, if it has.
@@ -70,6 +75,8 @@ impl<'a> Attempt<'a> {
             question_id: work.question_id,
             user_id: work.user_id,
             number: work.attempt,
+            accepted_at: work.accepted_at,
+            is_first: work.attempt == 1 && work.waiting_since.is_none(),
             started_at: app.clock.now(),
             waiting_since: work.waiting_since,
             deadline,
@@ -121,6 +128,7 @@ impl<'a> Attempt<'a> {
     async fn conclude(&self, request: &GenerationRequest, called: &Called) -> Result<Outcome, DeliveryError> {
         let models = &self.app.config.gemini.models;
         self.cost.set(request.spending.cost(models, &called.model, &called.result, called.usage));
+        count_use(self.app, &called.model, called.usage, self.cost.get());
         if let Err(GenerateError::Stopped { usage }) = &called.result
             && *usage == TokenUsage::default()
         {
@@ -279,6 +287,7 @@ impl<'a> Attempt<'a> {
         if failed.await? {
             let (message_id, error_code) = (self.question_id, code.as_str());
             warn!(message.id = %message_id, attempt = self.number, error_code, why, "failed");
+            self.app.metrics.emit(&MetricEvent::MessageFailed { message: message_id, code });
             self.deferred.record(JobRecord {
                 error_code: Some(code),
                 last_error: Some(why.to_owned()),

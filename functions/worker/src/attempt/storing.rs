@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use app::metrics::MetricEvent;
 use app::telemetry::chain;
+use chrono::{DateTime, Utc};
 use clients::gemini::{Answer, TokenUsage};
 use clients::redis::live_text::Ending;
 use clients::table::jobs::JobRecord;
@@ -67,6 +69,7 @@ impl Attempt<'_> {
                     message.id = %message_id, attempt, status = status_name, model = answer.model, prompt_tokens,
                     response_tokens, "answered"
                 );
+                self.measure();
                 self.live.finish(Ending::End(status), self.deferred).await;
                 self.deferred
                     .record(JobRecord { model: Some(answer.model.clone()), ..self.record(status, attempt) });
@@ -88,6 +91,19 @@ impl Attempt<'_> {
             Err(error) => return Err(error.into()),
         }
         Ok(Outcome::Delete)
+    }
+
+    /// Measures the stored answer.
+    fn measure(&self) {
+        let since_acceptance = |then: DateTime<Utc>| (then - self.accepted_at).to_std().unwrap_or_default();
+        let now = self.app.clock.now();
+        let first_text = self.live.first_text_at().map(|at| now - at.elapsed());
+        self.app.metrics.emit(&MetricEvent::MessageAnswered {
+            message: self.question_id,
+            queue_wait: self.is_first.then(|| since_acceptance(self.started_at)),
+            first_text: first_text.map(since_acceptance),
+            answer_time: since_acceptance(now),
+        });
     }
 
     async fn store(&self, id: MessageId, answer: &Answer) -> Result<Option<ProcessingStatus>, StoreError> {

@@ -5,6 +5,7 @@ mod branches;
 mod deliveries;
 mod leases;
 mod live_text;
+mod metrics;
 mod model_rate_limiter;
 mod models;
 mod no_answer;

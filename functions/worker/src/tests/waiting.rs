@@ -178,6 +178,7 @@ async fn circuit_breaker_opens_after_failures_and_closes_after_a_successful_prob
     let (user, id, is_redelivered) = deliver_new(&app, "three").await;
     assert!(is_redelivered);
     assert_eq!(app.model.prompts().len(), 2, "the circuit breaker is open");
+    assert_eq!(app.metrics.values("BreakerRefusals"), [1.0]);
     assert_eq!(status(&app, &user, &id).await["attempts"], 0);
 
     rewind(&app, &app.app.config.gemini.models.basic().id, Duration::from_secs(30)).await;

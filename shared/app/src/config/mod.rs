@@ -31,10 +31,10 @@ pub use self::stream::StreamBaseUrl;
 use self::variables::{
     AWS_ENDPOINT_URL, AWS_REGION, BASIC_DAILY_MESSAGE_LIMIT, CACHE_TTL, CORS_ALLOWED_ORIGINS,
     DATABASE_POOL_SIZE, DATABASE_URL, ENVIRONMENT, JWT_EXPIRES_IN, JWT_SECRET, MESSAGE_DEAD_LETTER_QUEUE_URL,
-    MESSAGE_QUEUE_URL, MIGRATION_DATABASE_URL, PRO_DAILY_MESSAGE_LIMIT, RATE_LIMIT_GLOBAL_PER_SECOND,
-    RATE_LIMIT_MAX_REQUESTS, RATE_LIMIT_PRO_MAX_REQUESTS, RATE_LIMIT_USER_MAX_REQUESTS, RATE_LIMIT_WINDOW_MS,
-    REDIS_URL, REFRESH_EXPIRES_IN, SPEND_CAP_SERVICE_MICRO_USD, SPEND_CAP_USER_MICRO_USD, STREAM_BASE_URL,
-    TABLE_NAME,
+    MESSAGE_QUEUE_URL, METRICS_NAMESPACE, MIGRATION_DATABASE_URL, PRO_DAILY_MESSAGE_LIMIT,
+    RATE_LIMIT_GLOBAL_PER_SECOND, RATE_LIMIT_MAX_REQUESTS, RATE_LIMIT_PRO_MAX_REQUESTS,
+    RATE_LIMIT_USER_MAX_REQUESTS, RATE_LIMIT_WINDOW_MS, REDIS_URL, REFRESH_EXPIRES_IN,
+    SPEND_CAP_SERVICE_MICRO_USD, SPEND_CAP_USER_MICRO_USD, STREAM_BASE_URL, TABLE_NAME,
 };
 pub use self::variables::{VARIABLES, Variable};
 use crate::dependency_kind::DependencyKind;
@@ -71,6 +71,8 @@ pub struct RateLimits {
 pub struct Config {
     /// The kind of deployment.
     pub environment: Environment,
+    /// The namespace of metrics in CloudWatch. `None`: no metrics.
+    pub metrics_namespace: Option<String>,
     /// The connection string of Postgres, with the password.
     pub database_url: SecretString,
     /// The connection string for migrations, which must not go through a connection pooler. `None`:
@@ -154,6 +156,7 @@ impl Config {
         }
         Self {
             environment,
+            metrics_namespace: env.get(METRICS_NAMESPACE),
             database_url: env.secret(
                 DATABASE_URL,
                 needs(DependencyKind::Database),

@@ -35,6 +35,7 @@ macro_rules! variables {
 variables! {
     ENVIRONMENT = "production",
     RUST_LOG = "info",
+    METRICS_NAMESPACE,
 
     DATABASE_URL,
     DATABASE_POOL_SIZE = "2",

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use app::AppState;
+use app::metrics::{MetricEvent, QuotaReason};
 use chrono::{DateTime, Utc};
 use domain::UserId;
 use domain::quota::{self, Usage};
@@ -48,16 +50,22 @@ pub enum AnswerRequestError {
     Unfinished,
 }
 
-/// The user has used all messages of the day.
+/// The user has used all messages of the day, which this counts.
 #[must_use]
-pub fn quota_exhausted(usage: Usage, now: DateTime<Utc>) -> AnswerRequestError {
+pub fn quota_exhausted(app: &AppState, usage: Usage, now: DateTime<Utc>) -> AnswerRequestError {
+    app.metrics.emit(&MetricEvent::QuotaRefused(QuotaReason::DailyMessages));
     AnswerRequestError::QuotaExhausted { usage, wait: time_until(usage.resets_at, now) }
 }
 
 /// A spending cap of the day is reached, which this reports. `sender` is the user of the request.
 #[must_use]
-pub fn spend_cap_reached(scope: CapScope, sender: UserId, now: DateTime<Utc>) -> AnswerRequestError {
-    report_reached(scope, sender);
+pub fn spend_cap_reached(
+    app: &AppState,
+    scope: CapScope,
+    sender: UserId,
+    now: DateTime<Utc>,
+) -> AnswerRequestError {
+    report_reached(app, scope, sender);
     let resets_at = quota::resets_at(now);
     AnswerRequestError::SpendCapReached { scope, resets_at, wait: time_until(resets_at, now) }
 }

@@ -1,6 +1,7 @@
 //! Requests another answer to a question.
 
 use app::AppState;
+use app::metrics::MetricEvent;
 use domain::quota::{self, Usage};
 use domain::{GenerationId, MessageId, UserId};
 use serde::{Deserialize, Serialize};
@@ -41,14 +42,15 @@ pub async fn regenerate(
     let outcome = branches::regenerate(&mut app.db().await?, owner, message, new, limits).await;
     match outcome {
         Ok(RegenerateOutcome::Accepted { question, chatroom_id, used, tier }) => {
+            app.metrics.emit(&MetricEvent::MessageAccepted { message: question.id });
             let queue_status = enqueue(app, owner, chatroom_id, generation).await;
             let usage = Usage::new(used, limits.of(tier), now);
             Ok(RegenerationReceipt { question_id: question.id, queue_status, usage })
         }
         Ok(RegenerateOutcome::QuotaExhausted { used, tier }) => {
-            Err(quota_exhausted(Usage::new(used, limits.of(tier), now), now))
+            Err(quota_exhausted(app, Usage::new(used, limits.of(tier), now), now))
         }
-        Ok(RegenerateOutcome::SpendCapReached(scope)) => Err(spend_cap_reached(scope, owner, now)),
+        Ok(RegenerateOutcome::SpendCapReached(scope)) => Err(spend_cap_reached(app, scope, owner, now)),
         Ok(RegenerateOutcome::Unfinished) => Err(AnswerRequestError::Unfinished),
         Ok(RegenerateOutcome::NotFound) => Err(AnswerRequestError::NotFound("message")),
         // An earlier execution was aborted while its statement waited, but the statement completed.

@@ -1,6 +1,7 @@
 //! Sends a message, or a corrected one beside the first.
 
 use app::AppState;
+use app::metrics::MetricEvent;
 use chrono::{DateTime, Utc};
 use domain::quota::{self, Usage};
 use domain::{ChatroomId, GenerationId, MessageId, UserId};
@@ -158,13 +159,14 @@ async fn enqueue_sent(
             (Usage::new(used, limits.of(tier), now), created_at)
         }
         SendOutcome::QuotaExhausted { used, tier } => {
-            return Err(quota_exhausted(Usage::new(used, limits.of(tier), now), now));
+            return Err(quota_exhausted(app, Usage::new(used, limits.of(tier), now), now));
         }
-        SendOutcome::SpendCapReached(scope) => return Err(spend_cap_reached(scope, sender, now)),
+        SendOutcome::SpendCapReached(scope) => return Err(spend_cap_reached(app, scope, sender, now)),
         SendOutcome::NotAtEnd | SendOutcome::ChatroomNotFound => {
             return Err(AnswerRequestError::NotFound("chatroom"));
         }
     };
+    app.metrics.emit(&MetricEvent::MessageAccepted { message: id });
     let queue_status = enqueue(app, sender, chatroom, GenerationId::first_of(id)).await;
     Ok(MessageReceipt { id, created_at, queue_status, usage })
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use app::AppState;
+use app::metrics::MetricEvent;
 use domain::{MessageId, UserId};
 use store::StoreError;
 
@@ -48,6 +49,11 @@ pub async fn open(
         // An id that this question has never had.
         Some(_) => Follower::distrusted(),
     };
+    app.metrics.emit(if resumed.is_some() {
+        &MetricEvent::StreamResumed
+    } else {
+        &MetricEvent::StreamOpened
+    });
     let mut stream = Box::new(AnswerStream::new(app, owner, status, follower));
     if is_final {
         stream.finish();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::AppState;
+use app::metrics::MetricEvent;
 use app::telemetry::chain;
 use clients::redis::RedisUnavailable;
 use clients::redis::answer_streams::{Notice, NoticePosition, StreamPlace};
@@ -257,6 +258,7 @@ impl AnswerStream {
 
     fn replace(&mut self) {
         self.notices = None;
+        self.app.metrics.emit(&MetricEvent::StreamReplaced);
         self.end(AnswerEvent::Replaced { id: EventId::Replaced(self.status.fence) });
     }
 

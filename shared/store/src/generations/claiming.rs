@@ -44,6 +44,9 @@ pub struct ClaimedGeneration {
     /// Whether the owner asked a worker that has died since to stop. The caller must conclude the
     /// cancellation.
     pub is_cancel_requested: bool,
+    /// When it was accepted, or retried by its owner. After more than one attempt at a retried one, when
+    /// it was accepted.
+    pub accepted_at: DateTime<Utc>,
     /// Since when it has waited for the rate limit or an outage of the model, if it has.
     pub waiting_since: Option<DateTime<Utc>>,
     /// Whether the chatroom wants a title, which its first answer makes due.
@@ -114,9 +117,11 @@ async fn claim_with_free_slot(
 ) -> Result<Claim, StoreError> {
     let sql = format!(
         "WITH RECURSIVE next AS (
-            SELECT g.id, g.user_id, g.lease_slot
+            SELECT g.id, g.user_id, g.lease_slot, g.accepted_at
             FROM generations d, LATERAL (
-                SELECT id, user_id, lease_slot FROM generations
+                SELECT id, user_id, lease_slot,
+                    CASE WHEN attempts = 0 AND waiting_since IS NULL THEN updated_at ELSE created_at END AS accepted_at
+                FROM generations
                 WHERE chatroom_id = d.chatroom_id AND position <= d.position AND sweep_at IS NOT NULL
                 ORDER BY position LIMIT 1
             ) g
@@ -138,7 +143,7 @@ async fn claim_with_free_slot(
                 AND NOT EXISTS (SELECT FROM users u WHERE u.id = g.user_id
                     AND (u.suspended_at IS NOT NULL OR u.deleted_at IS NOT NULL))
             RETURNING g.id, g.question_id, g.user_id, g.chatroom_id, g.attempts, g.fence, g.waiting_since,
-                g.cancel_requested_at, g.requested_model
+                g.cancel_requested_at, g.requested_model, next.accepted_at
         ), question AS (
             SELECT m.id, m.chatroom_id, m.position, m.parent_generation_id, m.content
             FROM messages m JOIN claimed ON m.id = claimed.question_id
@@ -150,7 +155,7 @@ async fn claim_with_free_slot(
                 coalesce(line.parent_generation_id, p.id), p.content
             FROM line JOIN messages p ON p.id = {parent} WHERE line.depth < 2 * $5::bigint
         )
-        SELECT g.id, g.question_id, g.user_id, g.chatroom_id, question.content, g.attempts, g.fence, g.waiting_since,
+        SELECT g.id, g.question_id, g.user_id, g.chatroom_id, question.content, g.attempts, g.fence, g.waiting_since, g.accepted_at,
             g.cancel_requested_at IS NOT NULL AS is_cancel_requested, c.system_prompt, u.subscription_tier,
             g.requested_model, c.model AS chatroom_model, c.title_state = 'wanted' AS wants_title, h.question, h.answer
         FROM claimed g
@@ -198,6 +203,7 @@ fn claimed_generation(first: &Row, rows: &[Row]) -> Result<ClaimedGeneration, St
         attempt: first.try_get("attempts")?,
         fence: first.try_get::<_, i64>("fence")?.unsigned_abs(),
         is_cancel_requested: first.try_get("is_cancel_requested")?,
+        accepted_at: first.try_get("accepted_at")?,
         waiting_since: first.try_get("waiting_since")?,
         wants_title: first.try_get::<_, Option<bool>>("wants_title")?.unwrap_or_default(),
         history,

@@ -1,15 +1,18 @@
 //! Gives each request its id, its span, its time limit and one log line, and renders failures.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request};
+use app::AppState;
+use app::metrics::MetricEvent;
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument, info, info_span};
 
 use super::security_headers;
-use crate::problem::render;
+use crate::problem::{Problem, render};
 use crate::{ApiError, ClientInfo};
 
 /// The longest time for a request: slightly less than Lambda and API Gateway allow, so that the
@@ -18,7 +21,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(28);
 
 /// Runs the request in a span with its id, and logs its status and duration. Neither the query nor
 /// a body is logged.
-pub(crate) async fn handle(mut request: Request, next: Next) -> Response {
+pub(crate) async fn handle(State(app): State<Arc<AppState>>, mut request: Request, next: Next) -> Response {
     let client = ClientInfo::of(&request);
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
     let span = info_span!("request", request_id = client.request_id, method = %request.method(), route);
@@ -27,6 +30,9 @@ pub(crate) async fn handle(mut request: Request, next: Next) -> Response {
     async {
         let response = timeout(TIME_LIMIT, next.run(request)).await;
         let response = response.unwrap_or_else(|elapsed| ApiError::unavailable(elapsed).into_response());
+        if is_rate_limited(&response) {
+            app.metrics.emit(&MetricEvent::RateLimited);
+        }
         let mut response = render(response, &client.request_id);
         security_headers::add(response.headers_mut(), &client.request_id);
         info!(status = response.status().as_u16(), duration_ms = milliseconds(started.elapsed()), "answered");
@@ -34,6 +40,10 @@ pub(crate) async fn handle(mut request: Request, next: Next) -> Response {
     }
     .instrument(span)
     .await
+}
+
+fn is_rate_limited(response: &Response) -> bool {
+    response.extensions().get::<Arc<Problem>>().is_some_and(|problem| problem.code == ApiError::RATE_LIMITED)
 }
 
 /// Rounded to microseconds.
