@@ -2,24 +2,24 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chrono::Utc;
 use domain::MessageId;
 use domain::message::ErrorCode;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::Clock;
 
 /// The line of `event`, without its timestamp.
 fn line(event: &MetricEvent<'_>) -> Value {
     let text = super::line::format("ai-chat-test", event).unwrap();
-    assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 1);
+    assert_eq!(text.split_inclusive(|byte| *byte == b'\n').count(), 1);
     let mut line: Value = serde_json::from_slice(&text).unwrap();
     assert!(line["_aws"].as_object_mut().unwrap().remove("Timestamp").unwrap().is_u64());
     line
 }
 
 fn one_of_each() -> Vec<MetricEvent<'static>> {
-    let message = MessageId::new(Utc::now());
+    let message = MessageId::new(Clock::default().now());
     let second = Duration::from_secs(1);
     let mut events = vec![
         MetricEvent::MessageAccepted { message },
@@ -54,7 +54,7 @@ fn one_of_each() -> Vec<MetricEvent<'static>> {
 
 #[test]
 fn line_of_an_answer_has_its_times() {
-    let message = MessageId::new(Utc::now());
+    let message = MessageId::new(Clock::default().now());
     let answered = MetricEvent::MessageAnswered {
         message,
         queue_wait: None,
@@ -78,7 +78,7 @@ fn line_of_an_answer_has_its_times() {
 
 #[test]
 fn failures_are_split_by_cause_and_by_error_code() {
-    let message = MessageId::new(Utc::now());
+    let message = MessageId::new(Clock::default().now());
     for (code, cause) in [(ErrorCode::GeminiKeyRefused, "service"), (ErrorCode::BlockedBySafety, "user")] {
         let line = line(&MetricEvent::MessageFailed { message, code });
         assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Cause"], ["ErrorCode"]]));
