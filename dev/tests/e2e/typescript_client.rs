@@ -7,14 +7,12 @@ use std::{env, path::Path};
 
 use ::stack::checkout;
 use fantoccini::Locator;
-use fantoccini::wd::WindowHandle;
 use harness::{PASSWORD, TestUser, unique};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use super::browser::Browser;
-use super::stack::{Stack, stack};
+use super::stack::{Stack, open_browser, stack};
 
 /// A command in a folder of the client, if the client is built.
 fn command(program: impl AsRef<Path>, folder: &str) -> Option<Command> {
@@ -81,7 +79,7 @@ fn page(server: &str, name: &str) -> String {
 #[tokio::test]
 async fn journeys_pass_in_a_browser() {
     let Some(node) = node("examples") else { return };
-    let Some(browser) = Browser::open().await else { return };
+    let Some(browser) = open_browser().await else { return };
     let stack = stack();
     let _worker = stack.with_worker().await;
     let (_server, address) = serve(node).await;
@@ -98,14 +96,14 @@ async fn journeys_pass_in_a_browser() {
 #[tokio::test]
 async fn two_tabs_refresh_their_session_once() {
     let Some(node) = node("examples") else { return };
-    let Some(browser) = Browser::open().await else { return };
+    let Some(browser) = open_browser().await else { return };
     let (_server, address) = serve(node).await;
     let page = page(&address, "tabs");
     let client = &browser.client;
     client.goto(&page).await.unwrap();
     browser.sees("output", "ready").await;
     let first = client.window().await.unwrap();
-    let second: WindowHandle = client.new_window(true).await.unwrap().handle.try_into().unwrap();
+    let second = client.new_window(true).await.unwrap().handle;
     client.switch_to_window(second.clone()).await.unwrap();
     client.goto(&page).await.unwrap();
     browser.sees("output", "ready").await;
@@ -126,7 +124,7 @@ async fn two_tabs_refresh_their_session_once() {
 #[tokio::test]
 async fn example_pages_sign_in_stream_and_stop() {
     let Some(node) = node("examples") else { return };
-    let Some(browser) = Browser::open().await else { return };
+    let Some(browser) = open_browser().await else { return };
     let stack = stack();
     let _worker = stack.with_worker().await;
     let (_server, address) = serve(node).await;

@@ -164,7 +164,11 @@ impl Redis {
 
     /// Caches that Postgres reported the account of a session as suspended `age` ago, unless the
     /// session has been marked meanwhile.
-    pub async fn cache_suspended_session(&self, id: SessionId, age: Duration) -> Result<(), RedisUnavailable> {
+    pub async fn cache_suspended_session(
+        &self,
+        id: SessionId,
+        age: Duration,
+    ) -> Result<(), RedisUnavailable> {
         let ttl = millis(SESSION_CACHE_TTL.saturating_sub(age));
         if ttl == 0 {
             return Ok(());
