@@ -17,7 +17,8 @@ const VIOLATIONS: &str =
 /// Answers the page's next requests that change something.
 const REFUSE: &str = "const [status, code, wait] = arguments;
     window.allowed ??= fetch;
-    window.fetch = (url, init) => !init?.method || init.method === 'GET' ? window.allowed(url, init)
+    window.fetch = (request, init) => (request.method ?? init?.method ?? 'GET') === 'GET'
+        ? window.allowed(request, init)
         : Promise.resolve(Response.json({ code }, { status, headers: { 'retry-after': wait } }))";
 
 struct Walk {

@@ -33,7 +33,8 @@ pub async fn suspend(config: &Config, number: &str, cache_lifetime: Duration) ->
     Ok(())
 }
 
-/// Restores the account with this `number` from its next request on.
+/// Restores the account with this `number`. A session that was refused a moment ago is refused for up
+/// to 20 seconds more: a command cannot invalidate the cached sessions in Redis.
 pub async fn restore(config: &Config, number: &str) -> Result<(), Error> {
     let number = AccountNumber::from(number);
     let client = database(config)?.client().await?;

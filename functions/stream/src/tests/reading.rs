@@ -14,7 +14,7 @@ use crate::live_body::Timing;
 async fn text_arrives_as_it_is_written_and_then_the_stored_answer() {
     let app = start().await;
     let (user, id) = sent(&app).await;
-    app.model.hold_in_mid_text();
+    app.model.hold();
     let mut stream = open(&app, &user, &id, None).await;
     for (name, value) in [
         ("content-type", "text/event-stream"),
@@ -28,6 +28,7 @@ async fn text_arrives_as_it_is_written_and_then_the_stored_answer() {
     let reading = async {
         assert_eq!(state(&stream.expect("status").await), "pending");
         assert_eq!(state(&stream.expect("status").await), "processing");
+        app.model.hold_in_mid_text();
         let delta = stream.expect("delta").await;
         assert_eq!((&delta.data, delta.id.as_deref()), (&json!({ "text": "Echo:" }), Some("1-2")));
         app.model.release();

@@ -70,6 +70,31 @@ async fn cached_session_is_refused_from_the_next_request_on_until_the_restoratio
     let _ = me(&app, &user).await.expect(200);
 }
 
+#[tokio::test]
+async fn suspended_session_is_refused_without_a_query_and_from_the_limit_of_its_network() {
+    let routes = crate::routes().merge(auth::routes());
+    let app = TestApp::serving(routes).var("RATE_LIMIT_MAX_REQUESTS", "4").start().await;
+    let (operator, user) = (app.user().await, app.user().await);
+    app.make_admin(&operator).await;
+    // A reader caches it; Postgres would accept the session of the second request.
+    let set = async |value: &str| {
+        app.execute(&format!("UPDATE users SET suspended_at = {value} WHERE id = '{}'", user.id)).await
+    };
+    set("now()").await;
+    let _ = me(&app, &user).await.expect_problem(403, "account_suspended");
+    set("NULL").await;
+    let _ = me(&app, &user).await.expect_problem(403, "account_suspended");
+    let _ = act(&app, &operator, user.id, "restore").await.expect(200);
+    let _ = me(&app, &user).await.expect(200);
+    // The suspension itself caches it too.
+    suspend(&app, &operator, &user).await;
+    set("NULL").await;
+    for _ in 0..2 {
+        let _ = me(&app, &user).await.expect_problem(403, "account_suspended");
+    }
+    let _ = me(&app, &user).await.expect_problem(429, "rate_limited");
+}
+
 /// A request that read the session before the suspension must not cache it as active after it.
 #[tokio::test]
 async fn request_that_read_the_session_before_does_not_cache_it() {

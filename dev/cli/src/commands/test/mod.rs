@@ -74,11 +74,11 @@ pub async fn run(options: Options) -> Result<ExitCode> {
         print(tests);
         return Ok(exit_code(tests.failed == 0));
     }
-    // Counts do not depend on the load of the machine. The fault suite measures times, so it runs
-    // alone.
+    // Counts do not depend on the load of the machine. The end-to-end tests wait for what a browser
+    // shows, and the fault suite measures times, so each of them runs alone.
     let plan = Plan { programs: Some(functions::programs(&folder).await?), ..Plan::for_tests() };
-    let counts = phase("counts", bench::measure(&plan));
-    let (stack_tests, counts) = tokio::join!(stack_tests, counts);
+    let stack_tests = stack_tests.await;
+    let counts = phase("counts", bench::measure(&plan)).await;
     let faults = phase("fault suite", faults::run_scenarios(Scale::Short, &[])).await;
     let tests = stack_tests?;
     let passed = counts? & faults? && tests.failed == 0;
@@ -109,8 +109,7 @@ async fn stack_tests(folder: &StackFolder, options: &Options, programs: Vec<Test
     if !options.has_unit() {
         return e2e.await;
     }
-    let (unit, e2e) = tokio::join!(unit, e2e);
-    Ok(unit? + e2e?)
+    Ok(unit.await? + e2e.await?)
 }
 
 async fn phase<T>(name: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
