@@ -78,7 +78,7 @@ async fn suspended_session_is_refused_without_a_query_and_from_the_limit_of_its_
     app.make_admin(&operator).await;
     // A reader caches it; Postgres would accept the session of the second request.
     let set = async |value: &str| {
-        app.execute(&format!("UPDATE users SET suspended_at = {value} WHERE id = '{}'", user.id)).await
+        app.execute(&format!("UPDATE users SET suspended_at = {value} WHERE id = '{}'", user.id)).await;
     };
     set("now()").await;
     let _ = me(&app, &user).await.expect_problem(403, "account_suspended");
