@@ -2,6 +2,7 @@
 //! could count an attempt.
 
 use app::AppState;
+use app::metrics::MetricEvent;
 use app::telemetry::chain;
 use clients::queue::DeadLetter;
 use clients::table::jobs::JobRecord;
@@ -19,6 +20,9 @@ const MAX_BATCHES: usize = 20;
 
 /// The number of resends after which a message fails, even if it has attempts left.
 const MAX_RESENDS: i32 = 10;
+
+/// Why a message fails whose job no worker could finish.
+const CODE: ErrorCode = ErrorCode::Internal;
 
 /// Receives the jobs on the dead-letter queue and marks messages failed that have no attempts left.
 /// Returns how many failed. The other messages are resent as stranded ones.
@@ -49,18 +53,13 @@ async fn fail_one(app: &AppState, letter: &DeadLetter) -> Result<bool, SweepErro
     };
     let Job::GenerateAnswer { generation_id } = envelope.job;
     let (max_attempts, now) = (app.config.worker.max_attempts, app.clock.now());
-    let failed = sweeping::fail_if_exhausted(
-        &app.db().await?,
-        generation_id,
-        ErrorCode::Internal,
-        max_attempts,
-        MAX_RESENDS,
-        now,
-    )
-    .await?;
+    let failed =
+        sweeping::fail_if_exhausted(&app.db().await?, generation_id, CODE, max_attempts, MAX_RESENDS, now)
+            .await?;
     if let Some(failed) = &failed {
         let message_id = failed.question_id;
         warn!(message.id = %message_id, %generation_id, "dead letter: message failed, quota unit refunded");
+        app.metrics.emit(&MetricEvent::MessageFailed { message: message_id, code: CODE });
         jobs::record(app, &[record(failed)]).await;
     }
     app.dead_letters()?.delete(&letter.receipt_handle).await?;

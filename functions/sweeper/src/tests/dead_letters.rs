@@ -21,6 +21,9 @@ async fn dead_letter_fails_its_message_once_and_refunds_the_quota_unit() {
     assert_eq!((&status["processing_status"], &status["error_code"]), (&json!("failed"), &json!("internal")));
     assert_eq!(app.query_value::<i32>("SELECT messages FROM daily_usage").await, 0);
     assert_eq!(app.dead_letters.remaining(), 0);
+    let failed = app.metrics.lines("MessagesFailed");
+    assert_eq!(failed.len(), 1);
+    assert_eq!((&failed[0]["ErrorCode"], &failed[0]["Cause"]), (&json!("internal"), &json!("service")));
 }
 
 #[tokio::test]
