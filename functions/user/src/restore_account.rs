@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::UserId;
 use serde::Serialize;
-use store::sessions;
 use store::users::operators;
 use tracing::info;
 use web::{Admin, ApiError, ClientInfo, Id, success};
@@ -39,12 +38,8 @@ pub(crate) async fn handle(
     Id(id): Id<UserId>,
 ) -> Result<impl IntoResponse, ApiError> {
     let operator = caller.operator(&client);
-    let db = app.db().await?;
-    if !operators::restore(&db, id, operator, app.clock.now()).await? {
-        return Err(ApiError::not_found("account"));
-    }
-    let sessions = sessions::list_ids(&db, id).await?;
-    drop(db);
+    let restored = operators::restore(&app.db().await?, id, operator, app.clock.now()).await?;
+    let sessions = restored.ok_or_else(|| ApiError::not_found("account"))?;
     services::sessions::invalidate_restored(&app, &sessions).await;
     info!(user.id = %id, operator.id = %caller.user_id, "an operator restored an account");
     Ok(success(AccountRestoration { message: "Account restored", id }))

@@ -6,6 +6,7 @@ use deadpool_postgres::GenericClient;
 use domain::{MobileNumber, OperatorAction, OperatorTarget, Role, SessionId, Tier, UserId};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use uuid::Uuid;
 
 use super::has_number;
 use crate::StoreError;
@@ -127,14 +128,15 @@ pub async fn suspend(
 }
 
 /// Restores the suspended account `id`; or, if its owner has deleted it, the number, which can then
-/// sign up again. Returns whether there is such an account or number. An account that is not
-/// suspended stays as it is, without an entry.
+/// sign up again. Returns the sessions of the account, whose cache entries must be invalidated; or `None`
+/// if there is no such account or number. An account that is not suspended stays as it is, without an
+/// entry.
 pub async fn restore(
     db: &impl GenericClient,
     id: UserId,
     operator: Operator<'_>,
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Vec<SessionId>>, StoreError> {
     let sql = format!(
         "WITH account AS (
             UPDATE users SET suspended_at = NULL, updated_at = $3
@@ -145,12 +147,14 @@ pub async fn restore(
         ), restored AS (
             SELECT id FROM account UNION SELECT user_id FROM number
         ), logged AS ({})
-        SELECT EXISTS (SELECT FROM restored) OR EXISTS (SELECT FROM users WHERE id = $4 AND deleted_at IS NULL)",
+        SELECT EXISTS (SELECT FROM restored) OR EXISTS (SELECT FROM users WHERE id = $4 AND deleted_at IS NULL),
+            ARRAY(SELECT id FROM sessions WHERE user_id = $4)",
         account_insertion("restored", OperatorAction::RestoreAccount, "active")
     );
     let statement = db.prepare_cached(&sql).await?;
     let row = db.query_one(&statement, &[&operator.uuid(), &operator.request_id, &now, &id.0]).await?;
-    Ok(row.try_get(0)?)
+    let (is_found, sessions): (bool, Vec<Uuid>) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(is_found.then(|| sessions.into_iter().map(SessionId).collect()))
 }
 
 /// Whether `number_hash` is that of a suspended account which its owner has deleted.
