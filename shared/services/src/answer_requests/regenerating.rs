@@ -6,7 +6,7 @@ use domain::quota::{self, Usage};
 use domain::{GenerationId, MessageId, UserId};
 use serde::{Deserialize, Serialize};
 use store::generations::progress;
-use store::messages::branches::{self, NewGeneration, RegenerateOutcome};
+use store::messages::regenerating::{self, NewGeneration, RegenerateOutcome};
 
 use super::{AnswerRequestError, enqueue, quota_exhausted, spend_cap_reached, usage_today};
 use crate::Execution;
@@ -39,7 +39,7 @@ pub async fn regenerate(
     let (now, limits) = (app.clock.now(), app.config.daily_limits);
     let generation = GenerationId(execution.id);
     let new = NewGeneration { id: generation, model, day: quota::day_of(now), created_at: now };
-    let outcome = branches::regenerate(&mut app.db().await?, owner, message, new, limits).await;
+    let outcome = regenerating::regenerate(&mut app.db().await?, owner, message, new, limits).await;
     match outcome {
         Ok(RegenerateOutcome::Accepted { question, chatroom_id, used, tier }) => {
             app.metrics.emit(&MetricEvent::MessageAccepted { message: question.id });

@@ -11,6 +11,7 @@
 pub mod branches;
 pub mod deletion;
 pub mod export;
+pub mod regenerating;
 pub mod search;
 pub mod search_backfill;
 pub mod sending;
