@@ -6,26 +6,12 @@ use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::GenerationId;
-use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use store::generations::admin;
-use web::{Admin, ApiError, ValidQuery, page, success};
+use web::{Admin, ApiError, ValidQuery, success};
 
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, PageQuery};
 use crate::views::{JobView, job_views};
-
-#[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct FailedJobsQuery {
-    #[serde(default = "page::default_limit")]
-    #[param(minimum = 1, maximum = 100, default = 50)]
-    #[garde(range(min = 1, max = 100))]
-    limit: i64,
-    /// `next_cursor` of the previous page.
-    #[garde(skip)]
-    #[param(value_type = Option<String>, pattern = "^[0-9]{1,15}[.][0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
-    cursor: Option<Cursor>,
-}
 
 /// A page of failed messages.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -40,7 +26,7 @@ struct FailedJobListView {
 #[utoipa::path(
     get, path = "/api/queue/failed",
     security(("token" = [])),
-    params(FailedJobsQuery),
+    params(PageQuery),
     responses(
         (status = 200, description = "A page of failed messages.", body = FailedJobListView),
         (status = 403, description = "`forbidden`, `account_suspended`: This requires the role admin."),
@@ -49,12 +35,10 @@ struct FailedJobListView {
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
     _: Admin,
-    ValidQuery(query): ValidQuery<FailedJobsQuery>,
+    ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<impl IntoResponse, ApiError> {
     let before = query.cursor.map(|Cursor(at, id)| (at, GenerationId(id)));
     let mut messages = admin::list_failed(&app.db().await?, before, query.limit + 1).await?;
-    let has_more = page::cut(&mut messages, query.limit);
-    let last = messages.last().filter(|_| has_more);
-    let next_cursor = last.map(|last| Cursor(last.updated_at, last.id.0).to_string());
+    let next_cursor = query.cut(&mut messages, |last| Cursor(last.updated_at, last.id.0));
     Ok(success(FailedJobListView { failed: job_views(&app, messages).await, next_cursor }))
 }

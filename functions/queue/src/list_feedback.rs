@@ -8,25 +8,11 @@ use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use domain::feedback::Rating;
 use domain::{MessageId, UserId};
-use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use store::feedback::{self, ListedFeedback};
-use web::{Admin, ApiError, ValidQuery, page, success};
+use web::{Admin, ApiError, ValidQuery, success};
 
-use crate::cursor::Cursor;
-
-#[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct FeedbackQuery {
-    #[serde(default = "page::default_limit")]
-    #[param(minimum = 1, maximum = 100, default = 50)]
-    #[garde(range(min = 1, max = 100))]
-    limit: i64,
-    /// `next_cursor` of the previous page.
-    #[garde(skip)]
-    #[param(value_type = Option<String>, pattern = "^[0-9]{1,15}[.][0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
-    cursor: Option<Cursor>,
-}
+use crate::cursor::{Cursor, PageQuery};
 
 /// Feedback to an answer, without the answer.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -69,7 +55,7 @@ struct FeedbackList {
 #[utoipa::path(
     get, path = "/api/queue/feedback",
     security(("token" = [])),
-    params(FeedbackQuery),
+    params(PageQuery),
     responses(
         (status = 200, description = "A page of feedback.", body = FeedbackList),
         (status = 403, description = "`forbidden`, `account_suspended`: This requires the role admin."),
@@ -78,12 +64,10 @@ struct FeedbackList {
 pub(crate) async fn handle(
     State(app): State<Arc<AppState>>,
     _: Admin,
-    ValidQuery(query): ValidQuery<FeedbackQuery>,
+    ValidQuery(query): ValidQuery<PageQuery>,
 ) -> Result<impl IntoResponse, ApiError> {
     let before = query.cursor.map(|Cursor(at, id)| (at, MessageId(id)));
     let mut entries = feedback::list(&app.db().await?, before, query.limit + 1).await?;
-    let has_more = page::cut(&mut entries, query.limit);
-    let last = entries.last().filter(|_| has_more);
-    let next_cursor = last.map(|last| Cursor(last.feedback.updated_at, last.message_id.0).to_string());
+    let next_cursor = query.cut(&mut entries, |last| Cursor(last.feedback.updated_at, last.message_id.0));
     Ok(success(FeedbackList { feedback: entries.into_iter().map(Into::into).collect(), next_cursor }))
 }
