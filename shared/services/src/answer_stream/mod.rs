@@ -1,6 +1,6 @@
 //! Reads an answer while it is written, as typed events: the text from Redis, the state from Postgres.
 //!
-//! Whatever dies, the reader ends with exactly the stored text. [`Follower`] decides on that;
+//! Whatever dies, the reader ends with exactly the stored text. `follower` decides on that;
 //! [`AnswerStream`] reads Redis and Postgres for it. Without Redis the reader gets the state each second,
 //! and the whole text at the end.
 
@@ -12,6 +12,5 @@ mod stream;
 mod tests;
 
 pub use self::event::{AnswerEvent, AnswerStatus, EventId, InvalidEventId, StreamFailure};
-pub use self::follower::{Follower, Step, TextEvent};
 pub use self::open::{Opened, open};
 pub use self::stream::AnswerStream;

@@ -4,7 +4,8 @@
 use clients::redis::live_text::{Entry, EntryId, EntryKind};
 use domain::message::ProcessingStatus;
 
-use super::{EventId, Follower, TextEvent};
+use super::EventId;
+use super::follower::{Follower, TextEvent};
 
 /// Pieces that look alike, so that a repetition or a gap can go unnoticed only by chance.
 const PIECES: [&str; 6] = ["a", "ab", "ü", "😀 ", "\n", "aba"];
