@@ -21,6 +21,7 @@ use std::{env, fs};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
+use stack::process::Handle;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
@@ -194,7 +195,10 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        drop(self.driver.start_kill());
+        // The driver with its browser, which outlives a killed driver.
+        if let Some(driver) = self.driver.id().and_then(Handle::of) {
+            driver.kill_tree();
+        }
         drop(fs::remove_dir_all(&self.profile));
     }
 }
