@@ -17,6 +17,7 @@ use store::messages;
 use web::{ApiError, Caller, Id, MessageView, ReplyView, ValidQuery, success};
 
 use crate::long_poll::wait_for_final_status;
+
 #[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WaitQuery {

@@ -1,8 +1,9 @@
-//! The Lambda `sweeper`: scheduled repair, once a minute. It cancels messages whose worker died before
-//! it could stop, resends stranded messages and titles, empties the dead-letter queue, charges calls
-//! whose worker was killed, syncs subscriptions that are due with Stripe, deletes what is no longer
-//! needed, and adds search tokens and generations to old messages. A sweep is bounded in work, and concurrent sweeps do
-//! no harm. While the service is idle, it sweeps at the latest after 55 minutes.
+//! The Lambda `sweeper`: scheduled repair, once a minute. It cancels messages whose worker died
+//! before it could stop, resends stranded messages and titles, empties the dead-letter queue,
+//! charges calls whose worker was killed, syncs subscriptions that are due with Stripe, deletes what
+//! is no longer needed, and adds search tokens and generations to old messages. A sweep is bounded in
+//! work, and concurrent sweeps do no harm. While the service is idle, it sweeps at the latest after
+//! 55 minutes.
 
 mod cancel;
 mod dead_letters;

@@ -80,9 +80,9 @@ async fn run_chatroom(
     Vec::new()
 }
 
-/// Deletes a finished delivery while others of its batch, or a title, are under way. Lambda deletes a batch only
-/// as a whole, and until then SQS delivers no later message of the chatroom: it would wait for the
-/// slowest answer of the batch, or for the title.
+/// Deletes a finished delivery while others of its batch, or a title, are under way. Lambda deletes a
+/// batch only as a whole, and until then SQS delivers no later message of the chatroom: it would wait
+/// for the slowest answer of the batch, or for the title.
 async fn delete(app: &AppState, record: &SqsMessage) {
     let request = async {
         let queue = app.queue().map_err(|error| chain(&error))?;

@@ -172,7 +172,7 @@ mod tests {
         (0..count).map(|start| StreamPlace::new(user, start)).collect()
     }
 
-    /// The notices after `position` that are there now.
+    /// Reads the notices after `position` without waiting for more.
     async fn read(redis: &Redis, position: &mut NoticePosition) -> Vec<Notice> {
         let nothing = GenerationId(Uuid::new_v4());
         let mut reader = redis.live_text_reader();
