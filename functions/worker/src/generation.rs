@@ -97,6 +97,7 @@ pub(crate) async fn generate(
         let model = &request.prompt.model;
         let call = ModelCall {
             model,
+            user: request.user_id,
             id: request.call_id,
             tokens,
             has_waited: request.waiting_since.is_some(),
@@ -164,7 +165,14 @@ async fn ask_again(
     }
     let (limiter, id) = (&app.model_rate_limiter, Uuid::new_v4());
     // Without time to wait, the call does not join the line.
-    let call = ModelCall { model: &first.model, id, tokens, has_waited: true, max_wait: Duration::ZERO };
+    let call = ModelCall {
+        model: &first.model,
+        user: request.user_id,
+        id,
+        tokens,
+        has_waited: true,
+        max_wait: Duration::ZERO,
+    };
     let models = &app.config.gemini.models;
     let spent = request.spending.cost(models, &first.model, &first.result, first.usage);
     if request.spending.reserve(app, &request.prompt, spent).await?.is_err()

@@ -15,6 +15,10 @@ use crate::message::WaitReason;
 /// How long a call counts: Google's minute, plus a margin for different network delays.
 pub const WINDOW: Duration = Duration::from_secs(62);
 
+/// The maximum number of generations of a user that workers process, or that wait for a limit of the
+/// model, at once.
+pub const MAX_IN_FLIGHT: i16 = 3;
+
 /// The vendor's quota for one model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelQuota {

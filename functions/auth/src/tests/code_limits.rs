@@ -30,7 +30,7 @@ async fn codes_per_address_are_limited_over_all_numbers() {
 
 #[tokio::test]
 async fn codes_per_number_block_are_limited_over_all_addresses() {
-    // Two of three for networks without a signed-in account.
+    // Two of three for networks without a signed-in account, one for each network.
     let mut app = TestApp::serving(crate::routes()).var("OTP_MAX_PER_BLOCK", "3").start().await;
     let block = random_number().block().to_owned();
     let number = |last: u32| MobileNumber::from(format!("{block}{last:04}").as_str());
@@ -72,26 +72,49 @@ async fn strangers_leave_the_owner_of_an_account_three_codes_a_day() {
     assert_eq!(sent, [4, 3, 0, 3]);
 }
 
+/// Requests one code from `network` for each other number in the block of `number`, until one is
+/// refused. Returns how many were sent.
+async fn request_codes_in_block(app: &mut TestApp, number: &MobileNumber, network: &str) -> usize {
+    app.address = network.to_owned();
+    let numbers = (0..).map(|last: u32| MobileNumber::from(format!("{}{last:04}", number.block()).as_str()));
+    for (sent, other) in numbers.filter(|other| other != number).enumerate() {
+        let response = request_code(app, &other).await;
+        if response.status != 200 {
+            let _ = response.expect_problem(429, "code_limit_reached");
+            return sent;
+        }
+        app.app.redis.delete_code(Purpose::SignUp, &other, &[]).await.unwrap();
+    }
+    unreachable!("the loop returns")
+}
+
 #[tokio::test]
 async fn strangers_leave_codes_of_a_block_of_numbers_to_owners() {
     let mut app = TestApp::serving(crate::routes()).var("OTP_MAX_PER_BLOCK", "10").start().await;
     let number = app.user().await.mobile_number;
     let home = app.address.clone();
     let _ = login(&app, &number, PASSWORD).await.expect(200);
-    app.address = "203.0.113.1".to_owned();
-    let last = |last: u32| format!("{}{last:04}", number.block());
-    let strangers = (0..).map(last).filter(|other| other != number.as_str());
-    let mut sent = 0;
-    for other in strangers {
-        let response = request_code(&app, &other.as_str().into()).await;
-        if response.status != 200 {
-            let _ = response.expect_problem(429, "code_limit_reached");
-            break;
-        }
-        sent += 1;
+    let mut sent = Vec::new();
+    for network in 1..=5 {
+        let network = format!("203.0.113.{network}");
+        sent.push(request_codes_in_block(&mut app, &number, &network).await);
     }
-    assert_eq!(sent, 7);
-    assert_eq!(request_codes(&mut app, &number, Purpose::ResetPassword, &home).await, 3);
+    assert_eq!(sent, [2, 2, 2, 1, 0], "one network gets two of ten, strangers together seven");
+    assert_eq!(request_codes(&mut app, &number, Purpose::ResetPassword, &home).await, 2);
+}
+
+#[tokio::test]
+async fn one_network_leaves_codes_of_the_day_to_others() {
+    let mut app = TestApp::serving(crate::routes()).var("OTP_MAX_TOTAL_PER_DAY", "10").start().await;
+    let mut request = async |network: &str| {
+        app.address = network.to_owned();
+        request_code(&app, &random_number()).await.status
+    };
+    // No other test requests codes from these networks.
+    for status in [200, 200, 429] {
+        assert_eq!(request("192.0.2.201").await, status);
+    }
+    assert_eq!(request("192.0.2.202").await, 200);
 }
 
 #[tokio::test]

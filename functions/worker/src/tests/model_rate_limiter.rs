@@ -34,7 +34,18 @@ impl<'a> Model<'a> {
     }
 
     async fn admit_within(&self, id: Uuid, tokens: u32, has_waited: bool, max_wait: Duration) -> Admission {
-        let call = ModelCall { model: self.name, id, tokens, has_waited, max_wait };
+        self.admit_of(new_user(), id, tokens, has_waited, max_wait).await
+    }
+
+    async fn admit_of(
+        &self,
+        user: UserId,
+        id: Uuid,
+        tokens: u32,
+        has_waited: bool,
+        max_wait: Duration,
+    ) -> Admission {
+        let call = ModelCall { model: self.name, user, id, tokens, has_waited, max_wait };
         self.limiter.admit(call, self.app.app.clock.now()).await
     }
 
@@ -51,7 +62,12 @@ impl<'a> Model<'a> {
 
     /// The seconds that a new call must wait.
     async fn wait(&self, tokens: u32) -> u64 {
-        match self.admit(Uuid::new_v4(), tokens, false).await {
+        self.wait_of(new_user(), tokens).await
+    }
+
+    async fn wait_of(&self, user: UserId, tokens: u32) -> u64 {
+        let (id, max_wait) = (Uuid::new_v4(), Duration::from_hours(1));
+        match self.admit_of(user, id, tokens, false, max_wait).await {
             Admission::Wait(delay, WaitReason::RateLimit) => delay.as_secs(),
             other => panic!("{other:?}"),
         }
@@ -195,6 +211,24 @@ async fn waiting_calls_form_a_line() {
     // Three calls a minute are one every twenty seconds.
     assert!((20..=22).contains(&(waits[1] - waits[0])), "{waits:?}");
     assert!((20..=22).contains(&(waits[2] - waits[1])), "{waits:?}");
+}
+
+#[tokio::test]
+async fn user_who_cancels_and_sends_again_does_not_lengthen_the_line_of_others() {
+    let app = start().await;
+    let model = Model::of(&app);
+    for _ in 0..3 {
+        model.grant(1).await;
+    }
+    let user = new_user();
+    let waits = [model.wait_of(user, 1).await, model.wait_of(user, 1).await, model.wait_of(user, 1).await];
+    assert!(waits[0] + 38 < waits[2], "three calls of one user are three places: {waits:?}");
+    for _ in 0..20 {
+        let wait = model.wait_of(user, 1).await;
+        assert!(wait + 2 >= waits[2] && wait <= waits[2], "the last place is taken over: {wait}, {waits:?}");
+    }
+    let other = model.wait(1).await;
+    assert!((18..=22).contains(&(other - waits[2])), "one place behind the user's three: {other}, {waits:?}");
 }
 
 #[tokio::test]

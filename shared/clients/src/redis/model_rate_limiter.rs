@@ -7,10 +7,13 @@
 //!
 //! Keys, in one cluster slot by `{model}`: `gemini:{model}:calls` (the calls of the last minute by
 //! time), `gemini:{model}:tokens` (what each has reserved, and `sum`), `gemini:{model}:state`,
-//! `gemini:{model}:failures` (the failures since the last success, by hash of the user id).
+//! `gemini:{model}:failures` (the failures since the last success, by hash of the user id), and
+//! `gemini:{model}:places:` with the hash of a user id (the places of the user in the line).
 //!
 //! Calls that must wait form a line: each gets a time one place further back. With one time for
-//! all, they would return together, and all but one would wait again. New calls join at the end.
+//! all, they would return together, and all but one would wait again. New calls join at the end. A
+//! user has at most [`MAX_IN_FLIGHT`] places ahead: a further call takes over that of a call that was
+//! cancelled.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,7 +24,7 @@ use domain::UserId;
 use domain::backoff::MIN_WAIT;
 use domain::fingerprint::fingerprint;
 use domain::message::{ErrorCode, WaitReason};
-use domain::model_quota::{Admission, CallLog, ModelQuota, WINDOW};
+use domain::model_quota::{Admission, CallLog, MAX_IN_FLIGHT, ModelQuota, WINDOW};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -46,6 +49,8 @@ const REFUSAL_TTL: Duration = Duration::from_mins(15);
 pub struct ModelCall<'a> {
     /// The model.
     pub model: &'a str,
+    /// Whose call it is.
+    pub user: UserId,
     /// Identifies the call; asking again with the same id reserves nothing twice.
     pub id: Uuid,
     /// The tokens to reserve.
@@ -213,10 +218,12 @@ impl Redis {
         quota: ModelQuota,
     ) -> Result<Admission, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("EVAL").arg(ADMIT_MODEL_CALL.as_str()).arg(3).arg(&keys(call.model)[..3]);
+        let user = fingerprint(call.user.to_string().as_bytes());
+        pipeline.cmd("EVAL").arg(ADMIT_MODEL_CALL.as_str()).arg(4).arg(&keys(call.model)[..3]);
+        pipeline.arg(format!("gemini:{{{}}}:places:{user}", call.model));
         pipeline.arg(call.id.to_string()).arg(&[call.tokens, quota.requests, quota.tokens]);
         pipeline.arg(milliseconds(WINDOW)).arg(u8::from(call.has_waited));
-        pipeline.arg(&[milliseconds(call.max_wait), milliseconds(PROBE)]);
+        pipeline.arg(&[milliseconds(call.max_wait), milliseconds(PROBE)]).arg(MAX_IN_FLIGHT);
         let ((decision, wait),): ((u8, u64),) = self.run(&pipeline).await?;
         let wait = Duration::from_millis(wait);
         Ok(match decision {

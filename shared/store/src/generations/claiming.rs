@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
 use domain::history::{BLOCK, Exchange, MIN_EXCHANGES};
 use domain::message::ProcessingStatus;
+use domain::model_quota::MAX_IN_FLIGHT;
 use domain::{ChatroomId, GenerationId, MessageId, Tier, UserId};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -13,10 +14,6 @@ use uuid::Uuid;
 
 use crate::StoreError;
 use crate::messages::tree;
-
-/// The maximum number of generations of a user that workers process, or that wait for a limit of the
-/// model, at once.
-pub const MAX_IN_FLIGHT: i16 = 3;
 
 /// A claimed generation, with all data that the prompt needs.
 #[derive(Debug, Clone)]

@@ -197,7 +197,7 @@ pub async fn complete(
 /// [`WaitReason::Retry`] follows a failed attempt: the attempt counts and ends a previous wait for
 /// the model. After the other reasons the attempt does not count, because the model refused or was
 /// not called, and `waiting_since` is set unless the generation was already waiting. It keeps its
-/// place among [`MAX_IN_FLIGHT`](super::claiming::MAX_IN_FLIGHT), so that one user's messages cannot fill the line at the model that
+/// place among [`MAX_IN_FLIGHT`](domain::model_quota::MAX_IN_FLIGHT), so that one user's messages cannot fill the line at the model that
 /// all users share.
 pub async fn reschedule(
     db: &impl GenericClient,

@@ -1,9 +1,10 @@
 -- Admits a call to a model, or returns how long the call must wait.
 -- KEYS: the calls of the last minute by time; the tokens reserved by each call, and `sum`; the
--- state: pauses, circuit breaker, end of the waiting line.
+-- state: pauses, circuit breaker, end of the waiting line; the places of the call's user in the line,
+-- a sorted set of calls by the time of their turn (ms).
 -- ARGV: call id, tokens to reserve, requests a minute, tokens a minute, window (ms), whether the
 -- call has waited before (0, 1), the longest it can wait (ms), how long one probe of an open
--- circuit excludes others (ms).
+-- circuit excludes others (ms), the most places of one user.
 -- Result: {0 granted, 1 wait for the quota, 2 wait for the vendor to recover, 3 model exhausted;
 -- ms to wait}.
 -- One script, because parallel workers must not share the last free place in the quota.
@@ -12,6 +13,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local calls, tokens, state = KEYS[1], KEYS[2], KEYS[3]
 local call, wanted, window = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
 local max_calls, max_tokens = tonumber(ARGV[3]), tonumber(ARGV[4])
+local places, max_places = KEYS[4], tonumber(ARGV[9])
 local function at(field) return tonumber(redis.call('HGET', state, field) or 0) end
 
 if at('exhausted_until') > now then
@@ -33,9 +35,6 @@ end
 redis.call('ZREMRANGEBYSCORE', calls, '-inf', now - window)
 
 local wait = at('paused_until') - now
-if ARGV[6] == '0' then
-    wait = math.max(wait, at('line') - now)
-end
 local count = redis.call('ZCARD', calls)
 if count >= max_calls then
     local leaving = redis.call('ZRANGE', calls, count - max_calls, count - max_calls, 'WITHSCORES')
@@ -52,16 +51,31 @@ if missing > 0 then
         end
     end
 end
-if wait > 0 then
+local in_line = math.max(wait, at('line') - now)
+if wait > 0 or ARGV[6] == '0' and in_line > 0 then
     local max_wait = tonumber(ARGV[7])
-    local in_line = math.max(wait, at('line') - now)
     -- A call that has waited and narrowly missed its turn must not fail for lack of time to queue
     -- at the end of the line again.
     if ARGV[6] == '1' and wait <= max_wait and in_line > max_wait then
         return {1, math.ceil(wait)}
     end
+    -- A user has no more unfinished calls than places, so one of these places is that of a call that
+    -- was cancelled. The new call takes the last one over: whoever cancels and sends again does not
+    -- make the line longer for others.
+    redis.call('ZREMRANGEBYSCORE', places, '-inf', now)
+    local held = redis.call('ZRANGE', places, 0, -1, 'WITHSCORES')
+    if #held / 2 >= max_places and not redis.call('ZSCORE', places, call) then
+        wait = math.max(wait, held[#held] - now)
+        if wait <= max_wait then
+            redis.call('ZREM', places, held[#held - 1])
+            redis.call('ZADD', places, now + wait, call)
+        end
+        return {1, math.ceil(wait)}
+    end
     wait = in_line
     if wait <= max_wait then
+        redis.call('ZADD', places, now + wait, call)
+        redis.call('PEXPIRE', places, math.ceil(wait + window))
         local place = math.max(window / max_calls, window * wanted / max_tokens)
         redis.call('HSET', state, 'line', math.ceil(now + wait + place))
         redis.call('PEXPIRE', state, math.max(3600000, wait + window))
