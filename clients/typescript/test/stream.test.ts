@@ -21,7 +21,7 @@ import { BASE_URL, bearer, brokenAfter, issued, json, problem, serve, skipWaits 
 
 test("an answer is read as it is written", async (t) => {
   const service = scripted(t, { streams: [() => whole(eventsAfter(null))] });
-  const events = await read(service);
+  const events = await read(service, { reader: "tab" });
   assertWhole(events);
   assert.deepEqual(
     events.map((one) => one.type),
@@ -29,15 +29,29 @@ test("an answer is read as it is written", async (t) => {
   );
   assert.deepEqual(
     service.requests.map(({ url }) => url),
-    ["http://service.test/api/config", "http://stream.test/api/stream/m"],
+    ["http://service.test/api/config", "http://stream.test/api/stream/m?reader=tab"],
   );
   assert.equal(bearer(service.requests[1]!), "Bearer old");
 });
 
 test("the stream may be on the host of the other calls", async (t) => {
   const service = scripted(t, { base: "/", streams: [() => whole(eventsAfter(null))] });
+  assertWhole(await read(service, { reader: "tab" }));
+  assert.equal(service.requests[1]?.url, `${BASE_URL}/api/stream/m?reader=tab`);
+});
+
+test("all connections of a reader have its name, and another reader has another", async (t) => {
+  const cut = () => brokenAfter(bytesOf(event("delta", { text: TEXTS[0] }, "1-1")));
+  const rest = () => whole(eventsAfter("1-1"));
+  const service = scripted(t, { streams: [cut, rest, cut, rest] });
   assertWhole(await read(service));
-  assert.equal(service.requests[1]?.url, `${BASE_URL}/api/stream/m`);
+  assertWhole(await read(service));
+  const readers = service.requests
+    .filter(({ url }) => url.includes("/api/stream/"))
+    .map(({ url }) => new URL(url).searchParams.get("reader"));
+  assert.match(readers[0]!, /^[\w-]{1,64}$/);
+  assert.deepEqual(readers, [readers[0], readers[0], readers[2], readers[2]]);
+  assert.notEqual(readers[0], readers[2]);
 });
 
 test("a connection that breaks after any byte is resumed, and nothing is lost or repeated", async (t) => {

@@ -31,7 +31,8 @@ use self::figures::Figures;
 use self::markdown::quantity;
 use self::prices::Prices;
 use self::workload::{
-    ANSWER_TOKENS, CHATROOMS, IDLE, PROMPT_TOKENS, STANDARD, TITLE_PROMPT_TOKENS, TITLE_TOKENS, Workload,
+    ANSWER_TOKENS, CHATROOMS, IDLE, PROMPT_TOKENS, STANDARD, STREAMED, TITLE_PROMPT_TOKENS, TITLE_TOKENS,
+    Workload,
 };
 
 const DOCUMENT: &str = "docs/cost.md";
@@ -50,6 +51,7 @@ pub fn report(root: &Path) -> Result<String> {
         ("batches of 1", serverless(&STANDARD)?),
         ("batches of 10", serverless(&Workload { batch_size: 10, ..STANDARD })?),
         ("3 polls per message", serverless(&Workload { polls: 3.0, long_polls: 0.0, ..STANDARD })?),
+        ("streams", serverless(&STREAMED)?),
         ("idle", serverless(&IDLE)?),
     ];
     let nodejs = nodejs::estimates(&STANDARD, &figures, &prices)?;
@@ -75,6 +77,7 @@ pub fn report(root: &Path) -> Result<String> {
     }
     for (heading, section) in [
         ("Workload", STANDARD.table(&figures)?),
+        ("Workload with streams", STREAMED.table(&figures)?),
         ("This service", estimate::comparison(&own)?),
         ("Gemini", gemini(&prices)?),
         ("The previous Node.js service", estimate::comparison(&nodejs)?),

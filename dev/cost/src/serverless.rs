@@ -69,6 +69,7 @@ pub(super) fn estimate(
     let is_cold = |one: &Invocations| one.trigger != Trigger::Schedule;
     let cold = sum(&|one| if is_cold(one) { one.cold_start_gb_seconds() } else { 0.0 });
 
+    let streams = sum(&|one| if one.trigger == Trigger::Stream { 1.0 } else { 0.0 });
     let http = http_total(&invocations, |_| 1.0);
     let events = count_of(&invocations, WEBHOOK);
     let writes = messages * (WRITES_PER_KEY + WRITES_PER_ANSWER)
@@ -86,17 +87,19 @@ pub(super) fn estimate(
     let logs = (sum(&own) + sum(&|_| lines(&PLATFORM_LINES)) + http * lines(&[ACCESS_LINE])) / GB;
 
     let neon_share = if messages > 0.0 { 1.0 } else { NEON_IDLE_SHARE };
-    let commands = sum(&|one| one.figures.redis_commands);
+    let commands = sum(&|one| one.redis_commands());
     let redis_gb = sum(&|one| one.figures.redis_bytes) / GB;
     let by_command = prices.get("redis_command")?.of(commands);
     let is_fixed_plan = by_command > prices.get("redis_fixed")?.dollars && redis_gb < FIXED_PLAN_GB;
     let (redis_commands, redis_plans) = if is_fixed_plan { (0.0, 1.0) } else { (commands, 0.0) };
 
     let usage = [
-        ("api_request", "", http),
+        ("api_request", "", http - streams),
+        ("rest_api_request", "", streams),
         ("lambda_request", "", sum(&|_| 1.0)),
         ("lambda_gb_second", "requests", duration(Trigger::Http)),
         ("lambda_gb_second", "long polls", duration(Trigger::LongPoll)),
+        ("lambda_gb_second", "streams", duration(Trigger::Stream)),
         ("lambda_gb_second", "worker, waiting for Gemini", duration(Trigger::Queue)),
         ("lambda_gb_second", "sweeper", duration(Trigger::Schedule)),
         ("lambda_gb_second", "cold starts", cold * COLD_START_RATE),

@@ -76,6 +76,20 @@ fn requests_and_lambda_duration_are_multiplied() {
 }
 
 #[test]
+fn stream_is_billed_until_the_end_of_its_answer_as_a_request_to_the_rest_api() {
+    let streamed = estimate(&Workload { polls: 0.0, streams: 1.0, ..MESSAGES_ONLY });
+    for (item, purpose, expected) in [
+        ("API Gateway, HTTP API", "", 1e6),
+        ("API Gateway, REST API", "", 1e6),
+        ("Lambda, duration", "requests", 1e6 * 0.01),
+        // 0.1 s in the queue, 2 s of Gemini, and 10 ms each of the worker and of the stream.
+        ("Lambda, duration", "streams", 1e6 * 2.12),
+    ] {
+        assert_close(quantity(&streamed, item, purpose), expected);
+    }
+}
+
+#[test]
 fn long_poll_ends_with_the_first_read_after_the_answer() {
     for (answered_after, seconds, sql_statements) in
         [(0.0, 0.0, 0.0), (0.05, 0.3, 1.0), (2.2, 2.4, 1.0), (7.1, 7.2, 2.0)]

@@ -38,6 +38,14 @@ pub(super) const SWEEPS_PER_MONTH: f64 = HOURS_PER_MONTH * 60.0;
 
 /// Duration of a call to Gemini.
 const GEMINI_SECONDS: f64 = 2.0;
+/// Chunks a second in which Gemini writes an answer. Each is one `delta` of a stream.
+const CHUNKS_PER_SECOND: f64 = 5.0;
+/// Redis commands of a stream at its start, for its place and its first read, and for each delta:
+/// `cargo dev bench stream` counts them.
+const COMMANDS_PER_STREAM: f64 = 6.0;
+const COMMANDS_PER_DELTA: f64 = 1.0;
+/// Bytes that the event of a delta adds to its text.
+const DELTA_OVERHEAD_BYTES: f64 = 45.0;
 /// Time from enqueueing a message until the worker receives it.
 const QUEUE_SECONDS: f64 = 0.1;
 /// Tokens of a prompt, including the history, and of an answer.
@@ -66,13 +74,18 @@ pub(super) struct Workload {
     /// Status requests per message that wait for the answer, and that return at once.
     pub(super) long_polls: f64,
     pub(super) polls: f64,
+    /// Streams per message, from its acceptance to the end of its answer.
+    pub(super) streams: f64,
     /// Messages per invocation of the worker, each from another chatroom.
     pub(super) batch_size: u32,
 }
 
 /// One million messages a month.
 pub(super) const STANDARD: Workload =
-    Workload { messages: 1e6, requests: &REQUESTS, long_polls: 1.0, polls: 0.0, batch_size: 1 };
+    Workload { messages: 1e6, requests: &REQUESTS, long_polls: 1.0, polls: 0.0, streams: 0.0, batch_size: 1 };
+
+/// The same with live answers: clients read a stream instead of a long poll.
+pub(super) const STREAMED: Workload = Workload { long_polls: 0.0, streams: 1.0, ..STANDARD };
 
 /// The same service without users.
 pub(super) const IDLE: Workload = Workload { messages: 0.0, ..STANDARD };
@@ -81,6 +94,7 @@ pub(super) const IDLE: Workload = Workload { messages: 0.0, ..STANDARD };
 pub(super) enum Trigger {
     Http,
     LongPoll,
+    Stream,
     Queue,
     Schedule,
 }
@@ -100,12 +114,13 @@ impl Workload {
     pub(super) fn invocations<'a>(&self, figures: &'a Figures) -> Result<Vec<Invocations<'a>>> {
         const STATUS: &str = "GET message status";
         let worker = if self.batch_size == 1 { "worker, 1 message" } else { "worker, 10 messages" };
-        let gemini = Wait { seconds: GEMINI_SECONDS, sql_statements: 0.0 };
+        let gemini = Wait { seconds: GEMINI_SECONDS, ..Wait::default() };
         let answered_after = QUEUE_SECONDS + GEMINI_SECONDS + figures.get(worker)?.billed_ms / 1e3;
         let http = self.requests.iter().copied().chain([(STATUS, self.polls)]);
         let http = http.map(|(name, rate)| (Trigger::Http, name, self.messages * rate, Wait::default()));
         let others = [
             (Trigger::LongPoll, STATUS, self.messages * self.long_polls, Wait::until(answered_after)),
+            (Trigger::Stream, STATUS, self.messages * self.streams, Wait::streaming(answered_after)),
             (Trigger::Queue, worker, self.batches(), gemini),
             (Trigger::Schedule, "sweep", SWEEPS_PER_MONTH, Wait::default()),
         ];
@@ -122,7 +137,8 @@ impl Workload {
     /// GiB sent to the internet: responses and prompts.
     pub(super) fn gib_out(&self, invocations: &[Invocations]) -> f64 {
         let responses = http_total(invocations, |figures| figures.response_bytes);
-        (responses + self.messages * PROMPT_TOKENS * TOKEN_BYTES) / GIB
+        let deltas = total(invocations, |one| one.wait.response_bytes);
+        (responses + deltas + self.messages * PROMPT_TOKENS * TOKEN_BYTES) / GIB
     }
 
     /// The workload and its measured figures in Markdown.
@@ -132,7 +148,11 @@ impl Workload {
         let statements = |one: &Invocations| one.figures.sql_statements + one.wait.sql_statements;
         let row = |one: &Invocations| {
             let figures = one.figures;
-            let kind = if one.trigger == Trigger::LongPoll { ", long poll" } else { "" };
+            let kind = match one.trigger {
+                Trigger::LongPoll => ", long poll",
+                Trigger::Stream => ", as a stream",
+                _ => "",
+            };
             vec![
                 format!("{}{kind}", one.name),
                 quantity(one.count),
@@ -140,7 +160,7 @@ impl Workload {
                 figures.memory_mb.to_string(),
                 format!("{:.2}", figures.cpu_ms),
                 quantity(statements(one)),
-                quantity(figures.redis_commands),
+                quantity(one.redis_commands()),
                 quantity(figures.log_bytes),
                 quantity(figures.response_bytes),
             ]
@@ -152,7 +172,7 @@ impl Workload {
             "{table}\nIn the busiest second: {} HTTP requests, {} SQL statements, {} Redis commands.\n",
             at_peak(http_total(&invocations, |_| 1.0)),
             at_peak(total(&invocations, statements)),
-            at_peak(total(&invocations, |one| one.figures.redis_commands)),
+            at_peak(total(&invocations, |one| one.redis_commands())),
         ))
     }
 }
@@ -160,6 +180,10 @@ impl Workload {
 impl Invocations<'_> {
     fn duration_ms(&self) -> f64 {
         self.figures.billed_ms + self.wait.seconds * 1e3
+    }
+
+    pub(super) fn redis_commands(&self) -> f64 {
+        self.figures.redis_commands + self.wait.redis_commands
     }
 
     /// Lambda duration of one invocation.
@@ -186,7 +210,8 @@ pub(super) fn total(invocations: &[Invocations], of_one: impl Fn(&Invocations) -
 
 /// The sum over the HTTP requests of a month, given the value of one request.
 pub(super) fn http_total(invocations: &[Invocations], of_one: impl Fn(&RequestFigures) -> f64) -> f64 {
-    let is_http = |one: &Invocations| matches!(one.trigger, Trigger::Http | Trigger::LongPoll);
+    let is_http =
+        |one: &Invocations| matches!(one.trigger, Trigger::Http | Trigger::LongPoll | Trigger::Stream);
     total(invocations, |one| if is_http(one) { of_one(one.figures) } else { 0.0 })
 }
 
@@ -194,12 +219,14 @@ pub(super) fn count_of(invocations: &[Invocations], name: &str) -> f64 {
     invocations.iter().filter(|one| one.name == name).map(|one| one.count).sum()
 }
 
-/// The time that an invocation waits beyond its measured duration, and the SQL statements that it
-/// polls with meanwhile.
+/// The time that an invocation waits beyond its measured duration, and what it does meanwhile beyond
+/// the measured figures.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Wait {
     pub(super) seconds: f64,
     pub(super) sql_statements: f64,
+    pub(super) redis_commands: f64,
+    pub(super) response_bytes: f64,
 }
 
 impl Wait {
@@ -213,5 +240,17 @@ impl Wait {
             wait.sql_statements = 1.0 + (answered_after / 5.0).floor();
         }
         wait
+    }
+
+    /// A stream of an answer that is complete after so many seconds. It is a status request that also
+    /// reads the text from Redis while it is written, and the final state from Postgres.
+    fn streaming(answered_after: f64) -> Self {
+        let deltas = GEMINI_SECONDS * CHUNKS_PER_SECOND;
+        Self {
+            seconds: answered_after,
+            sql_statements: 1.0,
+            redis_commands: COMMANDS_PER_STREAM + deltas * COMMANDS_PER_DELTA,
+            response_bytes: deltas * DELTA_OVERHEAD_BYTES + ANSWER_TOKENS * TOKEN_BYTES,
+        }
     }
 }

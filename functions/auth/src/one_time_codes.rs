@@ -26,8 +26,8 @@ const NETWORK_SHARE: u32 = 4;
 /// The tenths of a number's codes that all networks from which its account has not signed in can
 /// request together.
 const UNKNOWN_SHARE: u32 = 7;
-/// The tenths that one network can request of the codes that numbers have in common: those of a block
-/// and of the day.
+/// The tenths that one of these networks can request of the codes that numbers have in common: those of
+/// a block and of the day.
 const NETWORK_SHARE_IN_COMMON: u32 = 2;
 
 /// The request for a code.
@@ -104,8 +104,8 @@ pub(crate) async fn send_code(
 /// network.
 ///
 /// Each purpose has a limit per number of its own, so that requests for one leave the other. One
-/// network gets a share of that limit and of those that numbers have in common. All networks from
-/// which the account has not signed in get a share of each together: the rest is for owners.
+/// network gets a share of it. Networks from which the account has not signed in get a share of that
+/// limit and of those that numbers have in common, together and each: the rest is for owners.
 async fn charged_buckets(
     app: &AppState,
     client: &ClientInfo,
@@ -132,8 +132,10 @@ async fn charged_buckets(
             (format!("otp:block:{}", number.block()), codes.per_block),
             ("otp:total".to_owned(), codes.total),
         ] {
-            let from_network = format!("{name}:from:{}", client.network());
-            buckets.push(Bucket::new(from_network, share(limit, NETWORK_SHARE_IN_COMMON)));
+            if !is_known {
+                let from_network = format!("{name}:from:{}", client.network());
+                buckets.push(Bucket::new(from_network, share(limit, NETWORK_SHARE_IN_COMMON)));
+            }
             buckets.extend(unknown(name.clone(), limit));
             buckets.push(Bucket::new(name, limit));
         }

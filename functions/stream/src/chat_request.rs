@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domain::Text;
+use domain::{MessageId, Text};
 use garde::Validate;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -121,6 +121,14 @@ pub(crate) struct Submission {
     pub(crate) is_regeneration: bool,
     /// Whether the user has edited the question.
     pub(crate) is_edit: bool,
+}
+
+impl Submission {
+    /// Whether the page has most likely not sent this question before. The ids of messages of this API
+    /// are those of a page that has loaded the chatroom.
+    pub(crate) fn is_probably_new(&self) -> bool {
+        !self.is_edit && !self.is_regeneration && self.message_id.as_str().parse::<MessageId>().is_err()
+    }
 }
 
 impl SendChatMessage {

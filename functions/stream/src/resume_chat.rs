@@ -11,7 +11,7 @@ use store::chatrooms::client_ids;
 use web::{ApiError, Caller, Id};
 
 use crate::client_id::ClientId;
-use crate::reader::Reader;
+use crate::reader::{Reader, ReaderQuery};
 use crate::ui_messages::Chunk;
 
 /// Streams the answer that is being written in a chat, as `useChat` of the AI SDK resumes it.
@@ -20,7 +20,10 @@ use crate::ui_messages::Chunk;
 #[utoipa::path(
     get, path = "/api/chat/{id}/stream",
     security(("token" = [])),
-    params(("id" = ClientId, Path, description = "The id of the chat: that of a chatroom, or an id that the page has made.")),
+    params(
+        ("id" = ClientId, Path, description = "The id of the chat: that of a chatroom, or an id that the page has made."),
+        ReaderQuery,
+    ),
     responses(
         (status = 200, description = "The chunks.", body = Chunk, content_type = "text/event-stream"),
         (status = 204, description = "Nothing is being written, or the caller has no such chat."),
@@ -35,7 +38,7 @@ pub(crate) async fn handle(
     let nothing = || StatusCode::NO_CONTENT.into_response();
     let found = client_ids::find_unanswered(&app.db().await?, caller.user_id, chat.as_str()).await?;
     let Some(question) = found else { return Ok(nothing()) };
-    let Opened::Stream(stream) = open(&app, caller.user_id, question, None).await? else {
+    let Opened::Stream(stream) = open(&app, caller.user_id, question, reader.after(None)).await? else {
         return Ok(nothing());
     };
     Ok(reader.ui_messages(&app, stream))

@@ -9,7 +9,7 @@ use services::answer_stream::{Opened, open};
 use web::{ApiError, Caller, Valid, quota_headers};
 
 use crate::chat_request::SendChatMessage;
-use crate::reader::Reader;
+use crate::reader::{Reader, ReaderQuery};
 use crate::submitting::submit;
 use crate::ui_messages::Chunk;
 
@@ -28,6 +28,7 @@ use crate::ui_messages::Chunk;
 #[utoipa::path(
     post, path = "/api/chat",
     security(("token" = [])),
+    params(ReaderQuery),
     request_body = SendChatMessage,
     responses(
         (status = 200, description = "The chunks.", body = Chunk, content_type = "text/event-stream"),
@@ -44,7 +45,7 @@ pub(crate) async fn handle(
     Valid(request): Valid<SendChatMessage>,
 ) -> Result<Response, ApiError> {
     let submitted = submit(&app, caller.user_id, &request.into_submission()?).await?;
-    let opened = open(&app, caller.user_id, submitted.question, None).await?;
+    let opened = open(&app, caller.user_id, submitted.question, reader.after(None)).await?;
     let Opened::Stream(stream) = opened else { return Err(ApiError::not_found("message")) };
     let mut response = reader.ui_messages(&app, stream);
     if let Some(usage) = submitted.usage {

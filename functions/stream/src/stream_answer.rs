@@ -11,7 +11,7 @@ use services::answer_stream::{Opened, open};
 use web::{ApiError, Caller, Id};
 
 use crate::event_data::EventData;
-use crate::reader::Reader;
+use crate::reader::{Reader, ReaderQuery};
 
 /// Streams the answer to a message as it is written, as server-sent events.
 ///
@@ -29,6 +29,7 @@ use crate::reader::Reader;
     params(
         ("id" = MessageId, Path, description = "The message."),
         ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event, to resume after it.", example = "1-7"),
+        ReaderQuery,
     ),
     responses(
         (status = 200, description = "The events.", body = EventData, content_type = "text/event-stream"),
@@ -43,7 +44,7 @@ pub(crate) async fn handle(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let last_event_id = headers.get("last-event-id").map(|id| id.to_str().unwrap_or("invalid"));
-    match open(&app, caller.user_id, id, last_event_id).await? {
+    match open(&app, caller.user_id, id, reader.after(last_event_id)).await? {
         Opened::NotFound => Err(ApiError::not_found("message")),
         Opened::Nothing => Ok(StatusCode::NO_CONTENT.into_response()),
         Opened::Stream(stream) => Ok(reader.events(&app, stream)),

@@ -75,10 +75,23 @@ async fn submit_in(
 ) -> Result<Submitted, ApiError> {
     let (content, client_id) = (submission.content.as_str(), submission.message_id.as_str());
     let first = first_id(chatroom_id, submission);
+    let mut refusal = None;
+    if submission.is_probably_new() {
+        let question = NewQuestion { chatroom_id, content, parent: None };
+        match answer_requests::send_new(app, owner, question, first).await {
+            Ok(Some(receipt)) => return Ok(receipt.into()),
+            Ok(None) => {}
+            // A question that was sent before is answered beyond the quota too.
+            Err(error) => refusal = Some(error),
+        }
+    }
     // A page that has loaded the chatroom uses the ids of its messages.
     let ids: Vec<MessageId> = [first].into_iter().chain(client_id.parse()).collect();
     let found = find_versions(&app.db().await?, owner, chatroom_id, &ids).await?;
     let Some(versions) = found else {
+        if let Some(refusal) = refusal {
+            return Err(refusal.into());
+        }
         let question = NewQuestion { chatroom_id, content, parent: None };
         let execution = Execution { id: first.0, is_retry: false };
         return Ok(answer_requests::send(app, owner, question, execution).await?.into());

@@ -9,11 +9,11 @@ use app::telemetry::chain;
 use chrono::{DateTime, Utc};
 use clients::gemini::{Answer, FinishReason, GenerateError, Observer, Prompt, TokenUsage};
 use clients::redis::model_rate_limiter::{CallOutcome, ModelCall};
-use domain::UserId;
 use domain::history::estimate_tokens;
 use domain::message::WaitReason;
 use domain::model_quota::Admission;
 use domain::spending::Cost;
+use domain::{GenerationId, UserId};
 use services::spending::CallSpending;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -32,6 +32,8 @@ pub(crate) struct GenerationRequest {
     pub(crate) prompt: Prompt,
     /// The owner of the message.
     pub(crate) user_id: UserId,
+    /// The answer.
+    pub(crate) generation_id: GenerationId,
     /// Identifies the call to the rate limiter.
     pub(crate) call_id: Uuid,
     /// Since when the message has waited for the rate limit, if it has.
@@ -98,6 +100,7 @@ pub(crate) async fn generate(
         let call = ModelCall {
             model,
             user: request.user_id,
+            waiting_id: request.generation_id.0,
             id: request.call_id,
             tokens,
             has_waited: request.waiting_since.is_some(),
@@ -168,6 +171,7 @@ async fn ask_again(
     let call = ModelCall {
         model: &first.model,
         user: request.user_id,
+        waiting_id: request.generation_id.0,
         id,
         tokens,
         has_waited: true,

@@ -105,6 +105,7 @@ async fn write(app: &AppState, claimed: &ClaimedTitle) -> Result<Option<String>,
     let call = ModelCall {
         model: &prompt.model,
         user: claimed.user_id,
+        waiting_id: claimed.owner,
         id: claimed.owner,
         tokens: app.config.gemini.quota.reservation(estimate(&prompt)),
         // Neither passes messages that wait for the quota, nor joins their line.

@@ -23,6 +23,11 @@ pub const MAX_TOTAL_ATTEMPTS: u32 = 50;
 /// How many of them are reserved for the network that requested the code and for networks from which
 /// the number's account has signed in.
 pub const RESERVED_ATTEMPTS: u32 = 2 * MAX_ATTEMPTS;
+/// How many wrong attempts at the codes of one number and purpose are compared in a day from networks
+/// that neither requested the code nor are known for the account. NIST SP 800-63B allows a hundred.
+pub const MAX_STRANGERS_ATTEMPTS: u32 = 100;
+/// How many of them are compared in a day at the codes of all numbers together.
+pub const MAX_STRANGERS_ATTEMPTS_IN_TOTAL: u32 = 5_000;
 
 /// The purpose of a code. A code for one purpose is invalid for the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -70,6 +70,14 @@ impl<'a> RequestBuilder<'a> {
         self
     }
 
+    /// Adds a query parameter to a request to the REST API.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        self.event["queryStringParameters"][name] = json!(value);
+        self.event["multiValueQueryStringParameters"][name] = json!([value]);
+        self
+    }
+
     /// Adds a bearer token.
     #[must_use]
     pub fn token(self, token: &str) -> Self {

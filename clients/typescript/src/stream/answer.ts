@@ -42,6 +42,11 @@ export interface StreamOptions {
    * life every 15 seconds.
    */
   maxSilenceMs?: number;
+  /**
+   * The name of this reader: 1 to 64 letters, digits, `-` and `_`, a random one by default. A connection
+   * takes the place of the earlier one of the same reader, among the three that a user may have.
+   */
+  reader?: string;
 }
 
 const MAX_STREAM_FAILURES = 4;
@@ -60,8 +65,9 @@ export async function* streamAnswer(
   options: StreamOptions = {},
 ): AsyncGenerator<AnswerEvent, void, void> {
   const position: Position = { text: "", lastEventId: null };
+  const reader = options.reader ?? crypto.randomUUID();
   for (;;) {
-    const streamed = yield* readStreams(client, messageId, position, options);
+    const streamed = yield* readStreams(client, messageId, position, options, reader);
     if (streamed === "done") return;
     const polled = yield* pollUntilDone(client, messageId, position.text, options, streamed === "failing");
     if (polled === "done") return;
@@ -94,6 +100,7 @@ async function* readStreams(
   messageId: string,
   position: Position,
   { signal, maxSilenceMs = 45_000 }: StreamOptions,
+  reader: string,
 ): AsyncGenerator<AnswerEvent, Streamed, void> {
   for (let failures = 0; failures < MAX_STREAM_FAILURES; failures += 1) {
     let retry: number | null = null;
@@ -106,7 +113,7 @@ async function* readStreams(
       if (base === null) return "refused";
       const response = await open(
         client,
-        `${base}/api/stream/${encodeURIComponent(messageId)}`,
+        `${base}/api/stream/${encodeURIComponent(messageId)}?reader=${encodeURIComponent(reader)}`,
         position.lastEventId,
         connection.signal,
       );

@@ -113,6 +113,27 @@ async fn fortieth_attempt_from_unknown_networks_is_the_last() {
 }
 
 #[tokio::test]
+async fn strangers_have_a_hundred_attempts_a_day_at_the_codes_of_a_number() {
+    for (last, status) in [(19, 201), (20, 400)] {
+        let (mut app, number) = (start().await, random_number());
+        let home = app.address.clone();
+        let mut code = String::new();
+        for attempts in [40, 40, last] {
+            app.address.clone_from(&home);
+            app.app.redis.delete_code(Purpose::SignUp, &number, &[]).await.unwrap();
+            code = signup_code(&app, &number).await;
+            guess(&mut app, &number, &code, attempts).await;
+        }
+        app.address = "198.51.100.1".to_owned();
+        let _ = verify(&app, &number, &code).await.expect(status);
+        if status == 400 {
+            app.address = home;
+            let _ = verify(&app, &number, &code).await.expect(201);
+        }
+    }
+}
+
+#[tokio::test]
 async fn strangers_leave_attempts_to_known_networks() {
     let mut app = start().await;
     let number = app.user().await.mobile_number;

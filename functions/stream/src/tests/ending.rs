@@ -103,6 +103,38 @@ async fn stream_ends_before_the_function_and_says_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn reader_that_was_cut_off_takes_its_own_place_and_ends_no_other_stream() {
+    let app = start().await;
+    let (user, id) = sent(&app).await;
+    let mut writer = claim(&app, &id, 1).await;
+    flush(&mut writer, "a").await;
+    let mut streams = Vec::new();
+    for reader in ["tab-1", "tab-2", "tab-3", "tab-3", "tab-3"] {
+        let mut stream = request(&app, &user, &id).query("reader", reader).open().await;
+        stream.expect("status").await;
+        stream.expect("delta").await;
+        streams.push(stream);
+        app.advance(Duration::from_millis(1));
+    }
+    for replaced in &mut streams[2..4] {
+        assert_eq!(names(&replaced.rest().await), ["replaced"]);
+    }
+    flush(&mut writer, "b").await;
+    for open in [0, 1, 4] {
+        assert_eq!(streams[open].expect("delta").await.data["text"], "b");
+    }
+}
+
+#[tokio::test]
+async fn name_of_a_reader_is_checked() {
+    let app = start().await;
+    let (user, id) = sent(&app).await;
+    for name in ["", "a b", "ü", &"a".repeat(65)] {
+        request(&app, &user, &id).query("reader", name).send().await.expect_invalid(&["reader"]);
+    }
+}
+
+#[tokio::test]
 async fn fourth_stream_ends_the_oldest_one() {
     let app = start().await;
     let (user, id) = sent(&app).await;

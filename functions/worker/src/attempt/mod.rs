@@ -100,6 +100,7 @@ impl<'a> Attempt<'a> {
         let mut request = GenerationRequest {
             prompt: prompt(&self.app.config.gemini, work),
             user_id: self.user_id,
+            generation_id: self.lease.generation_id,
             call_id: self.lease.owner,
             waiting_since: self.waiting_since,
             max_wait: self.max_wait(),

@@ -45,7 +45,7 @@ impl<'a> Model<'a> {
         has_waited: bool,
         max_wait: Duration,
     ) -> Admission {
-        let call = ModelCall { model: self.name, user, id, tokens, has_waited, max_wait };
+        let call = ModelCall { model: self.name, user, waiting_id: id, id, tokens, has_waited, max_wait };
         self.limiter.admit(call, self.app.app.clock.now()).await
     }
 

@@ -5,6 +5,9 @@
 //! instances. A fourth one ends the oldest. A stream renews its place while it is open; the place of a
 //! stream whose process was killed is free again when it expires.
 //!
+//! A client that was cut off opens another stream before the service notices the first one's end. With
+//! the name of its reader it takes the place of that one, and not of another reader.
+//!
 //! Notices are the entries of a Redis stream, which the streams of the user read together with the
 //! text of their answers:
 //!
@@ -72,15 +75,18 @@ impl NoticePosition {
 pub struct StreamPlace {
     user: UserId,
     id: String,
+    reader: String,
 }
 
 impl StreamPlace {
-    /// The place for a stream of `user` that starts at `now`, in milliseconds since 1970. Takes nothing
-    /// yet.
+    /// The place for a stream of `user` that starts at `now`, in milliseconds since 1970, for the
+    /// reader that the client calls `reader`. Takes nothing yet.
     #[must_use]
-    pub fn new(user: UserId, now: i64) -> Self {
-        // The script orders streams by this text.
-        Self { user, id: format!("{:015}-{}", now.max(0), Uuid::new_v4().simple()) }
+    pub fn new(user: UserId, now: i64, reader: Option<&str>) -> Self {
+        let reader = reader.unwrap_or_default();
+        // The script orders streams by this text, and finds the reader at its end.
+        let id = format!("{:015}-{}-{reader}", now.max(0), Uuid::new_v4().simple());
+        Self { user, id, reader: reader.to_owned() }
     }
 
     /// Whether `notice` says that this stream must end.
@@ -141,7 +147,7 @@ impl Redis {
         pipeline.cmd("EVAL").arg(HOLD_STREAM.as_str()).arg(2);
         pipeline.arg(places_key(place.user)).arg(notices_key(place.user)).arg(&place.id);
         pipeline.arg(milliseconds(PLACE_TTL)).arg(MAX_STREAMS).arg(milliseconds(NOTICES_TTL));
-        pipeline.arg(u8::from(is_new));
+        pipeline.arg(u8::from(is_new)).arg(&place.reader);
         let (result,) = self.run(&pipeline).await?;
         Ok(result)
     }
@@ -169,7 +175,7 @@ mod tests {
     }
 
     fn places(user: UserId, count: i64) -> Vec<StreamPlace> {
-        (0..count).map(|start| StreamPlace::new(user, start)).collect()
+        (0..count).map(|start| StreamPlace::new(user, start, None)).collect()
     }
 
     /// Reads the notices after `position` without waiting for more.
@@ -200,8 +206,32 @@ mod tests {
             assert!(redis.renew_stream_place(place).await.unwrap());
         }
         // A stream that has just started reads no notice from before.
-        let _ = redis.take_stream_place(&StreamPlace::new(user, 9)).await.unwrap();
+        let _ = redis.take_stream_place(&StreamPlace::new(user, 9, None)).await.unwrap();
         assert_eq!(read(&redis, &mut later).await.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn stream_replaces_the_earlier_one_of_its_reader_and_no_other() {
+        let (redis, user) = (connect(), UserId(Uuid::new_v4()));
+        let place = |start, reader| StreamPlace::new(user, start, reader);
+        let (other, cut_off, unnamed) = (place(1, Some("tab-1")), place(2, Some("tab")), place(3, None));
+        let mut position = redis.take_stream_place(&other).await.unwrap();
+        for place in [&cut_off, &unnamed] {
+            redis.take_stream_place(place).await.unwrap();
+        }
+        let resumed = place(4, Some("tab"));
+        redis.take_stream_place(&resumed).await.unwrap();
+        let notices = read(&redis, &mut position).await;
+        assert_eq!(notices.len(), 1);
+        assert!(cut_off.is_replaced_by(&notices[0]));
+        assert!(!redis.renew_stream_place(&cut_off).await.unwrap());
+        for place in [&other, &unnamed, &resumed] {
+            assert!(redis.renew_stream_place(place).await.unwrap());
+        }
+        // Streams without a reader's name are never taken for the same one.
+        redis.take_stream_place(&place(5, None)).await.unwrap();
+        assert!(!redis.renew_stream_place(&other).await.unwrap(), "the oldest of four");
+        assert!(redis.renew_stream_place(&unnamed).await.unwrap());
     }
 
     #[tokio::test]
@@ -224,7 +254,7 @@ mod tests {
     #[tokio::test]
     async fn places_and_notices_expire() {
         let (redis, user) = (connect(), UserId(Uuid::new_v4()));
-        redis.take_stream_place(&StreamPlace::new(user, 1)).await.unwrap();
+        redis.take_stream_place(&StreamPlace::new(user, 1, None)).await.unwrap();
         redis.notify_streams(user, GenerationId(Uuid::new_v4())).await.unwrap();
         let mut pipeline = ::redis::pipe();
         pipeline.cmd("PTTL").arg(places_key(user)).cmd("PTTL").arg(notices_key(user));
@@ -235,7 +265,7 @@ mod tests {
     #[tokio::test]
     async fn notice_ends_the_wait_for_text() {
         let (redis, user) = (connect(), UserId(Uuid::new_v4()));
-        let mut position = redis.take_stream_place(&StreamPlace::new(user, 1)).await.unwrap();
+        let mut position = redis.take_stream_place(&StreamPlace::new(user, 1, None)).await.unwrap();
         let generation = GenerationId(Uuid::new_v4());
         let mut reader = redis.live_text_reader();
         let reading = reader.read_with_notices(generation, None, &mut position, Duration::from_mins(1));

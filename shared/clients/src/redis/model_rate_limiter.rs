@@ -51,6 +51,8 @@ pub struct ModelCall<'a> {
     pub model: &'a str,
     /// Whose call it is.
     pub user: UserId,
+    /// Identifies the answer or title over all calls for it, by its place in the line.
+    pub waiting_id: Uuid,
     /// Identifies the call; asking again with the same id reserves nothing twice.
     pub id: Uuid,
     /// The tokens to reserve.
@@ -224,6 +226,7 @@ impl Redis {
         pipeline.arg(call.id.to_string()).arg(&[call.tokens, quota.requests, quota.tokens]);
         pipeline.arg(milliseconds(WINDOW)).arg(u8::from(call.has_waited));
         pipeline.arg(&[milliseconds(call.max_wait), milliseconds(PROBE)]).arg(MAX_IN_FLIGHT);
+        pipeline.arg(call.waiting_id.to_string());
         let ((decision, wait),): ((u8, u64),) = self.run(&pipeline).await?;
         let wait = Duration::from_millis(wait);
         Ok(match decision {

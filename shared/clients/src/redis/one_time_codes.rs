@@ -1,12 +1,14 @@
 //! One-time codes, at `otp:{mobile}:{purpose}`: the keyed hash, the number of attempts left, the
-//! attempts of each network, the time of issue and the network that requested the code.
+//! attempts of each network, the time of issue and the network that requested the code. Wrong attempts
+//! of strangers in a day are counted at `otp:{mobile}:{purpose}:wrong` and `otp:wrong`.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::MobileNumber;
 use domain::otp::{
-    LIFETIME_SECONDS, MAX_ATTEMPTS, MAX_TOTAL_ATTEMPTS, Purpose, RESEND_SECONDS, RESERVED_ATTEMPTS,
+    LIFETIME_SECONDS, MAX_ATTEMPTS, MAX_STRANGERS_ATTEMPTS, MAX_STRANGERS_ATTEMPTS_IN_TOTAL,
+    MAX_TOTAL_ATTEMPTS, Purpose, RESEND_SECONDS, RESERVED_ATTEMPTS,
 };
 use uuid::Uuid;
 
@@ -17,6 +19,8 @@ use super::{Redis, RedisUnavailable};
 
 /// How long the operation that redeemed a code may be repeated with it.
 const REDEEMED_TTL: Duration = Duration::from_hours(1);
+/// How long wrong attempts of strangers are counted, from the first one on.
+const DAY: Duration = Duration::from_hours(24);
 
 /// The result of [`Redis::store_code`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +81,7 @@ impl Redis {
     /// `operation` that is repeated within an hour.
     ///
     /// The last attempts are reserved for the network that requested the code and for those from which
-    /// the number's account has signed in.
+    /// the number's account has signed in. The attempts of other networks are also limited in a day.
     pub async fn redeem_code(
         &self,
         purpose: Purpose,
@@ -87,11 +91,13 @@ impl Redis {
         operation: Uuid,
     ) -> Result<Option<DateTime<Utc>>, RedisUnavailable> {
         let mut pipeline = ::redis::pipe();
-        pipeline.cmd("EVAL").arg(REDEEM_CODE.as_str()).arg(3).arg(key(purpose, number));
+        pipeline.cmd("EVAL").arg(REDEEM_CODE.as_str()).arg(5).arg(key(purpose, number));
         pipeline.arg(format!("{}:redeemed", key(purpose, number)));
         pipeline.arg(PasswordAttempt { account: number.as_str(), network }.known_networks_key());
+        pipeline.arg(format!("{}:wrong", key(purpose, number))).arg("otp:wrong");
         pipeline.arg(hash).arg(network).arg(MAX_ATTEMPTS).arg(operation.to_string());
         pipeline.arg(REDEEMED_TTL.as_secs()).arg(RESERVED_ATTEMPTS);
+        pipeline.arg(MAX_STRANGERS_ATTEMPTS).arg(MAX_STRANGERS_ATTEMPTS_IN_TOTAL).arg(DAY.as_secs());
         let (issued_at,): (Option<i64>,) = self.run_once(&pipeline).await?;
         Ok(issued_at.and_then(DateTime::from_timestamp_micros))
     }

@@ -16,7 +16,7 @@ use store::{GenericClient, users};
 
 pub use self::error::{AnswerRequestError, quota_exhausted, spend_cap_reached};
 pub use self::regenerating::{RegenerationReceipt, regenerate, resume_regeneration};
-pub use self::sending::{NewQuestion, edit, send, send_in_new_chatroom};
+pub use self::sending::{NewQuestion, edit, send, send_in_new_chatroom, send_new};
 use crate::jobs::QueueStatus;
 use crate::{chatroom_list, jobs};
 

@@ -50,6 +50,24 @@ pub async fn send(
     send_once(app, sender, execution, insert).await
 }
 
+/// Sends `question` of `sender` as the message `id`. `None` if this message is stored already.
+///
+/// # Errors
+/// As those of [`send`].
+pub async fn send_new(
+    app: &AppState,
+    sender: UserId,
+    question: NewQuestion<'_>,
+    id: MessageId,
+) -> Result<Option<MessageReceipt>, AnswerRequestError> {
+    let now = app.clock.now();
+    match insert(app, sender, question.message(id, now), question.parent).await {
+        Ok(sent) => enqueue_sent(app, sender, (question.chatroom_id, id), sent, now).await.map(Some),
+        Err(AnswerRequestError::Store(error)) if error.violates("messages_pkey") => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Creates the chatroom that a client calls `client_id`, and sends `question` of `owner` in it. A
 /// message that is refused creates no chatroom. `None` if another request has created it.
 ///

@@ -12,5 +12,5 @@ mod stream;
 mod tests;
 
 pub use self::event::{AnswerEvent, AnswerStatus, EventId, InvalidEventId, StreamFailure};
-pub use self::open::{Opened, open};
+pub use self::open::{AnswerReader, Opened, open};
 pub use self::stream::AnswerStream;

@@ -21,8 +21,18 @@ pub enum Opened {
     Stream(Box<AnswerStream>),
 }
 
-/// Opens a stream of the answer to `message` of `owner`, after the event `last_event_id` if the reader
-/// has read one. The id of an answer means its question.
+/// Who reads an answer, by what the client says.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AnswerReader<'a> {
+    /// A name that the client has given to the reader, or `None`. A stream ends the earlier stream of
+    /// the same reader.
+    pub name: Option<&'a str>,
+    /// The last event that it has read, or `None`.
+    pub last_event_id: Option<&'a str>,
+}
+
+/// Opens a stream of the answer to `message` of `owner`, after the last event that `reader` has read.
+/// The id of an answer means its question.
 ///
 /// The stream follows the generation that the message shows: the newest one, unless the owner has
 /// switched to another.
@@ -33,10 +43,10 @@ pub async fn open(
     app: &Arc<AppState>,
     owner: UserId,
     message: MessageId,
-    last_event_id: Option<&str>,
+    reader: AnswerReader<'_>,
 ) -> Result<Opened, StoreError> {
     let Some(status) = find_status(app, owner, message).await? else { return Ok(Opened::NotFound) };
-    let resumed = last_event_id.filter(|id| !id.is_empty()).map(str::parse::<EventId>);
+    let resumed = reader.last_event_id.filter(|id| !id.is_empty()).map(str::parse::<EventId>);
     let is_final = status.message.processing_status.is_terminal();
     match resumed {
         Some(Ok(EventId::Replaced(_))) => return Ok(Opened::Nothing),
@@ -54,7 +64,7 @@ pub async fn open(
     } else {
         &MetricEvent::StreamOpened
     });
-    let mut stream = Box::new(AnswerStream::new(app, owner, status, follower));
+    let mut stream = Box::new(AnswerStream::new(app, owner, reader.name, status, follower));
     if is_final {
         stream.finish();
     } else {

@@ -56,14 +56,20 @@ pub struct AnswerStream {
 }
 
 impl AnswerStream {
-    pub(super) fn new(app: &Arc<AppState>, owner: UserId, status: MessageStatus, follower: Follower) -> Self {
+    pub(super) fn new(
+        app: &Arc<AppState>,
+        owner: UserId,
+        reader_name: Option<&str>,
+        status: MessageStatus,
+        follower: Follower,
+    ) -> Self {
         Self {
             app: app.clone(),
             owner,
             status,
             follower,
             reader: app.redis.live_text_reader(),
-            place: StreamPlace::new(owner, app.clock.now().timestamp_millis()),
+            place: StreamPlace::new(owner, app.clock.now().timestamp_millis(), reader_name),
             notices: None,
             events: Vec::new(),
             shown: None,

@@ -4,7 +4,7 @@
 -- a sorted set of calls by the time of their turn (ms).
 -- ARGV: call id, tokens to reserve, requests a minute, tokens a minute, window (ms), whether the
 -- call has waited before (0, 1), the longest it can wait (ms), how long one probe of an open
--- circuit excludes others (ms), the most places of one user.
+-- circuit excludes others (ms), the most places of one user, the id of what waits, over all its calls.
 -- Result: {0 granted, 1 wait for the quota, 2 wait for the vendor to recover, 3 model exhausted;
 -- ms to wait}.
 -- One script, because parallel workers must not share the last free place in the quota.
@@ -13,7 +13,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local calls, tokens, state = KEYS[1], KEYS[2], KEYS[3]
 local call, wanted, window = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[5])
 local max_calls, max_tokens = tonumber(ARGV[3]), tonumber(ARGV[4])
-local places, max_places = KEYS[4], tonumber(ARGV[9])
+local places, max_places, waiting = KEYS[4], tonumber(ARGV[9]), ARGV[10]
 local function at(field) return tonumber(redis.call('HGET', state, field) or 0) end
 
 if at('exhausted_until') > now then
@@ -60,21 +60,21 @@ if wait > 0 or ARGV[6] == '0' and in_line > 0 then
         return {1, math.ceil(wait)}
     end
     -- A user has no more unfinished calls than places, so one of these places is that of a call that
-    -- was cancelled. The new call takes the last one over: whoever cancels and sends again does not
-    -- make the line longer for others.
+    -- was cancelled. The new call takes over the last one, so that cancelling and sending again does
+    -- not make the line longer for others.
     redis.call('ZREMRANGEBYSCORE', places, '-inf', now)
     local held = redis.call('ZRANGE', places, 0, -1, 'WITHSCORES')
-    if #held / 2 >= max_places and not redis.call('ZSCORE', places, call) then
+    if #held / 2 >= max_places and not redis.call('ZSCORE', places, waiting) then
         wait = math.max(wait, held[#held] - now)
         if wait <= max_wait then
             redis.call('ZREM', places, held[#held - 1])
-            redis.call('ZADD', places, now + wait, call)
+            redis.call('ZADD', places, now + wait, waiting)
         end
         return {1, math.ceil(wait)}
     end
     wait = in_line
     if wait <= max_wait then
-        redis.call('ZADD', places, now + wait, call)
+        redis.call('ZADD', places, now + wait, waiting)
         redis.call('PEXPIRE', places, math.ceil(wait + window))
         local place = math.max(window / max_calls, window * wanted / max_tokens)
         redis.call('HSET', state, 'line', math.ceil(now + wait + place))

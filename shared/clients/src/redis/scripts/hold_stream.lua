@@ -1,8 +1,9 @@
--- Takes or renews one of a user's places for streams. The oldest stream loses its place if there are
--- too many, and is notified.
+-- Takes or renews one of a user's places for streams. An earlier stream of the same reader loses its
+-- place, and so does the oldest stream if there are too many. They are notified.
 -- KEYS: the user's places, a sorted set of streams by the end of their places (ms); the notices.
 -- ARGV: the id of the stream, which begins with the time of its start; how long the place lasts (ms);
--- the number of places; how long notices are kept (ms); whether the stream is new (1).
+-- the number of places; how long notices are kept (ms); whether the stream is new (1); the name of its
+-- reader, which is the end of the id, or ''.
 -- Result: {1 if the stream has a place, the id of the last notice}.
 -- One script, because the count and the entry must be atomic.
 local clock = redis.call('TIME')
@@ -21,11 +22,23 @@ local is_known = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if ARGV[5] == '0' and not is_known and #places >= tonumber(ARGV[3]) then
     return {0, last}
 end
+local function replace(place)
+    redis.call('ZREM', KEYS[1], place)
+    redis.call('XADD', KEYS[2], 'MAXLEN', '~', 100, '*', 'replaced', place)
+    redis.call('PEXPIRE', KEYS[2], ARGV[4])
+end
 if not is_known then
-    for number = 1, #places - tonumber(ARGV[3]) + 1 do
-        redis.call('ZREM', KEYS[1], places[number])
-        redis.call('XADD', KEYS[2], 'MAXLEN', '~', 100, '*', 'replaced', places[number])
-        redis.call('PEXPIRE', KEYS[2], ARGV[4])
+    local others = {}
+    for _, place in ipairs(places) do
+        -- The start has 15 digits, the random part 32, each before a hyphen.
+        if ARGV[6] ~= '' and string.sub(place, 50) == ARGV[6] then
+            replace(place)
+        else
+            others[#others + 1] = place
+        end
+    end
+    for number = 1, #others - tonumber(ARGV[3]) + 1 do
+        replace(others[number])
     end
 end
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
