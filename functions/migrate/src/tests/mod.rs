@@ -179,9 +179,10 @@ async fn migration_that_waits_for_a_lock_lets_requests_pass() {
     crate::run(&config).await.unwrap();
     // The last migration is missing, and a long transaction has read the table that it changes.
     let (reader, writer) = (connect(&url).await, connect(&url).await);
-    let begin = "ALTER TABLE chatrooms DROP COLUMN client_id;
-        DELETE FROM refinery_schema_history WHERE version = 21; BEGIN; SELECT FROM chatrooms";
-    reader.batch_execute(begin).await.unwrap();
+    let undo = "ALTER TABLE chatrooms DROP COLUMN client_id;
+        DELETE FROM refinery_schema_history WHERE version = 21";
+    reader.batch_execute(undo).await.unwrap();
+    reader.batch_execute("BEGIN; SELECT FROM chatrooms").await.unwrap();
     let write = async {
         let waits =
             "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'chatrooms'::regclass AND NOT granted)";
