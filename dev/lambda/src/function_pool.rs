@@ -55,7 +55,7 @@ impl FunctionPool {
     }
 
     pub(super) fn any_busy(&self) -> Option<Arc<Instance>> {
-        lock(&self.processes).busy.first().cloned()
+        lock(&self.processes).busy.iter().find(|instance| instance.is_alive()).cloned()
     }
 
     pub(super) fn take_durations(&self) -> Vec<Duration> {

@@ -2,10 +2,11 @@
 //!
 //! A workload makes the functions send each of their SQL statements, which a proxy collects. The
 //! database is then filled with years of data. No statement may scan a table that grows. Last, the
-//! same requests are timed for a user with little and a user with much data. Times are only
-//! printed.
+//! same requests are timed for a user with little and a user with much data, and then the newest
+//! migrations while messages are sent. Times are only printed.
 
 mod interrupted_request;
+mod migrations;
 mod operators;
 mod query_plans;
 mod scaling;
@@ -57,11 +58,15 @@ pub(crate) async fn run(suite: &Suite, mode: Mode) -> Result<bool> {
     let small = (&small, &seed::ids_of(db, accounts.small).await?);
     let large = (&large, &seed::ids_of(db, accounts.large).await?);
     let (rows, failures) = scaling::compare(&environment, small, large, mode).await?;
+    let steps = migrations::measure(&environment, large.1.room).await?;
     if mode == Mode::Full {
         print(report::markdown(&rows));
+        print(report::markdown(&steps));
         let size: Map<_, _> =
             seed::rows(mode).map(|(name, rows)| (name.to_owned(), rows.into())).into_iter().collect();
-        let json = json!({ "rows": size, "requests": report::json(&rows) });
+        let json = json!({
+            "rows": size, "requests": report::json(&rows), "migrations": report::json(&steps),
+        });
         report::write_json(&suite.home, "growth.json", &json)?;
     }
     print_lines("failed: ", &failures);

@@ -29,6 +29,7 @@ mod refresh_race;
 mod regenerate_kills;
 mod revocation;
 mod slow_answer;
+mod spending_cap;
 mod stolen_token;
 mod stop;
 mod stream_readers;
@@ -80,6 +81,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario!("client-retry", "a client's retry is safe", client_retry, seconds: 40, concurrent: true),
     scenario!("quota", "the quota is exact", quota, seconds: 6, concurrent: false),
     scenario!("quota-bounds-calls", "the quota bounds the calls to Gemini", quota_bounds_calls, seconds: 30, concurrent: true),
+    scenario!("spending-cap", "the spending caps hold while workers die", spending_cap, seconds: 45, concurrent: true),
     scenario!("one-account-stalls", "one account cannot stall others", one_account_stalls, seconds: 90, concurrent: false),
     scenario!("slow-answer", "a slow answer delays no other chatroom", slow_answer, seconds: 40, concurrent: true),
     scenario!("thaw", "connections recover after a freeze", thaw, seconds: 13, concurrent: false),

@@ -165,3 +165,34 @@ async fn interrupted_index_is_built_again() {
             'messages_parent_generation_id_idx'::regclass)";
     assert_eq!(client.query_one(valid, &[]).await.unwrap().get::<_, i64>(0), 3);
 }
+
+async fn connect(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+#[tokio::test]
+async fn migration_that_waits_for_a_lock_lets_requests_pass() {
+    let url = testkit::empty_schema().await;
+    let config = config(&url);
+    crate::run(&config).await.unwrap();
+    // The last migration is missing, and a long transaction has read the table that it changes.
+    let (reader, writer) = (connect(&url).await, connect(&url).await);
+    let undo = "ALTER TABLE chatrooms DROP COLUMN client_id;
+        DELETE FROM refinery_schema_history WHERE version = 21";
+    reader.batch_execute(undo).await.unwrap();
+    reader.batch_execute("BEGIN; SELECT FROM chatrooms").await.unwrap();
+    let write = async {
+        let waits =
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'chatrooms'::regclass AND NOT granted)";
+        while !writer.query_one(waits, &[]).await.unwrap().get::<_, bool>(0) {
+            tokio::task::yield_now().await;
+        }
+        let write = writer.batch_execute("UPDATE chatrooms SET name = ''");
+        tokio::time::timeout(Duration::from_secs(20), write).await.expect("the write waits").unwrap();
+        reader.batch_execute("COMMIT").await.unwrap();
+    };
+    let (applied, ()) = tokio::join!(crate::run(&config), write);
+    assert_eq!(applied.unwrap(), ["V21__client_ids"]);
+}

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use domain::UserId;
-use domain::spending::{Cost, SpendCaps};
+use domain::spending::{CapScope, Cost, SpendCaps};
+use store::Transaction;
 use store::generations::processing::Tokens;
 use store::spending::{self, NewReservation, Reserved};
 use testkit::TestApp;
@@ -17,9 +18,17 @@ const MINUTE: Duration = Duration::from_mins(1);
 
 /// Reserves an amount for a call that ends within a minute.
 async fn reserve(app: &TestApp, id: Uuid, user: UserId, micro_usd: i64) -> Reserved {
+    reserve_within(app, CAPS, id, user, micro_usd).await
+}
+
+async fn reserve_within(app: &TestApp, caps: SpendCaps, id: Uuid, user: UserId, micro_usd: i64) -> Reserved {
+    let reservation = new_reservation(app, id, user, micro_usd);
+    spending::reserve(&app.app.db().await.unwrap(), reservation, caps).await.unwrap()
+}
+
+fn new_reservation(app: &TestApp, id: Uuid, user: UserId, micro_usd: i64) -> NewReservation {
     let now = app.app.clock.now();
-    let reservation = NewReservation { id, user, day: now.date_naive(), micro_usd, expires_at: now + MINUTE };
-    spending::reserve(&app.app.db().await.unwrap(), reservation, CAPS).await.unwrap()
+    NewReservation { id, user, day: now.date_naive(), micro_usd, expires_at: now + MINUTE }
 }
 
 /// The cost and what is reserved: of the user, and of the service.
@@ -90,4 +99,106 @@ async fn concurrent_sweeps_charge_each_call_once() {
     assert_eq!(sweeps.into_iter().map(Result::unwrap).sum::<usize>(), 20);
     let total = "SELECT (SELECT sum(cost_micro_usd) FROM daily_usage)::bigint * 1000 + cost_micro_usd FROM service_spending";
     assert_eq!(app.query_value::<i64>(total).await, 200_200);
+}
+
+#[tokio::test]
+async fn lower_cap_keeps_the_mark_of_a_higher_cap() {
+    let app = start().await;
+    let user = app.user().await.id;
+    for cap in [1_000, 500] {
+        for caps in
+            [SpendCaps { user: Some(cap), service: None }, SpendCaps { user: None, service: Some(cap) }]
+        {
+            let refused = reserve_within(&app, caps, Uuid::new_v4(), user, cap + 1).await;
+            assert!(matches!(refused, Reserved::CapReached(_)), "{refused:?}");
+        }
+    }
+    let marks: Vec<i64> = app
+        .query_value(
+            "SELECT ARRAY[d.reached_cap_micro_usd, s.reached_cap_micro_usd] FROM daily_usage d, service_spending s",
+        )
+        .await;
+    assert_eq!(marks, [1_000, 1_000]);
+}
+
+/// Commits as soon as another transaction waits for this one.
+async fn commit_once_waited_for(app: &TestApp, transaction: Transaction<'_>) {
+    let id: i32 = transaction.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+    let waits = format!("SELECT EXISTS (SELECT FROM pg_locks WHERE {id} = ANY (pg_blocking_pids(pid)))");
+    let wait = async { while !app.query_value::<bool>(&waits).await {} };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("no transaction waits");
+    transaction.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn concurrent_reservations_never_exceed_a_cap_together() {
+    let (of_user, of_service) =
+        (SpendCaps { user: Some(1_000), service: None }, SpendCaps { user: None, service: Some(1_000) });
+    for (caps, scope, is_first_of_day) in [
+        (of_user, CapScope::User, false),
+        (of_user, CapScope::User, true),
+        (of_service, CapScope::Service, false),
+        (of_service, CapScope::Service, true),
+    ] {
+        let app = start().await;
+        let one = app.user().await.id;
+        let other = if scope == CapScope::User { one } else { app.user().await.id };
+        if !is_first_of_day {
+            let _ = reserve_within(&app, caps, Uuid::new_v4(), one, 1).await;
+        }
+        let mut db = app.app.db().await.unwrap();
+        let first = db.transaction().await.unwrap();
+        let reserved = spending::reserve(&first, new_reservation(&app, Uuid::new_v4(), one, 600), caps).await;
+        assert_eq!(reserved.unwrap(), Reserved::Granted);
+        let second = reserve_within(&app, caps, Uuid::new_v4(), other, 600);
+        let (second, ()) = tokio::join!(second, commit_once_waited_for(&app, first));
+        assert_eq!(second, Reserved::Busy(scope));
+    }
+}
+
+#[tokio::test]
+async fn reservation_replaces_the_earlier_one_of_the_same_call() {
+    let app = start().await;
+    let (user, id) = (app.user().await.id, Uuid::new_v4());
+    for amount in [400, 900] {
+        assert_eq!(reserve(&app, id, user, amount).await, Reserved::Granted);
+        assert_eq!(sums(&app).await, [0, amount, 0, amount]);
+    }
+    // Also after the sweeper has charged the earlier one. The new one is charged in its turn.
+    for (earlier, amount) in [(900, 950), (950, 800)] {
+        app.advance(MINUTE);
+        assert_eq!(sweep(&app.app).await.unwrap().charged, 1);
+        assert_eq!(sums(&app).await, [earlier, 0, earlier, 0]);
+        assert_eq!(reserve(&app, id, user, amount).await, Reserved::Granted);
+        assert_eq!(sweep(&app.app).await.unwrap().charged, 0, "the new call may still be under way");
+        assert_eq!(sums(&app).await, [0, amount, 0, amount]);
+    }
+}
+
+#[tokio::test]
+async fn reservation_waits_for_the_sweep_that_charges_the_earlier_one() {
+    let app = start().await;
+    let (user, id) = (app.user().await.id, Uuid::new_v4());
+    let _ = reserve(&app, id, user, 400).await;
+    app.advance(MINUTE);
+    let mut db = app.app.db().await.unwrap();
+    let charge = db.transaction().await.unwrap();
+    assert!(spending::charge_expired(&charge, app.app.clock.now()).await.unwrap().is_some());
+    let (second, ()) = tokio::join!(reserve(&app, id, user, 500), commit_once_waited_for(&app, charge));
+    assert_eq!(second, Reserved::Granted);
+    assert_eq!(sums(&app).await, [0, 500, 0, 500]);
+}
+
+#[tokio::test]
+async fn call_counts_for_the_service_as_its_last_reservation_says() {
+    let app = start().await;
+    let (user, id) = (app.user().await.id, Uuid::new_v4());
+    let of_user = SpendCaps { service: None, ..CAPS };
+    for (caps, expected) in [(CAPS, [0, 400, 0, 400]), (of_user, [0, 400, 0, 0]), (CAPS, [0, 400, 0, 400])] {
+        assert_eq!(reserve_within(&app, caps, id, user, 400).await, Reserved::Granted);
+        assert_eq!(sums(&app).await, expected);
+    }
+    app.advance(MINUTE);
+    let _ = sweep(&app.app).await.unwrap();
+    assert_eq!(sums(&app).await, [400, 0, 400, 0]);
 }

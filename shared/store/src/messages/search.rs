@@ -12,9 +12,10 @@ use crate::StoreError;
 
 /// The settings for a search. The custom plan is for the words of this search, because the best
 /// plan for a rare word is not the best one for a common word. Parallel workers would take longer to
-/// start than a search takes.
+/// start than a search takes, and so would just-in-time compilation, which Postgres chooses by the
+/// estimated cost of parts of the statement that are never executed.
 const SETTINGS: &str = "SET LOCAL statement_timeout = 3000; SET LOCAL plan_cache_mode = force_custom_plan;
-    SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL random_page_cost = 1.1";
+    SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL random_page_cost = 1.1; SET LOCAL jit = off";
 
 /// The maximum number of candidates that one search compares with the query, if the index alone
 /// does not decide.
