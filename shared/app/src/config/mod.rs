@@ -23,8 +23,8 @@ use secrecy::SecretString;
 
 pub use self::answers::{GeminiSettings, WorkerSettings};
 pub use self::billing::{BillingSettings, CancelOnDispute};
-pub use self::env::ConfigError;
 use self::env::Env;
+pub use self::env::{ConfigError, ConfigProblem};
 pub use self::models::{Model, Models, is_version_of};
 pub use self::one_time_codes::{CodeSettings, OtpDelivery, TestNumber};
 pub use self::stream::StreamBaseUrl;
