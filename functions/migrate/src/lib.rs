@@ -87,6 +87,7 @@ pub async fn handle(
         _ => match gate::validate(&request.resource_properties, &environment) {
             Err(error) => Err(error.into()),
             Ok(config) => {
+                info!(commit = config.release.commit, "the configuration of every function is valid");
                 timeout(MIGRATION_TIMEOUT, run(&config)).await.unwrap_or_else(|elapsed| Err(elapsed.into()))
             }
         },

@@ -15,7 +15,7 @@ mod tokens;
 pub use clock::{Clock, rng};
 pub use config::{
     BillingSettings, CancelOnDispute, CodeSettings, Config, ConfigError, ConfigProblem, Environment,
-    GeminiSettings, Model, Models, OtpDelivery, RateLimits, StreamBaseUrl, TestNumber, VARIABLES,
+    GeminiSettings, Model, Models, OtpDelivery, RateLimits, Release, StreamBaseUrl, TestNumber, VARIABLES,
     Variable, WorkerSettings, is_version_of,
 };
 pub use dependency::{Dependency, SetupError};

@@ -10,7 +10,9 @@ use super::super::VARIABLES;
 use super::*;
 
 /// Variables that the template does not set, and why.
-const NOT_IN_TEMPLATE: [(&str, &str); 6] = [
+const NOT_IN_TEMPLATE: [(&str, &str); 8] = [
+    ("COMMIT", "a deployment compiles it in"),
+    ("COMMIT_TIME", "a deployment compiles it in"),
     ("AWS_REGION", "Lambda sets it"),
     ("AWS_ACCESS_KEY_ID", "Lambda sets it"),
     ("AWS_SECRET_ACCESS_KEY", "Lambda sets it"),
