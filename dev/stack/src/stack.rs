@@ -6,6 +6,7 @@ use std::{env, fs};
 use anyhow::{Context as _, Result};
 
 use crate::folder::StackFolder;
+use crate::process::Launch;
 use crate::services::{aws, event_source_mapping, lambda, mocks, postgres, redis};
 use crate::settings::{Settings, secret};
 use crate::state::State;
@@ -62,6 +63,7 @@ impl Stack {
         self.start_gemini().await?;
         self.start_stripe(port).await?;
         self.settings.set_default("ENVIRONMENT", "local");
+        self.set_commit().await;
         self.settings.set_default("METRICS_NAMESPACE", "ai-chat-local");
         self.settings.set_default("OTP_DELIVERY", "response");
         // The local gateway serves both APIs.
@@ -75,6 +77,16 @@ impl Stack {
         lambda::start(&self.folder, &mut self.state, port, reload).await?;
         self.state.add(&self.folder, event_source_mapping::launch(&self.folder).await?)?;
         Ok(self.state)
+    }
+
+    /// Shows in `GET /health` what is checked out, unless this is no checkout of Git.
+    async fn set_commit(&mut self) {
+        let git = Launch::new("git").args(["show", "--no-patch", "--format=%H %cI", "HEAD"]);
+        let shown = git.folder(self.folder.root()).output().await.unwrap_or_default();
+        if let Some((commit, time)) = shown.trim().split_once(' ') {
+            self.settings.set_default("COMMIT", commit);
+            self.settings.set_default("COMMIT_TIME", time);
+        }
     }
 
     async fn start_aws(&mut self) -> Result<()> {

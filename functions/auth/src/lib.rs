@@ -15,16 +15,7 @@ mod send_signup_otp;
 mod tests;
 mod verify_signup_otp;
 
-use app::Dependency;
-
-/// What this function requires to start.
-pub const DEPENDENCIES: &[Dependency] = &[
-    Dependency::DATABASE,
-    Dependency::REDIS,
-    Dependency::TOKENS,
-    Dependency::CODES,
-    Dependency::IDEMPOTENCY_STORE,
-];
+pub use app::functions::AUTH as DEPENDENCIES;
 
 web::endpoints! {
     tag: "Auth", "Accounts, passwords and sessions.";

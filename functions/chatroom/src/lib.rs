@@ -23,16 +23,7 @@ mod tests;
 mod update_chatroom;
 mod views;
 
-use app::Dependency;
-
-/// What this function requires to start.
-pub const DEPENDENCIES: &[Dependency] = &[
-    Dependency::DATABASE,
-    Dependency::REDIS,
-    Dependency::TOKENS,
-    Dependency::QUEUE,
-    Dependency::IDEMPOTENCY_STORE,
-];
+pub use app::functions::CHATROOM as DEPENDENCIES;
 
 web::endpoints! {
     tag: "Chatroom", "Chatrooms and their messages.";

@@ -1,21 +1,24 @@
-//! Runs the database migrations: on each deploy, as a CloudFormation custom resource, before the
-//! new code serves; and from the command line, where `roles` also grants and revokes the operator's
-//! role, and `accounts` suspends and restores accounts.
+//! Validates the configuration of every function and runs the database migrations: on each deploy, as a
+//! CloudFormation custom resource, before the new code serves. From the command line it runs the
+//! migrations; `roles` also grants and revokes the operator's role, and `accounts` suspends and restores
+//! accounts.
 
 pub mod accounts;
 mod callback;
+mod gate;
 pub mod roles;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
+use app::Config;
 use app::telemetry::chain;
-use app::{Config, ConfigError};
 use clients::tls::client_config;
 use lambda_runtime::{Error, LambdaEvent};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use store::{Database, DatabaseConfig, migrations};
 use tokio::time::timeout;
 use tracing::{error, info};
@@ -31,6 +34,8 @@ pub struct CustomResourceRequest {
     request_id: String,
     logical_resource_id: String,
     physical_resource_id: Option<String>,
+    #[serde(default)]
+    resource_properties: Value,
 }
 
 /// The response to CloudFormation.
@@ -65,27 +70,35 @@ fn database(config: &Config) -> Result<Database, Error> {
 /// there is time left to respond to CloudFormation.
 const MIGRATION_TIMEOUT: Duration = Duration::from_mins(4);
 
-/// Handles a request of CloudFormation: migrates on creation and update, does nothing on deletion.
-/// Without a response the deploy hangs until CloudFormation's timeout, so every result is sent,
-/// also an invalid configuration and a timeout.
+/// The longest reason, in bytes: CloudFormation accepts a response of 4 KB.
+const MAX_REASON: usize = 3_000;
+
+/// Handles a request of CloudFormation: validates the configuration and migrates on creation and
+/// update, does nothing on deletion. Without a response the deploy hangs until CloudFormation's
+/// timeout, so every result is sent, also an invalid configuration and a timeout. `environment` looks
+/// up a variable of this function.
 pub async fn handle(
-    config: Result<Config, ConfigError>,
+    environment: impl Fn(&str) -> Option<String>,
     event: LambdaEvent<CustomResourceRequest>,
 ) -> Result<(), Error> {
     let request = event.payload;
-    let outcome = match (request.request_type.as_str(), config) {
-        ("Delete", _) => Ok(Vec::new()),
-        (_, Err(error)) => Err(error.into()),
-        (_, Ok(config)) => {
-            timeout(MIGRATION_TIMEOUT, run(&config)).await.unwrap_or_else(|elapsed| Err(elapsed.into()))
-        }
+    let outcome = match request.request_type.as_str() {
+        "Delete" => Ok(Vec::new()),
+        _ => match gate::validate(&request.resource_properties, &environment) {
+            Err(error) => Err(error.into()),
+            Ok(config) => {
+                info!(commit = config.release.commit, "the configuration of every function is valid");
+                timeout(MIGRATION_TIMEOUT, run(&config)).await.unwrap_or_else(|elapsed| Err(elapsed.into()))
+            }
+        },
     };
     let (status, reason) = match outcome {
         Ok(applied) => ("SUCCESS", format!("applied: {}", applied.join(", "))),
         Err(error) => {
             let cause = chain(error.as_ref());
-            error!("migrating failed: {cause}");
-            ("FAILED", format!("{cause}; see the function's log"))
+            error!("the deployment is refused: {cause}");
+            let shown = &cause[..cause.floor_char_boundary(MAX_REASON)];
+            ("FAILED", format!("{shown}; see the function's log"))
         }
     };
     let response = CustomResourceResponse {

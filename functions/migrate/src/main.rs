@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
             if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
                 // The configuration is read with each request, so that CloudFormation learns of
                 // errors in it.
-                let handler = |event| migrate::handle(Config::from_env(&[Dependency::DATABASE]), event);
+                let handler = |event| migrate::handle(|name: &str| std::env::var(name).ok(), event);
                 return lambda_runtime::run(service_fn(handler)).await;
             }
             let config = Config::from_env(&[Dependency::DATABASE])

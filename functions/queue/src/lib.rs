@@ -18,11 +18,7 @@ mod retry_failed_job;
 mod tests;
 mod views;
 
-use app::Dependency;
-
-/// What this function requires to start.
-pub const DEPENDENCIES: &[Dependency] =
-    &[Dependency::DATABASE, Dependency::REDIS, Dependency::TOKENS, Dependency::QUEUE, Dependency::TABLE];
+pub use app::functions::QUEUE as DEPENDENCIES;
 
 web::endpoints! {
     tag: "Queue", "Processing of messages; except for the status, for operators only.";

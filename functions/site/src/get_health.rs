@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use app::AppState;
+use app::{AppState, Release};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -53,6 +53,10 @@ struct Health {
     /// Seconds since this process started.
     uptime: f64,
     version: &'static str,
+    /// The hash of the commit that the service was built from, if it is known.
+    commit: Option<String>,
+    /// When that commit was made.
+    committed_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<DependencyChecks>,
 }
@@ -129,11 +133,14 @@ pub(crate) async fn handle(
             .retry_after(CHECK_TIMEOUT));
     }
     let is_degraded = checks.as_ref().is_some_and(|checks| checks.gemini.status != "up");
+    let Release { commit, committed_at } = app.config.release.clone();
     let health = Health {
         status: if is_degraded { DEGRADED } else { "OK" },
         timestamp,
         uptime: STARTED.elapsed().as_secs_f64(),
         version: env!("CARGO_PKG_VERSION"),
+        commit,
+        committed_at,
         checks,
     };
     Ok(success(health).into_response())

@@ -13,18 +13,7 @@ mod tests;
 
 pub use get_health::start_uptime;
 
-use app::Dependency;
-
-/// What this function requires to start.
-pub const DEPENDENCIES: &[Dependency] = &[
-    Dependency::DATABASE,
-    Dependency::REDIS,
-    Dependency::TOKENS,
-    Dependency::QUEUE,
-    Dependency::TABLE,
-    Dependency::GEMINI,
-    Dependency::STRIPE,
-];
+pub use app::functions::SITE as DEPENDENCIES;
 
 web::endpoints! {
     tag: "Site", "The bundled web client, the API explorer, health and this document.", shared: get_health::CheckCache;

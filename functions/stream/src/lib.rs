@@ -15,11 +15,7 @@ mod submitting;
 mod tests;
 mod ui_messages;
 
-use app::Dependency;
-
-/// What this function requires to start.
-pub const DEPENDENCIES: &[Dependency] =
-    &[Dependency::DATABASE, Dependency::REDIS, Dependency::TOKENS, Dependency::QUEUE];
+pub use app::functions::STREAM as DEPENDENCIES;
 
 web::endpoints! {
     tag: "Stream", "Answers as they are written.", shared: live_body::Timing;

@@ -16,16 +16,7 @@ mod redirect;
 mod tests;
 mod views;
 
-use app::Dependency;
-
-/// What this function requires to start.
-pub const DEPENDENCIES: &[Dependency] = &[
-    Dependency::DATABASE,
-    Dependency::REDIS,
-    Dependency::TOKENS,
-    Dependency::IDEMPOTENCY_STORE,
-    Dependency::STRIPE,
-];
+pub use app::functions::SUBSCRIPTION as DEPENDENCIES;
 
 web::endpoints! {
     tag: "Subscription", "Plans and the subscription of the caller.";

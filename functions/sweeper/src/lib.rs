@@ -27,17 +27,9 @@ use store::StoreError;
 use thiserror::Error;
 use tracing::info;
 
-pub use crate::review::{Reconciled, reconcile};
+pub use app::functions::SWEEPER as DEPENDENCIES;
 
-/// What this function requires to start.
-pub const DEPENDENCIES: &[Dependency] = &[
-    Dependency::DATABASE,
-    Dependency::REDIS,
-    Dependency::QUEUE,
-    Dependency::DEAD_LETTERS,
-    Dependency::TABLE,
-    Dependency::STRIPE,
-];
+pub use crate::review::{Reconciled, reconcile};
 
 /// What [`reconcile`] requires.
 pub const RECONCILE_DEPENDENCIES: &[Dependency] =

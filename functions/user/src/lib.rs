@@ -15,11 +15,7 @@ mod tests;
 mod update_profile;
 mod view_account;
 
-use app::Dependency;
-
-/// What this function requires to start.
-pub const DEPENDENCIES: &[Dependency] =
-    &[Dependency::DATABASE, Dependency::REDIS, Dependency::TOKENS, Dependency::STRIPE];
+pub use app::functions::USER as DEPENDENCIES;
 
 web::endpoints! {
     tag: "User", "The account of the caller; and accounts, for operators.";

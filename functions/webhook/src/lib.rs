@@ -6,17 +6,7 @@ mod receive_stripe_event;
 #[cfg(test)]
 mod tests;
 
-use app::Dependency;
-
-/// What this function requires to start.
-pub const DEPENDENCIES: &[Dependency] = &[
-    Dependency::DATABASE,
-    Dependency::REDIS,
-    Dependency::TOKENS,
-    Dependency::TABLE,
-    Dependency::STRIPE,
-    Dependency::STRIPE_WEBHOOKS,
-];
+pub use app::functions::WEBHOOK as DEPENDENCIES;
 
 web::endpoints! {
     tag: "Webhook", "Events that Stripe sends.";

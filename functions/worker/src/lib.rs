@@ -24,14 +24,11 @@ mod visibility;
 
 use std::sync::Arc;
 
-use app::{AppState, Dependency};
+use app::AppState;
+pub use app::functions::WORKER as DEPENDENCIES;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use chrono::{DateTime, Utc};
 use lambda_runtime::LambdaEvent;
-
-/// What this function requires to start.
-pub const DEPENDENCIES: &[Dependency] =
-    &[Dependency::DATABASE, Dependency::REDIS, Dependency::QUEUE, Dependency::TABLE, Dependency::GEMINI];
 
 /// The most messages of a batch, as in `template.yaml`. The worker answers them concurrently and
 /// opens as many connections to Postgres, so that no message waits for a connection.

@@ -67,7 +67,7 @@ impl AppState {
     /// Builds the clients for `dependencies`. It builds no others: each one costs time at a cold
     /// start.
     pub fn new(config: Config, dependencies: &[Dependency]) -> Result<Self, SetupError> {
-        let redis = Redis::new(config.redis_url.expose_secret()).map_err(setup)?;
+        let redis = redis(&config)?;
         let state = Self {
             clock: Clock::default(),
             metrics: Metrics::to_stdout(config.metrics_namespace.clone()),
@@ -90,6 +90,18 @@ impl AppState {
             (dependency.make)(&mut setup)?;
         }
         Ok(setup.state)
+    }
+
+    /// Every reason why [`Self::new`] fails.
+    #[must_use]
+    pub fn problems(config: &Config, dependencies: &[Dependency]) -> Vec<SetupError> {
+        let mut problems: Vec<_> = database(config).err().into_iter().chain(redis(config).err()).collect();
+        // Every state has these two.
+        if problems.is_empty() {
+            let each = dependencies.iter().filter_map(|one| Self::new(config.clone(), &[*one]).err());
+            problems.extend(each);
+        }
+        problems
     }
 }
 
@@ -171,6 +183,10 @@ fn stripe(setup: &mut Setup) -> Result<(), SetupError> {
     let config = StripeConfig { base_url: base_url.clone(), secret_key: secret_key.clone() };
     setup.state.stripe = Some(Stripe::new(&config).map_err(self::setup)?);
     Ok(())
+}
+
+fn redis(config: &Config) -> Result<Redis, SetupError> {
+    Redis::new(config.redis_url.expose_secret()).map_err(setup)
 }
 
 fn database(config: &Config) -> Result<Database, SetupError> {

@@ -6,6 +6,7 @@ mod config;
 mod dependency;
 mod dependency_kind;
 mod duration;
+pub mod functions;
 pub mod metrics;
 mod state;
 pub mod telemetry;
@@ -13,9 +14,9 @@ mod tokens;
 
 pub use clock::{Clock, rng};
 pub use config::{
-    BillingSettings, CancelOnDispute, CodeSettings, Config, ConfigError, Environment, GeminiSettings, Model,
-    Models, OtpDelivery, RateLimits, StreamBaseUrl, TestNumber, VARIABLES, Variable, WorkerSettings,
-    is_version_of,
+    BillingSettings, CancelOnDispute, CodeSettings, Config, ConfigError, ConfigProblem, Environment,
+    GeminiSettings, Model, Models, OtpDelivery, RateLimits, Release, StreamBaseUrl, TestNumber, VARIABLES,
+    Variable, WorkerSettings, is_version_of,
 };
 pub use dependency::{Dependency, SetupError};
 pub use state::{AppState, NotConfigured};

@@ -25,6 +25,16 @@ async fn health_needs_no_dependency_and_is_not_rate_limited() {
 }
 
 #[tokio::test]
+async fn health_shows_the_commit() {
+    let app =
+        serving().var("COMMIT", "5c5350e").var("COMMIT_TIME", "2026-11-27T13:00:00+01:00").start().await;
+    let body = app.event("site-health", None, None).send().await.expect(200).body;
+    assert_eq!((&body["commit"], &body["committed_at"]), (&json!("5c5350e"), &json!("2026-11-27T12:00:00Z")));
+    let unknown = serving().start().await.event("site-health", None, None).send().await.expect(200).body;
+    assert!(unknown["commit"].is_null() && unknown["committed_at"].is_null(), "{unknown}");
+}
+
+#[tokio::test]
 async fn deep_health_names_the_dependency_that_is_down() {
     let all = serving().start().await;
     let healthy = all.event("site-health-deep", None, None).send().await.expect(200);

@@ -12,13 +12,35 @@ use super::variables::Variable;
 /// The environment is incomplete or wrong. The message has one line for each missing or invalid
 /// variable, without its value.
 #[derive(Debug, Error)]
-#[error("the configuration is not usable:\n  {}", .0.join("\n  "))]
-pub struct ConfigError(Vec<String>);
+#[error("the configuration is not usable:\n  {}", join(.0))]
+pub struct ConfigError(Vec<ConfigProblem>);
+
+impl ConfigError {
+    /// The problems, at least one.
+    #[must_use]
+    pub fn into_problems(self) -> Vec<ConfigProblem> {
+        self.0
+    }
+}
+
+/// What is wrong with a variable, without its value if that is a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{variable}: {why}")]
+pub struct ConfigProblem {
+    /// The variable.
+    pub variable: &'static str,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+fn join(problems: &[ConfigProblem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")
+}
 
 /// The environment, and the problems found so far.
 pub(crate) struct Env<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
-    problems: Vec<String>,
+    problems: Vec<ConfigProblem>,
 }
 
 impl<'a> Env<'a> {
@@ -45,7 +67,7 @@ impl<'a> Env<'a> {
 
     /// Adds a problem with `variable`.
     pub(crate) fn problem(&mut self, variable: Variable, why: impl Display) {
-        self.problems.push(format!("{}: {why}", variable.name));
+        self.problems.push(ConfigProblem { variable: variable.name, why: why.to_string() });
     }
 
     /// The value of `variable`, or empty. It is a problem when it is unset but `needed`; `what`

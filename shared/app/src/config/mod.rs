@@ -7,6 +7,7 @@ mod env;
 mod model_list;
 mod models;
 mod one_time_codes;
+mod release;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -23,10 +24,11 @@ use secrecy::SecretString;
 
 pub use self::answers::{GeminiSettings, WorkerSettings};
 pub use self::billing::{BillingSettings, CancelOnDispute};
-pub use self::env::ConfigError;
 use self::env::Env;
+pub use self::env::{ConfigError, ConfigProblem};
 pub use self::models::{Model, Models, is_version_of};
 pub use self::one_time_codes::{CodeSettings, OtpDelivery, TestNumber};
+pub use self::release::Release;
 pub use self::stream::StreamBaseUrl;
 use self::variables::{
     AWS_ENDPOINT_URL, AWS_REGION, BASIC_DAILY_MESSAGE_LIMIT, CACHE_TTL, CORS_ALLOWED_ORIGINS,
@@ -71,6 +73,8 @@ pub struct RateLimits {
 pub struct Config {
     /// The kind of deployment.
     pub environment: Environment,
+    /// The commit that the function was built from.
+    pub release: Release,
     /// The namespace of metrics in CloudWatch. `None`: no metrics.
     pub metrics_namespace: Option<String>,
     /// The connection string of Postgres, with the password.
@@ -156,6 +160,7 @@ impl Config {
         }
         Self {
             environment,
+            release: Release::read(env),
             metrics_namespace: env.get(METRICS_NAMESPACE),
             database_url: env.secret(
                 DATABASE_URL,

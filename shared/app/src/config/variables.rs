@@ -34,6 +34,8 @@ macro_rules! variables {
 
 variables! {
     ENVIRONMENT = "production",
+    COMMIT,
+    COMMIT_TIME,
     RUST_LOG = "info",
     METRICS_NAMESPACE,
 
