@@ -1,4 +1,4 @@
-// What assistive technology is told about Swagger UI's buttons.
+// The names of the buttons of Swagger UI for assistive technology.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
