@@ -4,6 +4,7 @@ import SwaggerUI from "swagger-ui";
 
 import "swagger-ui/dist/swagger-ui.css";
 import "./explorer.css";
+import { accessible } from "./accessible.js";
 import { withoutSuggestions } from "./document.js";
 import { createFetch, urlOf } from "./requests.js";
 
@@ -79,7 +80,7 @@ const [streams, spec] = await Promise.all([loadStreamBaseUrl(), loadDocument()])
 const ui = SwaggerUI({
   domNode: document.getElementById("explorer"),
   spec,
-  plugins: [liveResponses],
+  plugins: [liveResponses, accessible],
   deepLinking: true,
   tryItOutEnabled: true,
   displayRequestDuration: true,

@@ -2,7 +2,7 @@
 
 import { computed, signal } from "@preact/signals";
 
-type Library = typeof import("./languages.ts").default;
+type Library = Pick<typeof import("./languages.ts"), "highlight">;
 
 /** Longer code is shown without colours, because it is highlighted anew with each part that arrives. */
 const MAX_LENGTH = 20_000;
@@ -18,11 +18,10 @@ export function highlight(code: string, language: string): string | null {
   const loaded = library.peek();
   if (!loaded) {
     loading ??= import("./languages.ts").then(
-      (arrived) => void (library.value = arrived.default),
+      (arrived) => void (library.value = arrived),
       () => void (loading = null),
     );
     return null;
   }
-  if (!loaded.getLanguage(language)) return null;
-  return loaded.highlight(code, { language, ignoreIllegals: true }).value;
+  return loaded.highlight(code, language);
 }

@@ -26,6 +26,32 @@ import yaml from "highlight.js/lib/languages/yaml";
 const languages = {
   bash, c, cpp, csharp, css, diff, go, ini, java, javascript, json, kotlin, php, python, ruby, rust, sql, swift, typescript, xml, yaml,
 };
-for (const [name, language] of Object.entries(languages)) core.registerLanguage(name, language);
+/** These colour one another's code inside theirs, so they are registered together. */
+const NESTED = ["javascript", "typescript", "xml", "css", "php"];
 
-export default core;
+const waiting = new Map(Object.entries(languages));
+
+function register(name: string): void {
+  const language = waiting.get(name);
+  waiting.delete(name);
+  if (language) core.registerLanguage(name, language);
+}
+
+/**
+ * HTML with the colours of a language, by its name or an alias; null for an unknown one. A language is
+ * built when it is first asked for, because building all of them takes a phone half a second.
+ */
+export function highlight(code: string, language: string): string | null {
+  const name = language.toLowerCase();
+  if (!core.getLanguage(name)) {
+    if (NESTED.includes(name)) NESTED.forEach(register);
+    else register(name);
+  }
+  // Only a language knows its aliases.
+  for (const other of [...waiting.keys()]) {
+    if (core.getLanguage(name)) break;
+    if (NESTED.includes(other)) NESTED.forEach(register);
+    else register(other);
+  }
+  return core.getLanguage(name) ? core.highlight(code, { language: name, ignoreIllegals: true }).value : null;
+}

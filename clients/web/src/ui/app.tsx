@@ -1,6 +1,6 @@
 // The whole page: the door, or the chats.
 
-import { useSignalEffect } from "@preact/signals";
+import { untracked, useSignalEffect } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { session } from "../api/session.ts";
@@ -56,7 +56,8 @@ function clear(): void {
 function Home() {
   useSignalEffect(() => {
     const room = route.value;
-    void open(room);
+    // What `open` reads must not open the chat once more when it changes.
+    untracked(() => void open(room));
   });
   useEffect(() => {
     const visible = () => {

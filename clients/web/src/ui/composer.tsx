@@ -36,8 +36,9 @@ export function Composer() {
   useLayoutEffect(() => {
     const element = field.current;
     if (!element) return;
-    element.style.height = "auto";
-    element.style.height = `${element.scrollHeight}px`;
+    element.style.height = content ? "auto" : "";
+    // The height of an empty field is known. Reading it would lay out the whole chat.
+    if (content) element.style.height = `${element.scrollHeight}px`;
   }, [content]);
 
   const write = (value: string) => {

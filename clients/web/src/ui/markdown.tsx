@@ -8,8 +8,11 @@ import { createRenderer, nothingArrived } from "../markdown/render.ts";
 
 const renderer = createRenderer(highlight);
 
+/** Only code in fences has a language. */
+const FENCE = /```|~~~/;
+
 export function Markdown({ content, isArriving }: { content: string; isArriving: boolean }) {
-  const hasColours = isHighlighting.value;
+  const hasColours = FENCE.test(content) && isHighlighting.value;
   const arrived = useMemo(nothingArrived, [hasColours]);
   const render = () => (isArriving ? renderer.renderArriving(content, arrived) : renderer.render(content));
   const blocks = useMemo(render, [content, isArriving, hasColours]);

@@ -14,6 +14,10 @@ import { Icon } from "./icons.tsx";
 /** A reader within this distance of the end follows the answer. */
 const END_PX = 60;
 
+/** So many of the newest messages are rendered at once, and then as many older ones at a time. */
+const STEP = 6;
+const PAUSE_MS = 30;
+
 /** The message that a search has found; it is scrolled to and marked. */
 export const found = signal<string | null>(null);
 
@@ -26,6 +30,7 @@ export function Messages() {
   const messages = shown.value?.messages ?? [];
   const sent = outgoing.value;
   const hasOlder = shown.value?.older != null;
+  const skipped = useSkipped(messages.length, () => keepPlace());
 
   const toEnd = () => {
     const element = box.current;
@@ -37,6 +42,10 @@ export function Messages() {
     const element = box.current!;
     isAtEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < END_PX;
     setIsAway(!isAtEnd.current);
+  };
+  const keepPlace = () => {
+    const element = box.current;
+    if (element && !isAtEnd.current) heightBelow.current = element.scrollHeight - element.scrollTop;
   };
   const older = async () => {
     const element = box.current;
@@ -58,7 +67,7 @@ export function Messages() {
     } else if (isAtEnd.current && !found.value) {
       toEnd();
     }
-  }, [messages, live.value]);
+  }, [messages, live.value, skipped]);
   useEffect(() => {
     const target = found.value && document.getElementById(`message-${found.value}`);
     if (!target) return;
@@ -67,7 +76,7 @@ export function Messages() {
     isAtEnd.current = false;
     found.value = null;
     scrolled();
-  }, [found.value, messages]);
+  }, [found.value, messages, skipped]);
   useEffect(() => {
     // The keyboard of a phone changes the height of the box.
     const observer = new ResizeObserver(() => isAtEnd.current && toEnd());
@@ -75,15 +84,16 @@ export function Messages() {
     return () => observer.disconnect();
   }, []);
   useEffect(() => {
-    if (!hasOlder || !top.current) return;
+    if (!hasOlder || skipped > 0 || !top.current) return;
     const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && void older(), { root: box.current, rootMargin: "600px 0px 0px" });
     observer.observe(top.current);
     return () => observer.disconnect();
-  }, [hasOlder, messages.length]);
+  }, [hasOlder, messages.length, skipped]);
 
   const viewOf = useViews();
   const answered = new Set(messages.map((message) => message.reply_to));
-  const items = messages.map<Item>((message, index) => {
+  const items = messages.slice(skipped).map<Item>((message, place) => {
+    const index = skipped + place;
     const isLast = index === messages.length - 1;
     const hasAnswer = answered.has(message.id);
     if (message.message_type === "ai") return { message, views: [viewOf(message, isLast, () => <Answer key={message.id} message={message} isLast={isLast} />)] };
@@ -107,6 +117,24 @@ export function Messages() {
       )}
     </div>
   );
+}
+
+/**
+ * How many of the oldest messages are not rendered yet: the newest ones can be read while the browser
+ * renders the others, a few at a time. `grow` is called before each of those times.
+ */
+function useSkipped(count: number, grow: () => void): number {
+  const [skipped, setSkipped] = useState(() => Math.max(0, count - STEP));
+  const isWanted = found.value !== null;
+  useEffect(() => {
+    if (skipped === 0) return;
+    const timer = setTimeout(() => {
+      grow();
+      setSkipped(Math.max(0, skipped - STEP));
+    }, isWanted ? 0 : PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [skipped, isWanted]);
+  return skipped;
 }
 
 /** Keeps the views of messages, so that a part of an answer renders one message anew and not thousands. */

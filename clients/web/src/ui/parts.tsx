@@ -61,7 +61,7 @@ export interface MenuItem {
 
 const GAP = 6;
 
-/** A button that opens a list of commands. */
+/** A button that opens a list of commands. A closed menu has no elements for them: a chat has many menus. */
 export function Menu({ label, icon = "more", className = "", items, children }: { label: string; icon?: IconName; className?: string; items: MenuItem[]; children?: ComponentChildren }) {
   const id = useId();
   const button = useRef<HTMLButtonElement>(null);
@@ -77,11 +77,9 @@ export function Menu({ label, icon = "more", className = "", items, children }: 
     style.top = `${isBelow ? from.bottom + GAP : Math.max(GAP, from.top - GAP - offsetHeight)}px`;
     list.current.querySelector<HTMLElement>("button")?.focus();
   };
-  const toggled = (event: Event) => {
-    const isNow = (event as ToggleEvent).newState === "open";
-    setIsOpen(isNow);
-    if (isNow) place();
-  };
+  // The commands are rendered between the two events. Closing, they stay until the browser has moved the focus back.
+  const toggles = (event: Event) => (event as ToggleEvent).newState === "open" && setIsOpen(true);
+  const toggled = (event: Event) => ((event as ToggleEvent).newState === "open" ? place() : setIsOpen(false));
   const move = (event: KeyboardEvent) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
@@ -97,13 +95,12 @@ export function Menu({ label, icon = "more", className = "", items, children }: 
   };
   return (
     <>
-      <button ref={button} type="button" class={className || "icon-button"} aria-label={children ? undefined : label} title={label} aria-haspopup="menu" aria-expanded={isOpen}
-        onClick={() => list.current?.togglePopover()}>
+      <button ref={button} type="button" class={className || "icon-button"} aria-label={children ? undefined : label} title={label} aria-haspopup="menu" aria-expanded={isOpen} popovertarget={id}>
         {children ? <span class="unseen">{label}: </span> : <Icon name={icon} />}
         {children}
       </button>
-      <div ref={list} id={id} popover="auto" role="menu" class="menu" onToggle={toggled} onKeyDown={move}>
-        {items.map((item) => (
+      <div ref={list} id={id} popover="auto" role="menu" class="menu" onBeforeToggle={toggles} onToggle={toggled} onKeyDown={move}>
+        {isOpen && items.map((item) => (
           <button key={item.label} type="button" role="menuitem" class={item.className} onClick={() => choose(item)}>
             <Icon name={item.icon} />
             {item.label}
