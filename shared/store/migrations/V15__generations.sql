@@ -64,10 +64,6 @@ CREATE INDEX generations_failed_idx ON generations (updated_at, id) WHERE status
 -- Two workers cannot hold the same place of a user.
 CREATE UNIQUE INDEX generations_lease_slot_key ON generations (user_id, lease_slot) WHERE lease_slot IS NOT NULL;
 
--- Whether any message of the chatroom has a sibling, so that others need not look for siblings. Before
--- `messages`, as every request locks them: otherwise a request and this migration could deadlock.
-ALTER TABLE chatrooms ADD COLUMN has_branches boolean NOT NULL DEFAULT false;
-
 ALTER TABLE messages
     -- Of an answer: its generation. NULL on answers from before this migration, whose generation has
     -- the id of the question.
@@ -78,6 +74,9 @@ ALTER TABLE messages
     -- Of a question: the generation that the chatroom shows. NULL: the first one.
     ADD COLUMN active_generation_id uuid,
     ADD COLUMN on_active_branch     boolean NOT NULL DEFAULT true;
+
+-- Whether any message of the chatroom has a sibling, so that others need not look for siblings.
+ALTER TABLE chatrooms ADD COLUMN has_branches boolean NOT NULL DEFAULT false;
 
 -- Unfinished and failed messages, which the new release works on at once. The sweeper adds the
 -- generations of the others.
