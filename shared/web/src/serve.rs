@@ -62,6 +62,7 @@ fn start(dependencies: &[Dependency], routes: Routes) -> Result<Service, lambda_
     let app = build_state(dependencies, &routes);
     let app = Arc::new(app.inspect_err(|error| error!("cannot start: {error}"))?);
     info!(commit = app.config.release.commit, "ready");
+    app.switches.prefetch();
     Ok(stack(routes, &app))
 }
 

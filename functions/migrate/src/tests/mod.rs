@@ -2,6 +2,7 @@
 
 mod events;
 mod gate;
+mod switches;
 mod template;
 
 use std::time::Duration;
