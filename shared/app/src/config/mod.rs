@@ -73,7 +73,7 @@ pub struct RateLimits {
 pub struct Config {
     /// The kind of deployment.
     pub environment: Environment,
-    /// The commit that the function was built from.
+    /// The commit that the function was built from, and its deployment.
     pub release: Release,
     /// The namespace of metrics in CloudWatch. `None`: no metrics.
     pub metrics_namespace: Option<String>,
