@@ -86,6 +86,15 @@ enum Command {
         #[arg(long)]
         restore: bool,
     },
+    /// Pause a feature: signups, sending, sms, or `model ID`. Without one, show what is paused.
+    Pause {
+        /// The feature.
+        #[arg(num_args = 0..=2)]
+        feature: Vec<String>,
+        /// End the pause.
+        #[arg(long, requires = "feature")]
+        resume: bool,
+    },
     /// Administer payments.
     Stripe {
         #[command(subcommand)]
@@ -172,6 +181,7 @@ async fn run(options: Options) -> Result<ExitCode> {
         Command::Env => env::run(&folder)?,
         Command::Admin { number, revoke } => admin::run(&folder, &number, revoke).await?,
         Command::Suspend { number, restore } => admin::suspend(&folder, &number, restore).await?,
+        Command::Pause { feature, resume } => admin::pause(&folder, &feature, resume).await?,
         Command::Stripe { command } => stripe::run(&folder, command).await?,
         Command::Stop { part: Part::Worker } => {
             let _lock = folder.lock()?;

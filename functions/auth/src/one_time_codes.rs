@@ -11,6 +11,7 @@ use domain::MobileNumber;
 use domain::mobile_number::Unreachable;
 use domain::otp::{LIFETIME_SECONDS, Otp, Purpose, RESEND_SECONDS};
 use domain::password::NewPassword;
+use domain::switches::Feature;
 use garde::Validate;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,9 @@ pub(crate) async fn send_code(
     let test_number = app.config.codes.test_numbers.iter().find(|test| test.number == *number);
     if test_number.is_none() {
         number.check_reachable(&app.config.codes.countries).map_err(unreachable_number)?;
+    }
+    if test_number.is_none() && app.config.codes.delivery == OtpDelivery::Sns {
+        app.switches.paused().await.check(Feature::Sms)?;
     }
     let code = test_number.map_or_else(|| Otp::generate(&mut rng()), |test| test.code.clone());
     let hash = hash(app, purpose, number, &code);

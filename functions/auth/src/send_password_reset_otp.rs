@@ -29,6 +29,7 @@ pub(crate) struct SendResetCode {
     responses(
         (status = 200, description = "A code is sent if the number can receive one.", body = SentCodeView),
         (status = 429, description = "`code_limit_reached`, `code_sent_recently`, `rate_limited`: Too many codes or too many requests."),
+        (status = 503, description = "`sms_paused`, `unavailable`: An operator has paused text messages, or a dependency does not respond."),
     ),
 )]
 pub(crate) async fn handle(

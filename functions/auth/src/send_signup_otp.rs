@@ -6,6 +6,7 @@ use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use domain::otp::Purpose;
+use domain::switches::Feature;
 use web::{ApiError, ClientInfo, Valid, success};
 
 use crate::one_time_codes::{self, SendCode, SentCodeView};
@@ -18,6 +19,7 @@ use crate::one_time_codes::{self, SendCode, SentCodeView};
     responses(
         (status = 200, description = "A code is sent if the number can receive one.", body = SentCodeView),
         (status = 429, description = "`code_limit_reached`, `code_sent_recently`, `rate_limited`: Too many codes or too many requests."),
+        (status = 503, description = "`signups_paused`, `sms_paused`, `unavailable`: An operator has paused sign-ups or text messages, or a dependency does not respond."),
     ),
 )]
 pub(crate) async fn handle(
@@ -25,6 +27,7 @@ pub(crate) async fn handle(
     client: ClientInfo,
     Valid(input): Valid<SendCode>,
 ) -> Result<impl IntoResponse, ApiError> {
+    app.switches.paused().await.check(Feature::SignUps)?;
     let number = &input.mobile_number;
     Ok(success(one_time_codes::send_code(&app, &client, Purpose::SignUp, number).await?))
 }

@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use domain::otp::{Otp, Purpose};
 use domain::password::NewPassword;
 use domain::refresh_token::RefreshToken;
+use domain::switches::Feature;
 use domain::{MobileNumber, SessionId, Text, UserId, quota};
 use garde::Validate;
 use secrecy::ExposeSecret as _;
@@ -64,6 +65,7 @@ struct Receipt {
         (status = 400, description = "`invalid_code`, `validation_failed`, `malformed_request`: The code or another field is invalid."),
         (status = 401, description = "`session_ended`: A repetition, whose session has ended since."),
         (status = 403, description = "`account_suspended`: The code is right, but an operator has suspended the account of this number."),
+        (status = 503, description = "`signups_paused`, `unavailable`: An operator has paused sign-ups, or a dependency does not respond."),
     ),
 )]
 pub(crate) async fn handle(
@@ -92,6 +94,7 @@ async fn create(
     if execution.is_retry && users::exists(&app.db().await?, UserId(id)).await? {
         return Ok(existing);
     }
+    app.switches.paused().await.check(Feature::SignUps)?;
     let password = PasswordWithCode {
         field: "password",
         password: input.password.clone(),

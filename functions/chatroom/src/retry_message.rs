@@ -9,7 +9,9 @@ use axum::response::IntoResponse;
 use domain::message::{MessageType, ProcessingStatus};
 use domain::quota::{self, Usage};
 use domain::{MessageId, UserId};
-use services::answer_requests::{MessageReceipt, quota_exhausted, spend_cap_reached, usage_today};
+use services::answer_requests::{
+    MessageReceipt, check_paused, quota_exhausted, spend_cap_reached, usage_today,
+};
 use services::jobs::{self, QueueStatus};
 use store::generations::backfill::add_generation;
 use store::generations::owner_actions::{self, RetryOutcome};
@@ -30,7 +32,7 @@ use crate::get_message_status::wrong_state;
         (status = 200, description = "The message will be answered.", body = AcceptedMessage),
         (status = 409, description = "`wrong_state`, `request_in_flight`: The message has not failed, or another request with this key is in progress."),
         (status = 429, description = "`daily_quota_exhausted`, `rate_limited`: All messages of the day are used, or too many requests."),
-        (status = 503, description = "`spend_cap_reached`, `unavailable`: A spending cap of the day is reached, or a dependency does not respond."),
+        (status = 503, description = "`sending_paused`, `model_paused`, `spend_cap_reached`, `unavailable`: An operator has paused sending or the models, a spending cap of the day is reached, or a dependency does not respond."),
     ),
 )]
 pub(crate) async fn handle(
@@ -54,6 +56,10 @@ async fn retry(
     id: MessageId,
     execution: Execution,
 ) -> Result<MessageReceipt, ApiError> {
+    // A repetition may find that the first execution has retried it.
+    if !execution.is_retry {
+        check_paused(app, None).await?;
+    }
     let (now, limits) = (app.clock.now(), app.config.daily_limits);
     let db = app.db().await?;
     let day = quota::day_of(now);

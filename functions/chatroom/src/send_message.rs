@@ -40,7 +40,7 @@ pub(crate) struct SendMessage {
         (status = 201, description = "The message is stored and will be answered.", body = AcceptedMessage),
         (status = 409, description = "`parent_not_found`, `request_in_flight`: The chatroom has no message `parent_id`, for example because it was deleted; or another request with this key is in progress."),
         (status = 429, description = "`daily_quota_exhausted`, `rate_limited`: All messages of the day are used, or too many requests."),
-        (status = 503, description = "`spend_cap_reached`, `unavailable`: A spending cap of the day is reached, or a dependency does not respond."),
+        (status = 503, description = "`sending_paused`, `model_paused`, `spend_cap_reached`, `unavailable`: An operator has paused sending or the models, a spending cap of the day is reached, or a dependency does not respond."),
     ),
 )]
 pub(crate) async fn handle(

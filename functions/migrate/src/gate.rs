@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use app::functions::{FUNCTIONS, Function};
 use app::{AppState, Config, ConfigProblem, Dependency};
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 /// The most bytes of all variables of a function together: Lambda's limit.
@@ -25,9 +26,15 @@ struct Properties {
     shared: BTreeMap<String, Value>,
     /// The variables of each function, by the name of its binary.
     functions: BTreeMap<String, FunctionProperties>,
+    /// The version of the secret, if the deployment names one.
+    #[serde(default)]
+    secret_version_id: Value,
+    /// What else a version of a function keeps.
+    #[serde(default)]
+    settings: Value,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct FunctionProperties {
     /// The names of its secrets. This function has the same, as environment variables: CloudFormation
@@ -43,12 +50,20 @@ struct FunctionProperties {
 #[error("the configuration is not usable:\n  {}", .0.join("\n  "))]
 pub(crate) struct GateError(Vec<String>);
 
-/// Validates the configuration of every function, and returns that of this one. `environment` looks
-/// up a variable of this function.
+/// A valid configuration.
+#[derive(Debug)]
+pub(crate) struct Validated {
+    /// The configuration of this function.
+    pub(crate) config: Config,
+    /// Changes with any parameter, setting or secret of any function.
+    pub(crate) fingerprint: String,
+}
+
+/// Validates the configuration of every function. `environment` looks up a variable of this function.
 pub(crate) fn validate(
     properties: &Value,
     environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Config, GateError> {
+) -> Result<Validated, GateError> {
     let properties = Properties::deserialize(properties)
         .map_err(|error| GateError(vec![format!("the properties of the custom resource: {error}")]))?;
     let mut found: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -64,7 +79,10 @@ pub(crate) fn validate(
         }
     });
     match own {
-        Ok(config) if found.is_empty() => Ok(config),
+        Ok(config) if found.is_empty() => {
+            let fingerprint = fingerprint(&properties, environment);
+            Ok(Validated { config, fingerprint })
+        }
         _ => Err(GateError(lines(found))),
     }
 }
@@ -110,6 +128,16 @@ fn variables(
     let plain = shared.iter().chain(&own.variables).map(|(name, value)| (name.clone(), text(value)));
     let secrets = own.secrets.iter().map(|name| (name.clone(), environment(name).unwrap_or_default()));
     plain.chain(secrets).collect()
+}
+
+/// The beginning of a SHA-256 over everything that functions get. It can be shown: `JWT_SECRET`, of at
+/// least 32 random characters, is part of it, so that the other secrets cannot be guessed from it.
+fn fingerprint(properties: &Properties, environment: &dyn Fn(&str) -> Option<String>) -> String {
+    let secrets = properties.functions.values().flat_map(|function| &function.secrets);
+    let secrets: BTreeMap<&String, Option<String>> = secrets.map(|name| (name, environment(name))).collect();
+    let Properties { shared, functions, secret_version_id, settings } = properties;
+    let all = json!([shared, functions, secret_version_id, settings, secrets]).to_string();
+    hex::encode(&Sha256::digest(all)[..8])
 }
 
 /// The value of a variable. CloudFormation turns numbers and booleans into text.

@@ -1,12 +1,13 @@
 //! Validates the configuration of every function and runs the database migrations: on each deploy, as a
 //! CloudFormation custom resource, before the new code serves. From the command line it runs the
-//! migrations; `roles` also grants and revokes the operator's role, and `accounts` suspends and restores
-//! accounts.
+//! migrations; `roles` also grants and revokes the operator's role, `accounts` suspends and restores
+//! accounts, and `switches` pauses and resumes features.
 
 pub mod accounts;
 mod callback;
 mod gate;
 pub mod roles;
+pub mod switches;
 #[cfg(test)]
 mod tests;
 
@@ -18,10 +19,12 @@ use clients::tls::client_config;
 use lambda_runtime::{Error, LambdaEvent};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{Database, DatabaseConfig, migrations};
 use tokio::time::timeout;
 use tracing::{error, info};
+
+use crate::gate::Validated;
 
 /// CloudFormation's request to a custom resource.
 #[derive(Debug, Deserialize)]
@@ -48,6 +51,9 @@ struct CustomResourceResponse {
     stack_id: String,
     request_id: String,
     logical_resource_id: String,
+    /// The attributes of the resource, which the template reads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Value>,
 }
 
 /// Runs the pending migrations and returns their names. An error names the migration that failed.
@@ -83,22 +89,19 @@ pub async fn handle(
 ) -> Result<(), Error> {
     let request = event.payload;
     let outcome = match request.request_type.as_str() {
-        "Delete" => Ok(Vec::new()),
+        "Delete" => Ok((Vec::new(), None)),
         _ => match gate::validate(&request.resource_properties, &environment) {
+            Ok(validated) => migrate(validated).await,
             Err(error) => Err(error.into()),
-            Ok(config) => {
-                info!(commit = config.release.commit, "the configuration of every function is valid");
-                timeout(MIGRATION_TIMEOUT, run(&config)).await.unwrap_or_else(|elapsed| Err(elapsed.into()))
-            }
         },
     };
-    let (status, reason) = match outcome {
-        Ok(applied) => ("SUCCESS", format!("applied: {}", applied.join(", "))),
+    let (status, reason, data) = match outcome {
+        Ok((applied, data)) => ("SUCCESS", format!("applied: {}", applied.join(", ")), data),
         Err(error) => {
             let cause = chain(error.as_ref());
             error!("the deployment is refused: {cause}");
             let shown = &cause[..cause.floor_char_boundary(MAX_REASON)];
-            ("FAILED", format!("{shown}; see the function's log"))
+            ("FAILED", format!("{shown}; see the function's log"), None)
         }
     };
     let response = CustomResourceResponse {
@@ -108,7 +111,17 @@ pub async fn handle(
         stack_id: request.stack_id,
         request_id: request.request_id,
         logical_resource_id: request.logical_resource_id,
+        data,
     };
     callback::put_json(&request.response_url, &response).await?;
     Ok(())
+}
+
+/// Runs the migrations. Returns their names, and the attributes of the custom resource.
+async fn migrate(
+    Validated { config, fingerprint }: Validated,
+) -> Result<(Vec<String>, Option<Value>), Error> {
+    info!(commit = config.release.commit, fingerprint, "the configuration of every function is valid");
+    let applied = timeout(MIGRATION_TIMEOUT, run(&config)).await??;
+    Ok((applied, Some(json!({ "Fingerprint": fingerprint }))))
 }

@@ -1,6 +1,7 @@
 //! The Lambda `migrate`. Outside Lambda it is a command: `migrate` runs the migrations once,
-//! `migrate role NUMBER admin` (or `user`) sets the role of an account, and `migrate suspend
-//! NUMBER` and `migrate restore NUMBER` suspend it and end that.
+//! `migrate role NUMBER admin` (or `user`) sets the role of an account, `migrate suspend NUMBER` and
+//! `migrate restore NUMBER` suspend it and end that, `migrate pause FEATURE` and `migrate resume FEATURE`
+//! pause a feature and end that, and `migrate paused` prints what is paused.
 
 use app::{Config, Dependency, telemetry};
 use lambda_runtime::{Error, service_fn};
@@ -17,18 +18,25 @@ async fn main() -> Result<(), Error> {
                 let handler = |event| migrate::handle(|name: &str| std::env::var(name).ok(), event);
                 return lambda_runtime::run(service_fn(handler)).await;
             }
-            let config = Config::from_env(&[Dependency::DATABASE])
-                .inspect_err(|error| error!("cannot start: {error}"))?;
             let args: Vec<String> = std::env::args().skip(1).collect();
-            let done = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let uses_table = matches!(args.as_slice(), ["pause" | "resume" | "paused", ..]);
+            let dependencies = [Dependency::DATABASE, Dependency::TABLE];
+            let config = Config::from_env(&dependencies[..if uses_table { 2 } else { 1 }])
+                .inspect_err(|error| error!("cannot start: {error}"))?;
+            let done = match args.as_slice() {
                 [] => migrate::run(&config).await.map(|_| ()),
                 ["role", number, role] => migrate::roles::set(&config, number, role).await,
                 ["suspend", number] => {
                     migrate::accounts::suspend(&config, number, migrate::accounts::SESSION_CACHE).await
                 }
                 ["restore", number] => migrate::accounts::restore(&config, number).await,
+                ["pause", feature @ ..] => migrate::switches::set(&config, feature, true).await,
+                ["resume", feature @ ..] => migrate::switches::set(&config, feature, false).await,
+                ["paused"] => migrate::switches::find(&config).await.map(|paused| println!("{paused}")),
                 _ => Err(
-                    "usage: migrate, or migrate role NUMBER admin|user, or migrate suspend|restore NUMBER"
+                    "usage: migrate, or migrate role NUMBER admin|user, or migrate suspend|restore NUMBER, \
+                     or migrate pause|resume signups|sending|sms|model ID, or migrate paused"
                         .into(),
                 ),
             };

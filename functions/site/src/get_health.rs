@@ -57,6 +57,8 @@ struct Health {
     commit: Option<String>,
     /// When that commit was made.
     committed_at: Option<DateTime<Utc>>,
+    /// The fingerprint of the deployment's configuration.
+    deployment: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<DependencyChecks>,
 }
@@ -133,7 +135,7 @@ pub(crate) async fn handle(
             .retry_after(CHECK_TIMEOUT));
     }
     let is_degraded = checks.as_ref().is_some_and(|checks| checks.gemini.status != "up");
-    let Release { commit, committed_at } = app.config.release.clone();
+    let Release { commit, committed_at, deployment } = app.config.release.clone();
     let health = Health {
         status: if is_degraded { DEGRADED } else { "OK" },
         timestamp,
@@ -141,6 +143,7 @@ pub(crate) async fn handle(
         version: env!("CARGO_PKG_VERSION"),
         commit,
         committed_at,
+        deployment,
         checks,
     };
     Ok(success(health).into_response())

@@ -35,7 +35,7 @@ use crate::ui_messages::Chunk;
         (status = 404, description = "`not_found`: The account is closed."),
         (status = 409, description = "`wrong_state`: The latest answer to the question is not finished, and the chatroom shows another one."),
         (status = 429, description = "`daily_quota_exhausted`, `rate_limited`: All messages of the day are used, or too many requests."),
-        (status = 503, description = "`spend_cap_reached`, `unavailable`: A spending cap of the day is reached, or a dependency does not respond."),
+        (status = 503, description = "`sending_paused`, `model_paused`, `spend_cap_reached`, `unavailable`: An operator has paused sending or the models, a spending cap of the day is reached, or a dependency does not respond."),
     ),
 )]
 pub(crate) async fn handle(

@@ -23,7 +23,7 @@ async fn main() -> Result<(), Error> {
 
 async fn serve() -> Result<(), Error> {
     let app = setup(sweeper::DEPENDENCIES)?;
-    info!(commit = app.config.release.commit, "ready");
+    info!(commit = app.config.release.commit, deployment = app.config.release.deployment, "ready");
     // The schedule's event carries no input.
     let handler = |_: LambdaEvent<Value>| {
         let app = app.clone();

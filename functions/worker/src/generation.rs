@@ -23,6 +23,9 @@ use crate::live_answer::LiveAnswer;
 use crate::models;
 use crate::outcome::DeliveryError;
 
+/// How long a message waits before the worker looks again whether its model is still paused.
+const PAUSE: Duration = Duration::from_secs(30);
+
 /// Tokens that a turn costs beyond its text.
 const TURN_TOKENS: usize = 4;
 
@@ -89,6 +92,8 @@ pub(crate) async fn generate(
     let ends = Instant::now() + settings.timeout.min(until_deadline);
     let primary = request.prompt.model.clone();
     let fallbacks = settings.models.fallbacks().filter(|model| model.id != primary).map(Some);
+    let paused = app.switches.paused().await;
+    let mut is_paused = false;
     let mut candidates = std::iter::once(None).chain(fallbacks);
     let mut next = candidates.next();
     while let Some(fallback) = next {
@@ -97,6 +102,11 @@ pub(crate) async fn generate(
             models::use_model(&mut request.prompt, fallback);
         }
         let model = &request.prompt.model;
+        if paused.models.contains(model) {
+            info!(model, "an operator has paused the model");
+            is_paused = true;
+            continue;
+        }
         let call = ModelCall {
             model,
             user: request.user_id,
@@ -143,7 +153,8 @@ pub(crate) async fn generate(
             }
         }
     }
-    Ok(Generation::NoModelAvailable)
+    // The message waits for the end of the pause.
+    Ok(if is_paused { Generation::Wait(PAUSE, WaitReason::Outage) } else { Generation::NoModelAvailable })
 }
 
 /// Calls the model once more if its answer has no text, with a larger limit if thoughts used up the

@@ -11,7 +11,8 @@ use tracing::{error, info};
 async fn main() -> Result<(), Error> {
     telemetry::run("worker", async {
         let app = Arc::new(setup().inspect_err(|error| error!("cannot start: {error}"))?);
-        info!(commit = app.config.release.commit, "ready");
+        info!(commit = app.config.release.commit, deployment = app.config.release.deployment, "ready");
+        app.switches.prefetch();
         let handler = |event: LambdaEvent<SqsEvent>| {
             let app = app.clone();
             async move { Ok::<_, Error>(worker::handle(&app, event).await) }

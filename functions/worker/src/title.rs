@@ -97,6 +97,10 @@ async fn try_make(app: &AppState, generation_id: GenerationId) -> Result<(), Del
 /// nothing.
 async fn write(app: &AppState, claimed: &ClaimedTitle) -> Result<Option<String>, DeliveryError> {
     let prompt = prompt(&app.config.gemini, claimed);
+    if app.switches.paused().await.models.contains(&prompt.model) {
+        info!(chatroom.id = %claimed.chatroom_id, "no title: an operator has paused its model");
+        return Ok(None);
+    }
     let mut spending = CallSpending::new(app, claimed.owner, claimed.user_id);
     if !spending.reserve_optional(app, &prompt).await? {
         info!(chatroom.id = %claimed.chatroom_id, "no title: a spending cap leaves too little");

@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use crate::dependency_kind::DependencyKind;
 use crate::metrics::Metrics;
-use crate::{AppState, BillingSettings, Clock, Config, OtpDelivery, Tokens};
+use crate::{AppState, BillingSettings, Clock, Config, OtpDelivery, Switches, Tokens};
 
 /// The configuration has a value that a client cannot be built from.
 #[derive(Debug, Error)]
@@ -51,6 +51,8 @@ impl Dependency {
     pub const IDEMPOTENCY_STORE: Self = Self::new(DependencyKind::IdempotencyStore, idempotency_store);
     /// `TABLE_NAME` and `AWS_REGION`, for job records and processed Stripe events.
     pub const TABLE: Self = Self::new(DependencyKind::Table, table);
+    /// `TABLE_NAME` and `AWS_REGION`, for the kill switches.
+    pub const SWITCHES: Self = Self::new(DependencyKind::Switches, switches);
     /// `GEMINI_API_KEY`.
     pub const GEMINI: Self = Self::new(DependencyKind::Gemini, gemini);
     /// `STRIPE_SECRET_KEY` and `STRIPE_PRICE_ID`.
@@ -81,6 +83,7 @@ impl AppState {
             sms: None,
             idempotency_store: None,
             table: None,
+            switches: Switches::none(),
             model: None,
             stripe: None,
             config,
@@ -162,6 +165,12 @@ fn idempotency_store(setup: &mut Setup) -> Result<(), SetupError> {
 
 fn table(setup: &mut Setup) -> Result<(), SetupError> {
     setup.state.table = Some(Table::new(&setup.aws()?, &setup.state.config.table_name));
+    Ok(())
+}
+
+fn switches(setup: &mut Setup) -> Result<(), SetupError> {
+    let table = Table::new(&setup.aws()?, &setup.state.config.table_name);
+    setup.state.switches = Switches::new(Arc::new(table), setup.state.clock.clone());
     Ok(())
 }
 

@@ -11,6 +11,7 @@ pub(crate) enum DependencyKind {
     DeadLetters,
     IdempotencyStore,
     Table,
+    Switches,
     Gemini,
     Stripe,
     StripeWebhooks,

@@ -33,6 +33,7 @@ pub const AUTH: &[Dependency] = &[
     Dependency::TOKENS,
     Dependency::CODES,
     Dependency::IDEMPOTENCY_STORE,
+    Dependency::SWITCHES,
 ];
 
 /// What `user` requires.
@@ -46,11 +47,12 @@ pub const CHATROOM: &[Dependency] = &[
     Dependency::TOKENS,
     Dependency::QUEUE,
     Dependency::IDEMPOTENCY_STORE,
+    Dependency::SWITCHES,
 ];
 
 /// What `stream` requires.
 pub const STREAM: &[Dependency] =
-    &[Dependency::DATABASE, Dependency::REDIS, Dependency::TOKENS, Dependency::QUEUE];
+    &[Dependency::DATABASE, Dependency::REDIS, Dependency::TOKENS, Dependency::QUEUE, Dependency::SWITCHES];
 
 /// What `subscription` requires.
 pub const SUBSCRIPTION: &[Dependency] = &[
@@ -87,8 +89,14 @@ pub const SITE: &[Dependency] = &[
 ];
 
 /// What `worker` requires.
-pub const WORKER: &[Dependency] =
-    &[Dependency::DATABASE, Dependency::REDIS, Dependency::QUEUE, Dependency::TABLE, Dependency::GEMINI];
+pub const WORKER: &[Dependency] = &[
+    Dependency::DATABASE,
+    Dependency::REDIS,
+    Dependency::QUEUE,
+    Dependency::TABLE,
+    Dependency::GEMINI,
+    Dependency::SWITCHES,
+];
 
 /// What `sweeper` requires.
 pub const SWEEPER: &[Dependency] = &[

@@ -9,6 +9,7 @@ mod duration;
 pub mod functions;
 pub mod metrics;
 mod state;
+mod switches;
 pub mod telemetry;
 mod tokens;
 
@@ -20,4 +21,5 @@ pub use config::{
 };
 pub use dependency::{Dependency, SetupError};
 pub use state::{AppState, NotConfigured};
+pub use switches::Switches;
 pub use tokens::{Claims, TokenError, Tokens};

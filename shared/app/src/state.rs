@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::dependency_kind::DependencyKind;
 use crate::metrics::Metrics;
-use crate::{Clock, Config, Tokens};
+use crate::{Clock, Config, Switches, Tokens};
 
 /// A programming error: a handler uses a client that its function's list of
 /// [`Dependency`](crate::Dependency)s does
@@ -54,6 +54,8 @@ pub struct AppState {
     pub idempotency_store: Option<Arc<dyn IdempotencyStore>>,
     /// The DynamoDB table.
     pub table: Option<Table>,
+    /// What an operator has paused.
+    pub switches: Switches,
     /// Gemini.
     pub model: Option<Arc<dyn LanguageModel>>,
     /// Stripe.

@@ -31,6 +31,7 @@ pub mod session;
 pub mod spending;
 pub mod string_enum;
 pub mod subscription;
+pub mod switches;
 pub mod text;
 pub mod title;
 

@@ -23,6 +23,10 @@ string_enum! {
         RedriveFailedJobs = "redrive_failed_jobs",
         /// Removed a message from the list of failed messages.
         DiscardFailedJob = "discard_failed_job",
+        /// Paused a feature.
+        PauseFeature = "pause_feature",
+        /// Ended the pause of a feature.
+        ResumeFeature = "resume_feature",
     }
 }
 
@@ -33,5 +37,8 @@ string_enum! {
         Account = "account",
         /// A job: the generation of an answer.
         Job = "job",
+        /// A feature, or the use of one model. It has no id: the target's is all zeros, and the result
+        /// names it.
+        Feature = "feature",
     }
 }

@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
+use domain::switches::Feature;
 use domain::{OperatorAction, OperatorTarget, UserId};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -42,6 +43,31 @@ pub(crate) fn insertion(rows: &str, action: OperatorAction, target: OperatorTarg
         action.as_str(),
         target.as_str(),
     )
+}
+
+/// Inserts the entry of a feature that is paused or resumed. The feature's state is not in Postgres, so
+/// `db` should be a transaction that commits once that has changed.
+pub async fn insert_feature(
+    db: &impl GenericClient,
+    feature: &Feature,
+    is_paused: bool,
+    operator: Operator<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        INSERT INTO operator_actions (operator_id, database_user, request_id, action, target_type, target_id,
+            result, created_at)
+        VALUES ($1, CASE WHEN $1::uuid IS NULL THEN current_user::text END, $2, $3, $4, $5, $6, $7)";
+    let action = if is_paused { OperatorAction::PauseFeature } else { OperatorAction::ResumeFeature };
+    let target = OperatorTarget::Feature.as_str();
+    let result = feature.to_string();
+    let statement = db.prepare_cached(SQL).await?;
+    db.execute(
+        &statement,
+        &[&operator.uuid(), &operator.request_id, &action.as_str(), &target, &Uuid::nil(), &result, &now],
+    )
+    .await?;
+    Ok(())
 }
 
 /// An entry.

@@ -9,6 +9,9 @@ use async_trait::async_trait;
 use clients::gemini::{Answer, FinishReason, GenerateError, LanguageModel, Observer, Prompt, TokenUsage};
 use clients::queue::{DeadLetter, DeadLetterQueue, JobQueue, QueueError};
 use clients::sms::{SmsError, SmsSender};
+use clients::table::TableError;
+use clients::table::switches::SwitchStore;
+use domain::switches::{Feature, PausedFeatures};
 use domain::{ChatroomId, GenerationId, MobileNumber};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -290,5 +293,34 @@ impl SmsSender for FakeSms {
         }
         self.sent.lock().unwrap().push((number.clone(), text.to_owned()));
         Ok(())
+    }
+}
+
+/// A store of kill switches that the test sets.
+#[derive(Debug, Default)]
+pub struct FakeSwitches {
+    paused: Mutex<PausedFeatures>,
+    is_silent: AtomicBool,
+}
+
+impl FakeSwitches {
+    /// Pauses or resumes `feature`. A process learns of it within 30 seconds.
+    pub fn set(&self, feature: &Feature, is_paused: bool) {
+        self.paused.lock().unwrap().set(feature, is_paused);
+    }
+
+    /// Makes the store answer no more.
+    pub fn silence(&self) {
+        self.is_silent.store(true, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl SwitchStore for FakeSwitches {
+    async fn find_paused(&self) -> Result<PausedFeatures, TableError> {
+        if self.is_silent.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        Ok(self.paused.lock().unwrap().clone())
     }
 }

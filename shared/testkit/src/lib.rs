@@ -29,7 +29,7 @@ pub use api_client::{PASSWORD, Response};
 pub use claim_counter::ClaimCounter;
 pub use error_log::ErrorLog;
 pub use event_stream::{EventStream, ServerSentEvent};
-pub use fakes::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms};
+pub use fakes::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms, FakeSwitches};
 pub use metric_log::MetricLog;
 pub use request::{RequestBuilder, event};
 pub use schema::empty_schema;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::{AppState, Clock, Config, Dependency, Tokens};
+use app::{AppState, Clock, Config, Dependency, Switches, Tokens};
 use aws_sdk_dynamodb::types::AttributeValue;
 use clients::redis::Redis;
 use clients::redis::model_rate_limiter::ModelRateLimiter;
@@ -12,6 +12,7 @@ use clients::redis::rate_limiter::RateLimiter;
 use clients::stripe::{Stripe, StripeConfig};
 use clients::table::Table;
 use domain::MobileNumber;
+use domain::switches::Feature;
 use mock_stripe::{MockStripe, PRICE};
 use secrecy::ExposeSecret;
 use uuid::Uuid;
@@ -21,7 +22,7 @@ use crate::claim_counter::ClaimCounter;
 use crate::env::from_env;
 use crate::metric_log::MetricLog;
 use crate::schema::migrated_schema;
-use crate::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms, RequestBuilder};
+use crate::{FakeDeadLetters, FakeModel, FakeQueue, FakeSms, FakeSwitches, RequestBuilder};
 
 /// An application with its own database schema and a clock, queue and model that the test controls.
 pub struct TestApp {
@@ -35,6 +36,8 @@ pub struct TestApp {
     pub model: Arc<FakeModel>,
     /// Records the text messages that were sent.
     pub sms: Arc<FakeSms>,
+    /// The kill switches.
+    pub switches: Arc<FakeSwitches>,
     /// Records the metrics that were written.
     pub metrics: MetricLog,
     /// Counts the claims of idempotency keys.
@@ -88,10 +91,12 @@ impl TestAppBuilder {
         let aws = config.aws.load().expect("the AWS client is created");
         let table = Table::new(&aws, &config.table_name);
         let idempotency = Arc::new(ClaimCounter::new(table.clone()));
-        let metrics = MetricLog::default();
+        let (metrics, clock) = (MetricLog::default(), Clock::default());
+        let switches = Arc::<FakeSwitches>::default();
         let redis = Redis::new(config.redis_url.expose_secret()).expect("TEST_REDIS_URL is valid");
         let app = Arc::new(AppState {
-            clock: Clock::default(),
+            switches: Switches::new(switches.clone(), clock.clone()),
+            clock,
             metrics: metrics.as_sink(),
             database,
             rate_limiter: RateLimiter::new(redis.clone()),
@@ -109,7 +114,19 @@ impl TestAppBuilder {
         });
         let service = web::stack(self.routes, &app);
         let address = random_address();
-        TestApp { app, queue, dead_letters, model, sms, metrics, idempotency, address, mock_stripe, service }
+        TestApp {
+            app,
+            queue,
+            dead_letters,
+            model,
+            sms,
+            switches,
+            metrics,
+            idempotency,
+            address,
+            mock_stripe,
+            service,
+        }
     }
 }
 
@@ -157,6 +174,12 @@ impl TestApp {
     /// Advances the application's clock.
     pub fn advance(&self, duration: Duration) {
         self.app.clock.advance(chrono::TimeDelta::from_std(duration).expect("the duration is in range"));
+    }
+
+    /// Pauses or resumes `feature`, and lets the time pass after which the functions know.
+    pub fn set_paused(&self, feature: &Feature, is_paused: bool) {
+        self.switches.set(feature, is_paused);
+        self.advance(Duration::from_mins(1));
     }
 
     /// Changes the idempotency record `key` as if the function was killed before it completed.

@@ -32,6 +32,7 @@ impl From<AnswerRequestError> for ApiError {
                     .with("resets_at", resets_at)
                     .retry_after(wait)
             }
+            AnswerRequestError::Paused(paused) => paused.into(),
             AnswerRequestError::NotFound(what) => Self::not_found(what),
             AnswerRequestError::ParentNotFound => {
                 conflict("parent_not_found", "the chatroom has no message parent_id; load the chatroom again")

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use clients::redis::RedisUnavailable;
 use clients::stripe::StripeError;
+use domain::switches::{Feature, FeaturePaused};
 use services::billing::BillingError;
 use services::passwords::PasswordError;
 use store::StoreError;
@@ -205,6 +206,21 @@ impl From<PasswordError> for ApiError {
             PasswordError::IsMobileNumber { .. } => Self::invalid(vec![error.to_string()]),
             PasswordError::Hash(_) | PasswordError::Task(_) => Self::internal(error),
         }
+    }
+}
+
+/// How long a client waits before it tries again what an operator has paused.
+const PAUSE: Duration = Duration::from_mins(1);
+
+impl From<FeaturePaused> for ApiError {
+    fn from(FeaturePaused(feature): FeaturePaused) -> Self {
+        let detail = match feature {
+            Feature::SignUps => "new accounts cannot be created at the moment; try again later",
+            Feature::Sending => "messages are not accepted at the moment; try again later",
+            Feature::Sms => "codes cannot be sent by text message at the moment; try again later",
+            Feature::Model(_) => "the model is not available at the moment; try again later",
+        };
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, feature.error_code(), detail).retry_after(PAUSE)
     }
 }
 

@@ -61,7 +61,8 @@ async fn stream_responses(service: Service) -> Result<(), lambda_http::Error> {
 fn start(dependencies: &[Dependency], routes: Routes) -> Result<Service, lambda_http::Error> {
     let app = build_state(dependencies, &routes);
     let app = Arc::new(app.inspect_err(|error| error!("cannot start: {error}"))?);
-    info!(commit = app.config.release.commit, "ready");
+    info!(commit = app.config.release.commit, deployment = app.config.release.deployment, "ready");
+    app.switches.prefetch();
     Ok(stack(routes, &app))
 }
 

@@ -1,4 +1,4 @@
-//! `cargo dev admin` and `cargo dev suspend`
+//! `cargo dev admin`, `cargo dev suspend` and `cargo dev pause`
 
 use std::collections::BTreeMap;
 
@@ -27,6 +27,24 @@ pub async fn suspend(folder: &StackFolder, number: &str, restore: bool) -> Resul
     let command = function(folder, MIGRATE).await?.args([argument, number]);
     command.output().await.with_context(|| format!("{argument} {number}"))?;
     progress::info(format!("{number} {done}"));
+    Ok(())
+}
+
+/// Pauses or resumes a feature, or shows what is paused if there is none.
+pub async fn pause(folder: &StackFolder, feature: &[String], resume: bool) -> Result<()> {
+    let name = feature.join(" ");
+    let command = if resume { "resume" } else { "pause" };
+    let migrate = function(folder, MIGRATE).await?;
+    if feature.is_empty() {
+        let output = migrate.args(["paused"]).output().await.context("reading what is paused")?;
+        // The log comes first.
+        progress::info(format!("paused: {}", output.lines().last().unwrap_or_default()));
+        return Ok(());
+    }
+    let migrate = migrate.args([command]).args(feature);
+    migrate.output().await.with_context(|| format!("{command} {name}"))?;
+    let done = if resume { "resumed" } else { "paused" };
+    progress::info(format!("{name} is {done}; the functions know within 30 seconds"));
     Ok(())
 }
 

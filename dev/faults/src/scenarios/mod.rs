@@ -16,6 +16,7 @@ mod gemini_failures;
 mod gemini_quota;
 mod guessing;
 mod isolation;
+mod kill_switches;
 mod lockout;
 mod long_answer;
 mod one_account_stalls;
@@ -89,6 +90,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario!("postgres-outage", "outages of Postgres and Redis under load are contained", postgres_outage, seconds: 25, concurrent: true),
     scenario!("gemini-quota", "Gemini's quota is respected", gemini_quota, seconds: 77, concurrent: true),
     scenario!("gemini-failures", "Gemini's failures are classified", gemini_failures, seconds: 35, concurrent: true),
+    scenario!("kill-switches", "an operator stops a feature without a deployment", kill_switches, seconds: 110, concurrent: true),
     scenario!("webhooks", "a webhook takes effect once", webhooks, seconds: 19, concurrent: false),
     scenario!("forgeries", "a forged webhook does nothing", forgeries, seconds: 3, concurrent: false),
     scenario!("checkouts", "a user cannot pay twice", checkouts, seconds: 15, concurrent: false),

@@ -7,6 +7,7 @@ mod one_time_codes;
 mod password_attempts;
 mod password_rules;
 mod passwords;
+mod paused;
 mod repetitions;
 mod sessions;
 mod stored_spellings;

@@ -8,6 +8,7 @@ mod isolation;
 mod metrics;
 mod models;
 mod owner_actions;
+mod paused;
 mod quota;
 mod searching;
 mod sending;

@@ -37,6 +37,35 @@ fn valid_configuration_passes() {
     assert_eq!(verdict(&[], |_| {}), "");
 }
 
+/// The fingerprint with these changes of the secrets and of the event.
+fn fingerprint(secrets: &[(&str, &str)], change: impl Fn(&mut Value)) -> String {
+    let environment = |name: &str| {
+        let mut all = secrets.iter().chain(&SECRETS);
+        all.find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    };
+    let mut event = events::create();
+    change(&mut event["ResourceProperties"]);
+    crate::gate::validate(&event["ResourceProperties"], &environment).unwrap().fingerprint
+}
+
+#[test]
+fn fingerprint_changes_with_every_parameter_setting_and_secret_alone() {
+    let same = fingerprint(&[], |_| {});
+    assert_eq!(fingerprint(&[], |properties| properties["Version"] = json!("2")), same);
+    let changes: [&dyn Fn(&mut Value); 4] = [
+        &set("worker", "TITLE_MAX_PER_DAY", "99"),
+        &|properties| properties["Shared"]["CACHE_TTL"] = json!("601"),
+        &|properties| properties["SecretVersionId"] = json!("v2"),
+        &|properties| properties["Settings"][0] = json!("2026-11-27"),
+    ];
+    for (place, change) in changes.iter().enumerate() {
+        assert_ne!(fingerprint(&[], change), same, "change {place}");
+    }
+    for (name, value) in [("GEMINI_API_KEY", "AIza-other"), ("OTP_TEST_NUMBERS", "+12025550100:123456")] {
+        assert_ne!(fingerprint(&[(name, value)], |_| {}), same, "{name}");
+    }
+}
+
 #[test]
 fn short_jwt_secret_is_refused_for_every_function_that_has_it() {
     let refused = verdict(&[("JWT_SECRET", "8letters")], |_| {});

@@ -2,6 +2,7 @@
 
 mod events;
 mod gate;
+mod switches;
 mod template;
 
 use std::time::Duration;
@@ -64,6 +65,7 @@ async fn deploy_migrates_once_and_names_what_ran() {
     assert!(first["Reason"].as_str().unwrap().contains("accounts_and_conversations"), "{first}");
     let second = response_to(&url, "Update").await;
     assert_eq!((&second["Status"], &second["Reason"]), (&json!("SUCCESS"), &json!("applied: ")));
+    assert_eq!(second["Data"]["Fingerprint"].as_str().unwrap().len(), 16, "{second}");
     for name in ["PhysicalResourceId", "StackId", "RequestId", "LogicalResourceId"] {
         assert!(second[name].is_string(), "{name} in {second}");
     }

@@ -10,8 +10,10 @@ use serde_yaml_ng::Value;
 use super::events;
 
 /// Variables that the custom resource leaves out, and why.
-const NOT_VALIDATED: [(&str, &str); 1] =
-    [("STREAM_BASE_URL", "the REST API depends on a function, and so on the custom resource")];
+const NOT_VALIDATED: [(&str, &str); 2] = [
+    ("DEPLOYMENT", "it is the result of the validation"),
+    ("STREAM_BASE_URL", "the REST API depends on a function, and so on the custom resource"),
+];
 
 fn template() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");

@@ -9,6 +9,7 @@ mod metrics;
 mod model_rate_limiter;
 mod models;
 mod no_answer;
+mod paused;
 mod records;
 mod spending;
 mod stopping;

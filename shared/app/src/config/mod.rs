@@ -73,7 +73,7 @@ pub struct RateLimits {
 pub struct Config {
     /// The kind of deployment.
     pub environment: Environment,
-    /// The commit that the function was built from.
+    /// The commit that the function was built from, and its deployment.
     pub release: Release,
     /// The namespace of metrics in CloudWatch. `None`: no metrics.
     pub metrics_namespace: Option<String>,
@@ -151,7 +151,9 @@ impl Config {
         let (jwt_secret, jwt_previous_secret) = jwt_secrets(env, needs(DependencyKind::Tokens));
         let codes = CodeSettings::read(env, needs(DependencyKind::Codes), environment);
         let sends_text = needs(DependencyKind::Codes) && codes.delivery == OtpDelivery::Sns;
-        let uses_table = needs(DependencyKind::IdempotencyStore) || needs(DependencyKind::Table);
+        let uses_table = [DependencyKind::IdempotencyStore, DependencyKind::Table, DependencyKind::Switches]
+            .into_iter()
+            .any(&needs);
         let uses_queue = needs(DependencyKind::Queue) || needs(DependencyKind::DeadLetters);
         let (daily_limits, gemini) =
             (daily_limits(env), GeminiSettings::read(env, needs(DependencyKind::Gemini)));

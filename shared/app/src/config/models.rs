@@ -5,6 +5,7 @@
 use clients::gemini::{MAX_OUTPUT_TOKENS, ThinkingLevel};
 use domain::Tier;
 use domain::spending::{BilledTokens, Cost, Price};
+use domain::switches::PausedFeatures;
 
 use super::env::Env;
 use super::model_list::{parse, thinking_level};
@@ -105,6 +106,15 @@ impl Models {
     #[must_use]
     pub fn title(&self) -> &Model {
         self.title.map_or_else(|| self.basic(), |place| &self.all[place])
+    }
+
+    /// Whether any model can answer while `paused` are: `wanted`, or any if it is not known, or else a
+    /// fallback.
+    #[must_use]
+    pub fn can_answer(&self, wanted: Option<&str>, paused: &PausedFeatures) -> bool {
+        let is_open = |model: &Model| !paused.models.contains(&model.id);
+        let mut wanted_models = self.all.iter().filter(|model| wanted.is_none_or(|id| model.id == id));
+        wanted_models.any(is_open) || self.fallbacks().any(is_open)
     }
 
     /// The model `id`.

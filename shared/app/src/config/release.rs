@@ -1,11 +1,11 @@
-//! The commit that a function was built from.
+//! The commit and the deployment of a function.
 
 use chrono::{DateTime, Utc};
 
 use super::env::Env;
-use super::variables::{COMMIT, COMMIT_TIME};
+use super::variables::{COMMIT, COMMIT_TIME, DEPLOYMENT};
 
-/// The commit that the program was built from. `None` where it is not known.
+/// The commit that the program was built from, and its deployment. `None` where one is not known.
 ///
 /// A build takes it from the variables of the same names, so that the program cannot claim another
 /// commit than its own, whatever a later deployment sets. It is the commit's time, not that of the
@@ -17,6 +17,8 @@ pub struct Release {
     pub commit: Option<String>,
     /// When it was made.
     pub committed_at: Option<DateTime<Utc>>,
+    /// The fingerprint of the deployment's configuration.
+    pub deployment: Option<String>,
 }
 
 impl Release {
@@ -25,12 +27,13 @@ impl Release {
     }
 
     fn of_build(commit: Option<&str>, time: Option<&str>, env: &mut Env<'_>) -> Self {
+        let deployment = env.get(DEPLOYMENT);
         let Some(commit) = commit.filter(|commit| !commit.is_empty()) else {
             let committed_at = env.parsed(COMMIT_TIME, |text| parse(text).map(Some));
-            return Self { commit: env.get(COMMIT), committed_at };
+            return Self { commit: env.get(COMMIT), committed_at, deployment };
         };
         let committed_at = time.and_then(|text| parse(text).ok());
-        Self { commit: Some(commit.to_owned()), committed_at }
+        Self { commit: Some(commit.to_owned()), committed_at, deployment }
     }
 }
 
@@ -68,6 +71,6 @@ mod tests {
             assert_eq!(read.commit.as_deref(), Some("b2"));
             assert_eq!(read.committed_at.unwrap().to_rfc3339(), "2026-11-27T12:00:00+00:00");
         }
-        assert_eq!(read(None, None, &[]), Release { commit: None, committed_at: None });
+        assert_eq!(read(None, None, &[]), Release { commit: None, committed_at: None, deployment: None });
     }
 }

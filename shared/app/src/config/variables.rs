@@ -36,6 +36,7 @@ variables! {
     ENVIRONMENT = "production",
     COMMIT,
     COMMIT_TIME,
+    DEPLOYMENT,
     RUST_LOG = "info",
     METRICS_NAMESPACE,
 

@@ -1,4 +1,5 @@
-//! The DynamoDB table of records that expire: [`idempotency`], [`jobs`] and [`stripe_events`].
+//! The DynamoDB table of records that expire: [`idempotency`], [`jobs`] and [`stripe_events`]; and of
+//! the kill [`switches`].
 //!
 //! Each record is one item with its full key as partition key, so load spreads evenly. DynamoDB may
 //! delete expired items days late, so every read compares `expires_at`.
@@ -6,6 +7,7 @@
 pub mod idempotency;
 pub mod jobs;
 pub mod stripe_events;
+pub mod switches;
 
 use std::collections::HashMap;
 

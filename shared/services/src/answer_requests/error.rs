@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use domain::UserId;
 use domain::quota::{self, Usage};
 use domain::spending::CapScope;
+use domain::switches::FeaturePaused;
 use store::StoreError;
 
 use crate::spending::report_reached;
@@ -36,6 +37,9 @@ pub enum AnswerRequestError {
         /// The time until then.
         wait: Duration,
     },
+    /// An operator has paused sending, or every model that could answer.
+    #[error(transparent)]
+    Paused(#[from] FeaturePaused),
     /// The caller has none with this id: `account`, `chatroom` or `message`.
     #[error("there is no {0} with this id")]
     NotFound(&'static str),

@@ -10,6 +10,7 @@ mod sending;
 use app::AppState;
 use chrono::{DateTime, Utc};
 use domain::quota::{self, Usage};
+use domain::switches::{Feature, FeaturePaused};
 use domain::{ChatroomId, GenerationId, MessageId, UserId};
 use serde::{Deserialize, Serialize};
 use store::{GenericClient, users};
@@ -31,6 +32,20 @@ pub struct MessageReceipt {
     pub queue_status: QueueStatus,
     /// The quota of the day, with this message.
     pub usage: Usage,
+}
+
+/// Refuses a request for an answer while an operator has paused sending, or every model that could
+/// answer it. `model` is the one that the request names.
+///
+/// # Errors
+/// The feature that is paused.
+pub async fn check_paused(app: &AppState, model: Option<&str>) -> Result<(), FeaturePaused> {
+    let paused = app.switches.paused().await;
+    paused.check(Feature::Sending)?;
+    if app.config.gemini.models.can_answer(model, &paused) {
+        return Ok(());
+    }
+    Err(FeaturePaused(Feature::Model(model.unwrap_or_default().to_owned())))
 }
 
 /// Enqueues the first job for `generation`, and invalidates the cached chatroom list meanwhile.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use store::generations::progress;
 use store::messages::regenerating::{self, NewGeneration, RegenerateOutcome};
 
-use super::{AnswerRequestError, enqueue, quota_exhausted, spend_cap_reached, usage_today};
+use super::{AnswerRequestError, check_paused, enqueue, quota_exhausted, spend_cap_reached, usage_today};
 use crate::Execution;
 use crate::jobs::QueueStatus;
 
@@ -36,6 +36,7 @@ pub async fn regenerate(
     model: Option<&str>,
     execution: Execution,
 ) -> Result<RegenerationReceipt, AnswerRequestError> {
+    check_paused(app, model).await?;
     let (now, limits) = (app.clock.now(), app.config.daily_limits);
     let generation = GenerationId(execution.id);
     let new = NewGeneration { id: generation, model, day: quota::day_of(now), created_at: now };

@@ -10,7 +10,10 @@ use store::messages;
 use store::messages::branches::{self, EditOutcome};
 use store::messages::sending::{self, NewMessage, Place, SendOutcome};
 
-use super::{AnswerRequestError, MessageReceipt, enqueue, quota_exhausted, spend_cap_reached, usage_today};
+use super::{
+    AnswerRequestError, MessageReceipt, check_paused, enqueue, quota_exhausted, spend_cap_reached,
+    usage_today,
+};
 use crate::Execution;
 
 /// A question to send.
@@ -80,6 +83,7 @@ pub async fn send_in_new_chatroom(
     question: NewQuestion<'_>,
     id: MessageId,
 ) -> Result<Option<MessageReceipt>, AnswerRequestError> {
+    check_paused(app, None).await?;
     let now = app.clock.now();
     let mut db = app.db().await?;
     let transaction = db.transaction().await.map_err(store::StoreError::from)?;
@@ -137,6 +141,7 @@ async fn send_once(
     {
         return Ok(receipt);
     }
+    check_paused(app, None).await?;
     match insert(id, now).await {
         Ok((sent, chatroom)) => enqueue_sent(app, sender, (chatroom, id), sent, now).await,
         // An earlier execution was aborted while its statement waited, but the statement completed; or
