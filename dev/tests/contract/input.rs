@@ -176,6 +176,7 @@ async fn manipulated_ids_and_cursors_are_refused() {
         ["", "x", "-1", "0", "99999999999999999999", "%00", "018f", "1.1", "{}", "'", "1%20OR%201=1"];
     for path in [
         "/api/chatroom?",
+        "/api/chatroom?sort=activity&",
         "/api/chatroom/search?q=a&",
         "/api/queue/failed?",
         "/api/queue/actions?",

@@ -21,8 +21,9 @@ pub(crate) struct MessagePageQuery {
     #[garde(range(min = 1, max = 100))]
     limit: i64,
     /// `next_cursor` of the next newer page.
-    #[param(minimum = 1)]
-    #[garde(range(min = 1))]
+    #[serde(default, deserialize_with = "page::deserialize_number")]
+    #[param(value_type = Option<String>, pattern = "^[1-9][0-9]{0,17}$")]
+    #[garde(skip)]
     before: Option<i64>,
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use domain::{ChatroomId, UserId};
+use domain::{ChatroomCursor, ChatroomSort, UserId};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -22,9 +22,33 @@ pub(crate) struct ChatroomPageQuery {
     #[param(minimum = 1, maximum = 100, default = 50)]
     #[garde(range(min = 1, max = 100))]
     limit: i64,
-    /// `next_cursor` of the previous page.
+    /// `next_cursor` of the previous page, which was read with the same `sort`.
+    #[garde(custom(is_of_order(self.sort)))]
+    #[param(
+        value_type = Option<String>,
+        pattern = "^(activity-[0-9]{1,18}-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+    )]
+    cursor: Option<ChatroomCursor>,
+    #[serde(default = "default_sort")]
+    #[param(inline, required = false, default = "created")]
     #[garde(skip)]
-    cursor: Option<ChatroomId>,
+    sort: ChatroomSort,
+}
+
+fn default_sort() -> ChatroomSort {
+    ChatroomSort::Created
+}
+
+/// A position in one order is none in the other.
+fn is_of_order(sort: ChatroomSort) -> impl FnOnce(&Option<ChatroomCursor>, &()) -> garde::Result {
+    move |cursor, ()| match cursor.map(ChatroomCursor::sort) {
+        Some(other) if other != sort => Err(garde::Error::new(format!(
+            "is that of a page with sort={}, not sort={}",
+            other.as_str(),
+            sort.as_str()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// A page of chatrooms.
@@ -43,10 +67,10 @@ struct ChatroomList {
 struct ChatroomPage {
     #[schema(value_type = Vec<ChatroomView>)]
     chatrooms: Box<RawValue>,
-    next_cursor: Option<ChatroomId>,
+    next_cursor: Option<String>,
 }
 
-/// Lists the caller's chatrooms, newest first.
+/// Lists the caller's chatrooms, newest first or, with `sort=activity`, by their latest message.
 ///
 /// Send `next_cursor` as `cursor` to get the next page.
 #[utoipa::path(
@@ -62,10 +86,10 @@ pub(crate) async fn handle(
     caller: Caller,
     ValidQuery(query): ValidQuery<ChatroomPageQuery>,
 ) -> Result<impl IntoResponse, ApiError> {
-    // Only the first page with the default limit is cached. Otherwise one user could fill the
+    // Only the first page of each order with the default limit is cached. Otherwise one user could fill the
     // cache.
     let is_first = query.cursor.is_none() && query.limit == page::default_limit();
-    let lookup = if is_first { chatroom_list::find(&app, caller.user_id).await } else { None };
+    let lookup = if is_first { chatroom_list::find(&app, caller.user_id, query.sort).await } else { None };
     let cached = lookup.as_ref().and_then(|lookup| lookup.page.as_deref());
     if let Some(page) = cached.and_then(|page| serde_json::from_str(page).ok()) {
         return Ok(success(ChatroomList { page, cached: true }));
@@ -73,7 +97,7 @@ pub(crate) async fn handle(
     let page = read_page(&app, caller.user_id, &query).await?;
     if let Some(lookup) = lookup {
         let text = serde_json::to_string(&page).map_err(ApiError::internal)?;
-        chatroom_list::cache(&app, caller.user_id, &text, &lookup.version).await;
+        chatroom_list::cache(&app, caller.user_id, query.sort, &text, &lookup.version).await;
     }
     Ok(success(ChatroomList { page, cached: false }))
 }
@@ -83,9 +107,18 @@ async fn read_page(
     owner: UserId,
     query: &ChatroomPageQuery,
 ) -> Result<ChatroomPage, ApiError> {
-    let mut chatrooms = chatrooms::list(&app.db().await?, owner, query.cursor, query.limit + 1).await?;
+    let (db, limit) = (app.db().await?, query.limit + 1);
+    let mut chatrooms = match (query.sort, query.cursor) {
+        (ChatroomSort::Activity, None) => chatrooms::list_by_activity(&db, owner, None, limit).await?,
+        (_, Some(ChatroomCursor::Activity { at, id })) => {
+            chatrooms::list_by_activity(&db, owner, Some((at, id)), limit).await?
+        }
+        (ChatroomSort::Created, None) => chatrooms::list(&db, owner, None, limit).await?,
+        (_, Some(ChatroomCursor::Created(id))) => chatrooms::list(&db, owner, Some(id), limit).await?,
+    };
     let has_more = page::cut(&mut chatrooms, query.limit);
-    let next_cursor = chatrooms.last().filter(|_| has_more).map(|chatroom| chatroom.id);
+    let last = chatrooms.last().filter(|_| has_more);
+    let next_cursor = last.map(|chatroom| chatroom.cursor(query.sort).to_string());
     let views: Vec<ChatroomView> = chatrooms.into_iter().map(Into::into).collect();
     Ok(ChatroomPage {
         chatrooms: serde_json::value::to_raw_value(&views).map_err(ApiError::internal)?,

@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use domain::{OperatorAction, OperatorTarget, UserId};
 use garde::Validate;
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Serialize};
 use store::operator_actions::{self, Entry};
 use uuid::Uuid;
 use web::{Admin, ApiError, ValidQuery, page, success};
@@ -21,17 +21,10 @@ pub(crate) struct OperatorActionsQuery {
     #[garde(range(min = 1, max = 100))]
     limit: i64,
     /// `next_cursor` of the previous page.
-    #[serde(default, deserialize_with = "entry_id")]
+    #[serde(default, deserialize_with = "page::deserialize_number")]
     #[garde(skip)]
     #[param(value_type = Option<String>, pattern = "^[1-9][0-9]{0,17}$")]
     cursor: Option<i64>,
-}
-
-/// The id of the last entry of the previous page, as written in a cursor.
-fn entry_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let id = text.parse::<i64>().ok().filter(|id| *id > 0 && id.to_string() == text);
-    id.map(Some).ok_or_else(|| de::Error::custom("must be the next_cursor of another page"))
 }
 
 /// An entry of the audit log.

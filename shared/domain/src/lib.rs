@@ -7,6 +7,7 @@
 pub mod backoff;
 pub mod blank;
 pub mod breached;
+pub mod chatroom_order;
 pub mod currency;
 pub mod feedback;
 pub mod fingerprint;
@@ -36,6 +37,7 @@ pub mod text;
 pub mod title;
 
 pub use blank::is_blank;
+pub use chatroom_order::{ChatroomCursor, ChatroomSort};
 pub use id::{ChatroomId, GenerationId, MessageId, SessionId, UserId};
 pub use mobile_number::{AccountNumber, MobileNumber};
 pub use operator_action::{OperatorAction, OperatorTarget};

@@ -5,7 +5,7 @@ pub mod titles;
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
-use domain::{ChatroomId, UserId, title};
+use domain::{ChatroomCursor, ChatroomId, ChatroomSort, UserId, title};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -142,6 +142,19 @@ pub async fn find(
     row.as_ref().map(TryInto::try_into).transpose()
 }
 
+impl Chatroom {
+    /// The position of this chatroom in the list of its owner's chatrooms.
+    #[must_use]
+    pub fn cursor(&self, sort: ChatroomSort) -> ChatroomCursor {
+        match sort {
+            ChatroomSort::Created => ChatroomCursor::Created(self.id),
+            ChatroomSort::Activity => {
+                ChatroomCursor::Activity { at: self.last_message_at.unwrap_or(self.created_at), id: self.id }
+            }
+        }
+    }
+}
+
 /// Lists a page of the chatrooms of `owner`, newest first: at most `limit`, all older than
 /// `before`. Empty once the deletion of the account has started, because the caller may cache the
 /// result.
@@ -159,6 +172,27 @@ pub async fn list(
     );
     let statement = db.prepare_cached(&sql).await?;
     let rows = db.query(&statement, &[&owner.0, &before.map(|id| id.0), &limit]).await?;
+    rows.iter().map(TryInto::try_into).collect()
+}
+
+/// Lists a page of the chatrooms of `owner`, the one with the latest message first: at most `limit`, all
+/// after the position `after`. Empty once the deletion of the account has started.
+pub async fn list_by_activity(
+    db: &impl GenericClient,
+    owner: UserId,
+    after: Option<(DateTime<Utc>, ChatroomId)>,
+    limit: i64,
+) -> Result<Vec<Chatroom>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM chatrooms c
+        WHERE c.user_id = $1 AND (coalesce(c.last_message_at, c.created_at), c.id)
+                < (coalesce($2, 'infinity'::timestamptz), coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+            AND EXISTS (SELECT FROM users WHERE id = $1 AND deleted_at IS NULL)
+        ORDER BY coalesce(c.last_message_at, c.created_at) DESC, c.id DESC LIMIT $4"
+    );
+    let statement = db.prepare_cached(&sql).await?;
+    let (at, id) = after.map(|(at, id)| (at, id.0)).unzip();
+    let rows = db.query(&statement, &[&owner.0, &at, &id, &limit]).await?;
     rows.iter().map(TryInto::try_into).collect()
 }
 

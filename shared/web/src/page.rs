@@ -1,6 +1,8 @@
 //! Pagination of lists. A query reads one row more than the page shows; the extra row means that
 //! there is another page.
 
+use serde::{Deserialize, Deserializer, de};
+
 /// The rows of a page when the client sets no limit.
 #[must_use]
 pub fn default_limit() -> i64 {
@@ -14,6 +16,14 @@ pub fn cut<T>(rows: &mut Vec<T>, limit: i64) -> bool {
     let has_more = rows.len() > wanted;
     rows.truncate(wanted);
     has_more
+}
+
+/// Reads a cursor whose text is a positive number: the last row of the previous page. For clients it is
+/// an opaque string.
+pub fn deserialize_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let number = text.parse::<i64>().ok().filter(|number| *number > 0 && number.to_string() == text);
+    number.map(Some).ok_or_else(|| de::Error::custom("must be the next_cursor of another page"))
 }
 
 #[cfg(test)]

@@ -36,7 +36,8 @@ export const exportPart = (cursor: string | null): Promise<string> =>
   data(sdk.exportAccount({ client, query: { cursor: cursor ?? undefined }, parseAs: "text" }));
 
 export async function listRooms(cursor: string | null): Promise<Page<Room>> {
-  const page = await data(sdk.listChatrooms({ client, query: { limit: 100, cursor: cursor ?? undefined } }));
+  // The service caches the first page of its own length.
+  const page = await data(sdk.listChatrooms({ client, query: { sort: "activity", ...(cursor && { limit: 100, cursor }) } }));
   return { items: page.chatrooms, next_cursor: page.next_cursor };
 }
 export const createRoom = async (body: sdk.CreateChatroomRequest): Promise<NewRoom> => (await data(sdk.createChatroom({ client, body }))).chatroom;
@@ -46,7 +47,7 @@ export const updateRoom = async (id: string, body: sdk.UpdateChatroomRequest): P
 export const deleteRoom = (id: string, token?: string) =>
   data(sdk.deleteChatroom({ client, path: { id }, keepalive: true, ...(token && { auth: token }) }));
 export const getRoom = (id: string, limit: number, before: string | null, signal?: AbortSignal) =>
-  data(sdk.getChatroom({ client, path: { id }, query: { limit, ...(before && { before: Number(before) }) }, signal }));
+  data(sdk.getChatroom({ client, path: { id }, query: { limit, ...(before && { before }) }, signal }));
 export const showBranch = (room: string, message_id: string) => data(sdk.switchBranch({ client, path: { id: room }, body: { message_id } }));
 export const listModels = async (): Promise<Model[]> => (await data(sdk.listModels({ client }))).models;
 export async function search(q: string, cursor: string | null, signal: AbortSignal): Promise<Page<SearchResult>> {

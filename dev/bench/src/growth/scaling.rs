@@ -71,6 +71,7 @@ fn requests(user: &TestUser, ids: &Ids) -> Result<Vec<BenchRequest>> {
         get("GET /api/user/stats", "/api/user/stats"),
         get("GET /api/chatroom, newest page", "/api/chatroom?limit=9"),
         get("GET /api/chatroom, oldest page", &format!("/api/chatroom?limit=4&cursor={sixth_oldest}")),
+        get("GET /api/chatroom, by activity", "/api/chatroom?limit=9&sort=activity"),
         get("GET /api/chatroom/{id}, newest page", &format!("/api/chatroom/{room}?limit=9")),
         get("GET /api/chatroom/{id}, middle page", &format!("/api/chatroom/{room}?limit=4&before={middle}")),
         get("GET message status", &format!("/api/chatroom/message/{message}/status")),

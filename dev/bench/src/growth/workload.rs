@@ -175,6 +175,7 @@ async fn read(environment: &TestEnvironment, user: &TestUser, message: &str) -> 
     let room = list.string_at("/chatrooms/0/id")?;
     for path in [
         &format!("/api/chatroom?limit=1&cursor={room}"),
+        "/api/chatroom?limit=1&sort=activity",
         &format!("/api/chatroom/{room}?before=2"),
         &format!("/api/chatroom/message/{message}/status"),
         "/api/chatroom/models",

@@ -132,6 +132,16 @@ impl Template {
         self.property(name, "MemorySize")
     }
 
+    /// The template as it is deployed where `condition` is false: without the resources that have it.
+    #[must_use]
+    pub fn without(&self, condition: &str) -> Self {
+        let mut template = self.clone();
+        if let Some(resources) = template.document["Resources"].as_object_mut() {
+            resources.retain(|_, resource| resource["Condition"] != condition);
+        }
+        template
+    }
+
     /// The number of metrics that alarms use. AWS charges for each.
     pub fn alarm_metrics(&self) -> usize {
         let alarms = self.resources().filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");

@@ -1,5 +1,6 @@
 //! Creating, listing, reading, changing and deleting chatrooms.
 
+use domain::ChatroomSort;
 use serde_json::json;
 use testkit::{TestApp, TestUser};
 
@@ -74,14 +75,14 @@ async fn list_is_cached_until_a_write_invalidates_it() {
 async fn page_read_before_a_write_is_not_cached_after_it() {
     let app = start().await;
     let owner = app.user().await.id;
-    let redis = &app.app.redis;
-    let lookup = redis.find_chatroom_list(owner).await.unwrap();
+    let (redis, sort) = (&app.app.redis, ChatroomSort::Activity);
+    let lookup = redis.find_chatroom_list(owner, sort).await.unwrap();
     redis.invalidate_chatroom_list(owner).await.unwrap();
-    redis.cache_chatroom_list(owner, "stale", &lookup.version, app.app.config.cache_ttl).await.unwrap();
-    let lookup = redis.find_chatroom_list(owner).await.unwrap();
+    redis.cache_chatroom_list(owner, sort, "stale", &lookup.version, app.app.config.cache_ttl).await.unwrap();
+    let lookup = redis.find_chatroom_list(owner, sort).await.unwrap();
     assert_eq!(lookup.page, None);
-    redis.cache_chatroom_list(owner, "fresh", &lookup.version, app.app.config.cache_ttl).await.unwrap();
-    assert_eq!(redis.find_chatroom_list(owner).await.unwrap().page.as_deref(), Some("fresh"));
+    redis.cache_chatroom_list(owner, sort, "fresh", &lookup.version, app.app.config.cache_ttl).await.unwrap();
+    assert_eq!(redis.find_chatroom_list(owner, sort).await.unwrap().page.as_deref(), Some("fresh"));
 }
 
 #[tokio::test]
@@ -220,8 +221,13 @@ async fn validation_errors_name_fields_and_parameters() {
         ("/api/chatroom?limit=101".to_owned(), "limit"),
         ("/api/chatroom?limit=many".to_owned(), "limit"),
         ("/api/chatroom?cursor=nonsense".to_owned(), "cursor"),
+        ("/api/chatroom?sort=name".to_owned(), "sort"),
+        ("/api/chatroom?sort=".to_owned(), "sort"),
         (format!("/api/chatroom/{chatroom}?before=nonsense"), "before"),
         (format!("/api/chatroom/{chatroom}?before=-1"), "before"),
+        (format!("/api/chatroom/{chatroom}?before=0"), "before"),
+        (format!("/api/chatroom/{chatroom}?before=01"), "before"),
+        (format!("/api/chatroom/{chatroom}?before="), "before"),
         (format!("/api/chatroom/{chatroom}?limit=1e3"), "limit"),
     ] {
         app.request("GET", &path).by(&user).send().await.expect_invalid(&[field]);

@@ -12,6 +12,7 @@ mod paused;
 mod quota;
 mod searching;
 mod sending;
+mod sorting;
 mod views;
 
 use testkit::TestApp;

@@ -123,6 +123,20 @@ fn every_alarm_notifies_but_those_that_another_combines() {
 }
 
 #[test]
+fn basic_monitoring_lacks_the_dashboard_and_the_objectives_alone() {
+    let full = current();
+    let basic = full.without("HasFullMonitoring");
+    let kept = alarms(&basic);
+    let left_out: Vec<String> = alarms(&full).into_keys().filter(|name| !kept.contains_key(name)).collect();
+    assert!(left_out.iter().all(|name| name.contains("-burn-")), "{left_out:?}");
+    assert_eq!((left_out.len(), kept.keys().filter(|name| name.contains("-burn-")).count()), (8, 0));
+    assert_eq!(["AWS::CloudWatch::Dashboard", KINDS[1]].map(|kind| basic.count_of(kind)), [0, 0]);
+    let condition =
+        json!({"Fn::And": [{"Condition": "OnAws"}, {"Fn::Equals": [{"Ref": "Monitoring"}, "full"]}]});
+    assert_eq!(full.document["Conditions"]["HasFullMonitoring"], condition);
+}
+
+#[test]
 fn dashboard_shows_every_alarm_and_every_metric() {
     let template = current();
     let dashboards = template.resources().find(|(_, one)| one["Type"] == "AWS::CloudWatch::Dashboard");
