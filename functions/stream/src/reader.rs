@@ -65,6 +65,6 @@ impl FromRequestParts<Arc<AppState>> for Reader {
         let Ok(credentials) = Credentials::from_request_parts(parts, app).await;
         let Ok(Deadline(deadline)) = Deadline::from_request_parts(parts, app).await;
         let Ok(client) = ClientInfo::from_request_parts(parts, app).await;
-        Ok(Self { credentials, deadline, timing: *timing, request_id: client.request_id })
+        Ok(Self { credentials, deadline, timing: *timing, request_id: client.response_id().to_owned() })
     }
 }

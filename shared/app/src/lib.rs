@@ -10,6 +10,7 @@ pub mod metrics;
 mod state;
 pub mod telemetry;
 mod tokens;
+pub mod trace;
 
 pub use clock::{Clock, rng};
 pub use config::{

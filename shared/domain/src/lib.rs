@@ -33,6 +33,7 @@ pub mod string_enum;
 pub mod subscription;
 pub mod text;
 pub mod title;
+pub mod trace;
 
 pub use blank::is_blank;
 pub use id::{ChatroomId, GenerationId, MessageId, SessionId, UserId};
@@ -41,3 +42,4 @@ pub use operator_action::{OperatorAction, OperatorTarget};
 pub use plan::Tier;
 pub use role::Role;
 pub use text::Text;
+pub use trace::{RequestOrigin, TraceContext};

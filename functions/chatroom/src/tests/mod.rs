@@ -11,6 +11,7 @@ mod owner_actions;
 mod quota;
 mod searching;
 mod sending;
+mod traces;
 mod views;
 
 use testkit::TestApp;
