@@ -58,6 +58,11 @@ enum Command {
     },
     /// Print the logs of functions and services, merged by time.
     Logs(logs::Options),
+    /// Print the path of a message from its request to its answer: a line for each step, with its time.
+    Trace {
+        /// The id of a request, a message or a trace.
+        id: String,
+    },
     /// Open the web client in a browser.
     Open,
     /// Make the pictures of README.md from the sample account of `up --demo`.
@@ -175,6 +180,7 @@ async fn run(options: Options) -> Result<ExitCode> {
         Command::Reset { yes } => reset::run(&folder, yes).await?,
         Command::Status { json } => return status::run(&folder, json).await,
         Command::Logs(options) => logs::run(&folder, options).await?,
+        Command::Trace { id } => logs::trace(&folder, &id)?,
         Command::Open => open::run(&folder)?,
         Command::Screenshots => screenshots::run(&folder).await?,
         Command::Psql { arguments } => match psql::run(&folder, &arguments).await? {},

@@ -16,6 +16,7 @@ mod seeded_messages;
 mod stack;
 mod streaming;
 mod subscription;
+mod traces;
 mod typescript_client;
 mod web_account;
 mod web_chat;

@@ -16,6 +16,7 @@ use services::jobs::{self, QueueStatus};
 use store::generations::backfill::add_generation;
 use store::generations::owner_actions::{self, RetryOutcome};
 use store::messages::{self, Message};
+use tracing::info;
 use web::{ApiError, Caller, Execution, Id, MessageView, Operation, quota_headers, success};
 
 use crate::accepted_message::AcceptedMessage;
@@ -63,16 +64,18 @@ async fn retry(
     let (now, limits) = (app.clock.now(), app.config.daily_limits);
     let db = app.db().await?;
     let day = quota::day_of(now);
-    let mut outcome = owner_actions::retry(&db, owner, id, day, now, limits).await?;
+    let origin = app::trace::current();
+    let mut outcome = owner_actions::retry(&db, owner, id, day, now, limits, origin.as_ref()).await?;
     // A message that failed before generations existed.
     if outcome == RetryOutcome::NotFailed && add_generation(&db, owner, id).await? {
-        outcome = owner_actions::retry(&db, owner, id, day, now, limits).await?;
+        outcome = owner_actions::retry(&db, owner, id, day, now, limits, origin.as_ref()).await?;
     }
     match outcome {
         RetryOutcome::Accepted { message, chatroom_id, generation_id, resend, used, tier } => {
             drop(db);
             app.metrics.emit(&MetricEvent::MessageAccepted { message: id });
-            let queue_status = jobs::enqueue(app, chatroom_id, generation_id, resend).await;
+            let queue_status = jobs::enqueue(app, chatroom_id, generation_id, resend, origin.as_ref()).await;
+            info!(message.id = %id, generation.id = %generation_id, ?queue_status, "accepted again");
             let usage = Usage::new(used, limits.of(tier), now);
             Ok(MessageReceipt { id, created_at: message.created_at, queue_status, usage })
         }

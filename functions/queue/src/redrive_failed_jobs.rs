@@ -79,8 +79,10 @@ pub(crate) async fn handle(
     let codes = input.error_code.map_or_else(ErrorCode::retryable, |code| vec![code]);
     let retried = admin::retry_oldest(&app.db().await?, &codes, limit, caller.operator(&client), now).await?;
     let redriven = retried.len();
-    let sends = stream::iter(retried).map(|Resend { generation_id: id, chatroom_id, number: resend }| {
-        jobs::enqueue(&app, chatroom_id, id, resend)
+    let app = &app;
+    let sends = stream::iter(retried).map(|resend: Resend| async move {
+        let Resend { generation_id, chatroom_id, number, origin } = resend;
+        jobs::enqueue(app, chatroom_id, generation_id, number, origin.as_ref()).await
     });
     let sends = sends.buffer_unordered(CONCURRENCY).take_until(sleep(MAX_WAIT));
     let queued = sends.filter(|status| std::future::ready(status.is_queued())).count().await;

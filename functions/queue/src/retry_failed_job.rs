@@ -45,6 +45,6 @@ pub(crate) async fn handle(
     let retried = admin::retry(&app.db().await?, id, caller.operator(&client), app.clock.now()).await?;
     let Some(message) = retried else { return Err(absent_or_not_failed(&app, id).await) };
     info!(generation.id = %id, operator.id = %caller.user_id, "an operator retried a failed job");
-    let status = jobs::enqueue(&app, message.chatroom_id, id, message.number).await;
+    let status = jobs::enqueue(&app, message.chatroom_id, id, message.number, message.origin.as_ref()).await;
     Ok(success(RetriedJob { message: "Failed job retried", id, queued: status.is_queued() }))
 }

@@ -9,12 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::AppState;
+use app::trace::{self, SpanKind, SpanRecord};
 use axum::body::Body;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::stream::unfold;
 use services::answer_stream::AnswerStream;
+use store::messages::MessageStatus;
 use tokio::time::Instant;
-use tracing::{Instrument, Span, info, warn};
+use tracing::{Instrument, Span, info, info_span, warn};
 use web::Credentials;
 
 use crate::encoder::Encoder;
@@ -53,6 +56,7 @@ struct LiveBody {
     /// Why the stream has ended.
     ended_by: Option<&'static str>,
     started: Instant,
+    started_at: DateTime<Utc>,
     bytes: usize,
 }
 
@@ -75,11 +79,25 @@ pub(crate) fn live_body(
         unchecked: 0,
         ended_by: None,
         started: now,
+        started_at: app.clock.now(),
         bytes: 0,
     };
     // The request's span has ended when the body is read.
-    let span = Span::current();
+    let span = span_of(body.stream.status());
     Body::from_stream(unfold(body, move |body| body.next().instrument(span.clone())))
+}
+
+/// The span of a stream within its request's: with the ids of the message and of the request that asked
+/// for the answer, which is another one.
+fn span_of(status: &MessageStatus) -> Span {
+    let origin = status.origin.as_ref();
+    info_span!(
+        "stream",
+        message.id = %status.message.id,
+        generation.id = %status.generation_id,
+        answer.trace_id = origin.map(|origin| origin.trace.trace_id()),
+        answer.request_id = origin.and_then(|origin| origin.request_id.as_deref()),
+    )
 }
 
 impl LiveBody {
@@ -96,7 +114,28 @@ impl LiveBody {
         self.stream.leave().await;
         let duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         info!(ended_by = self.ended_by, duration_ms, bytes = self.bytes, "a stream has ended");
+        self.trace();
         None
+    }
+
+    /// Adds the stream to the trace of the answer.
+    fn trace(&self) {
+        let status = self.stream.status();
+        let Some(origin) = &status.origin else { return };
+        let context = trace::child(origin.trace);
+        self.app.tracer.record(context, || SpanRecord {
+            context,
+            parent: Some(origin.trace),
+            name: "stream answer".to_owned(),
+            kind: SpanKind::Server,
+            started_at: self.started_at,
+            ended_at: self.app.clock.now(),
+            attributes: vec![
+                ("message.id", Some(status.message.id.to_string())),
+                ("ended_by", self.ended_by.map(str::to_owned)),
+            ],
+            is_error: false,
+        });
     }
 
     async fn next_text(&mut self) -> String {

@@ -96,6 +96,7 @@ impl FromRequestParts<Arc<AppState>> for Reader {
         let Ok(credentials) = Credentials::from_request_parts(parts, app).await;
         let Ok(Deadline(deadline)) = Deadline::from_request_parts(parts, app).await;
         let Ok(client) = ClientInfo::from_request_parts(parts, app).await;
-        Ok(Self { credentials, deadline, timing: *timing, request_id: client.request_id, name })
+        let request_id = client.response_id().to_owned();
+        Ok(Self { credentials, deadline, timing: *timing, request_id, name })
     }
 }

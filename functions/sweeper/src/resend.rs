@@ -17,14 +17,17 @@ const CONCURRENCY: usize = 10;
 /// are due again later.
 pub(crate) async fn resend_stranded(app: &AppState) -> Result<usize, SweepError> {
     let stranded = sweeping::claim_stranded(&app.db().await?, app.clock.now(), LIMIT).await?;
-    let sends =
-        stream::iter(stranded).map(|Resend { generation_id: id, chatroom_id, number: resend }| async move {
-            let is_queued = jobs::enqueue(app, chatroom_id, id, resend).await.is_queued();
+    let sends = stream::iter(stranded).map(
+        |Resend { generation_id: id, chatroom_id, number: resend, origin }| async move {
+            let is_queued = jobs::enqueue(app, chatroom_id, id, resend, origin.as_ref()).await.is_queued();
             if is_queued {
-                info!(generation.id = %id, resend, "resent a stranded job");
+                let trace_id = origin.as_ref().map(|origin| origin.trace.trace_id());
+                let request_id = origin.as_ref().and_then(|origin| origin.request_id.as_deref());
+                info!(generation.id = %id, resend, trace_id, request_id, "resent a stranded job");
             }
             is_queued
-        });
+        },
+    );
     let sends = sends.buffer_unordered(CONCURRENCY);
     Ok(sends.filter(|is_queued| std::future::ready(*is_queued)).count().await)
 }

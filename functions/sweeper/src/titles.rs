@@ -21,16 +21,18 @@ pub(crate) async fn resend_stranded(app: &AppState) -> Result<usize, SweepError>
     let now = app.clock.now();
     let stranded = titles::claim_stranded(&app.db().await?, now, LIMIT, MAX_RESENDS).await?;
     let count = stranded.len();
-    let sends =
-        stream::iter(stranded).map(|StrandedTitle { chatroom_id, generation_id, resend }| async move {
+    let sends = stream::iter(stranded).map(
+        |StrandedTitle { chatroom_id, generation_id, resend, origin }| async move {
             let Some(resend) = resend else {
                 info!(chatroom.id = %chatroom_id, "no title after several attempts");
                 return;
             };
-            if jobs::enqueue_title(app, chatroom_id, generation_id, resend).await.is_queued() {
+            let queued = jobs::enqueue_title(app, chatroom_id, generation_id, resend, origin.as_ref());
+            if queued.await.is_queued() {
                 info!(chatroom.id = %chatroom_id, resend, "resent the job of a title");
             }
-        });
+        },
+    );
     sends.buffer_unordered(CONCURRENCY).collect::<Vec<()>>().await;
     Ok(count)
 }

@@ -11,9 +11,11 @@ use app::AppState;
 use app::telemetry::chain;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use chrono::{DateTime, Utc};
+use clients::queue::{REQUEST_ID, TRACEPARENT};
+use domain::RequestOrigin;
 use futures::future::join_all;
 use tokio::time::timeout;
-use tracing::{Instrument, info_span, warn};
+use tracing::{Instrument, Span, info_span, warn};
 
 use crate::deferred::Deferred;
 use crate::delivery::{self, Processed};
@@ -60,12 +62,14 @@ async fn run_chatroom(
 ) -> Vec<String> {
     let mut records = records.into_iter();
     while let Some(record) = records.next() {
-        let Processed { outcome, title } = process(app, &record, deadline, deferred).await;
+        let span = span_of(&record);
+        let delivery = process(app, &record, deadline, deferred).instrument(span.clone());
+        let Processed { outcome, title } = delivery.await;
         if let Outcome::Redeliver(delay) = outcome {
             let records: Vec<_> = std::iter::once(record).chain(records).collect();
             visibility.release(&records).await;
             if let Some(generation) = title {
-                deferred.make_title(generation, deadline);
+                span.in_scope(|| deferred.make_title(generation, deadline));
             }
             return redeliver(app, records.into_iter(), delay).await;
         }
@@ -74,7 +78,7 @@ async fn run_chatroom(
         }
         // Afterwards, so that the next message of the chatroom does not wait for the title.
         if let Some(generation) = title {
-            deferred.make_title(generation, deadline);
+            span.in_scope(|| deferred.make_title(generation, deadline));
         }
     }
     Vec::new()
@@ -101,11 +105,30 @@ async fn process(
     deadline: DateTime<Utc>,
     deferred: &Deferred,
 ) -> Processed {
-    let received =
-        record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
-    let span = info_span!("delivery", sqs.id = record.message_id, sqs.receive_count = received);
-    let body = record.body.as_deref().unwrap_or_default();
-    delivery::process(app, body, received, deadline, deferred).instrument(span).await
+    let (body, received) = (record.body.as_deref().unwrap_or_default(), receive_count(record));
+    delivery::process(app, body, received, origin(record), deadline, deferred).await
+}
+
+/// The span of a delivery, with the ids of the request that has sent the message.
+fn span_of(record: &SqsMessage) -> Span {
+    let origin = origin(record);
+    info_span!(
+        "delivery",
+        sqs.id = record.message_id,
+        sqs.receive_count = receive_count(record),
+        trace_id = origin.as_ref().map(|origin| origin.trace.trace_id()),
+        request_id = origin.and_then(|origin| origin.request_id),
+    )
+}
+
+fn receive_count(record: &SqsMessage) -> i32 {
+    record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
+}
+
+/// The request that has sent the message. `None` for a message of the previous release.
+fn origin(record: &SqsMessage) -> Option<RequestOrigin> {
+    let text = |name| record.message_attributes.get(name)?.string_value.as_deref();
+    RequestOrigin::parse(text(TRACEPARENT), text(REQUEST_ID))
 }
 
 /// Sets the visibility timeout of `records` to `delay`, if there is one, and returns their ids.
@@ -139,6 +162,8 @@ async fn change_visibility(app: &AppState, record: &SqsMessage, delay: Duration)
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn record(id: &str, group: &str) -> SqsMessage {
@@ -146,6 +171,21 @@ mod tests {
         record.message_id = Some(id.to_owned());
         record.attributes.insert("MessageGroupId".to_owned(), group.to_owned());
         record
+    }
+
+    #[test]
+    fn origin_of_a_record_is_in_its_attributes() {
+        let attribute = |value: &str| json!({ "stringValue": value, "dataType": "String" });
+        let record = |attributes| -> SqsMessage {
+            serde_json::from_value(json!({ "attributes": {}, "messageAttributes": attributes })).unwrap()
+        };
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0c1902b7-01";
+        let full = record(json!({ TRACEPARENT: attribute(trace), REQUEST_ID: attribute("r-1") }));
+        let found = origin(&full).unwrap();
+        assert_eq!((found.trace.to_string().as_str(), found.request_id.as_deref()), (trace, Some("r-1")));
+        let forged = record(json!({ TRACEPARENT: attribute(trace), REQUEST_ID: attribute("r\n{}") }));
+        assert_eq!(origin(&forged).unwrap().request_id, None);
+        assert_eq!(origin(&record(json!({}))), None, "a message of the previous release");
     }
 
     #[test]

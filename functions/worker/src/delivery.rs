@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use app::AppState;
 use app::telemetry::chain;
+use app::trace::{self, SpanKind, SpanRecord};
 use chrono::{DateTime, Utc};
 use domain::job::{Envelope, Job};
-use domain::{GenerationId, backoff};
+use domain::{GenerationId, RequestOrigin, TraceContext, backoff};
 use store::generations::account;
-use store::generations::claiming::{self, Claim};
+use store::generations::claiming::{self, Claim, ClaimedGeneration};
 use store::generations::processing::Lease;
 use store::with_timeout;
-use tracing::{error, info};
+use tracing::{Instrument, Span, error, info, info_span};
 use uuid::Uuid;
 
 use crate::attempt::Attempt;
@@ -30,12 +31,14 @@ pub(crate) struct Processed {
     pub(crate) title: Option<GenerationId>,
 }
 
-/// Makes the answer that `body` names, and the unfinished ones before it in its chatroom.
+/// Makes the answer that `body` names, and the unfinished ones before it in its chatroom. The request
+/// `origin` has sent the delivery.
 /// Starts no attempt that could not end before `deadline`.
 pub(crate) async fn process(
     app: &AppState,
     body: &str,
     receive_count: i32,
+    origin: Option<RequestOrigin>,
     deadline: DateTime<Utc>,
     deferred: &Deferred,
 ) -> Processed {
@@ -49,7 +52,8 @@ pub(crate) async fn process(
     };
     let mut title = None;
     let Job::GenerateAnswer { generation_id } = envelope.job;
-    let answered = answer_up_to(app, generation_id, deadline, deferred, &mut title).await;
+    let delivered = Delivered { generation_id, origin };
+    let answered = answer_up_to(app, &delivered, deadline, deferred, &mut title).await;
     let outcome = answered.unwrap_or_else(|error| {
         error!(error = chain(&error), generation.id = %generation_id, receive_count, "a delivery was interrupted");
         // The delay grows, so that an outage does not use up the deliveries that SQS allows before
@@ -65,11 +69,17 @@ pub(crate) async fn process(
     Processed { outcome, title }
 }
 
+/// What a delivery asks for.
+struct Delivered {
+    generation_id: GenerationId,
+    origin: Option<RequestOrigin>,
+}
+
 /// Makes the unfinished answers of a chatroom in their order, up to `delivered`. Sets `title` to the one
 /// that may get a title.
 async fn answer_up_to(
     app: &AppState,
-    delivered: GenerationId,
+    &Delivered { generation_id: delivered, ref origin }: &Delivered,
     deadline: DateTime<Utc>,
     deferred: &Deferred,
     title: &mut Option<GenerationId>,
@@ -86,7 +96,7 @@ async fn answer_up_to(
             let until = now + app.config.worker.lease;
             claiming::claim_next(&db, delivered, owner, now, until).await
         });
-        let work = match claim.await? {
+        let mut work = match claim.await? {
             Claim::Claimed(work) => *work,
             Claim::NotDue { until } => {
                 info!(generation.id = %delivered, %until, "claimed by another worker, or not due yet");
@@ -115,11 +125,12 @@ async fn answer_up_to(
                 return Ok(Outcome::Delete);
             }
         };
+        if work.generation_id == delivered && work.origin.is_none() {
+            work.origin.clone_from(origin);
+        }
         let lease = Lease { generation_id: work.generation_id, owner };
-        let live = LiveAnswer::new(app, lease, &work);
-        let attempt = Attempt::new(app, lease, &work, deadline, &live, deferred);
         let wants_title = work.wants_title;
-        let outcome = renew_while(app, lease, &live, Box::pin(attempt.run(work))).await?;
+        let outcome = attempt_traced(app, lease, work, deadline, deferred).await?;
         if wants_title && outcome == Outcome::Delete {
             *title = Some(lease.generation_id);
         }
@@ -127,4 +138,53 @@ async fn answer_up_to(
             return Ok(outcome);
         }
     }
+}
+
+/// Makes one attempt at `work`, in the trace and under the ids of the request that asked for it.
+async fn attempt_traced(
+    app: &AppState,
+    lease: Lease,
+    work: ClaimedGeneration,
+    deadline: DateTime<Utc>,
+    deferred: &Deferred,
+) -> Result<Outcome, DeliveryError> {
+    let (started_at, parent) = (app.clock.now(), work.origin.as_ref().map(|origin| origin.trace));
+    let trace = parent.map_or_else(trace::root, trace::child);
+    let span = span_of(&work, trace);
+    let attributes = [
+        ("message.id", Some(work.question_id.to_string())),
+        ("generation.id", Some(work.generation_id.to_string())),
+        ("attempt", Some(work.attempt.to_string())),
+        ("request_id", work.origin.as_ref().and_then(|origin| origin.request_id.clone())),
+    ];
+    let outcome = async {
+        let waited_ms = (started_at - work.accepted_at).num_milliseconds();
+        info!(attempt = work.attempt, waited_ms, "claimed");
+        let live = LiveAnswer::new(app, lease, &work);
+        let attempt = Attempt::new(app, lease, &work, deadline, (&live, deferred), trace);
+        renew_while(app, lease, &live, Box::pin(attempt.run(work))).await
+    };
+    let outcome = outcome.instrument(span).await;
+    app.tracer.record(trace, || SpanRecord {
+        context: trace,
+        parent,
+        name: "answer message".to_owned(),
+        kind: SpanKind::Consumer,
+        started_at,
+        ended_at: app.clock.now(),
+        attributes: attributes.into(),
+        is_error: outcome.is_err(),
+    });
+    outcome
+}
+
+/// The span of an attempt. A delivery can bring answers that other requests have asked for.
+fn span_of(work: &ClaimedGeneration, trace: TraceContext) -> Span {
+    info_span!(
+        "attempt",
+        message.id = %work.question_id,
+        generation.id = %work.generation_id,
+        trace_id = trace.trace_id(),
+        request_id = work.origin.as_ref().and_then(|origin| origin.request_id.as_deref()),
+    )
 }

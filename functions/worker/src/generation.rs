@@ -6,6 +6,7 @@ use std::time::Duration;
 use app::AppState;
 use app::metrics::MetricEvent;
 use app::telemetry::chain;
+use app::trace::{self, SpanKind, SpanRecord};
 use chrono::{DateTime, Utc};
 use clients::gemini::{Answer, FinishReason, GenerateError, Observer, Prompt, TokenUsage};
 use clients::redis::model_rate_limiter::{CallOutcome, ModelCall};
@@ -13,7 +14,7 @@ use domain::history::estimate_tokens;
 use domain::message::WaitReason;
 use domain::model_quota::Admission;
 use domain::spending::Cost;
-use domain::{GenerationId, UserId};
+use domain::{GenerationId, TraceContext, UserId};
 use services::spending::CallSpending;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -47,6 +48,8 @@ pub(crate) struct GenerationRequest {
     pub(crate) deadline: DateTime<Utc>,
     /// What is reserved for the calls.
     pub(crate) spending: CallSpending,
+    /// The attempt in the trace of its request.
+    pub(crate) trace: TraceContext,
 }
 
 /// The last call for a message.
@@ -85,8 +88,7 @@ pub(crate) async fn generate(
     request: &mut GenerationRequest,
     live: &LiveAnswer<'_>,
 ) -> Result<Generation, DeliveryError> {
-    let (client, settings) = (app.model()?, &app.config.gemini);
-    let on_text = |text: &str| live.push(text);
+    let settings = &app.config.gemini;
     let tokens = settings.quota.reservation(estimate(&request.prompt));
     let until_deadline = (request.deadline - app.clock.now()).to_std().unwrap_or_default();
     let ends = Instant::now() + settings.timeout.min(until_deadline);
@@ -136,9 +138,7 @@ pub(crate) async fn generate(
         }
         info!(model, turns = request.prompt.turns.len(), tokens, "calling Gemini");
         let left = ends.saturating_duration_since(Instant::now());
-        let observer = Observer::new(&on_text, live.is_stopped());
-        let result = client.generate(&request.prompt, left, &observer).await;
-        models::report(app, model, &result);
+        let result = call_model(app, request, left, live).await?;
         match &result {
             Err(error @ (GenerateError::DailyQuota { .. } | GenerateError::ModelNotFound { .. }))
                 if next.is_some() && !live.has_text() =>
@@ -199,11 +199,48 @@ async fn ask_again(
     limiter.record(&first.model, request.call_id, request.user_id, outcome).await;
     request.call_id = id;
     info!(model = first.model, ?finish_reason, "no text: calling Gemini once more");
-    let on_text = |text: &str| live.push(text);
-    let observer = Observer::new(&on_text, live.is_stopped());
-    let result = app.model()?.generate(&request.prompt, left, &observer).await;
-    models::report(app, &first.model, &result);
+    let result = call_model(app, request, left, live).await?;
     Ok(Called { usage: first.usage + usage_of(&result), result, is_final: true, ..first })
+}
+
+/// Calls the model of `request` once, and logs and traces the call.
+async fn call_model(
+    app: &AppState,
+    request: &GenerationRequest,
+    time_limit: Duration,
+    live: &LiveAnswer<'_>,
+) -> Result<Result<Answer, GenerateError>, DeliveryError> {
+    let (model, trace) = (&request.prompt.model, trace::child(request.trace));
+    let (started, started_at) = (Instant::now(), app.clock.now());
+    let on_text = |text: &str| live.push(text);
+    let observer = Observer::new(&on_text, live.is_stopped()).traced(Some(trace));
+    let result = app.model()?.generate(&request.prompt, time_limit, &observer).await;
+    let outcome = match &result {
+        Ok(answer) => answer.finish_reason.as_str(),
+        Err(error) => error.error_code().as_str(),
+    };
+    let duration_ms = milliseconds(started.elapsed());
+    let first_text_ms = live.first_text_at().map(|at| milliseconds(at.saturating_duration_since(started)));
+    info!(model, outcome, duration_ms, first_text_ms, "Gemini has responded");
+    app.tracer.record(trace, || SpanRecord {
+        context: trace,
+        parent: Some(request.trace),
+        name: format!("generate_content {model}"),
+        kind: SpanKind::Client,
+        started_at,
+        ended_at: app.clock.now(),
+        attributes: vec![
+            ("gen_ai.request.model", Some(model.clone())),
+            ("outcome", Some(outcome.to_owned())),
+        ],
+        is_error: result.is_err(),
+    });
+    models::report(app, model, &result);
+    Ok(result)
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The tokens of a call.

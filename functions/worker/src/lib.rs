@@ -40,5 +40,7 @@ pub async fn handle(app: &Arc<AppState>, event: LambdaEvent<SqsEvent>) -> SqsBat
     // `cargo lambda watch` sets every deadline to ten minutes after the start of 1970, so this
     // ignores a deadline in the past.
     let deadline = deadline.filter(|deadline| *deadline > app.clock.now());
-    batch::run(app, event.payload, deadline.unwrap_or(DateTime::<Utc>::MAX_UTC)).await
+    let response = batch::run(app, event.payload, deadline.unwrap_or(DateTime::<Utc>::MAX_UTC)).await;
+    app.tracer.flush().await;
+    response
 }

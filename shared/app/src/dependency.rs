@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use crate::dependency_kind::DependencyKind;
 use crate::metrics::Metrics;
+use crate::trace::Tracer;
 use crate::{AppState, BillingSettings, Clock, Config, OtpDelivery, Switches, Tokens};
 
 /// The configuration has a value that a client cannot be built from.
@@ -73,6 +74,7 @@ impl AppState {
         let state = Self {
             clock: Clock::default(),
             metrics: Metrics::to_stdout(config.metrics_namespace.clone()),
+            tracer: Tracer::new(config.otlp.clone()),
             database: database(&config)?,
             rate_limiter: RateLimiter::new(redis.clone()),
             model_rate_limiter: ModelRateLimiter::new(redis.clone(), config.model_limits()),

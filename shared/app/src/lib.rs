@@ -12,6 +12,7 @@ mod state;
 mod switches;
 pub mod telemetry;
 mod tokens;
+pub mod trace;
 
 pub use clock::{Clock, rng};
 pub use config::{

@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use crate::dependency_kind::DependencyKind;
 use crate::metrics::Metrics;
+use crate::trace::Tracer;
 use crate::{Clock, Config, Switches, Tokens};
 
 /// A programming error: a handler uses a client that its function's list of
@@ -34,6 +35,8 @@ pub struct AppState {
     pub clock: Clock,
     /// Writes metrics.
     pub metrics: Metrics,
+    /// Exports spans.
+    pub tracer: Tracer,
     /// Postgres.
     pub database: Database,
     /// Redis.

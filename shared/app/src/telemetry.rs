@@ -1,5 +1,7 @@
 //! Logs: one JSON object per line on standard output, which Lambda collects.
 
+use std::sync::OnceLock;
+
 use tracing::{Instrument, Level, Metadata, Span, info_span};
 use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
 use tracing_subscriber::fmt;
@@ -31,6 +33,14 @@ const WORKSPACE_CRATES: [&str; 17] = [
     "worker",
 ];
 
+/// The name of the function.
+static SERVICE: OnceLock<&str> = OnceLock::new();
+
+/// The name of the function, for its spans.
+pub(crate) fn service() -> &'static str {
+    SERVICE.get().copied().unwrap_or("unknown")
+}
+
 /// Sends logs to standard output, filtered by `RUST_LOG`, and selects the cryptography for TLS.
 /// Call it once, before anything else.
 ///
@@ -44,7 +54,7 @@ pub fn init(service: &'static str) -> Span {
     tracing_subscriber::registry().with(lines.with_filter(filter.and(filter_fn(is_safe)))).init();
     // An error means that a provider is installed already.
     drop(rustls::crypto::ring::default_provider().install_default());
-    info_span!("function", service)
+    info_span!("function", service = *SERVICE.get_or_init(|| service))
 }
 
 fn is_safe(event: &Metadata<'_>) -> bool {

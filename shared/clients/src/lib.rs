@@ -1,4 +1,4 @@
-//! The network edges: Redis, SQS, DynamoDB, SNS, Gemini and Stripe.
+//! The network edges: Redis, SQS, DynamoDB, SNS, Gemini, Stripe and OpenTelemetry.
 //!
 //! Traits exist only where tests put a fake in place of a vendor's service: [`queue::JobQueue`],
 //! [`queue::DeadLetterQueue`], [`sms::SmsSender`], [`gemini::LanguageModel`]. Redis, like Postgres,
@@ -8,6 +8,7 @@
 pub mod aws;
 pub mod gemini;
 mod http;
+pub mod otlp;
 pub mod queue;
 pub mod redis;
 pub mod sms;

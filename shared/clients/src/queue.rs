@@ -1,13 +1,16 @@
 //! The queue of messages to answer: SQS FIFO, one message group for each chatroom.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::error::DisplayErrorContext;
-use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, QueueAttributeName};
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue, QueueAttributeName,
+};
 use domain::job::{Envelope, Job};
-use domain::{ChatroomId, GenerationId};
+use domain::{ChatroomId, GenerationId, RequestOrigin};
 use thiserror::Error;
 
 /// A call to SQS failed.
@@ -25,6 +28,11 @@ impl QueueError {
     }
 }
 
+/// The message attribute with the W3C trace context of the request that asked for the answer.
+pub const TRACEPARENT: &str = "traceparent";
+/// The message attribute with the id of that request in the logs.
+pub const REQUEST_ID: &str = "request_id";
+
 /// The longest visibility timeout that SQS accepts.
 const MAX_VISIBILITY_TIMEOUT: Duration = Duration::from_hours(12);
 
@@ -32,12 +40,14 @@ const MAX_VISIBILITY_TIMEOUT: Duration = Duration::from_hours(12);
 #[async_trait]
 pub trait JobQueue: Send + Sync {
     /// Enqueues the job for `generation` behind the earlier ones of its chatroom. The queue carries
-    /// only the id. SQS ignores a duplicate with the same `resend` number (0 at first) within five minutes.
+    /// only the id, and the ids of `origin` as message attributes. SQS ignores a duplicate with the same
+    /// `resend` number (0 at first) within five minutes.
     async fn send_job(
         &self,
         chatroom: ChatroomId,
         generation: GenerationId,
         resend: i32,
+        origin: Option<&RequestOrigin>,
     ) -> Result<(), QueueError>;
 
     /// Sets how long a received message stays invisible from now on, in whole seconds, rounded up,
@@ -102,6 +112,7 @@ impl JobQueue for SqsQueue {
         chatroom: ChatroomId,
         generation: GenerationId,
         resend: i32,
+        origin: Option<&RequestOrigin>,
     ) -> Result<(), QueueError> {
         const ACTION: &str = "SendMessage";
         let envelope = Envelope::from(Job::GenerateAnswer { generation_id: generation });
@@ -112,6 +123,7 @@ impl JobQueue for SqsQueue {
             .message_body(body)
             .message_group_id(chatroom.to_string())
             .message_deduplication_id(format!("{generation}:{resend}"))
+            .set_message_attributes(origin.map(attributes).transpose()?)
             .send()
             .await
             .map_err(|error| QueueError::new(ACTION, DisplayErrorContext(error)))?;
@@ -195,6 +207,17 @@ impl DeadLetterQueue for SqsQueue {
     }
 }
 
+/// The ids of `origin` as attributes, which a worker of the previous release ignores.
+fn attributes(origin: &RequestOrigin) -> Result<HashMap<String, MessageAttributeValue>, QueueError> {
+    let trace = Some((TRACEPARENT, origin.trace.to_string()));
+    let request_id = origin.request_id.clone().map(|id| (REQUEST_ID, id));
+    let attributes = trace.into_iter().chain(request_id).map(|(name, value)| {
+        let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+        Ok((name.to_owned(), value.map_err(|error| QueueError::new("SendMessage", error))?))
+    });
+    attributes.collect()
+}
+
 /// `timeout` in the unit of SQS. Rounded up, because a delivery before its time finds its message
 /// not due yet.
 fn whole_seconds(timeout: Duration) -> i32 {
@@ -206,6 +229,20 @@ fn whole_seconds(timeout: Duration) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_of_the_request_are_attributes_of_the_message() {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0c1902b7-01";
+        let text = |origin: &RequestOrigin, name: &str| {
+            let attributes = attributes(origin).unwrap();
+            attributes.get(name).and_then(|value| value.string_value()).map(str::to_owned)
+        };
+        let origin = RequestOrigin::parse(Some(trace), Some("r-1")).unwrap();
+        assert_eq!(text(&origin, TRACEPARENT).as_deref(), Some(trace));
+        assert_eq!(text(&origin, REQUEST_ID).as_deref(), Some("r-1"));
+        let origin = RequestOrigin { request_id: None, ..origin };
+        assert_eq!(text(&origin, REQUEST_ID), None);
+    }
 
     #[test]
     fn visibility_timeouts_are_rounded_up_and_bounded() {

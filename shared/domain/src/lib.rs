@@ -35,6 +35,7 @@ pub mod subscription;
 pub mod switches;
 pub mod text;
 pub mod title;
+pub mod trace;
 
 pub use blank::is_blank;
 pub use chatroom_order::{ChatroomCursor, ChatroomSort};
@@ -44,3 +45,4 @@ pub use operator_action::{OperatorAction, OperatorTarget};
 pub use plan::Tier;
 pub use role::Role;
 pub use text::Text;
+pub use trace::{RequestOrigin, TraceContext};

@@ -6,7 +6,7 @@ use app::AppState;
 use app::metrics::MetricEvent;
 use app::telemetry::chain;
 use clients::table::jobs::JobRecord;
-use domain::{ChatroomId, GenerationId};
+use domain::{ChatroomId, GenerationId, RequestOrigin};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use tracing::{error, warn};
@@ -35,16 +35,18 @@ impl QueueStatus {
 }
 
 /// Sends the job for a stored generation to the worker. `resend` is 0 for its first job and grows by
-/// one with each further job. A failure loses nothing: the sweeper resends it.
+/// one with each further job. The worker works under the ids of `origin`, the request that asked for the
+/// answer. A failure loses nothing: the sweeper resends it.
 pub async fn enqueue(
     app: &AppState,
     chatroom: ChatroomId,
     generation: GenerationId,
     resend: i32,
+    origin: Option<&RequestOrigin>,
 ) -> QueueStatus {
     let sent = timeout(MAX_WAIT, async {
         let queue = app.queue().map_err(|error| chain(&error))?;
-        queue.send_job(chatroom, generation, resend).await.map_err(|error| chain(&error))
+        queue.send_job(chatroom, generation, resend, origin).await.map_err(|error| chain(&error))
     });
     let Err(error) = sent.await.unwrap_or_else(|elapsed| Err(elapsed.to_string())) else {
         return QueueStatus::Queued;
@@ -68,8 +70,9 @@ pub async fn enqueue_title(
     chatroom: ChatroomId,
     generation: GenerationId,
     resend: i32,
+    origin: Option<&RequestOrigin>,
 ) -> QueueStatus {
-    enqueue(app, chatroom, generation, TITLE_JOBS + resend).await
+    enqueue(app, chatroom, generation, TITLE_JOBS + resend, origin).await
 }
 
 /// Records how attempts ended, for the operator. No message depends on a record: a

@@ -12,7 +12,7 @@ use clients::sms::{SmsError, SmsSender};
 use clients::table::TableError;
 use clients::table::switches::SwitchStore;
 use domain::switches::{Feature, PausedFeatures};
-use domain::{ChatroomId, GenerationId, MobileNumber};
+use domain::{ChatroomId, GenerationId, MobileNumber, RequestOrigin};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
@@ -21,6 +21,7 @@ use uuid::Uuid;
 #[derive(Debug, Default)]
 pub struct FakeQueue {
     sent: Mutex<Vec<(ChatroomId, GenerationId, i32)>>,
+    origins: Mutex<Vec<Option<RequestOrigin>>>,
     delays: Mutex<Vec<(String, Duration)>>,
     extensions: Mutex<Vec<(String, Duration)>>,
     deleted: Mutex<Vec<String>>,
@@ -36,6 +37,11 @@ impl FakeQueue {
     /// The resend number of each job that was sent, in order.
     pub fn resends(&self) -> Vec<i32> {
         self.sent.lock().unwrap().iter().map(|(_, _, resend)| *resend).collect()
+    }
+
+    /// The request of each job that was sent, in order.
+    pub fn origins(&self) -> Vec<Option<RequestOrigin>> {
+        self.origins.lock().unwrap().clone()
     }
 
     /// The visibility changes, in order: receipt handle and delay.
@@ -75,8 +81,10 @@ impl JobQueue for FakeQueue {
         chatroom: ChatroomId,
         generation: GenerationId,
         resend: i32,
+        origin: Option<&RequestOrigin>,
     ) -> Result<(), QueueError> {
         self.check()?;
+        self.origins.lock().unwrap().push(origin.cloned());
         self.sent.lock().unwrap().push((chatroom, generation, resend));
         Ok(())
     }

@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use lambda_http::{Context, RequestExt as _};
 use serde_json::{Value, json};
 use tower::ServiceExt;
+use uuid::Uuid;
 
 use crate::{EventStream, TestApp, TestUser};
 
@@ -56,6 +57,7 @@ impl<'a> RequestBuilder<'a> {
         let is_rest = event.get("httpMethod").is_some();
         let client = if is_rest { "identity" } else { "http" };
         event["requestContext"][client]["sourceIp"] = json!(app.address);
+        event["requestContext"]["requestId"] = json!(Uuid::new_v4());
         // The responses of tests are not decompressed.
         if let Some(headers) = event["headers"].as_object_mut() {
             headers.remove("accept-encoding");

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::trace::Tracer;
 use app::{AppState, Clock, Config, Dependency, Switches, Tokens};
 use aws_sdk_dynamodb::types::AttributeValue;
 use clients::redis::Redis;
@@ -98,6 +99,7 @@ impl TestAppBuilder {
             switches: Switches::new(switches.clone(), clock.clone()),
             clock,
             metrics: metrics.as_sink(),
+            tracer: Tracer::new(config.otlp.clone()),
             database,
             rate_limiter: RateLimiter::new(redis.clone()),
             model_rate_limiter: ModelRateLimiter::new(redis.clone(), config.model_limits()),

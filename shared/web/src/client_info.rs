@@ -3,13 +3,20 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr};
 
+use app::trace;
 use axum::extract::{FromRequestParts, Request};
+use axum::http::HeaderMap;
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
+use domain::trace::is_request_id;
+use domain::{RequestOrigin, TraceContext};
 use lambda_http::request::RequestContext;
 use lambda_http::{Context, RequestExt};
 use services::passwords::Origin;
 use uuid::Uuid;
+
+const TRACEPARENT: &str = "traceparent";
+const X_REQUEST_ID: &str = "x-request-id";
 
 /// The longest user agent, in characters; the rest is cut off.
 const USER_AGENT_LENGTH: usize = 256;
@@ -17,8 +24,15 @@ const USER_AGENT_LENGTH: usize = 256;
 /// The client of a request.
 #[derive(Debug, Clone)]
 pub struct ClientInfo {
-    /// Identifies the request in the logs.
+    /// Identifies the request in the logs, in the access log and in the audit log. API Gateway makes it,
+    /// so no client can take that of another request.
     pub request_id: String,
+    /// The header `X-Request-Id`, by which the client knows the request. Clients may use one id twice.
+    pub client_request_id: Option<String>,
+    /// The request in its trace: in that of the header `traceparent`, or in one of its own.
+    pub trace: TraceContext,
+    /// The operation of the client that has sent the request.
+    pub parent: Option<TraceContext>,
     /// The IP address from the request context, which headers cannot forge.
     pub address: String,
     /// The `User-Agent` header.
@@ -26,20 +40,55 @@ pub struct ClientInfo {
 }
 
 impl ClientInfo {
+    /// A client at `address` of whose request nothing else is known.
+    fn at(address: &str) -> Self {
+        Self {
+            request_id: String::new(),
+            client_request_id: None,
+            trace: trace::root(),
+            parent: None,
+            address: address.to_owned(),
+            user_agent: None,
+        }
+    }
+
     pub(crate) fn of(request: &Request) -> Self {
-        let context = request.extensions().get::<Context>();
-        let request_id = context.map(|context| context.request_id.clone()).filter(|id| !id.is_empty());
-        let address = match request.request_context_ref() {
-            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.clone(),
-            Some(RequestContext::ApiGatewayV1(context)) => context.identity.source_ip.clone(),
-            _ => None,
+        let (request_id, address) = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => {
+                (context.request_id.clone(), context.http.source_ip.clone())
+            }
+            Some(RequestContext::ApiGatewayV1(context)) => {
+                (context.request_id.clone(), context.identity.source_ip.clone())
+            }
+            _ => (None, None),
         };
+        let of_lambda = || request.extensions().get::<Context>().map(|context| context.request_id.clone());
+        let is_known = |id: &String| !id.is_empty();
+        let request_id = request_id.filter(is_known).or_else(|| of_lambda().filter(is_known));
+        let parent: Option<TraceContext> =
+            only(request.headers(), TRACEPARENT).and_then(|text| text.trim().parse().ok());
+        let client_request_id = only(request.headers(), X_REQUEST_ID).filter(|id| is_request_id(id));
         let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
         Self {
             request_id: request_id.unwrap_or_else(|| Uuid::new_v4().to_string()),
+            client_request_id: client_request_id.map(str::to_owned),
+            trace: parent.map_or_else(trace::root, trace::child),
+            parent,
             address: address.unwrap_or_else(|| "unknown".to_owned()),
             user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_LENGTH).collect()),
         }
+    }
+
+    /// The id by which the client knows the request: its own, or else that of API Gateway. It is in the
+    /// response.
+    #[must_use]
+    pub fn response_id(&self) -> &str {
+        self.client_request_id.as_deref().unwrap_or(&self.request_id)
+    }
+
+    /// The request, as jobs that it causes name it.
+    pub(crate) fn as_origin(&self) -> RequestOrigin {
+        RequestOrigin { trace: self.trace, request_id: Some(self.request_id.clone()) }
     }
 
     /// The addresses that one client can choose from: an IPv4 address itself, or the /64 network of
@@ -62,16 +111,19 @@ impl ClientInfo {
     }
 }
 
+/// The value of a header that the client has sent once.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
 impl<S: Sync> FromRequestParts<S> for ClientInfo {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let known = parts.extensions.get::<Self>().cloned();
-        Ok(known.unwrap_or_else(|| Self {
-            request_id: String::new(),
-            address: "unknown".to_owned(),
-            user_agent: None,
-        }))
+        Ok(known.unwrap_or_else(|| Self::at("unknown")))
     }
 }
 
@@ -81,9 +133,7 @@ mod tests {
 
     #[test]
     fn ipv6_addresses_of_one_network_share_a_name() {
-        let network = |address: &str| {
-            ClientInfo { request_id: String::new(), address: address.to_owned(), user_agent: None }.network()
-        };
+        let network = |address: &str| ClientInfo::at(address).network();
         assert_eq!(network("203.0.113.7"), "203.0.113.7");
         assert_eq!(network("::ffff:203.0.113.7"), "203.0.113.7");
         assert_eq!(network("2001:db8:1:2:aaaa:bbbb:cccc:dddd"), "2001:db8:1:2::/64");

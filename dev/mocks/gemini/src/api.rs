@@ -53,7 +53,8 @@ pub async fn call(
     let request = request::check_key(&headers)
         .and_then(|()| body.map_err(|_| GeminiError::too_large()))
         .and_then(|body| request::read(method, model, &body));
-    let (request, id, step, latency) = admit(&mock, method, model, request);
+    let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (request, id, step, latency) = admit(&mock, method, model, request, traceparent);
     let mut connection = Connection::new(&mock, id);
     sleep(latency).await;
     let response = match request {
@@ -78,6 +79,7 @@ fn admit(
     method: Method,
     model: &str,
     request: Request,
+    traceparent: Option<String>,
 ) -> (Request, u64, Option<ScriptStep>, Duration) {
     let mut state = mock.state();
     let request = request.and_then(|request| {
@@ -95,7 +97,7 @@ fn admit(
     let empty = ModelRequest::default();
     let logged = request.as_ref().unwrap_or(&empty);
     let (kind, step) = step.unzip();
-    let id = state.calls.begin(now(), method, model, logged, kind);
+    let id = state.calls.begin(now(), method, model, logged, kind, traceparent);
     (request, id, step, state.latency)
 }
 

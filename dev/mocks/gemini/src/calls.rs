@@ -26,6 +26,8 @@ struct Call {
     last_user_text: String,
     system_instruction: Option<String>,
     step: Option<String>,
+    /// The header `traceparent`.
+    traceparent: Option<String>,
     /// The status of the response; `None` before it, and if the caller disconnected before it.
     status: Option<u16>,
     /// When each piece of the response was sent.
@@ -56,6 +58,7 @@ impl CallLog {
         model: &str,
         request: &ModelRequest,
         step: Option<String>,
+        traceparent: Option<String>,
     ) -> u64 {
         self.count += 1;
         self.last_id += 1;
@@ -73,6 +76,7 @@ impl CallLog {
             last_user_text: cut(request.last_user_text()),
             system_instruction: request.system_instruction.as_deref().map(cut),
             step,
+            traceparent,
             status: None,
             sent_at: Vec::new(),
             completed_at: None,
@@ -136,7 +140,7 @@ mod tests {
     use super::*;
 
     fn begin(log: &mut CallLog, model: &str) -> u64 {
-        log.begin(DateTime::UNIX_EPOCH, Method::Generate, model, &ModelRequest::default(), None)
+        log.begin(DateTime::UNIX_EPOCH, Method::Generate, model, &ModelRequest::default(), None, None)
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod quota;
 mod searching;
 mod sending;
 mod sorting;
+mod traces;
 mod views;
 
 use testkit::TestApp;

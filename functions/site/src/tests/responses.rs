@@ -10,7 +10,7 @@ use super::serving;
 async fn every_response_has_the_security_headers() {
     let app = serving().start().await;
     for path in ["/health", "/nothing", "/health?deep=x"] {
-        let response = app.request("GET", path).header("x-request-id", "forged").send().await;
+        let response = app.request("GET", path).send().await;
         for (name, value) in [
             ("cache-control", "no-store"),
             ("x-content-type-options", "nosniff"),
@@ -21,9 +21,43 @@ async fn every_response_has_the_security_headers() {
         ] {
             assert_eq!(response.header(name), Some(value), "{path}");
         }
-        let id = response.header("x-request-id").unwrap();
-        assert!(id != "forged" && !id.is_empty());
+        assert!(response.header("x-request-id").is_some_and(|id| !id.is_empty()));
     }
+}
+
+#[tokio::test]
+async fn id_of_the_client_is_in_header_and_problem_document() {
+    let app = serving().start().await;
+    let request = app.request("GET", "/api/nothing").header("x-request-id", "web:1/2-3_4.5=+@");
+    let response = request.send().await.expect_problem(404, "route_not_found");
+    assert_eq!(response.header("x-request-id"), Some("web:1/2-3_4.5=+@"));
+    assert_eq!(response.body["request_id"], "web:1/2-3_4.5=+@");
+}
+
+#[tokio::test]
+async fn unusable_id_of_the_client_is_replaced() {
+    let app = serving().start().await;
+    let long = "x".repeat(129);
+    for id in ["", "two words", "{\"level\":\"ERROR\"}", "a\"b", "a\\nb", "ünïcode", &long] {
+        let request = app.request("GET", "/api/nothing").header("x-request-id", id);
+        let response = request.send().await.expect_problem(404, "route_not_found");
+        let own = response.header("x-request-id").unwrap();
+        assert!(own != id && own.len() == 36, "{id}: {own}");
+        assert_eq!(response.body["request_id"], own);
+    }
+}
+
+#[tokio::test]
+async fn scripts_may_send_the_ids_of_their_requests() {
+    let app = serving().var("CORS_ALLOWED_ORIGINS", "https://chat.example").start().await;
+    let preflight = app
+        .request("OPTIONS", "/api/chatroom")
+        .header("origin", "https://chat.example")
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "traceparent,x-request-id");
+    let allowed = preflight.send().await.expect(200);
+    let headers = allowed.header("access-control-allow-headers").unwrap();
+    assert!(headers.contains("traceparent") && headers.contains("x-request-id"), "{headers}");
 }
 
 #[tokio::test]

@@ -85,6 +85,7 @@ fn done(
         waiting_for: None,
         retry_at: None,
         reply,
+        origin: None,
     };
     AnswerEvent::Done { id: EventId::Done(1), status: Box::new(status) }
 }

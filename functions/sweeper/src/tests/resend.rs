@@ -32,6 +32,27 @@ async fn stranded_message_is_resent_with_growing_delay() {
 }
 
 #[tokio::test]
+async fn resent_message_keeps_its_trace_and_its_request() {
+    let app = start().await;
+    let _ = send_message(&app).await;
+    app.advance(MINUTE);
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 1);
+    let origins = app.queue.origins();
+    assert!(origins.len() == 2 && origins[0].is_some(), "{origins:?}");
+    assert_eq!(origins[0], origins[1]);
+}
+
+#[tokio::test]
+async fn message_of_the_previous_release_is_resent_without_a_trace() {
+    let app = start().await;
+    let _ = send_message(&app).await;
+    app.execute("UPDATE generations SET traceparent = NULL, request_id = NULL").await;
+    app.advance(MINUTE);
+    assert_eq!(sweep(&app.app).await.unwrap().resent, 1);
+    assert_eq!(app.queue.origins().last(), Some(&None));
+}
+
+#[tokio::test]
 async fn leased_and_failed_messages_are_not_resent() {
     let app = start().await;
     let (_, id) = send_message(&app).await;

@@ -91,6 +91,21 @@ async fn each_change_leaves_one_entry_and_a_failure_none() {
 }
 
 #[tokio::test]
+async fn entry_has_the_id_of_the_gateway_whatever_the_client_sends() {
+    let (app, operator) = start().await;
+    let user = app.user().await;
+    let earlier = act(&app, &operator, user.id, "suspend").await.expect(200);
+    let taken = earlier.header("x-request-id").unwrap();
+    let path = format!("/api/user/{}/restore", user.id);
+    let request = app.request("POST", &path).by(&operator).header("x-request-id", taken);
+    let response = request.send().await.expect(200);
+    assert_eq!(response.header("x-request-id"), Some(taken));
+    let entries = entries(&app).await;
+    assert_eq!((entries[0].action.as_str(), entries.len()), ("restore_account", 2));
+    assert!(entries[0].request_id.as_deref().is_some_and(|id| id != taken));
+}
+
+#[tokio::test]
 async fn operators_cannot_lock_themselves_out() {
     let (app, operator) = start().await;
     let _ = act(&app, &operator, operator.id, "suspend").await.expect_problem(409, "own_account");

@@ -287,6 +287,7 @@ async fn message_that_passed_authentication_is_not_stored() {
         day: now.date_naive(),
         created_at: now,
         place: Place::End,
+        origin: None,
     };
     let db = app.app.db().await.unwrap();
     let limits = app.app.config.daily_limits;

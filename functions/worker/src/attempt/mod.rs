@@ -16,7 +16,7 @@ use clients::redis::model_rate_limiter::CallOutcome;
 use clients::table::jobs::JobRecord;
 use domain::message::{ErrorCode, ProcessingStatus, WaitReason};
 use domain::spending::Cost;
-use domain::{MessageId, UserId, backoff, title};
+use domain::{MessageId, TraceContext, UserId, backoff, title};
 use rand::RngExt;
 use services::spending::{CallSpending, count_use};
 use store::generations::cancelling;
@@ -58,6 +58,8 @@ pub(crate) struct Attempt<'a> {
     cost: Cell<Cost>,
     live: &'a LiveAnswer<'a>,
     deferred: &'a Deferred,
+    /// The attempt in the trace of its request.
+    trace: TraceContext,
 }
 
 impl<'a> Attempt<'a> {
@@ -66,8 +68,8 @@ impl<'a> Attempt<'a> {
         lease: Lease,
         work: &ClaimedGeneration,
         deadline: DateTime<Utc>,
-        live: &'a LiveAnswer<'a>,
-        deferred: &'a Deferred,
+        (live, deferred): (&'a LiveAnswer<'a>, &'a Deferred),
+        trace: TraceContext,
     ) -> Self {
         Self {
             app,
@@ -85,6 +87,7 @@ impl<'a> Attempt<'a> {
             cost: Cell::default(),
             live,
             deferred,
+            trace,
         }
     }
 
@@ -106,6 +109,7 @@ impl<'a> Attempt<'a> {
             max_wait: self.max_wait(),
             deadline: self.deadline - STORE_MARGIN,
             spending: self.spending.get(),
+            trace: self.trace,
         };
         if let Some(answer) = answer_cache::find(self.app, self.user_id, &request.prompt).await {
             self.live.push(&answer.text);

@@ -15,6 +15,7 @@ mod spending;
 mod stopping;
 mod title_limits;
 mod titles;
+mod traces;
 mod waiting;
 
 use std::time::Duration;

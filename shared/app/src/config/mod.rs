@@ -7,6 +7,7 @@ mod env;
 mod model_list;
 mod models;
 mod one_time_codes;
+mod otlp;
 mod release;
 mod stream;
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub(crate) mod variables;
 use std::time::Duration;
 
 use clients::aws::AwsConfig;
+use clients::otlp::OtlpConfig;
 use clients::redis::model_rate_limiter::ModelLimits;
 use clients::redis::token_bucket::Limit;
 use domain::plan::DailyLimits;
@@ -77,6 +79,8 @@ pub struct Config {
     pub release: Release,
     /// The namespace of metrics in CloudWatch. `None`: no metrics.
     pub metrics_namespace: Option<String>,
+    /// The collector of spans. `None`: no spans.
+    pub otlp: Option<OtlpConfig>,
     /// The connection string of Postgres, with the password.
     pub database_url: SecretString,
     /// The connection string for migrations, which must not go through a connection pooler. `None`:
@@ -164,6 +168,7 @@ impl Config {
             environment,
             release: Release::read(env),
             metrics_namespace: env.get(METRICS_NAMESPACE),
+            otlp: otlp::read(env),
             database_url: env.secret(
                 DATABASE_URL,
                 needs(DependencyKind::Database),

@@ -63,8 +63,8 @@ mod tests {
     use aws_credential_types::Credentials;
     use aws_credential_types::provider::SharedCredentialsProvider;
     use chrono::DateTime;
-    use domain::{ChatroomId, GenerationId};
-    use serde_json::json;
+    use domain::{ChatroomId, GenerationId, RequestOrigin};
+    use serde_json::{Value, json};
     use std::time::Duration;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
@@ -89,7 +89,7 @@ mod tests {
 
     async fn send(queue: &SqsQueue) -> bool {
         let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
-        queue.send_job(ChatroomId::new(now), GenerationId::new(now), 0).await.is_ok()
+        queue.send_job(ChatroomId::new(now), GenerationId::new(now), 0, None).await.is_ok()
     }
 
     fn accepted() -> serde_json::Value {
@@ -114,6 +114,29 @@ mod tests {
             .await;
         assert!(send(&queue_at(&server.uri())).await);
         assert_eq!(server.received_requests().await.unwrap().len(), 2);
+    }
+
+    /// The previous release reads the body, and ignores attributes.
+    #[tokio::test]
+    async fn origin_of_a_job_leaves_its_body_as_it_was() {
+        let server = MockServer::start().await;
+        Mock::given(header("x-amz-target", "AmazonSQS.SendMessage"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(accepted()))
+            .mount(&server)
+            .await;
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0c1902b7-01";
+        let origin = RequestOrigin::parse(Some(trace), Some("r-1")).unwrap();
+        let (queue, id) = (queue_at(&server.uri()), GenerationId::new(DateTime::UNIX_EPOCH));
+        let chatroom = ChatroomId::new(DateTime::UNIX_EPOCH);
+        for origin in [Some(&origin), None] {
+            queue.send_job(chatroom, id, 0, origin).await.unwrap();
+        }
+        let requests = server.received_requests().await.unwrap();
+        let [with, without] = [0, 1].map(|number| requests[number].body_json::<Value>().unwrap());
+        assert_eq!(with["MessageBody"], without["MessageBody"]);
+        assert_eq!(with["MessageAttributes"]["traceparent"]["StringValue"], trace);
+        assert_eq!(with["MessageAttributes"]["request_id"]["StringValue"], "r-1");
+        assert_eq!(without.get("MessageAttributes"), None);
     }
 
     #[tokio::test]

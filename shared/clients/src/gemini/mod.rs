@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::TraceContext;
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -40,6 +41,9 @@ pub use self::safety::{SafetySetting, SafetySettingError};
 
 /// The header of the API key.
 const API_KEY_HEADER: &str = "x-goog-api-key";
+/// The header of the W3C trace context. Google's front ends know it, and a gateway before Gemini can join
+/// the trace by it.
+const TRACEPARENT: &str = "traceparent";
 
 /// The most that is read of an error, in bytes.
 const MAX_ERROR: usize = 1024 * 1024;
@@ -131,17 +135,17 @@ impl Gemini {
     async fn request(
         &self,
         prompt: &Prompt,
+        trace: Option<TraceContext>,
         first_chunk_by: Instant,
         ends: Instant,
     ) -> Result<Response, GenerateError> {
         let mut url = self.endpoint(&prompt.model, &format!("{}:streamGenerateContent", prompt.model))?;
         url.set_query(Some("alt=sse"));
-        let response = self
-            .http
-            .post(url)
-            .header(API_KEY_HEADER, self.api_key.clone())
-            .json(&request::Request::new(prompt, &self.safety_settings))
-            .send();
+        let mut request = self.http.post(url).header(API_KEY_HEADER, self.api_key.clone());
+        if let Some(trace) = trace {
+            request = request.header(TRACEPARENT, trace.to_string());
+        }
+        let response = request.json(&request::Request::new(prompt, &self.safety_settings)).send();
         let response =
             timeout_at(first_chunk_by.min(ends), response).await.map_err(|_| GenerateError::Timeout)?;
         let response = response.map_err(GenerateError::from_transport)?;
@@ -177,7 +181,7 @@ impl LanguageModel for Gemini {
         // Dropping the request closes its connection.
         let response = tokio::select! {
             () = observer.stopped() => return Err(GenerateError::Stopped { usage: TokenUsage::default() }),
-            response = self.request(prompt, first_chunk_by, ends) => response?,
+            response = self.request(prompt, observer.trace(), first_chunk_by, ends) => response?,
         };
         let limits = stream::Limits { first_chunk_by, stall_timeout: self.timeouts.stall, ends };
         stream::read(response, limits, &prompt.model, observer).await

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use domain::TraceContext;
 use tokio::sync::watch;
 
 /// Follows one call to a model, and stops it.
 pub struct Observer<'a> {
     on_text: &'a (dyn Fn(&str) + Send + Sync),
     is_stopped: watch::Receiver<bool>,
+    trace: Option<TraceContext>,
 }
 
 impl<'a> Observer<'a> {
@@ -19,7 +21,19 @@ impl<'a> Observer<'a> {
     ///
     /// [`Answer`]: super::Answer
     pub fn new(on_text: &'a (dyn Fn(&str) + Send + Sync), is_stopped: watch::Receiver<bool>) -> Self {
-        Self { on_text, is_stopped }
+        Self { on_text, is_stopped, trace: None }
+    }
+
+    /// Makes the call part of a trace.
+    #[must_use]
+    pub fn traced(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// The call in its trace.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.trace
     }
 
     /// Passes on the next piece of the text.

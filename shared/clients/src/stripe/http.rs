@@ -7,6 +7,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use reqwest::{Client, Method, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use stripe_client_core::{CustomizedStripeRequest, StripeClient, StripeMethod, VERSION};
+use tracing::info;
 
 use super::error::{StripeError, StripeSetupError};
 use crate::tls;
@@ -73,6 +74,8 @@ impl StripeClient for Http {
             StripeMethod::Post => Method::POST,
             StripeMethod::Delete => Method::DELETE,
         };
+        // Without the ids of customers behind it.
+        let resource = request.path.split('/').nth(1).unwrap_or_default().to_owned();
         let mut url = self.base_url.clone();
         url.set_path(&format!("/v1{}", request.path));
         url.set_query(request.query.as_deref());
@@ -86,12 +89,13 @@ impl StripeClient for Http {
         let transport = |error: reqwest::Error| StripeError::Transport(error.without_url());
         let response = call.send().await.map_err(transport)?;
         let status = response.status();
+        let text = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+        let request_id = text(REQUEST_ID);
+        info!(resource, status = status.as_u16(), stripe.request_id = request_id, "Stripe has responded");
         if status.is_success() {
             return read(response).await;
         }
-        let text = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
         let should_retry = text(SHOULD_RETRY).and_then(|value| value.parse().ok());
-        let request_id = text(REQUEST_ID);
         let body = read(response).await.unwrap_or_default();
         let error = StripeError::refused(status.as_u16(), should_retry, &String::from_utf8_lossy(&body));
         Err(error.with_request_id(request_id.as_deref()))

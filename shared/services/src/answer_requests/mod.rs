@@ -14,6 +14,7 @@ use domain::switches::{Feature, FeaturePaused};
 use domain::{ChatroomId, GenerationId, MessageId, UserId};
 use serde::{Deserialize, Serialize};
 use store::{GenericClient, users};
+use tracing::info;
 
 pub use self::error::{AnswerRequestError, quota_exhausted, spend_cap_reached};
 pub use self::regenerating::{RegenerationReceipt, regenerate, resume_regeneration};
@@ -48,15 +49,20 @@ pub async fn check_paused(app: &AppState, model: Option<&str>) -> Result<(), Fea
     Err(FeaturePaused(Feature::Model(model.unwrap_or_default().to_owned())))
 }
 
-/// Enqueues the first job for `generation`, and invalidates the cached chatroom list meanwhile.
+/// Enqueues the first job for `generation` of `question`, and invalidates the cached chatroom list
+/// meanwhile.
 async fn enqueue(
     app: &AppState,
     owner: UserId,
     chatroom: ChatroomId,
+    question: MessageId,
     generation: GenerationId,
 ) -> QueueStatus {
-    let job = jobs::enqueue(app, chatroom, generation, 0);
-    tokio::join!(job, chatroom_list::invalidate(app, owner)).0
+    let origin = app::trace::current();
+    let job = jobs::enqueue(app, chatroom, generation, 0, origin.as_ref());
+    let (queue_status, ()) = tokio::join!(job, chatroom_list::invalidate(app, owner));
+    info!(message.id = %question, generation.id = %generation, ?queue_status, "accepted");
+    queue_status
 }
 
 /// The messages that `owner` has used today. Only an execution that finds its message already

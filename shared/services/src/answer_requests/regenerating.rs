@@ -39,12 +39,14 @@ pub async fn regenerate(
     check_paused(app, model).await?;
     let (now, limits) = (app.clock.now(), app.config.daily_limits);
     let generation = GenerationId(execution.id);
-    let new = NewGeneration { id: generation, model, day: quota::day_of(now), created_at: now };
+    let origin = app::trace::current();
+    let day = quota::day_of(now);
+    let new = NewGeneration { id: generation, model, day, created_at: now, origin: origin.as_ref() };
     let outcome = regenerating::regenerate(&mut app.db().await?, owner, message, new, limits).await;
     match outcome {
         Ok(RegenerateOutcome::Accepted { question, chatroom_id, used, tier }) => {
             app.metrics.emit(&MetricEvent::MessageAccepted { message: question.id });
-            let queue_status = enqueue(app, owner, chatroom_id, generation).await;
+            let queue_status = enqueue(app, owner, chatroom_id, question.id, generation).await;
             let usage = Usage::new(used, limits.of(tier), now);
             Ok(RegenerationReceipt { question_id: question.id, queue_status, usage })
         }
@@ -76,6 +78,6 @@ pub async fn resume_regeneration(
     let stored = progress::find(&app.db().await?, generation).await?;
     let Some(stored) = stored.filter(|stored| stored.user_id == owner) else { return Ok(None) };
     let usage = usage_today(app, &app.db().await?, owner).await?;
-    let queue_status = enqueue(app, owner, stored.chatroom_id, generation).await;
+    let queue_status = enqueue(app, owner, stored.chatroom_id, stored.question_id, generation).await;
     Ok(Some(RegenerationReceipt { question_id: stored.question_id, queue_status, usage }))
 }

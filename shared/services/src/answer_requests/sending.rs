@@ -4,7 +4,7 @@ use app::AppState;
 use app::metrics::MetricEvent;
 use chrono::{DateTime, Utc};
 use domain::quota::{self, Usage};
-use domain::{ChatroomId, GenerationId, MessageId, UserId};
+use domain::{ChatroomId, GenerationId, MessageId, RequestOrigin, UserId};
 use store::chatrooms::client_ids;
 use store::messages;
 use store::messages::branches::{self, EditOutcome};
@@ -28,10 +28,10 @@ pub struct NewQuestion<'a> {
 }
 
 impl<'a> NewQuestion<'a> {
-    fn message(self, id: MessageId, now: DateTime<Utc>) -> NewMessage<'a> {
+    fn message(self, id: MessageId, now: DateTime<Utc>, origin: Option<&'a RequestOrigin>) -> NewMessage<'a> {
         let place = self.parent.map_or(Place::End, Place::EndAfter);
         let NewQuestion { chatroom_id, content, .. } = self;
-        NewMessage { id, chatroom_id, content, day: quota::day_of(now), created_at: now, place }
+        NewMessage { id, chatroom_id, content, day: quota::day_of(now), created_at: now, place, origin }
     }
 }
 
@@ -47,7 +47,9 @@ pub async fn send(
     execution: Execution,
 ) -> Result<MessageReceipt, AnswerRequestError> {
     let insert = async |id, now| {
-        let sent = insert(app, sender, question.message(id, now), question.parent).await?;
+        let origin = app::trace::current();
+        let message = question.message(id, now, origin.as_ref());
+        let sent = insert(app, sender, message, question.parent).await?;
         Ok((sent, question.chatroom_id))
     };
     send_once(app, sender, execution, insert).await
@@ -63,8 +65,10 @@ pub async fn send_new(
     question: NewQuestion<'_>,
     id: MessageId,
 ) -> Result<Option<MessageReceipt>, AnswerRequestError> {
-    let now = app.clock.now();
-    match insert(app, sender, question.message(id, now), question.parent).await {
+    check_paused(app, None).await?;
+    let (now, origin) = (app.clock.now(), app::trace::current());
+    let message = question.message(id, now, origin.as_ref());
+    match insert(app, sender, message, question.parent).await {
         Ok(sent) => enqueue_sent(app, sender, (question.chatroom_id, id), sent, now).await.map(Some),
         Err(AnswerRequestError::Store(error)) if error.violates("messages_pkey") => Ok(None),
         Err(error) => Err(error),
@@ -84,15 +88,14 @@ pub async fn send_in_new_chatroom(
     id: MessageId,
 ) -> Result<Option<MessageReceipt>, AnswerRequestError> {
     check_paused(app, None).await?;
-    let now = app.clock.now();
+    let (now, origin) = (app.clock.now(), app::trace::current());
     let mut db = app.db().await?;
     let transaction = db.transaction().await.map_err(store::StoreError::from)?;
     if !client_ids::insert_chatroom(&transaction, owner, question.chatroom_id, client_id, now).await? {
         return Ok(None);
     }
-    let sent =
-        sending::insert_message(&transaction, owner, question.message(id, now), app.config.daily_limits);
-    let sent = sent.await?;
+    let message = question.message(id, now, origin.as_ref());
+    let sent = sending::insert_message(&transaction, owner, message, app.config.daily_limits).await?;
     if matches!(sent, SendOutcome::Accepted { .. }) {
         client_ids::count_chatroom(&transaction, owner).await?;
         transaction.commit().await.map_err(store::StoreError::from)?;
@@ -118,7 +121,9 @@ pub async fn edit(
         // Its place and chatroom are those of the edited message.
         let question = NewQuestion { chatroom_id: ChatroomId(id.0), content, parent: None };
         let (mut db, limits) = (app.db().await?, app.config.daily_limits);
-        match branches::edit(&mut db, owner, edited, question.message(id, now), limits).await? {
+        let origin = app::trace::current();
+        let message = question.message(id, now, origin.as_ref());
+        match branches::edit(&mut db, owner, edited, message, limits).await? {
             EditOutcome::Sent(sent, chatroom) => Ok((sent, chatroom)),
             EditOutcome::NotAQuestion => Err(AnswerRequestError::NotAQuestion),
             EditOutcome::NotFound => Err(AnswerRequestError::NotFound("message")),
@@ -190,7 +195,7 @@ async fn enqueue_sent(
         }
     };
     app.metrics.emit(&MetricEvent::MessageAccepted { message: id });
-    let queue_status = enqueue(app, sender, chatroom, GenerationId::first_of(id)).await;
+    let queue_status = enqueue(app, sender, chatroom, id, GenerationId::first_of(id)).await;
     Ok(MessageReceipt { id, created_at, queue_status, usage })
 }
 
@@ -205,6 +210,6 @@ async fn resume(
     let stored = messages::find_status(&app.db().await?, sender, id).await?;
     let Some(stored) = stored else { return Ok(None) };
     let usage = usage_today(app, &app.db().await?, sender).await?;
-    let queue_status = enqueue(app, sender, stored.chatroom_id, GenerationId::first_of(id)).await;
+    let queue_status = enqueue(app, sender, stored.chatroom_id, id, GenerationId::first_of(id)).await;
     Ok(Some(MessageReceipt { id, created_at: stored.message.created_at, queue_status, usage }))
 }

@@ -6,11 +6,12 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
-use domain::{ChatroomId, GenerationId, UserId};
+use domain::{ChatroomId, GenerationId, RequestOrigin, UserId};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::StoreError;
+use crate::generations::origin;
 
 /// A claim of the title that the answer of a generation gets.
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +127,7 @@ pub async fn conclude(
 }
 
 /// A title whose worker has died, or that no worker has begun.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct StrandedTitle {
     /// The chatroom.
     pub chatroom_id: ChatroomId,
@@ -134,6 +135,8 @@ pub struct StrandedTitle {
     pub generation_id: GenerationId,
     /// The number of the resend. `None`: it was resent too often, and the chatroom keeps its name.
     pub resend: Option<i32>,
+    /// The request that asked for the answer.
+    pub origin: Option<RequestOrigin>,
 }
 
 /// Claims up to `limit` stranded titles, the longest overdue first, and schedules the next resend of
@@ -153,7 +156,9 @@ pub async fn claim_stranded(
             SELECT id FROM chatrooms WHERE title_due_at <= $1
             ORDER BY title_due_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
         ))
-        RETURNING c.id, c.title_generation_id, c.title_resends, c.title_state IS NOT NULL AS is_resent";
+        RETURNING c.id, c.title_generation_id, c.title_resends, c.title_state IS NOT NULL AS is_resent,
+            (SELECT traceparent FROM generations g WHERE g.id = c.title_generation_id),
+            (SELECT request_id FROM generations g WHERE g.id = c.title_generation_id)";
     let statement = db.prepare_cached(SQL).await?;
     let rows = db.query(&statement, &[&now, &limit, &max_resends]).await?;
     let stranded = rows.iter().map(|row| {
@@ -162,6 +167,7 @@ pub async fn claim_stranded(
             chatroom_id: ChatroomId(row.try_get("id")?),
             generation_id: GenerationId(row.try_get("title_generation_id")?),
             resend: row.try_get::<_, bool>("is_resent")?.then_some(resend),
+            origin: origin::read(row)?,
         })
     });
     stranded.collect()

@@ -79,9 +79,9 @@ pub async fn retry(
     let sql = format!(
         "WITH retried AS (
             UPDATE generations SET {SET_PENDING} WHERE id = $4 AND status = 'failed'
-            RETURNING id, chatroom_id, resends
+            RETURNING id, chatroom_id, resends, traceparent, request_id
         ), logged AS ({})
-        SELECT id, chatroom_id, resends FROM retried",
+        SELECT id, chatroom_id, resends, traceparent, request_id FROM retried",
         job_insertion("retried", OperatorAction::RetryFailedJob, "pending")
     );
     let statement = db.prepare_cached(&sql).await?;
@@ -108,9 +108,9 @@ pub async fn retry_oldest(
                 WHERE status = 'failed' AND dismissed_at IS NULL AND error_code = ANY($4)
                 ORDER BY updated_at, id LIMIT $5 FOR UPDATE SKIP LOCKED
             ))
-            RETURNING id, chatroom_id, resends
+            RETURNING id, chatroom_id, resends, traceparent, request_id
         ), logged AS ({})
-        SELECT id, chatroom_id, resends FROM retried",
+        SELECT id, chatroom_id, resends, traceparent, request_id FROM retried",
         job_insertion("retried", OperatorAction::RedriveFailedJobs, "pending")
     );
     let statement = db.prepare_cached(&sql).await?;

@@ -7,12 +7,13 @@ use deadpool_postgres::GenericClient;
 use domain::history::{BLOCK, Exchange, MIN_EXCHANGES};
 use domain::message::ProcessingStatus;
 use domain::model_quota::MAX_IN_FLIGHT;
-use domain::{ChatroomId, GenerationId, MessageId, Tier, UserId};
+use domain::{ChatroomId, GenerationId, MessageId, RequestOrigin, Tier, UserId};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::StoreError;
+use crate::generations::origin;
 use crate::messages::tree;
 
 /// A claimed generation, with all data that the prompt needs.
@@ -48,6 +49,8 @@ pub struct ClaimedGeneration {
     pub waiting_since: Option<DateTime<Utc>>,
     /// Whether the chatroom wants a title, which its first answer makes due.
     pub wants_title: bool,
+    /// The request that asked for it, unless an earlier release has accepted that.
+    pub origin: Option<RequestOrigin>,
     /// The previous exchanges on the branch of the message, newest first.
     pub history: Vec<Exchange>,
 }
@@ -140,7 +143,7 @@ async fn claim_with_free_slot(
                 AND NOT EXISTS (SELECT FROM users u WHERE u.id = g.user_id
                     AND (u.suspended_at IS NOT NULL OR u.deleted_at IS NOT NULL))
             RETURNING g.id, g.question_id, g.user_id, g.chatroom_id, g.attempts, g.fence, g.waiting_since,
-                g.cancel_requested_at, g.requested_model, next.accepted_at
+                g.cancel_requested_at, g.requested_model, g.traceparent, g.request_id, next.accepted_at
         ), question AS (
             SELECT m.id, m.chatroom_id, m.position, m.parent_generation_id, m.content
             FROM messages m JOIN claimed ON m.id = claimed.question_id
@@ -154,7 +157,7 @@ async fn claim_with_free_slot(
         )
         SELECT g.id, g.question_id, g.user_id, g.chatroom_id, question.content, g.attempts, g.fence, g.waiting_since, g.accepted_at,
             g.cancel_requested_at IS NOT NULL AS is_cancel_requested, c.system_prompt, u.subscription_tier,
-            g.requested_model, c.model AS chatroom_model, c.title_state = 'wanted' AS wants_title, h.question, h.answer
+            g.requested_model, g.traceparent, g.request_id, c.model AS chatroom_model, c.title_state = 'wanted' AS wants_title, h.question, h.answer
         FROM claimed g
         JOIN question ON question.id = g.question_id
         JOIN chatrooms c ON c.id = g.chatroom_id
@@ -203,6 +206,7 @@ fn claimed_generation(first: &Row, rows: &[Row]) -> Result<ClaimedGeneration, St
         accepted_at: first.try_get("accepted_at")?,
         waiting_since: first.try_get("waiting_since")?,
         wants_title: first.try_get::<_, Option<bool>>("wants_title")?.unwrap_or_default(),
+        origin: origin::read(first)?,
         history,
     })
 }

@@ -9,18 +9,19 @@ pub mod admin;
 pub mod backfill;
 pub mod cancelling;
 pub mod claiming;
+pub(crate) mod origin;
 pub mod owner_actions;
 pub mod processing;
 pub mod progress;
 pub mod sweeping;
 
-use domain::{ChatroomId, GenerationId};
+use domain::{ChatroomId, GenerationId, RequestOrigin};
 use tokio_postgres::Row;
 
 use crate::StoreError;
 
 /// A generation to send to the queue again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resend {
     /// The generation.
     pub generation_id: GenerationId,
@@ -28,6 +29,8 @@ pub struct Resend {
     pub chatroom_id: ChatroomId,
     /// The number of this resend, from 1. The queue needs it for a new deduplication id.
     pub number: i32,
+    /// The request that asked for it, unless an earlier release has accepted that.
+    pub origin: Option<RequestOrigin>,
 }
 
 impl TryFrom<&Row> for Resend {
@@ -38,6 +41,7 @@ impl TryFrom<&Row> for Resend {
             generation_id: GenerationId(row.try_get("id")?),
             chatroom_id: ChatroomId(row.try_get("chatroom_id")?),
             number: row.try_get("resends")?,
+            origin: origin::read(row)?,
         })
     }
 }

@@ -4,10 +4,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
 use domain::plan::DailyLimits;
 use domain::spending::CapScope;
-use domain::{ChatroomId, GenerationId, MessageId, Tier, UserId};
+use domain::{ChatroomId, GenerationId, MessageId, RequestOrigin, Tier, UserId};
 use tokio_postgres::types::ToSql;
 
 use crate::StoreError;
+use crate::generations::origin;
 use crate::messages::{COLUMNS, Message};
 use crate::spending::{reached_cap, reached_cap_of};
 
@@ -97,7 +98,7 @@ pub enum RetryOutcome {
 }
 
 /// Makes the failed generation that the message of `owner` shows pending again if the quota of `day`
-/// allows it, and charges a quota unit for it.
+/// allows it, and charges a quota unit for it. Its answer belongs to the request `origin` from now on.
 pub async fn retry(
     db: &impl GenericClient,
     owner: UserId,
@@ -105,6 +106,7 @@ pub async fn retry(
     day: NaiveDate,
     now: DateTime<Utc>,
     limits: DailyLimits,
+    origin: Option<&RequestOrigin>,
 ) -> Result<RetryOutcome, StoreError> {
     let sql = format!(
         "WITH target AS (
@@ -126,7 +128,8 @@ pub async fn retry(
         ), retried AS (
             UPDATE generations g SET status = 'pending', error_code = NULL, attempts = 0, quota_day = $3,
                 waiting_since = NULL, dismissed_at = NULL, resends = g.resends + 1,
-                resends_before = g.resends + 1, sweep_at = $4::timestamptz + interval '1 minute', updated_at = $4
+                resends_before = g.resends + 1, sweep_at = $4::timestamptz + interval '1 minute', updated_at = $4,
+                traceparent = $9, request_id = $10
             FROM target, quota WHERE g.id = target.id
             RETURNING g.*
         )
@@ -138,8 +141,19 @@ pub async fn retry(
     );
     let statement = db.prepare_cached(&sql).await?;
     let DailyLimits { basic, pro, spending } = limits;
-    let parameters: [&(dyn ToSql + Sync); 8] =
-        [&message.0, &owner.0, &day, &now, &basic, &pro, &spending.user, &spending.service];
+    let (traceparent, request_id) = origin::parameters(origin);
+    let parameters: [&(dyn ToSql + Sync); 10] = [
+        &message.0,
+        &owner.0,
+        &day,
+        &now,
+        &basic,
+        &pro,
+        &spending.user,
+        &spending.service,
+        &traceparent,
+        &request_id,
+    ];
     let row = db.query_opt(&statement, &parameters).await?;
     let Some(row) = row else { return Ok(RetryOutcome::NotFailed) };
     if let Some(scope) = reached_cap_of(&row)? {

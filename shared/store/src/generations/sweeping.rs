@@ -30,7 +30,7 @@ pub async fn claim_stranded(
             SELECT id FROM generations WHERE sweep_at > '-infinity' AND sweep_at <= $1
             ORDER BY sweep_at LIMIT $2 FOR UPDATE SKIP LOCKED
         ))
-        RETURNING id, chatroom_id, resends";
+        RETURNING id, chatroom_id, resends, traceparent, request_id";
     let statement = db.prepare_cached(SQL).await?;
     let rows = db.query(&statement, &[&now, &limit]).await?;
     rows.iter().map(TryInto::try_into).collect()

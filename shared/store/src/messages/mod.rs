@@ -21,12 +21,13 @@ pub mod versions;
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
 use domain::message::{ErrorCode, FinishReason, MessageType, ProcessingStatus, WaitReason};
-use domain::{ChatroomId, GenerationId, MessageId, UserId};
+use domain::{ChatroomId, GenerationId, MessageId, RequestOrigin, UserId};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::StoreError;
 use crate::feedback::Feedback;
+use crate::generations::origin;
 
 /// A message as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +171,8 @@ pub struct MessageStatus {
     pub retry_at: Option<DateTime<Utc>>,
     /// The answer, if there is one.
     pub reply: Option<Reply>,
+    /// The request that asked for the answer, unless an earlier release has accepted that.
+    pub origin: Option<RequestOrigin>,
 }
 
 /// Finds a message of `owner` with the generation that its chatroom shows, and with its answer.
@@ -180,7 +183,7 @@ pub async fn find_status(
 ) -> Result<Option<MessageStatus>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS}, m.chatroom_id, coalesce(g.id, m.id) AS generation_id, coalesce(g.fence, 0) AS fence,
-            c.name AS chatroom_name,
+            c.name AS chatroom_name, g.traceparent, g.request_id,
             CASE WHEN g.status = 'pending' AND g.lease_until IS NOT NULL THEN g.wait_reason END AS waiting_for,
             CASE WHEN g.status = 'pending' THEN g.lease_until END AS retry_at,
             r.id AS reply_id, r.content AS reply_content, r.created_at AS reply_created_at,
@@ -213,5 +216,6 @@ pub async fn find_status(
         waiting_for: row.try_get::<_, Option<&str>>("waiting_for")?.map(TryInto::try_into).transpose()?,
         retry_at: row.try_get("retry_at")?,
         reply,
+        origin: origin::read(&row)?,
     }))
 }

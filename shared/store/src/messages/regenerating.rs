@@ -4,11 +4,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
 use domain::plan::DailyLimits;
 use domain::spending::CapScope;
-use domain::{ChatroomId, GenerationId, MessageId, Tier, UserId};
+use domain::{ChatroomId, GenerationId, MessageId, RequestOrigin, Tier, UserId};
 use tokio_postgres::types::ToSql;
 
 use crate::StoreError;
-use crate::generations::backfill;
+use crate::generations::{backfill, origin};
 use crate::messages::branches::{Node, activate, lock_message, mark_branches};
 use crate::messages::{self, Message};
 use crate::spending::{reached_cap, reached_cap_of};
@@ -24,6 +24,8 @@ pub struct NewGeneration<'a> {
     pub day: NaiveDate,
     /// The current time.
     pub created_at: DateTime<Utc>,
+    /// The request that asks for it.
+    pub origin: Option<&'a RequestOrigin>,
 }
 
 /// The result of requesting another answer.
@@ -126,9 +128,9 @@ async fn insert_generation(
             RETURNING c.id, c.last_position
         ), stored AS (
             INSERT INTO generations (id, question_id, number, chatroom_id, user_id, position, requested_model, status,
-                fence, quota_day, sweep_at, created_at, updated_at)
+                fence, quota_day, sweep_at, created_at, updated_at, traceparent, request_id)
             SELECT $2, $3, latest.number + 1, placed.id, $1, placed.last_position, $9, 'pending', latest.fence + 1, $4,
-                $5::timestamptz + interval '1 minute', $5, $5
+                $5::timestamptz + interval '1 minute', $5, $5, $12, $13
             FROM latest, placed
         )
         SELECT plan.subscription_tier, latest.is_unfinished, spending.reached_cap, (SELECT messages FROM quota) AS used,
@@ -136,8 +138,9 @@ async fn insert_generation(
         FROM plan, latest, spending",
         reached_cap = reached_cap("$1", "$4", "$10", "$11"),
     );
+    let (traceparent, request_id) = origin::parameters(generation.origin);
     let statement = db.prepare_cached(&sql).await?;
-    let parameters: [&(dyn ToSql + Sync); 11] = [
+    let parameters: [&(dyn ToSql + Sync); 13] = [
         &owner.0,
         &generation.id.0,
         &node.question_id.0,
@@ -149,6 +152,8 @@ async fn insert_generation(
         &generation.model,
         &limits.spending.user,
         &limits.spending.service,
+        &traceparent,
+        &request_id,
     ];
     let Some(row) = db.query_opt(&statement, &parameters).await? else { return Ok(Inserted::NoAccount) };
     if row.try_get("is_unfinished")? {

@@ -5,10 +5,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;
 use domain::plan::DailyLimits;
 use domain::spending::CapScope;
-use domain::{ChatroomId, GenerationId, MessageId, Tier, UserId, search};
+use domain::{ChatroomId, GenerationId, MessageId, RequestOrigin, Tier, UserId, search};
 use tokio_postgres::types::ToSql;
 
 use crate::StoreError;
+use crate::generations::origin;
 use crate::spending::{reached_cap, reached_cap_of};
 
 /// A message to insert.
@@ -26,6 +27,8 @@ pub struct NewMessage<'a> {
     pub created_at: DateTime<Utc>,
     /// What it follows.
     pub place: Place,
+    /// The request that sends it.
+    pub origin: Option<&'a RequestOrigin>,
 }
 
 /// What a new message follows.
@@ -114,8 +117,9 @@ pub async fn insert_message(
             RETURNING id, chatroom_id, user_id, position, quota_day, sweep_at, created_at, updated_at
         ), requested AS (
             INSERT INTO generations (id, question_id, chatroom_id, user_id, position, status, quota_day, sweep_at,
-                created_at, updated_at)
-            SELECT id, id, chatroom_id, user_id, position, 'pending', quota_day, sweep_at, created_at, updated_at
+                created_at, updated_at, traceparent, request_id)
+            SELECT id, id, chatroom_id, user_id, position, 'pending', quota_day, sweep_at, created_at, updated_at,
+                $14, $15
             FROM stored
         ), counted_in_chatroom AS (
             UPDATE chatrooms c SET last_position = c.last_position + 1, message_count = c.message_count + 1,
@@ -138,8 +142,9 @@ pub async fn insert_message(
         // A question that follows no generation has the id of the chatroom.
         Place::Branch(generation) => (None, Some(generation.map_or(message.chatroom_id.0, |id| id.0))),
     };
+    let (traceparent, request_id) = origin::parameters(message.origin);
     let statement = db.prepare_cached(&sql).await?;
-    let parameters: [&(dyn ToSql + Sync); 13] = [
+    let parameters: [&(dyn ToSql + Sync); 15] = [
         &message.chatroom_id.0,
         &sender.0,
         &message.day,
@@ -153,6 +158,8 @@ pub async fn insert_message(
         &generation,
         &limits.spending.user,
         &limits.spending.service,
+        &traceparent,
+        &request_id,
     ];
     let Some(row) = db.query_opt(&statement, &parameters).await? else {
         return Ok(SendOutcome::ChatroomNotFound);

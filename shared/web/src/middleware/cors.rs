@@ -25,7 +25,7 @@ const EXPOSED_HEADERS: [&str; 11] = [
 ];
 
 /// The request headers of this API that scripts may set, besides those of HTTP.
-const REQUEST_HEADERS: [&str; 2] = ["idempotency-key", "last-event-id"];
+const REQUEST_HEADERS: [&str; 4] = ["idempotency-key", "last-event-id", "traceparent", "x-request-id"];
 
 /// The stage variable of the REST API with the origin of the HTTP API, whose page calls both. A variable of
 /// the function would make the two APIs depend on each other.

@@ -107,7 +107,9 @@ fn empty_document() -> OpenApi {
                        Every successful JSON response has `success: true`. Every failure is a problem document \
                        (RFC 9457) with `success: false` and a `code`.\n\n\
                        Every response has the header `X-Request-Id`, and those that count against a rate limit have \
-                       `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`.";
+                       `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset`. The id is the one that \
+                       the client has sent in this header: 1 to 128 letters, digits and `-_.:=+/@`. A request joins \
+                       the trace of its header `traceparent` (W3C Trace Context).";
     let info = InfoBuilder::new()
         .title("AI chat backend")
         .version(env!("CARGO_PKG_VERSION"))

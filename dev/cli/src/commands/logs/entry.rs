@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 const COMMON_FIELDS: [&str; 5] = ["timestamp", "level", "message", "target", "spans"];
 /// Fields of spans that repeat the name of the function, the span, or the request.
 const COMMON_SPAN_FIELDS: [&str; 3] = ["service", "name", "requestId"];
+/// The ids that a path shows once.
+const PATH_IDS: [&str; 2] = ["message.id", "generation.id"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(super) enum Level {
@@ -52,6 +54,35 @@ impl Entry {
         }
     }
 
+    /// The texts in the fields called `names`, of the entry and of its spans.
+    pub(super) fn values<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = &'a str> {
+        let spans = self.fields.iter().filter_map(|fields| fields.get("spans")?.as_array());
+        let spans = spans.flatten().filter_map(Value::as_object);
+        let all = self.fields.iter().chain(spans);
+        all.flat_map(move |fields| names.iter().filter_map(move |name| fields.get(*name)?.as_str()))
+    }
+
+    /// The time, the time since `start`, the source, the message and the entry's own fields but its ids.
+    pub(super) fn step(&self, start: Option<DateTime<Utc>>) -> String {
+        let time = self.time.map_or_else(String::new, |time| time.format("%m-%d %H:%M:%S%.3f").to_string());
+        let since = self.time.zip(start).map_or(0.0, |(time, start)| (time - start).as_seconds_f64());
+        let fields = self.fields.iter().flatten();
+        let own = fields.filter(|(name, _)| {
+            !COMMON_FIELDS.contains(&name.as_str()) && !PATH_IDS.contains(&name.as_str())
+        });
+        let mut line = format!("{time:<18} {since:>+9.3} s  {:<12} {}", self.source, self.message());
+        for (name, value) in own {
+            // Cannot fail: it writes into memory.
+            let _ = write!(line, "  {name}={}", shown(value));
+        }
+        line
+    }
+
+    fn message(&self) -> &str {
+        let message = self.fields.as_ref().and_then(|fields| fields.get("message")?.as_str());
+        message.unwrap_or_default()
+    }
+
     /// The time, the level, the source, the message and the fields.
     pub(super) fn readable(&self, is_coloured: bool) -> String {
         let time = self.time.map_or_else(String::new, |time| time.format("%m-%d %H:%M:%S%.3f").to_string());
@@ -68,7 +99,7 @@ impl Entry {
         match &self.fields {
             None => line.push_str(&self.line),
             Some(fields) => {
-                line.push_str(fields.get("message").and_then(Value::as_str).unwrap_or_default());
+                line.push_str(self.message());
                 for (name, value) in details(fields) {
                     let name = paint(&format!("{name}="), "2", is_coloured);
                     // Cannot fail: it writes into memory.
@@ -80,7 +111,8 @@ impl Entry {
     }
 }
 
-/// The fields of an entry and of its spans, the outermost span first.
+/// The fields of an entry and of its spans, the outermost span first. A field that spans repeat is shown
+/// once.
 fn details(fields: &Map<String, Value>) -> Vec<(&str, &Value)> {
     let own = fields.iter().filter(|(name, _)| !COMMON_FIELDS.contains(&name.as_str()));
     let spans = fields.get("spans").and_then(Value::as_array).into_iter().flatten();
@@ -88,7 +120,13 @@ fn details(fields: &Map<String, Value>) -> Vec<(&str, &Value)> {
         .filter_map(Value::as_object)
         .flatten()
         .filter(|(name, _)| !COMMON_SPAN_FIELDS.contains(&name.as_str()));
-    own.chain(of_spans).map(|(name, value)| (name.as_str(), value)).collect()
+    let mut shown: Vec<(&str, &Value)> = Vec::new();
+    for (name, value) in own.chain(of_spans) {
+        if !shown.contains(&(name.as_str(), value)) {
+            shown.push((name, value));
+        }
+    }
+    shown
 }
 
 /// A value without quotes if it is one word.

@@ -8,14 +8,13 @@ use super::entry::{Entry, Level};
 pub(super) struct Filter {
     pub(super) oldest: Option<DateTime<Utc>>,
     pub(super) level: Option<Level>,
-    pub(super) id: Option<String>,
 }
 
 impl Filter {
     pub(super) fn admits(&self, entry: &Entry) -> bool {
         let is_recent = self.oldest.is_none_or(|oldest| entry.time.is_none_or(|time| time >= oldest));
         let is_severe = self.level.is_none_or(|least| entry.level.is_none_or(|level| level >= least));
-        is_recent && is_severe && self.id.as_deref().is_none_or(|id| entry.names_id(id))
+        is_recent && is_severe
     }
 }
 
@@ -57,10 +56,8 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_selected_by_time_level_and_id() {
-        let warning = entry(
-            r#"{"timestamp":"2026-11-26T13:00:00Z","level":"WARN","message":"m","spans":[{"request_id":"r-1"}]}"#,
-        );
+    fn entries_are_selected_by_time_and_level() {
+        let warning = entry(r#"{"timestamp":"2026-11-26T13:00:00Z","level":"WARN","message":"m"}"#);
         let at = |text: &str| Some(text.parse().unwrap());
         for (filter, expected) in [
             (Filter::default(), true),
@@ -69,14 +66,11 @@ mod tests {
             (Filter { level: Some(Level::Info), ..Filter::default() }, true),
             (Filter { level: Some(Level::Warn), ..Filter::default() }, true),
             (Filter { level: Some(Level::Error), ..Filter::default() }, false),
-            (Filter { id: Some("r-1".to_owned()), ..Filter::default() }, true),
-            (Filter { id: Some("r-2".to_owned()), ..Filter::default() }, false),
         ] {
             assert_eq!(filter.admits(&warning), expected, "{filter:?}");
         }
         let panic = entry("thread 'main' panicked at src/main.rs:5:9");
-        let severe = Filter { level: Some(Level::Error), oldest: at("2026-11-26T13:00:01Z"), id: None };
+        let severe = Filter { level: Some(Level::Error), oldest: at("2026-11-26T13:00:01Z") };
         assert!(severe.admits(&panic));
-        assert!(!Filter { id: Some("r-1".to_owned()), ..Filter::default() }.admits(&panic));
     }
 }

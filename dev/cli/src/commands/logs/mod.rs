@@ -1,8 +1,10 @@
-//! `cargo dev logs`
+//! `cargo dev logs` and `cargo dev trace`
 
 mod entry;
 mod file;
 mod filter;
+mod path;
+mod related;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,10 +22,12 @@ use tokio::time::sleep;
 use self::entry::{Entry, Level};
 pub(super) use self::file::LogFile;
 use self::filter::{Filter, duration};
+pub use self::path::trace;
+use self::related::Related;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Options {
     /// Names of functions, or of services as `cargo dev status` shows them [default: all functions].
     names: Vec<String>,
@@ -39,7 +43,8 @@ pub struct Options {
     /// Print only entries of this level or above. Lines without a level are always printed.
     #[arg(long, value_enum, ignore_case = true)]
     level: Option<Level>,
-    /// Print only entries that name this request, message or other id.
+    /// Print only entries that name this id of a request, a message or a trace, those about the messages
+    /// in them, and those of their requests, in all functions.
     #[arg(long, value_name = "ID")]
     request: Option<String>,
     /// Print the lines as the functions write them, as JSON.
@@ -65,16 +70,21 @@ pub async fn run(folder: &StackFolder, options: Options) -> Result<()> {
 async fn print_logs(folder: &StackFolder, options: &Options) -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "the age of entries is relative to the real time")]
     let oldest = options.since.map(|since| Utc::now() - since);
-    let filter = Filter { oldest, level: options.level, id: options.request.clone() };
+    let filter = Filter { oldest, level: options.level };
+    let mut related = options.request.as_deref().map(Related::new);
     let mut files: Vec<LogFile> = Vec::new();
     let mut limit = options.lines;
     loop {
         open_new(folder, options, &mut files)?;
         let mut entries = Vec::new();
         for file in &mut files {
-            entries
-                .extend(file.read_entries(!options.follow)?.into_iter().filter(|entry| filter.admits(entry)));
+            entries.extend(file.read_entries(!options.follow)?);
         }
+        if let Some(related) = &mut related {
+            related.learn(&entries);
+        }
+        let is_wanted = |entry: &Entry| related.as_ref().is_none_or(|related| related.admits(entry));
+        entries.retain(|entry| filter.admits(entry) && is_wanted(entry));
         // Stable: lines without a time stay behind the line before them.
         entries.sort_by_key(|entry| entry.time);
         let skipped = limit.take().map_or(0, |limit| entries.len().saturating_sub(limit));

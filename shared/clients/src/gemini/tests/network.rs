@@ -88,3 +88,20 @@ async fn model_name_cannot_reach_another_path() {
     assert_eq!(requests[0].url.path(), "/v1beta/models/..%2F..%2Ffiles%3Fx=:streamGenerateContent");
     assert_eq!(requests[0].url.query(), Some("alt=sse"));
 }
+
+#[tokio::test]
+async fn call_in_a_trace_sends_its_context() {
+    let server = MockServer::start().await;
+    let answer = ResponseTemplate::new(200).set_body_json(reply("hi", "STOP"));
+    Mock::given(method("POST")).respond_with(answer).mount(&server).await;
+    let gemini = gemini_at(&server.uri(), Duration::from_secs(20));
+    let trace = TraceContext::root(0xabc, 1);
+    for trace in [Some(trace), None] {
+        let observer = Observer::new(&|_| {}, watch::channel(false).1).traced(trace);
+        drop(gemini.generate(&prompt(), TIME_LIMIT, &observer).await);
+    }
+    let sent = server.received_requests().await.unwrap();
+    let headers =
+        sent.iter().map(|request| request.headers.get(TRACEPARENT).map(|value| value.to_str().unwrap()));
+    assert_eq!(headers.collect::<Vec<_>>(), [Some(&*trace.to_string()), None]);
+}
