@@ -62,7 +62,7 @@ pub fn report(root: &Path) -> Result<String> {
     ];
     let nodejs = nodejs::estimates(&STANDARD, &figures, &prices)?;
     let nodejs_idle = nodejs::estimates(&IDLE, &figures, &prices)?;
-    let [(_, busy), _, _, (_, idle), (_, idle_basic)] = &own;
+    let [(_, busy), .., (_, idle), (_, idle_basic)] = &own;
     let busy_basic = with_basic(&STANDARD)?;
     let mut both = Vec::new();
     for (monitoring, busy, idle) in [("", busy, idle), (", `Monitoring=basic`", &busy_basic, idle_basic)] {

@@ -8,7 +8,7 @@ use super::figures::Figures;
 use super::prices::Prices;
 use super::workload::{
     COLD_START_RATE, GB, HOURS_PER_MONTH, Invocations, SECONDS_PER_MONTH, STORED_BYTES, SWEEPS_PER_MONTH,
-    Trigger, WEBHOOK, Workload, count_of, http_total, total,
+    Trigger, WEBHOOK, Workload, count_of, http_total, redis_commands, total,
 };
 
 /// The smallest compute size of Neon, in compute units.
@@ -87,7 +87,7 @@ pub(super) fn estimate(
     let logs = (sum(&own) + sum(&|_| lines(&PLATFORM_LINES)) + http * lines(&[ACCESS_LINE])) / GB;
 
     let neon_share = if messages > 0.0 { 1.0 } else { NEON_IDLE_SHARE };
-    let commands = sum(&|one| one.redis_commands());
+    let commands = sum(&redis_commands);
     let redis_gb = sum(&|one| one.figures.redis_bytes) / GB;
     let by_command = prices.get("redis_command")?.of(commands);
     let is_fixed_plan = by_command > prices.get("redis_fixed")?.dollars && redis_gb < FIXED_PLAN_GB;

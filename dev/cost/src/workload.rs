@@ -160,7 +160,7 @@ impl Workload {
                 figures.memory_mb.to_string(),
                 format!("{:.2}", figures.cpu_ms),
                 quantity(statements(one)),
-                quantity(one.redis_commands()),
+                quantity(redis_commands(one)),
                 quantity(figures.log_bytes),
                 quantity(figures.response_bytes),
             ]
@@ -172,7 +172,7 @@ impl Workload {
             "{table}\nIn the busiest second: {} HTTP requests, {} SQL statements, {} Redis commands.\n",
             at_peak(http_total(&invocations, |_| 1.0)),
             at_peak(total(&invocations, statements)),
-            at_peak(total(&invocations, |one| one.redis_commands())),
+            at_peak(total(&invocations, redis_commands)),
         ))
     }
 }
@@ -180,10 +180,6 @@ impl Workload {
 impl Invocations<'_> {
     fn duration_ms(&self) -> f64 {
         self.figures.billed_ms + self.wait.seconds * 1e3
-    }
-
-    pub(super) fn redis_commands(&self) -> f64 {
-        self.figures.redis_commands + self.wait.redis_commands
     }
 
     /// Lambda duration of one invocation.
@@ -201,6 +197,11 @@ impl Invocations<'_> {
     fn memory_gb(&self) -> f64 {
         self.figures.memory_mb as f64 / LAMBDA_MB_PER_GB
     }
+}
+
+/// The Redis commands of one invocation.
+pub(super) fn redis_commands(one: &Invocations) -> f64 {
+    one.figures.redis_commands + one.wait.redis_commands
 }
 
 /// The sum over a month, given the value of one invocation.

@@ -37,6 +37,7 @@ pub(crate) struct ReaderQuery {
     reader: Option<String>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde calls it with a reference to the context")]
 fn is_name(text: &str, (): &()) -> garde::Result {
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if (1..=64).contains(&text.len()) && text.bytes().all(is_valid) {

@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn waiting_spans_are_bounded() {
         let tracer = tracer("http://127.0.0.1:1");
-        (0..MAX_SPANS + 1).for_each(|_| tracer.record(root(), || span(root())));
+        (0..=MAX_SPANS).for_each(|_| tracer.record(root(), || span(root())));
         assert_eq!(waiting(&tracer), MAX_SPANS);
     }
 

@@ -216,7 +216,7 @@ mod tests {
     #[tokio::test]
     async fn silent_collector_is_given_up_after_the_timeout() {
         let server = MockServer::start().await;
-        let silent = ResponseTemplate::new(200).set_delay(Duration::from_secs(60));
+        let silent = ResponseTemplate::new(200).set_delay(Duration::from_mins(1));
         Mock::given(method("POST")).respond_with(silent).mount(&server).await;
         let started = std::time::Instant::now();
         let exported = exporter(server.uri()).export(&[span()]).await;

@@ -118,6 +118,7 @@ fn check_refusal(run: &Run, response: &Response, seen: &Seen) -> Result<()> {
     let resets_at: DateTime<Utc> = response.string_at("/resets_at")?.parse()?;
     let is_midnight = resets_at.timestamp() % 86_400 == 0;
     let wait: i64 = response.header("retry-after").context("a refusal without Retry-After")?.parse()?;
+    #[expect(clippy::disallowed_methods, reason = "the service's processes have this clock")]
     let until_reset = (resets_at - Utc::now()).num_seconds();
     // A slow machine may need some seconds to get here.
     let is_wait_right = (wait - 30..=wait + 1).contains(&until_reset) && wait <= 86_400;

@@ -32,8 +32,8 @@ async fn no_message_is_accepted_while_sending_is_paused() {
         let refused = refused.expect_problem(503, "sending_paused");
         assert_eq!(refused.header("retry-after"), Some("60"), "{path}");
     }
-    let used: i32 = app.query_value("SELECT messages FROM daily_usage").await;
-    assert_eq!(used, 1, "a refusal costs nothing");
+    let counted: i32 = app.query_value("SELECT messages FROM daily_usage").await;
+    assert_eq!(counted, 1, "a refusal costs nothing");
     let _ = app.request("GET", &format!("/api/chatroom/{room}")).by(&user).send().await.expect(200);
 
     app.set_paused(&Feature::Sending, false);

@@ -72,7 +72,7 @@ async fn later_attempts_are_in_the_same_trace() {
     let app = start(&collector.uri()).await;
     let id = sent(&app, &app.user().await, "01").await;
     app.model.fail_with(overloaded());
-    assert_eq!(deliver(&app, &[&id]).await, [id.clone()]);
+    assert_eq!(deliver(&app, &[&id]).await, std::slice::from_ref(&id));
     app.advance(Duration::from_mins(2));
     assert!(deliver(&app, &[&id]).await.is_empty());
     let attempts = spans(&collector).await.iter().filter(|span| span["name"] == "answer message").count();
