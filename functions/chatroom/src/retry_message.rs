@@ -13,6 +13,7 @@ use services::answer_requests::{
     MessageReceipt, check_paused, quota_exhausted, spend_cap_reached, usage_today,
 };
 use services::jobs::{self, QueueStatus};
+use store::GenericClient;
 use store::generations::backfill::add_generation;
 use store::generations::owner_actions::{self, RetryOutcome};
 use store::messages::{self, Message};
@@ -57,12 +58,11 @@ async fn retry(
     id: MessageId,
     execution: Execution,
 ) -> Result<MessageReceipt, ApiError> {
-    // A repetition may find that the first execution has retried it.
-    if !execution.is_retry {
-        check_paused(app, None).await?;
+    let db = app.db().await?;
+    if let Err(paused) = check_paused(app, None).await {
+        return retried_before(app, &db, owner, id, execution).await?.ok_or_else(|| paused.into());
     }
     let (now, limits) = (app.clock.now(), app.config.daily_limits);
-    let db = app.db().await?;
     let day = quota::day_of(now);
     let origin = app::trace::current();
     let mut outcome = owner_actions::retry(&db, owner, id, day, now, limits, origin.as_ref()).await?;
@@ -84,20 +84,32 @@ async fn retry(
         }
         RetryOutcome::SpendCapReached(scope) => Err(spend_cap_reached(app, scope, owner, now).into()),
         RetryOutcome::NotFailed => {
-            let stored = messages::find_status(&db, owner, id).await?;
-            let Some(stored) =
-                stored.filter(|stored| execution.is_retry && is_being_answered(&stored.message))
-            else {
-                let detail = "only a failed message can be retried";
-                return Err(wrong_state(&db, owner, id, detail).await);
-            };
-            // An interrupted execution has retried it, perhaps before it reached the queue. In that
-            // case the sweeper resends it.
-            let usage = usage_today(app, &db, owner).await?;
-            let created_at = stored.message.created_at;
-            Ok(MessageReceipt { id, created_at, queue_status: QueueStatus::Delayed, usage })
+            if let Some(receipt) = retried_before(app, &db, owner, id, execution).await? {
+                return Ok(receipt);
+            }
+            let detail = "only a failed message can be retried";
+            Err(wrong_state(&db, owner, id, detail).await)
         }
     }
+}
+
+/// The receipt of an earlier execution that was interrupted after it had retried the message, perhaps
+/// before it reached the queue. In that case the sweeper resends it.
+async fn retried_before(
+    app: &AppState,
+    db: &impl GenericClient,
+    owner: UserId,
+    id: MessageId,
+    execution: Execution,
+) -> Result<Option<MessageReceipt>, ApiError> {
+    if !execution.is_retry {
+        return Ok(None);
+    }
+    let stored = messages::find_status(db, owner, id).await?;
+    let Some(stored) = stored.filter(|stored| is_being_answered(&stored.message)) else { return Ok(None) };
+    let usage = usage_today(app, db, owner).await?;
+    let created_at = stored.message.created_at;
+    Ok(Some(MessageReceipt { id, created_at, queue_status: QueueStatus::Delayed, usage }))
 }
 
 fn is_being_answered(message: &Message) -> bool {

@@ -106,9 +106,11 @@ impl Shared {
     }
 
     async fn ask(&self) {
+        // Lambda may freeze the process meanwhile, so the answer is as old as the question.
+        let asked_at = self.clock.now();
         let asked = timeout(TIMEOUT, self.store.find_paused()).await;
         let mut known = self.known();
-        known.read_at = Some(self.clock.now());
+        known.read_at = Some(asked_at);
         match asked {
             Ok(Ok(paused)) if paused == *known.paused => {}
             Ok(Ok(paused)) => {

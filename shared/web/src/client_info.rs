@@ -25,7 +25,7 @@ const USER_AGENT_LENGTH: usize = 256;
 #[derive(Debug, Clone)]
 pub struct ClientInfo {
     /// Identifies the request in the logs, in the access log and in the audit log. API Gateway makes it,
-    /// so no client can take that of another request.
+    /// or Lambda for a request to the REST API, so no client can take that of another request.
     pub request_id: String,
     /// The header `X-Request-Id`, by which the client knows the request. Clients may use one id twice.
     pub client_request_id: Option<String>,
@@ -58,7 +58,8 @@ impl ClientInfo {
                 (context.request_id.clone(), context.http.source_ip.clone())
             }
             Some(RequestContext::ApiGatewayV1(context)) => {
-                (context.request_id.clone(), context.identity.source_ip.clone())
+                // A client can set the id of a REST API by the header `x-amzn-requestid`.
+                (None, context.identity.source_ip.clone())
             }
             _ => (None, None),
         };

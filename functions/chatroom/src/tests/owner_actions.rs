@@ -23,7 +23,7 @@ async fn used(app: &TestApp) -> i32 {
 }
 
 /// Marks the message as failed and refunds it, as the worker does.
-async fn fail(app: &TestApp) {
+pub(super) async fn fail(app: &TestApp) {
     app.execute("UPDATE messages SET processing_status = 'failed', error_code = 'timeout', attempts = 3")
         .await;
     app.execute("UPDATE daily_usage SET messages = messages - 1").await;

@@ -4,10 +4,28 @@ use domain::switches::Feature;
 use serde_json::{Value, json};
 use testkit::{Response, TestApp, TestUser};
 
+use super::owner_actions::fail;
 use super::{answer, start};
 
 async fn post(app: &TestApp, user: &TestUser, path: &str, body: Value) -> Response {
     app.request("POST", &format!("/api/chatroom/{path}")).by(user).json(body).send().await
+}
+
+#[tokio::test]
+async fn repeated_retry_is_refused_while_sending_is_paused() {
+    let app = start().await;
+    let user = app.user().await;
+    let room = app.create_chatroom(&user).await;
+    let question = app.send_message(&user, &room, "hello").await;
+    fail(&app).await;
+    app.set_paused(&Feature::Sending, true);
+    let path = format!("/api/chatroom/message/{question}/retry");
+    let retry = || app.request("POST", &path).by(&user).header("idempotency-key", "a-retry-of-hello").send();
+    for _ in 0..3 {
+        let _ = retry().await.expect_problem(503, "sending_paused");
+    }
+    app.set_paused(&Feature::Sending, false);
+    let _ = retry().await.expect(200);
 }
 
 fn model(id: &str) -> Feature {

@@ -228,6 +228,10 @@ mod tests {
         for place in [&other, &unnamed, &resumed] {
             assert!(redis.renew_stream_place(place).await.unwrap());
         }
+        // The stream that was cut off gets no place again, whether its place was lost or never taken.
+        redis.take_stream_place(&cut_off).await.unwrap();
+        assert!(!redis.renew_stream_place(&cut_off).await.unwrap());
+        assert!(redis.renew_stream_place(&resumed).await.unwrap());
         // Streams without a reader's name are never taken for the same one.
         redis.take_stream_place(&place(5, None)).await.unwrap();
         assert!(!redis.renew_stream_place(&other).await.unwrap(), "the oldest of four");

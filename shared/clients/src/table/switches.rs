@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::switches::{Feature, PausedFeatures};
+use tracing::error;
 
 use super::{Item, Table, TableError, text};
 
@@ -25,7 +26,7 @@ impl SwitchStore for Table {
     async fn find_paused(&self) -> Result<PausedFeatures, TableError> {
         let get = self.client.get_item().table_name(&self.name).key("pk", text(KEY));
         let item = get.send().await.map_err(TableError::new("GetItem"))?.item.unwrap_or_default();
-        parse(&item).ok_or_else(|| TableError::unreadable("GetItem", "the item of the switches"))
+        Ok(parse(&item))
     }
 }
 
@@ -46,23 +47,31 @@ impl Table {
     }
 }
 
-/// The switches of an item. `None` if an attribute has another type than this code writes, for
-/// example after a mistake in a command: a switch must not be ignored.
-fn parse(item: &Item) -> Option<PausedFeatures> {
-    let is_paused = |feature: Feature| match item.get(feature.error_code()) {
-        None => Some(false),
-        Some(value) => value.as_bool().ok().copied(),
+/// The switches of an item. An attribute of another type than this code writes, for example after a
+/// mistake in a command, counts as paused: a switch must not be ignored, and must not open the others.
+fn parse(item: &Item) -> PausedFeatures {
+    let report = |name: &str| error!(attribute = name, "a kill switch has a wrong type; it counts as set");
+    let is_paused = |feature: Feature| {
+        let name = feature.error_code();
+        item.get(name).is_some_and(|value| {
+            value.as_bool().copied().unwrap_or_else(|_| {
+                report(name);
+                true
+            })
+        })
     };
-    let models = match item.get(MODELS) {
-        None => Vec::new(),
-        Some(value) => value.as_ss().ok()?.clone(),
-    };
-    Some(PausedFeatures {
-        signups: is_paused(Feature::SignUps)?,
-        sending: is_paused(Feature::Sending)?,
-        sms: is_paused(Feature::Sms)?,
+    let models = item.get(MODELS).map_or_else(Vec::new, |value| {
+        value.as_ss().cloned().unwrap_or_else(|_| {
+            report(MODELS);
+            value.as_s().into_iter().cloned().collect()
+        })
+    });
+    PausedFeatures {
+        signups: is_paused(Feature::SignUps),
+        sending: is_paused(Feature::Sending),
+        sms: is_paused(Feature::Sms),
         models: models.into_iter().collect(),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -71,22 +80,24 @@ mod tests {
 
     #[test]
     fn absent_attributes_pause_nothing() {
-        assert_eq!(parse(&Item::new()), Some(PausedFeatures::default()));
+        assert_eq!(parse(&Item::new()), PausedFeatures::default());
         let item = [("pk", text(KEY)), ("sms_paused", AttributeValue::Bool(false))];
         assert_eq!(
             parse(&item.map(|(name, value)| (name.to_owned(), value)).into()),
-            Some(PausedFeatures::default())
+            PausedFeatures::default()
         );
     }
 
     #[test]
-    fn attribute_of_another_type_is_no_open_switch() {
-        for (name, value) in [
-            ("signups_paused", text("true")),
+    fn attribute_of_another_type_counts_as_paused_and_opens_no_other_switch() {
+        let item = [
+            ("signups_paused", AttributeValue::Bool(true)),
+            ("sms_paused", text("true")),
             ("sending_paused", AttributeValue::N("1".to_owned())),
             (MODELS, text("gemini-3.8-flash")),
-        ] {
-            assert_eq!(parse(&[(name.to_owned(), value)].into()), None, "{name}");
-        }
+        ];
+        let paused = parse(&item.map(|(name, value)| (name.to_owned(), value)).into());
+        assert!(paused.signups && paused.sms && paused.sending);
+        assert_eq!(paused.models.into_iter().collect::<Vec<_>>(), ["gemini-3.8-flash"]);
     }
 }

@@ -53,7 +53,7 @@ mod tests {
 
     use super::*;
 
-    fn entry(fields: Value) -> Entry {
+    fn entry(fields: &Value) -> Entry {
         Entry::parse("worker", fields.to_string(), None)
     }
 
@@ -70,6 +70,7 @@ mod tests {
             json!({ "message": "streamed", "spans": [{ "request_id": "r-3" }, { "message.id": "m-1", "answer.request_id": "r-1" }] }),
             json!({ "message": "answered 3", "spans": request("r-3", "c-3") }),
         ]
+        .each_ref()
         .map(entry);
         let mut related = Related::new(id);
         related.learn(&entries);

@@ -17,6 +17,16 @@ end
 local places = redis.call('ZRANGE', KEYS[1], 0, -1)
 table.sort(places)
 local is_known = redis.call('ZSCORE', KEYS[1], ARGV[1])
+-- The start has 15 digits, the random part 32, each before a hyphen.
+local function has_same_reader(place)
+    return ARGV[6] ~= '' and string.sub(place, 50) == ARGV[6]
+end
+-- A stream whose reader has connected again since, before this one had a place.
+for _, place in ipairs(places) do
+    if not is_known and has_same_reader(place) and place > ARGV[1] then
+        return {0, last}
+    end
+end
 -- A stream whose place was given to another one must end. One whose place was lost with the set gets
 -- it back while there are places.
 if ARGV[5] == '0' and not is_known and #places >= tonumber(ARGV[3]) then
@@ -30,8 +40,7 @@ end
 if not is_known then
     local others = {}
     for _, place in ipairs(places) do
-        -- The start has 15 digits, the random part 32, each before a hyphen.
-        if ARGV[6] ~= '' and string.sub(place, 50) == ARGV[6] then
+        if has_same_reader(place) then
             replace(place)
         else
             others[#others + 1] = place
