@@ -8,7 +8,7 @@ fn main() {
         println!("cargo:rerun-if-changed={log}");
     }
     let commit = git(&["rev-parse", "--short", "HEAD"]).unwrap_or_else(|| "unknown commit".to_owned());
-    println!("cargo:rustc-env=COMMIT={commit}");
+    println!("cargo:rustc-env=COMMIT_OF_TOOLS={commit}");
 }
 
 fn git(arguments: &[&str]) -> Option<String> {

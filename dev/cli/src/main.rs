@@ -16,7 +16,7 @@ use self::commands::{
 
 /// The local stack, the tests, the measurements and the cost model.
 #[derive(Debug, Parser)]
-#[command(name = "cargo dev", bin_name = "cargo dev", version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("COMMIT"), ")"))]
+#[command(name = "cargo dev", bin_name = "cargo dev", version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("COMMIT_OF_TOOLS"), ")"))]
 struct Options {
     /// The folder of a stack other than that of `up`.
     #[arg(long, hide = true)]

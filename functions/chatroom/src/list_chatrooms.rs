@@ -29,8 +29,9 @@ pub(crate) struct ChatroomPageQuery {
         pattern = "^(activity-[0-9]{1,18}-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
     )]
     cursor: Option<ChatroomCursor>,
+    /// The order: `created`, the default, or `activity`.
     #[serde(default = "default_sort")]
-    #[param(inline, required = false, default = "created")]
+    #[param(inline, required = false)]
     #[garde(skip)]
     sort: ChatroomSort,
 }

@@ -144,7 +144,8 @@ async fn index_gives_the_order_by_activity() {
     .await;
     let db = app.app.db().await.unwrap();
     let read = store::chatrooms::list_by_activity(&db, user.id, None, 51).await.unwrap();
-    let sql = "SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%ORDER BY coalesce%'";
+    let sql = "SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%ORDER BY coalesce%'
+        AND statement NOT LIKE '%pg_prepared_statements%'";
     let statement: String = db.query_one(sql, &[]).await.unwrap().get(0);
     db.batch_execute(&format!("SET plan_cache_mode = force_generic_plan; PREPARE explained AS {statement}"))
         .await

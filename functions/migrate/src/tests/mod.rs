@@ -10,6 +10,7 @@ use std::time::Duration;
 use app::Config;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -186,22 +187,26 @@ async fn migration_that_waits_for_a_lock_lets_requests_pass() {
     let url = testkit::empty_schema().await;
     let config = config(&url);
     crate::run(&config).await.unwrap();
-    // The last migration is missing, and a long transaction has read the table that it changes.
+    // The last migrations are missing, and a long transaction has read the table that they change.
     let (reader, writer) = (connect(&url).await, connect(&url).await);
     let undo = "ALTER TABLE chatrooms DROP COLUMN client_id;
-        DELETE FROM refinery_schema_history WHERE version = 21";
+        ALTER TABLE generations DROP COLUMN traceparent, DROP COLUMN request_id;
+        DELETE FROM refinery_schema_history WHERE version >= 21";
     reader.batch_execute(undo).await.unwrap();
     reader.batch_execute("BEGIN; SELECT FROM chatrooms").await.unwrap();
     let write = async {
         let waits =
             "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'chatrooms'::regclass AND NOT granted)";
-        while !writer.query_one(waits, &[]).await.unwrap().get::<_, bool>(0) {
-            tokio::task::yield_now().await;
-        }
+        let waiting = async {
+            while !writer.query_one(waits, &[]).await.unwrap().get::<_, bool>(0) {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(20), waiting).await.expect("the migration waits for the table");
         let write = writer.batch_execute("UPDATE chatrooms SET name = ''");
-        tokio::time::timeout(Duration::from_secs(20), write).await.expect("the write waits").unwrap();
+        timeout(Duration::from_secs(20), write).await.expect("the write waits").unwrap();
         reader.batch_execute("COMMIT").await.unwrap();
     };
     let (applied, ()) = tokio::join!(crate::run(&config), write);
-    assert_eq!(applied.unwrap(), ["V21__client_ids"]);
+    assert_eq!(applied.unwrap(), ["V21__client_ids", "V22__origins", "V23__paused_features"]);
 }
