@@ -30,3 +30,14 @@ export function withoutOtherName({ "aria-label": label, ...props }) {
   const isRead = typeof props.children === "string" && props.children.trim() !== "";
   return isRead || label === undefined ? props : { ...props, "aria-label": label };
 }
+
+/** Names and focus for what Swagger UI draws inside its own components, whenever it draws. */
+export function watch(root) {
+  const complete = () => {
+    for (const list of root.querySelectorAll("tr[data-param-name] select:not([aria-label])"))
+      list.setAttribute("aria-label", list.closest("tr").dataset.paramName);
+    // Wide texts scroll, which takes a focus on the keyboard.
+    for (const text of root.querySelectorAll("pre.microlight:not([tabindex])")) text.tabIndex = 0;
+  };
+  new MutationObserver(complete).observe(root, { childList: true, subtree: true });
+}

@@ -4,7 +4,7 @@ import SwaggerUI from "swagger-ui";
 
 import "swagger-ui/dist/swagger-ui.css";
 import "./explorer.css";
-import { accessible } from "./accessible.js";
+import { accessible, watch } from "./accessible.js";
 import { withoutSuggestions } from "./document.js";
 import { createFetch, urlOf } from "./requests.js";
 
@@ -15,6 +15,7 @@ const TOKEN_PATHS = /\/api\/auth\/(login|verify-signup-otp|refresh)$/;
 const state = document.getElementById("state");
 const form = document.getElementById("sign-in");
 const dark = matchMedia("(prefers-color-scheme: dark)");
+watch(document.body);
 
 /** Where the calls that stream go. A service that does not say so streams from this origin. */
 async function loadStreamBaseUrl() {
