@@ -4,11 +4,12 @@
 use std::cell::Cell;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join;
 use harness::{DbObserver, TestEnvironment, unique};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::report::Row;
@@ -16,6 +17,9 @@ use crate::sample::Sample;
 
 /// The first migration to measure.
 const FIRST: u32 = 15;
+/// How often a migration is tried, and the wait between two attempts.
+const MAX_ATTEMPTS: u32 = 60;
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 const UNDO: &str = include_str!("undo_migrations.sql");
 
@@ -37,7 +41,7 @@ pub(super) async fn measure(environment: &TestEnvironment, room: Uuid) -> Result
         let is_applied = Cell::new(false);
         let apply = async {
             let begun = Instant::now();
-            db.batch(&step.sql).await.with_context(|| step.name.clone())?;
+            apply_step(db, &step).await?;
             is_applied.set(true);
             anyhow::Ok(begun.elapsed())
         };
@@ -50,6 +54,25 @@ pub(super) async fn measure(environment: &TestEnvironment, room: Uuid) -> Result
         rows.push(row);
     }
     Ok(rows)
+}
+
+/// Applies one step. As in a deployment, a migration that gets no lock within half a second gives way
+/// to the writer and is tried again.
+async fn apply_step(db: &DbObserver, step: &Step) -> Result<()> {
+    if !step.sql.starts_with("BEGIN") {
+        // The build of an index blocks no writer while it waits.
+        db.batch("RESET lock_timeout").await?;
+        return db.batch(&step.sql).await.with_context(|| step.name.clone());
+    }
+    db.batch("SET lock_timeout = '500ms'").await?;
+    let mut attempts = 0;
+    while let Err(error) = db.batch(&step.sql).await {
+        attempts += 1;
+        ensure!(attempts < MAX_ATTEMPTS, "{}: {error:#}", step.name);
+        db.batch("ROLLBACK").await?;
+        sleep(RETRY_INTERVAL).await;
+    }
+    Ok(())
 }
 
 /// The migrations, each in one transaction as refinery applies it, and the indexes that are built

@@ -7,7 +7,7 @@ use stack::process::Launch;
 use crate::prelude::*;
 
 /// The time within which each function must know: 30 seconds, and a request that starts the reading.
-const MAX_WAIT: Duration = Duration::from_secs(35);
+const MAX_WAIT: Duration = Duration::from_mins(2);
 
 /// Interval between requests that wait for a switch.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
