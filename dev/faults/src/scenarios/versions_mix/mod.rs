@@ -41,7 +41,7 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     load(&mix, &users, rounds, kills).await?;
     let redriven = operators::retry_and_dismiss(&mix, &operator).await?;
     let before = send_before_rollback(&mix, &users).await?;
-    let waiting = before.second_answers;
+    let waiting = before.answers;
 
     // A rollback: the release before alone, with work that this release has accepted.
     mix.serving.set(Serving::Previous);
@@ -50,7 +50,7 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     }
     mix.previous.start_worker(&run).await?;
     load(&mix, &users, rounds, kills).await?;
-    wait_until_answered_by_previous(&mix, waiting).await?;
+    wait_until_answered_by_previous(&mix).await?;
     mix.previous.stop_worker(&run).await?;
 
     // The next deployment.
@@ -81,7 +81,7 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     run.observe(format!("{cancelled} messages cancelled, {retries} retried"));
     run.done(format!(
         "{} users in {rooms} chatrooms each; both releases at once, then the one before alone with {waiting} \
-         second answers waiting, then this one alone; {kills} SIGKILLs of busy workers in each phase",
+         answers waiting, then this one alone; {kills} SIGKILLs of busy workers in each phase",
         users.len()
     ))
 }
@@ -118,15 +118,20 @@ async fn load(mix: &Mix<'_>, users: &[ChatUser], rounds: usize, kills: usize) ->
     Ok(())
 }
 
+/// The answers that are not finished.
+const WAITING: &str = "SELECT count(*) FROM generations WHERE status IN ('pending', 'processing')";
+
 /// What this release has accepted before the rollback.
 #[derive(Default)]
 struct BeforeRollback {
-    second_answers: i64,
-    /// Of each user a message whose first answer has failed, and whose second answer is requested.
+    /// How many of its answers wait for a worker of the release before.
+    answers: i64,
+    /// Of each user a message whose answer has failed.
     failed: Vec<SentMessage>,
 }
 
-/// Stops all workers, and sends messages and requests for second answers by this release.
+/// Stops all workers, and sends messages, corrected ones and requests for second answers by this
+/// release.
 async fn send_before_rollback(mix: &Mix<'_>, users: &[ChatUser]) -> Result<BeforeRollback> {
     mix.previous.stop_worker(mix.run).await?;
     mix.serving.set(Serving::Current);
@@ -140,16 +145,14 @@ async fn send_before_rollback(mix: &Mix<'_>, users: &[ChatUser]) -> Result<Befor
     }
     finish_all(mix.run).await?;
     mix.run.stop_worker().await?;
-    for (user, messages) in users.iter().zip(answered.iter().zip(&before.failed)) {
-        for message in [messages.0, messages.1] {
-            user.regenerate(mix, message).await?;
-            before.second_answers += 1;
-        }
+    for (user, message) in users.iter().zip(&answered) {
+        user.regenerate(mix, message).await?;
         let room = user.user.create_chatroom(mix).await?;
         let first = user.send(mix, &room, &unique("message")).await?;
         user.edit(mix, &first).await?;
         count_tokens(mix.run, &first).await?;
     }
+    before.answers = mix.run.db.value(WAITING, &[]).await?;
     Ok(before)
 }
 
@@ -170,24 +173,17 @@ async fn check_tokens(run: &Run, expected: usize) -> Result<()> {
     Ok(())
 }
 
-async fn wait_until_answered_by_previous(mix: &Mix<'_>, waiting: i64) -> Result<()> {
-    const OPEN: &str = "SELECT count(*) = 0 FROM messages
-        WHERE message_type = 'user' AND processing_status IN ('pending', 'processing')";
-    const WAITING: &str = "SELECT count(*) FROM generations WHERE number > 1 AND status = 'pending'";
-    let are_done = async || mix.run.db.value(OPEN, &[]).await;
-    wait_until("the release before has answered all messages", MAX_WAIT, are_done).await?;
-    let left: i64 = mix.run.db.value(WAITING, &[]).await?;
-    check!(mix.run, left == waiting, "{left} of {waiting} second answers wait for this release");
-    Ok(())
+/// Waits until the release before has answered everything, also what this release has accepted.
+async fn wait_until_answered_by_previous(mix: &Mix<'_>) -> Result<()> {
+    let are_done = async || {
+        mix.previous.sweep().await?;
+        Ok(mix.run.db.value::<i64>(WAITING, &[]).await? == 0)
+    };
+    wait_until("the release before has answered everything", MAX_WAIT, are_done).await.map(drop)
 }
 
-/// Waits until this release has answered everything. The release before takes a second answer for a
-/// deleted message and drops its queue message, so the sweeper sends it again; it is due now, not
-/// in a minute.
+/// Waits until this release has answered everything.
 async fn finish_all(run: &Run) -> Result<Duration> {
-    const SQL: &str = "UPDATE generations SET sweep_at = now()
-        WHERE number > 1 AND sweep_at IS NOT NULL AND (lease_until IS NULL OR lease_until < now())";
-    run.db.execute(SQL, &[]).await?;
     run.sweep().await?;
     run.wait_until_all_done(MAX_WAIT).await
 }
