@@ -6,14 +6,16 @@ use stack::process::Launch;
 
 use crate::prelude::*;
 
-/// The time within which each function must know: 30 seconds, and a request that starts the reading.
+/// The time within which each function must know on a busy machine: 30 seconds, a request that starts the
+/// reading, and the answers meanwhile.
 const MAX_WAIT: Duration = Duration::from_mins(2);
 
 /// Interval between requests that wait for a switch.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 const BASIC: &str = "gemini-3.5-flash-lite";
-const FALLBACK: &str = "gemini-3.5-flash";
+/// The version that answers for the default fallback, `gemini-3.5-flash`.
+const FALLBACK: &str = "gemini-3.6-flash";
 
 pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
     let run = Run::start(suite, "kill-switches", &[]).await?;
