@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use testkit::{EventStream, TestApp, TestUser};
 
-use super::{claim, flush, names, open, request, sent, start, start_with_frequent_heartbeats};
+use super::{begun, flush, names, open, request, sent, start, start_with_frequent_heartbeats};
 
 /// A stream that has shown its first status and gives signs of life.
 async fn open_alive(app: &TestApp, user: &TestUser, id: &str) -> EventStream {
@@ -88,9 +88,7 @@ async fn lost_end_is_found_at_a_sign_of_life() {
 #[tokio::test]
 async fn stream_ends_before_the_function_and_says_when_to_come_back() {
     let app = start().await;
-    let (user, id) = sent(&app).await;
-    let mut writer = claim(&app, &id, 1).await;
-    flush(&mut writer, "a").await;
+    let (user, id, mut writer) = begun(&app, "a").await;
     let mut stream = request(&app, &user, &id).time_left(Duration::from_millis(5_300)).open().await;
     let events = stream.rest().await;
     assert_eq!((names(&events), stream.retry), (vec!["status", "delta"], Some(500)));
@@ -105,9 +103,7 @@ async fn stream_ends_before_the_function_and_says_when_to_come_back() {
 #[tokio::test]
 async fn reader_that_was_cut_off_takes_its_own_place_and_ends_no_other_stream() {
     let app = start().await;
-    let (user, id) = sent(&app).await;
-    let mut writer = claim(&app, &id, 1).await;
-    flush(&mut writer, "a").await;
+    let (user, id, mut writer) = begun(&app, "a").await;
     let mut streams = Vec::new();
     for reader in ["tab-1", "tab-2", "tab-3", "tab-3", "tab-3"] {
         let mut stream = request(&app, &user, &id).query("reader", reader).open().await;
@@ -137,9 +133,7 @@ async fn name_of_a_reader_is_checked() {
 #[tokio::test]
 async fn fourth_stream_ends_the_oldest_one() {
     let app = start().await;
-    let (user, id) = sent(&app).await;
-    let mut writer = claim(&app, &id, 1).await;
-    flush(&mut writer, "a").await;
+    let (user, id, mut writer) = begun(&app, "a").await;
     let mut streams = Vec::new();
     for _ in 0..4 {
         let mut stream = open(&app, &user, &id, None).await;

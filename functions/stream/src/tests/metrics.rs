@@ -1,13 +1,11 @@
 //! What streams count.
 
-use super::{claim, deliver, flush, open, request, sent, start};
+use super::{begun, deliver, open, request, sent, start};
 
 #[tokio::test]
 async fn opened_and_resumed_streams_are_counted() {
     let app = start().await;
-    let (user, id) = sent(&app).await;
-    let mut writer = claim(&app, &id, 1).await;
-    flush(&mut writer, "Hel").await;
+    let (user, id, _) = begun(&app, "Hel").await;
     open(&app, &user, &id, None).await.expect("status").await;
     open(&app, &user, &id, Some("1-2")).await.expect("status").await;
     let streams = ["StreamsOpened", "StreamsResumed", "StreamsReplaced"];

@@ -92,6 +92,14 @@ async fn claim(app: &TestApp, id: &str, fence: u64) -> LiveTextWriter {
     LiveTextWriter::new(app.app.redis.clone(), generation, fence)
 }
 
+/// Sends a message, and lets a worker claim it and write `text`.
+async fn begun(app: &TestApp, text: &str) -> (TestUser, String, LiveTextWriter) {
+    let (user, id) = sent(app).await;
+    let mut writer = claim(app, &id, 1).await;
+    flush(&mut writer, text).await;
+    (user, id, writer)
+}
+
 async fn flush(writer: &mut LiveTextWriter, text: &str) {
     writer.push(text);
     writer.flush().await.unwrap();

@@ -6,14 +6,12 @@ use domain::message::ProcessingStatus;
 use secrecy::ExposeSecret as _;
 use testkit::TestApp;
 
-use super::{claim, deliver, flush, names, open, request, sent, start, store_answer, text};
+use super::{begun, claim, deliver, flush, names, open, request, sent, start, store_answer, text};
 
 #[tokio::test]
 async fn reader_continues_after_each_id() {
     let app = start().await;
-    let (user, id) = sent(&app).await;
-    let mut writer = claim(&app, &id, 1).await;
-    flush(&mut writer, "lost ").await;
+    let (user, id, _) = begun(&app, "lost ").await;
     let mut writer = claim(&app, &id, 3).await;
     for piece in ["Grü", "ße ", "😀\n"] {
         flush(&mut writer, piece).await;
@@ -88,9 +86,7 @@ async fn delete_live_text(app: &TestApp, id: &str) {
 #[tokio::test]
 async fn text_that_redis_has_lost_comes_whole_at_the_end() {
     let app = start().await;
-    let (user, id) = sent(&app).await;
-    let mut writer = claim(&app, &id, 1).await;
-    flush(&mut writer, "The ").await;
+    let (user, id, mut writer) = begun(&app, "The ").await;
     let mut stream = open(&app, &user, &id, None).await;
     stream.expect("status").await;
     assert_eq!(stream.expect("delta").await.data["text"], "The ");
