@@ -15,7 +15,7 @@ use store::with_timeout;
 use tracing::{Instrument, Span, error, info, info_span};
 use uuid::Uuid;
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, AttemptContext};
 use crate::deferred::Deferred;
 use crate::lease::renew_while;
 use crate::live_answer::LiveAnswer;
@@ -161,7 +161,8 @@ async fn attempt_traced(
         let waited_ms = (started_at - work.accepted_at).num_milliseconds();
         info!(attempt = work.attempt, waited_ms, "claimed");
         let live = LiveAnswer::new(app, lease, &work);
-        let attempt = Attempt::new(app, lease, &work, deadline, (&live, deferred), trace);
+        let context = AttemptContext { app, deadline, live: &live, deferred, trace };
+        let attempt = Attempt::new(context, lease, &work);
         renew_while(app, lease, &live, Box::pin(attempt.run(work))).await
     };
     let outcome = outcome.instrument(span).await;

@@ -40,7 +40,7 @@ struct Shared {
 #[derive(Default, Clone)]
 struct Known {
     paused: Arc<PausedFeatures>,
-    /// When the last read ended, whether or not the store answered.
+    /// When the last read began, whether or not the store answered.
     read_at: Option<DateTime<Utc>>,
 }
 

@@ -32,6 +32,18 @@ use crate::live_answer::LiveAnswer;
 use crate::outcome::{DeliveryError, Outcome, STATEMENT_TIMEOUT, STORE_MARGIN};
 use crate::prompt::prompt;
 
+/// What an attempt needs besides its generation.
+#[derive(Clone, Copy)]
+pub(crate) struct AttemptContext<'a> {
+    pub(crate) app: &'a AppState,
+    /// When Lambda stops the function.
+    pub(crate) deadline: DateTime<Utc>,
+    pub(crate) live: &'a LiveAnswer<'a>,
+    pub(crate) deferred: &'a Deferred,
+    /// The attempt in the trace of its request.
+    pub(crate) trace: TraceContext,
+}
+
 /// An attempt at a generation whose lease this worker holds.
 pub(crate) struct Attempt<'a> {
     app: &'a AppState,
@@ -63,14 +75,8 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    pub(crate) fn new(
-        app: &'a AppState,
-        lease: Lease,
-        work: &ClaimedGeneration,
-        deadline: DateTime<Utc>,
-        (live, deferred): (&'a LiveAnswer<'a>, &'a Deferred),
-        trace: TraceContext,
-    ) -> Self {
+    pub(crate) fn new(context: AttemptContext<'a>, lease: Lease, work: &ClaimedGeneration) -> Self {
+        let AttemptContext { app, deadline, live, deferred, trace } = context;
         Self {
             app,
             lease,
