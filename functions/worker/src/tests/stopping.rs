@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use clients::gemini::{FinishReason, GenerateError, TokenUsage};
 use serde_json::{Value, json};
+use store::generations::account;
 use store::generations::claiming::{self, Claim};
 use testkit::{TestApp, TestUser};
 use uuid::Uuid;
@@ -171,6 +173,33 @@ async fn stop_between_attempts_is_refunded() {
     app.advance(Duration::from_secs(10));
     assert!(deliver(&app, &[&id]).await.is_empty());
     assert_next_is_answered(&app, &user, &chatroom).await;
+}
+
+/// Sends a message whose first attempt gets an answer without text, and then none at all.
+async fn sent_and_answered_without_text(app: &TestApp) -> (TestUser, String) {
+    let (user, _, id) = sent(app, "hello").await;
+    let usage = TokenUsage { prompt_tokens: 100, ..TokenUsage::default() };
+    app.model.fail_with(GenerateError::NoAnswer { finish_reason: FinishReason::Stop, usage });
+    app.model.fail_with(overloaded());
+    assert_eq!(deliver(app, &[&id]).await, [id.as_str()]);
+    (user, id)
+}
+
+#[tokio::test]
+async fn stop_after_an_answer_without_text_keeps_the_unit() {
+    let app = start().await;
+    let (user, id) = sent_and_answered_without_text(&app).await;
+    assert_eq!(cancel(&app, &user, &id).await["processing_status"], "cancelled");
+    assert_eq!(used(&app).await, 1, "the model has worked for it");
+}
+
+#[tokio::test]
+async fn suspension_after_an_answer_without_text_keeps_the_unit() {
+    let app = start().await;
+    let (user, _) = sent_and_answered_without_text(&app).await;
+    let (db, now) = (app.app.db().await.unwrap(), app.app.clock.now());
+    assert_eq!(account::cancel_all(&db, user.id, now).await.unwrap(), 1);
+    assert_eq!(used(&app).await, 1, "the model has worked for it");
 }
 
 #[tokio::test]

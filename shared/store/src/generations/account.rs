@@ -5,10 +5,11 @@ use deadpool_postgres::GenericClient;
 use domain::UserId;
 
 use crate::StoreError;
+use crate::generations::IS_REFUNDABLE;
 
 /// Cancels all unfinished generations of `user`, so that no worker calls the model for them, and
-/// refunds the units of those that no call was made for, within the day's limit. Returns the number
-/// of cancelled generations.
+/// refunds the units of those that the model has not worked for, within the day's limit. Returns the
+/// number of cancelled generations.
 ///
 /// A message whose transaction began before the suspension may still be inserted after this call;
 /// [`claim_next`](super::claiming::claim_next) does not give its generation to a worker.
@@ -17,19 +18,19 @@ pub async fn cancel_all(
     user: UserId,
     now: DateTime<Utc>,
 ) -> Result<i64, StoreError> {
-    const SQL: &str = "
-        WITH unfinished AS (
-            SELECT g.id, g.status FROM chatrooms c
+    let sql = format!(
+        "WITH unfinished AS (
+            SELECT g.id, {IS_REFUNDABLE} AS is_refundable FROM chatrooms c
             JOIN generations g ON g.chatroom_id = c.id AND g.sweep_at IS NOT NULL
             WHERE c.user_id = $1 ORDER BY g.id FOR UPDATE OF g
         ), cancelled AS (
             UPDATE generations g SET status = 'cancelled', lease_owner = NULL, lease_until = NULL, lease_slot = NULL,
                 sweep_at = NULL, updated_at = $2
             FROM unfinished WHERE g.id = unfinished.id
-            RETURNING g.quota_day, unfinished.status
+            RETURNING g.quota_day, unfinished.is_refundable
         ), units AS (
             SELECT quota_day, count(*)::integer AS count FROM cancelled
-            WHERE status = 'pending' GROUP BY quota_day
+            WHERE is_refundable GROUP BY quota_day
         ), refundable AS (
             SELECT d.day, least(units.count, greatest(coalesce(d.refund_limit - d.refunds, units.count), 0)) AS count
             FROM units JOIN daily_usage d ON d.user_id = $1 AND d.day = units.quota_day
@@ -38,7 +39,8 @@ pub async fn cancel_all(
                 refunds = d.refunds + refundable.count
             FROM refundable WHERE d.user_id = $1 AND d.day = refundable.day
         )
-        SELECT count(*) FROM cancelled";
-    let statement = db.prepare_cached(SQL).await?;
+        SELECT count(*) FROM cancelled"
+    );
+    let statement = db.prepare_cached(&sql).await?;
     Ok(db.query_one(&statement, &[&user.0, &now]).await?.try_get(0)?)
 }

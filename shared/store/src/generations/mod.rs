@@ -20,6 +20,12 @@ use tokio_postgres::Row;
 
 use crate::StoreError;
 
+/// SQL: whether the unfinished generation `g` gets its quota unit back when it ends now. It does while
+/// no worker has it, unless one of its attempts got an answer without text, whose tokens are counted.
+/// A retry counts attempts from zero: tokens of earlier ones belong to the unit that was charged then.
+pub(crate) const IS_REFUNDABLE: &str =
+    "(g.status = 'pending' AND NOT (g.attempts > 0 AND g.prompt_tokens > 0))";
+
 /// A generation to send to the queue again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resend {

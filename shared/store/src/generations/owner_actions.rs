@@ -8,7 +8,7 @@ use domain::{ChatroomId, GenerationId, MessageId, RequestOrigin, Tier, UserId};
 use tokio_postgres::types::ToSql;
 
 use crate::StoreError;
-use crate::generations::origin;
+use crate::generations::{IS_REFUNDABLE, origin};
 use crate::messages::{COLUMNS, Message};
 use crate::spending::{reached_cap, reached_cap_of};
 
@@ -24,10 +24,11 @@ pub struct Cancellation {
 }
 
 /// Cancels the unfinished generation that the message of `owner` shows. A pending one is cancelled at
-/// once and its quota unit refunded. So is one whose worker has died, without a refund, because the
-/// worker may have called the model. Of another, the request to cancel is stored, and the worker that
-/// holds the lease stops: no write of a worker ignores the request. Returns `None` if `owner` has no
-/// such message with an unfinished generation.
+/// once and its quota unit refunded, unless an attempt got an answer without text: the model has worked
+/// for it. One whose worker has died is cancelled without a refund, because the worker may have called
+/// the model. Of another, the request to cancel is stored, and the worker that holds the lease stops: no
+/// write of a worker ignores the request. Returns `None` if `owner` has no such message with an
+/// unfinished generation.
 pub async fn cancel(
     db: &impl GenericClient,
     owner: UserId,
@@ -36,7 +37,8 @@ pub async fn cancel(
 ) -> Result<Option<Cancellation>, StoreError> {
     let sql = format!(
         "WITH unfinished AS (
-            SELECT g.id, g.status, g.status = 'processing' AND g.lease_owner IS NOT NULL AND g.lease_until > $3 AS is_leased
+            SELECT g.id, {IS_REFUNDABLE} AS is_refundable,
+                g.status = 'processing' AND g.lease_owner IS NOT NULL AND g.lease_until > $3 AS is_leased
             FROM generations g JOIN messages m ON g.id = coalesce(m.active_generation_id, m.id)
             WHERE m.id = $1 AND m.user_id = $2 AND m.message_type = 'user' AND g.status IN ('pending', 'processing')
             FOR UPDATE OF g
@@ -51,7 +53,7 @@ pub async fn cancel(
             RETURNING g.*
         ), refunded AS (
             UPDATE daily_usage d SET messages = greatest(d.messages - 1, 0), refunds = d.refunds + 1
-            FROM requested JOIN unfinished ON unfinished.status = 'pending'
+            FROM requested JOIN unfinished ON unfinished.is_refundable
             WHERE d.user_id = requested.user_id AND d.day = requested.quota_day
                 AND d.refunds < coalesce(d.refund_limit, d.refunds + 1)
         )
