@@ -22,14 +22,18 @@ use tracing::{info, warn};
 use uuid::Uuid;
 use web::{ApiError, ClientInfo};
 
-/// The tenths of a number's codes that one network can request.
-const NETWORK_SHARE: u32 = 4;
-/// The tenths of a number's codes that all networks from which its account has not signed in can
-/// request together.
-const UNKNOWN_SHARE: u32 = 7;
-/// The tenths that one of these networks can request of the codes that numbers have in common: those of
-/// a block and of the day.
-const NETWORK_SHARE_IN_COMMON: u32 = 2;
+// Shares of a limit in percent. "Unknown" are networks from which the number's account has not signed in.
+
+/// Of a number's codes, for one network.
+const NETWORK_SHARE: u32 = 40;
+/// Of each limit, for all unknown networks together.
+const UNKNOWN_SHARE: u32 = 70;
+/// Of the codes of a block of numbers, for one unknown network.
+const NETWORK_SHARE_OF_BLOCK: u32 = 20;
+/// Of the codes of a day, for one unknown network.
+const NETWORK_SHARE_OF_DAY: u32 = 5;
+/// Of the codes of a day, for the unknown networks of one site.
+const SITE_SHARE_OF_DAY: u32 = 10;
 
 /// The request for a code.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
@@ -109,7 +113,8 @@ pub(crate) async fn send_code(
 ///
 /// Each purpose has a limit per number of its own, so that requests for one leave the other. One
 /// network gets a share of it. Networks from which the account has not signed in get a share of that
-/// limit and of those that numbers have in common, together and each: the rest is for owners.
+/// limit and of those that numbers have in common, together and each: the rest is for owners. Their
+/// sites get a share of the day as well, since a site has many IPv6 networks.
 async fn charged_buckets(
     app: &AppState,
     client: &ClientInfo,
@@ -132,14 +137,19 @@ async fn charged_buckets(
     };
     buckets.extend(unknown(format!("otp:{}:{number}", purpose.as_str()), codes.per_number));
     if !is_test {
-        for (name, limit) in [
-            (format!("otp:block:{}", number.block()), codes.per_block),
-            ("otp:total".to_owned(), codes.total),
-        ] {
-            if !is_known {
-                let from_network = format!("{name}:from:{}", client.network());
-                buckets.push(Bucket::new(from_network, share(limit, NETWORK_SHARE_IN_COMMON)));
-            }
+        let (block, day) = (format!("otp:block:{}", number.block()), "otp:total".to_owned());
+        if !is_known {
+            let (network, site) = (client.network(), client.site());
+            buckets.extend([
+                Bucket::new(
+                    format!("{block}:from:{network}"),
+                    share(codes.per_block, NETWORK_SHARE_OF_BLOCK),
+                ),
+                Bucket::new(format!("{day}:from:{network}"), share(codes.total, NETWORK_SHARE_OF_DAY)),
+                Bucket::new(format!("{day}:from-site:{site}"), share(codes.total, SITE_SHARE_OF_DAY)),
+            ]);
+        }
+        for (name, limit) in [(block, codes.per_block), (day, codes.total)] {
             buckets.extend(unknown(name.clone(), limit));
             buckets.push(Bucket::new(name, limit));
         }
@@ -147,9 +157,9 @@ async fn charged_buckets(
     buckets
 }
 
-/// `tenths` of `limit`, at least one code.
-fn share(limit: Limit, tenths: u32) -> Limit {
-    Limit { max: (limit.max.saturating_mul(tenths) / 10).max(1), ..limit }
+/// `percent` of `limit`, at least one code.
+fn share(limit: Limit, percent: u32) -> Limit {
+    Limit { max: (limit.max.saturating_mul(percent) / 100).max(1), ..limit }
 }
 
 /// Sends a text message, unless the code is in the response. The message contains the code or, if

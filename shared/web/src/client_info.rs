@@ -1,7 +1,7 @@
 //! [`ClientInfo`]: the client of a request, as API Gateway reports it.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use app::trace;
 use axum::extract::{FromRequestParts, Request};
@@ -105,6 +105,21 @@ impl ClientInfo {
         }
     }
 
+    /// The addresses that one customer of a provider can have: the /24 network of an IPv4 address, or
+    /// the /48 network of an IPv6 address, which has 65,536 of [`Self::network`].
+    #[must_use]
+    pub fn site(&self) -> String {
+        let v4 = |address: Ipv4Addr| format!("{}/24", Ipv4Addr::from_bits(address.to_bits() >> 8 << 8));
+        match self.address.parse() {
+            Ok(IpAddr::V4(address)) => v4(address),
+            Ok(IpAddr::V6(address)) => match address.to_ipv4_mapped() {
+                Some(address) => v4(address),
+                None => format!("{}/48", Ipv6Addr::from_bits(address.to_bits() >> 80 << 80)),
+            },
+            Err(_) => self.address.clone(),
+        }
+    }
+
     /// Network and address, as the limits on password attempts need them.
     #[must_use]
     pub fn origin(&self) -> Origin<'_> {
@@ -141,5 +156,15 @@ mod tests {
         assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
         assert_eq!(network("unknown"), "unknown");
+    }
+
+    #[test]
+    fn addresses_of_one_customer_share_a_site() {
+        let site = |address: &str| ClientInfo::at(address).site();
+        assert_eq!(site("203.0.113.7"), "203.0.113.0/24");
+        assert_eq!(site("::ffff:203.0.113.7"), "203.0.113.0/24");
+        assert_eq!(site("2001:db8:1:2:aaaa:bbbb:cccc:dddd"), "2001:db8:1::/48");
+        assert_ne!(site("2001:db8:1:2::1"), site("2001:db8:2:2::1"));
+        assert_eq!(site("unknown"), "unknown");
     }
 }

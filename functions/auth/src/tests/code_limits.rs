@@ -103,18 +103,31 @@ async fn strangers_leave_codes_of_a_block_of_numbers_to_owners() {
     assert_eq!(request_codes(&mut app, &number, Purpose::ResetPassword, &home).await, 3);
 }
 
+/// The status of a request from each network for a code for a new number, with 40 codes a day. No other
+/// test requests codes from these networks.
+async fn request_from_each(networks: &[&str]) -> Vec<u16> {
+    let mut app = TestApp::serving(crate::routes()).var("OTP_MAX_TOTAL_PER_DAY", "40").start().await;
+    let mut statuses = Vec::new();
+    for network in networks {
+        app.address = (*network).to_owned();
+        statuses.push(request_code(&app, &random_number()).await.status.as_u16());
+    }
+    statuses
+}
+
 #[tokio::test]
 async fn one_network_leaves_codes_of_the_day_to_others() {
-    let mut app = TestApp::serving(crate::routes()).var("OTP_MAX_TOTAL_PER_DAY", "10").start().await;
-    let mut request = async |network: &str| {
-        app.address = network.to_owned();
-        request_code(&app, &random_number()).await.status
-    };
-    // No other test requests codes from these networks.
-    for status in [200, 200, 429] {
-        assert_eq!(request("192.0.2.201").await, status);
-    }
-    assert_eq!(request("192.0.2.202").await, 200);
+    let (one, other) = ("192.0.2.201", "192.0.2.202");
+    assert_eq!(request_from_each(&[one, one, one, other]).await, [200, 200, 429, 200]);
+}
+
+#[tokio::test]
+async fn networks_of_one_site_leave_codes_of_the_day_to_others() {
+    let v4 = ["198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4", "198.51.100.5", "198.51.101.5"];
+    assert_eq!(request_from_each(&v4).await, [200, 200, 200, 200, 429, 200]);
+    let v6 = [1, 2, 3, 4, 5].map(|network| format!("2001:db8:1:{network}::1"));
+    let v6: Vec<&str> = v6.iter().map(String::as_str).chain(["2001:db8:2:5::1"]).collect();
+    assert_eq!(request_from_each(&v6).await, [200, 200, 200, 200, 429, 200]);
 }
 
 #[tokio::test]
