@@ -202,3 +202,69 @@ async fn call_counts_for_the_service_as_its_last_reservation_says() {
     let _ = sweep(&app.app).await.unwrap();
     assert_eq!(sums(&app).await, [400, 0, 400, 0]);
 }
+
+/// Rolls back as soon as two others wait for this transaction, or one for it and one for that one.
+async fn roll_back_once_two_wait(app: &TestApp, transaction: Transaction<'_>) {
+    let id: i32 = transaction.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+    let waits = format!(
+        "WITH first AS (SELECT array_agg(pid) AS pids FROM pg_stat_activity WHERE {id} = ANY (pg_blocking_pids(pid)))
+        SELECT count(*) >= 2 FROM pg_stat_activity, first WHERE pg_blocking_pids(pid) && (first.pids || {id})"
+    );
+    let wait = async { while !app.query_value::<bool>(&waits).await {} };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("no two transactions wait");
+    transaction.rollback().await.unwrap();
+}
+
+/// Reserves 600 for `users` under the ids. The first one finds the row that `first_row` inserts, which
+/// another transaction has inserted before it commits; the second one comes before the first has ended,
+/// because both wait for the lock that `lock` takes.
+async fn reserve_on_the_first_row_of_the_day(
+    app: &TestApp,
+    users: [UserId; 2],
+    ids: [Uuid; 2],
+    [first_row, lock]: [&str; 2],
+) -> [Reserved; 2] {
+    let (mut first, mut locking) = (app.app.db().await.unwrap(), app.app.db().await.unwrap());
+    let (first, locking) = (first.transaction().await.unwrap(), locking.transaction().await.unwrap());
+    first.batch_execute(first_row).await.unwrap();
+    locking.batch_execute(lock).await.unwrap();
+    let ([one, two], [id_of_one, id_of_two]) = (users, ids);
+    let second = async {
+        commit_once_waited_for(app, first).await;
+        reserve(app, id_of_two, two, 600).await
+    };
+    let both = async { tokio::join!(reserve(app, id_of_one, one, 600), second) };
+    let ((of_one, of_two), ()) = tokio::join!(both, roll_back_once_two_wait(app, locking));
+    [of_one, of_two]
+}
+
+#[tokio::test]
+async fn reservation_locks_the_users_row_that_another_has_just_inserted() {
+    let app = start().await;
+    let (user, day) = (app.user().await.id, app.app.clock.now().date_naive());
+    app.execute(&format!("INSERT INTO service_spending (day) VALUES ('{day}')")).await;
+    let first_row = format!("INSERT INTO daily_usage (user_id, day) VALUES ('{}', '{day}')", user.0);
+    let statements = [first_row.as_str(), "SELECT FROM service_spending FOR UPDATE"];
+    let ids = [Uuid::new_v4(), Uuid::new_v4()];
+    let mut reserved = reserve_on_the_first_row_of_the_day(&app, [user, user], ids, statements).await;
+    reserved.sort_by_key(|outcome| *outcome != Reserved::Granted);
+    assert_eq!(reserved, [Reserved::Granted, Reserved::Busy(CapScope::User)]);
+}
+
+#[tokio::test]
+async fn reservation_locks_the_services_row_that_another_has_just_inserted() {
+    let app = start().await;
+    let users = [app.user().await.id, app.user().await.id];
+    let (ids, day) = ([Uuid::new_v4(), Uuid::new_v4()], app.app.clock.now().date_naive());
+    app.execute(&format!("INSERT INTO daily_usage (user_id, day) SELECT id, '{day}' FROM users")).await;
+    let first_row = format!("INSERT INTO service_spending (day) VALUES ('{day}')");
+    // Both wait for the end of a transaction that has inserted their ids.
+    let lock = format!(
+        "INSERT INTO spending_reservations (id, day, micro_usd, counts_for_service, expires_at)
+         SELECT unnest(ARRAY['{}', '{}']::uuid[]), '{day}', 1, false, now()",
+        ids[0], ids[1],
+    );
+    let mut reserved = reserve_on_the_first_row_of_the_day(&app, users, ids, [&first_row, &lock]).await;
+    reserved.sort_by_key(|outcome| *outcome != Reserved::Granted);
+    assert_eq!(reserved, [Reserved::Granted, Reserved::Busy(CapScope::Service)]);
+}
