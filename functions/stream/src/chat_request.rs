@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use domain::{MessageId, Text};
+use domain::{ChatroomId, MessageId, Text};
 use garde::Validate;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 use web::ApiError;
 
 use crate::client_id::ClientId;
@@ -124,6 +125,13 @@ pub(crate) struct Submission {
 }
 
 impl Submission {
+    /// The chatroom with a question that the page has most likely not sent before. Ids of chatrooms are
+    /// UUIDs of version 7, which need no lookup; pages seldom make such ids themselves.
+    pub(crate) fn probable_chatroom(&self) -> Option<ChatroomId> {
+        let id: Uuid = self.chat_id.as_str().parse().ok()?;
+        (self.is_probably_new() && id.get_version_num() == 7).then_some(ChatroomId(id))
+    }
+
     /// Whether the page has most likely not sent this question before. The ids of messages of this API
     /// are those of a page that has loaded the chatroom.
     pub(crate) fn is_probably_new(&self) -> bool {

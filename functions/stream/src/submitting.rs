@@ -45,11 +45,19 @@ pub(crate) async fn submit(
     submission: &Submission,
 ) -> Result<Submitted, ApiError> {
     let chat = submission.chat_id.as_str();
-    // If another request creates the same chatroom meanwhile, it exists at the second look.
+    if let Some(chatroom) = submission.probable_chatroom()
+        && let Some(submitted) = submit_in(app, owner, chatroom, submission).await?
+    {
+        return Ok(submitted);
+    }
+    // If another request creates or deletes the same chatroom meanwhile, the second look shows it.
     for _ in 0..2 {
         let found = client_ids::find(&app.db().await?, owner, chat).await?;
         if let Some(chatroom) = found {
-            return submit_in(app, owner, chatroom, submission).await;
+            match submit_in(app, owner, chatroom, submission).await? {
+                Some(submitted) => return Ok(submitted),
+                None => continue,
+            }
         }
         let chatroom_id = ChatroomId::new(app.clock.now());
         let question = NewQuestion { chatroom_id, content: submission.content.as_str(), parent: None };
@@ -67,20 +75,22 @@ fn first_id(chatroom: ChatroomId, submission: &Submission) -> MessageId {
     MessageId::derived(chatroom, &["question", submission.message_id.as_str()])
 }
 
+/// Does what `submission` asks for in a chatroom. `None` if `owner` has no such chatroom.
 async fn submit_in(
     app: &AppState,
     owner: UserId,
     chatroom_id: ChatroomId,
     submission: &Submission,
-) -> Result<Submitted, ApiError> {
+) -> Result<Option<Submitted>, ApiError> {
     let (content, client_id) = (submission.content.as_str(), submission.message_id.as_str());
     let first = first_id(chatroom_id, submission);
     let mut refusal = None;
     if submission.is_probably_new() {
         let question = NewQuestion { chatroom_id, content, parent: None };
         match answer_requests::send_new(app, owner, question, first).await {
-            Ok(Some(receipt)) => return Ok(receipt.into()),
+            Ok(Some(receipt)) => return Ok(Some(receipt.into())),
             Ok(None) => {}
+            Err(AnswerRequestError::NotFound(_)) => return Ok(None),
             // A question that was sent before is answered beyond the quota too.
             Err(error) => refusal = Some(error),
         }
@@ -94,22 +104,27 @@ async fn submit_in(
         }
         let question = NewQuestion { chatroom_id, content, parent: None };
         let execution = Execution { id: first.0, is_retry: false };
-        return Ok(answer_requests::send(app, owner, question, execution).await?.into());
+        return match answer_requests::send(app, owner, question, execution).await {
+            Ok(receipt) => Ok(Some(receipt.into())),
+            Err(AnswerRequestError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        };
     };
     let (named, shown) = (versions.named, versions.shown);
     // After an edit the page still uses the id of the first version.
     let same = [&shown, &named].into_iter().find(|version| version.content == content);
-    match same {
-        Some(version) if submission.is_regeneration => regenerate(app, owner, version.id).await,
+    let submitted = match same {
+        Some(version) if submission.is_regeneration => regenerate(app, owner, version.id).await?,
         // An edit back to the text of an earlier version is another version, because what follows the
         // earlier one is no longer on the page.
-        Some(version) if !submission.is_edit || version.id == shown.id => Ok(Submitted::before(version.id)),
+        Some(version) if !submission.is_edit || version.id == shown.id => Submitted::before(version.id),
         _ => {
             let parts = ["version", client_id, &shown.id.to_string(), content];
             let execution = Execution { id: MessageId::derived(chatroom_id, &parts).0, is_retry: false };
-            Ok(answer_requests::edit(app, owner, named.id, content, execution).await?.into())
+            answer_requests::edit(app, owner, named.id, content, execution).await?.into()
         }
-    }
+    };
+    Ok(Some(submitted))
 }
 
 /// Requests another answer to `question`. Pages also do this after an error, when the answer may still
