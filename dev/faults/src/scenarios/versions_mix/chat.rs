@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use super::mix::{Mix, Serving};
+use super::mix::Mix;
 use crate::prelude::*;
 
 /// A user with what the requests have done so far.
@@ -36,7 +36,7 @@ impl ChatUser {
                     1 => self.retry(mix, room).await?,
                     2 => self.repeat(mix, room).await?,
                     3 => self.read(mix, room, &sent).await?,
-                    4 if mix.serving.get() != Serving::Previous => self.branch(mix).await?,
+                    4 => self.branch(mix).await?,
                     _ => self.delete_room(mix).await?,
                 }
             }
@@ -147,14 +147,14 @@ impl ChatUser {
     pub async fn edit(&self, mix: &Mix<'_>, sent: &SentMessage) -> Result<SentMessage> {
         let text = unique("edited");
         let edit = self.on_message(sent, "edit").json(&json!({ "content": text }));
-        let edited = SentMessage::read(&mix.send_to_current(&edit).await?.ensure(201)?, &text)?;
+        let edited = SentMessage::read(&edit.send(mix).await?.ensure(201)?, &text)?;
         self.charge();
         self.sent.borrow_mut().push(edited.clone());
         Ok(edited)
     }
 
     pub async fn regenerate(&self, mix: &Mix<'_>, sent: &SentMessage) -> Result<()> {
-        mix.send_to_current(&self.on_message(sent, "regenerate")).await?.ensure(201)?;
+        self.on_message(sent, "regenerate").send(mix).await?.ensure(201)?;
         self.charge();
         Ok(())
     }
