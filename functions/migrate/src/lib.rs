@@ -99,7 +99,7 @@ pub async fn handle(
     let outcome = match request.request_type.as_str() {
         "Delete" => Ok(("nothing to delete".to_owned(), None)),
         _ if is_smoke_test => {
-            smoke::respond(properties, stack, &environment).await.map(|summary| (summary, None))
+            Box::pin(smoke::respond(properties, stack, &environment)).await.map(|summary| (summary, None))
         }
         _ => match gate::validate(properties, &environment) {
             Ok(validated) => migrate(validated).await,
@@ -130,9 +130,7 @@ pub async fn handle(
 }
 
 /// Runs the migrations. Returns what to tell CloudFormation, and the attributes of the custom resource.
-async fn migrate(
-    Validated { config, fingerprint }: Validated,
-) -> Result<(String, Option<Value>), Error> {
+async fn migrate(Validated { config, fingerprint }: Validated) -> Result<(String, Option<Value>), Error> {
     info!(commit = config.release.commit, fingerprint, "the configuration of every function is valid");
     let applied = timeout(MIGRATION_TIMEOUT, run(&config)).await??;
     let reason = format!("applied: {}", applied.join(", "));

@@ -28,8 +28,8 @@ async fn main() -> Result<(), Error> {
                 _ if uses_table => &[Dependency::DATABASE, Dependency::TABLE],
                 _ => &[Dependency::DATABASE],
             };
-            let config = Config::from_env(dependencies)
-                .inspect_err(|error| error!("cannot start: {error}"))?;
+            let config =
+                Config::from_env(dependencies).inspect_err(|error| error!("cannot start: {error}"))?;
             let done = match args.as_slice() {
                 [] => migrate::run(&config).await.map(|_| ()),
                 ["role", number, role] => migrate::roles::set(&config, number, role).await,

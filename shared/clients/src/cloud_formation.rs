@@ -53,7 +53,8 @@ impl StackStatus {
 /// the SDK's client for the whole service.
 pub async fn find_stack_status(config: &SdkConfig, stack: &str) -> Result<StackStatus, CloudFormationError> {
     let request = signed_request(config, stack).await?;
-    let client: Client = builder(client_config()).timeout(TIMEOUT).build().map_err(CloudFormationError::new)?;
+    let client: Client =
+        builder(client_config()).timeout(TIMEOUT).build().map_err(CloudFormationError::new)?;
     let response = client.execute(request).await.map_err(CloudFormationError::new)?;
     let status = response.status();
     let body = response.text().await.map_err(CloudFormationError::new)?;
@@ -151,10 +152,7 @@ mod tests {
     async fn refusal_is_an_error_with_its_code() {
         let body = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>";
         let refused = status(ResponseTemplate::new(403).set_body_string(body)).await.unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "CloudFormation DescribeStacks: 403 Forbidden: AccessDenied"
-        );
+        assert_eq!(refused.to_string(), "CloudFormation DescribeStacks: 403 Forbidden: AccessDenied");
         assert!(status(ResponseTemplate::new(200).set_body_string("<html>")).await.is_err());
     }
 }

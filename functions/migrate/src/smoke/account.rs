@@ -1,12 +1,13 @@
 //! The account of one smoke test.
 
+use std::fmt;
+
 use app::{Config, rng};
 use domain::MobileNumber;
 use domain::otp::{Otp, Purpose};
 use rand::RngExt as _;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use std::fmt;
 
 /// The name of every such account.
 pub(super) const NAME: &str = "Smoke test";
@@ -27,9 +28,8 @@ impl fmt::Debug for Account {
 impl Account {
     /// A random number, password and code.
     pub(super) fn random(config: &Config) -> Self {
-        let is_free = |number: &MobileNumber| {
-            config.codes.test_numbers.iter().all(|test| test.number != *number)
-        };
+        let is_free =
+            |number: &MobileNumber| config.codes.test_numbers.iter().all(|test| test.number != *number);
         let mut numbers = std::iter::repeat_with(random_number).filter(is_free);
         let number = numbers.next().unwrap_or_else(random_number);
         Self { number, password: random_hex(), code: Otp::generate(&mut rng()) }

@@ -1,4 +1,4 @@
-//! HTTP requests to the service. One that can be repeated safely is sent again after a lost connection
+//! HTTP requests to the service. Those that are safe to repeat are sent again after a lost connection
 //! or an error of the gateway, so that one lost packet does not undo a deployment.
 
 use std::time::Duration;
@@ -141,7 +141,9 @@ fn is_transient(failure: &Failure) -> bool {
         Failure::NoResponse { .. } => true,
         Failure::Refused(refusal) => match refusal.status {
             StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => true,
-            StatusCode::SERVICE_UNAVAILABLE => refusal.code.as_deref().is_none_or(|code| code == "unavailable"),
+            StatusCode::SERVICE_UNAVAILABLE => {
+                refusal.code.as_deref().is_none_or(|code| code == "unavailable")
+            }
             _ => false,
         },
         _ => false,

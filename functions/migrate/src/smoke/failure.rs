@@ -1,10 +1,12 @@
 //! Why a step failed. No message contains a token, a password, a code or a URL with a secret.
 
+use std::fmt;
+use std::time::Duration;
+
 use app::Config;
 use clients::redis::RedisUnavailable;
 use reqwest::StatusCode;
 use serde_json::Value;
-use std::time::Duration;
 use thiserror::Error;
 
 /// Why a step failed.
@@ -14,7 +16,7 @@ pub(super) enum Failure {
     #[error("{0}")]
     Refused(Refusal),
     /// No response arrived.
-    #[error("no response from {host}: {cause}")]
+    #[error("no response from {host}")]
     NoResponse {
         host: String,
         #[source]
@@ -33,7 +35,7 @@ pub(super) enum Failure {
     #[error("no answer within {} s; {state}", .limit.as_secs_f64())]
     NoAnswer { limit: Duration, state: String },
     /// The code cannot be stored.
-    #[error("{0}")]
+    #[error(transparent)]
     Redis(#[from] RedisUnavailable),
 }
 
@@ -57,8 +59,8 @@ impl Refusal {
     }
 }
 
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.status.as_u16())?;
         match (&self.code, &self.title) {
             (Some(code), Some(title)) => write!(f, " {code} ({title})")?,
@@ -82,7 +84,9 @@ impl Failure {
             "sending_paused" => Some("an operator has paused sending"),
             "model_paused" => Some("an operator has paused every model of the plan"),
             "spend_cap_reached" => Some("the service's spending cap of the day is reached"),
-            "daily_quota_exhausted" if config.daily_limits.basic == 0 => Some("BASIC_DAILY_MESSAGE_LIMIT is 0"),
+            "daily_quota_exhausted" if config.daily_limits.basic == 0 => {
+                Some("BASIC_DAILY_MESSAGE_LIMIT is 0")
+            }
             _ => None,
         }
     }

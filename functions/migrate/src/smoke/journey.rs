@@ -56,81 +56,76 @@ impl<'a> Journey<'a> {
 
     /// Waits until this deployment serves, and returns the API of streams.
     async fn health(&mut self) -> Result<Api, Ended> {
-        let (api, target) = (self.api.clone(), self.target);
-        let url = self.step(Step::Health, health::wait(&api, target)).await?;
+        let work = health::wait(&self.api, self.target);
+        let url = step(&mut self.report, self.config, Step::Health, work).await?;
         Ok(self.api.at(&url))
     }
 
     /// Stores a code, which is not sent, and creates the account with it.
     async fn sign_up(&mut self) -> Result<(), Ended> {
         let code = store_code(self.config, &self.account);
-        self.step(Step::StoreCode, code).await?;
-        let (api, body) = (self.api.clone(), self.account.sign_up());
-        let created = self.post(Step::SignUp, &api, "/api/auth/verify-signup-otp", &body, "/token");
-        self.api.sign_in(created.await?);
+        step(&mut self.report, self.config, Step::StoreCode, code).await?;
+        let body = self.account.sign_up();
+        let token = self.post(Step::SignUp, "/api/auth/verify-signup-otp", &body, "/token").await?;
+        self.api.sign_in(token);
         Ok(())
     }
 
     /// Sends a message and follows its answer.
     async fn chat(&mut self, streams: &Api) -> Result<(), Ended> {
-        let (api, room) = (self.api.clone(), json!({ "name": NAME }));
-        let room = self.post(Step::CreateChatroom, &api, "/api/chatroom", &room, "/chatroom/id").await?;
-        let (path, question) = (format!("/api/chatroom/{room}/message"), json!({ "content": QUESTION }));
-        let message = self.post(Step::SendMessage, &api, &path, &question, "/message/id").await?;
-        let streams = streams.signed_in_as(&api);
-        let text = self.step(Step::Answer, follow(&streams, &message, self.target.patience.answer)).await?;
-        self.step(Step::ReadAnswer, compare(&api, &message, &text)).await
+        let (room, question) = (json!({ "name": NAME }), json!({ "content": QUESTION }));
+        let room = self.post(Step::CreateChatroom, "/api/chatroom", &room, "/chatroom/id").await?;
+        let path = format!("/api/chatroom/{room}/message");
+        let message = self.post(Step::SendMessage, &path, &question, "/message/id").await?;
+        let streams = streams.signed_in_as(&self.api);
+        let answer = follow(&streams, &message, self.target.patience.answer);
+        let text = step(&mut self.report, self.config, Step::Answer, answer).await?;
+        let comparison = compare(&self.api, &message, &text);
+        step(&mut self.report, self.config, Step::ReadAnswer, comparison).await
     }
 
     async fn delete_account(&mut self) -> Result<(), Ended> {
-        let (api, body) = (self.api.clone(), self.account.deletion());
-        let deletion = async { api.delete("/api/user/me", &body).await.map(drop) };
-        self.step(Step::DeleteAccount, deletion).await
+        let body = self.account.deletion();
+        let deletion = async { self.api.delete("/api/user/me", &body).await.map(drop) };
+        step(&mut self.report, self.config, Step::DeleteAccount, deletion).await
     }
 
     /// Posts `body` as one step, and returns the text at `pointer` of the response.
-    async fn post(
-        &mut self,
-        step: Step,
-        api: &Api,
-        path: &str,
-        body: &Value,
-        pointer: &str,
-    ) -> Result<String, Ended> {
+    async fn post(&mut self, name: Step, path: &str, body: &Value, pointer: &str) -> Result<String, Ended> {
         let key = random_hex();
-        let work = async { text_at(&api.post(path, body, &key).await?, pointer) };
-        self.step(step, work).await
+        let work = async { text_at(&self.api.post(path, body, &key).await?, pointer) };
+        step(&mut self.report, self.config, name, work).await
     }
+}
 
-    /// Runs one step with its timeout, and reports it.
-    async fn step<T>(
-        &mut self,
-        step: Step,
-        work: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Ended> {
-        let (start, limit) = (Instant::now(), step.timeout());
-        let result = timeout(limit, work).await.unwrap_or(Err(Failure::TimedOut(limit)));
-        let (elapsed, step_name) = (start.elapsed(), step.name());
-        let seconds = elapsed.as_secs_f64();
-        let (outcome, result) = match result {
-            Ok(value) => {
-                info!(step = step_name, seconds, "passed");
-                (Outcome::Passed, Ok(value))
-            }
-            Err(failure) => {
-                let (cause, reason) = (chain(&failure), failure.deliberate(self.config));
-                if let Some(reason) = reason {
-                    warn!(step = step_name, seconds, cause, reason, "skipped: the service refuses on purpose");
-                    (Outcome::Skipped(format!("{reason} ({cause})")), Err(Ended))
-                } else {
-                    error!(step = step_name, seconds, cause, "failed");
-                    (Outcome::Failed(cause), Err(Ended))
-                }
-            }
-        };
-        self.report.add(step, elapsed, outcome);
-        result
+/// Runs one step with its timeout, and adds it to `report`.
+async fn step<T>(
+    report: &mut Report,
+    config: &Config,
+    step: Step,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Ended> {
+    let (start, limit) = (Instant::now(), step.timeout());
+    let result = timeout(limit, work).await.unwrap_or(Err(Failure::TimedOut(limit)));
+    let (elapsed, name) = (start.elapsed(), step.name());
+    let seconds = elapsed.as_secs_f64();
+    let failure = match result {
+        Ok(value) => {
+            info!(step = name, seconds, "passed");
+            report.add(step, elapsed, Outcome::Passed);
+            return Ok(value);
+        }
+        Err(failure) => failure,
+    };
+    let cause = chain(&failure);
+    if let Some(reason) = failure.deliberate(config) {
+        warn!(step = name, seconds, cause, reason, "skipped: the service refuses on purpose");
+        report.add(step, elapsed, Outcome::Skipped(format!("{reason} ({cause})")));
+    } else {
+        error!(step = name, seconds, cause, "failed");
+        report.add(step, elapsed, Outcome::Failed(cause));
     }
+    Err(Ended)
 }
 
 /// Stores the code of the account's sign-up as `send-signup-otp` does, without sending it. It is

@@ -26,24 +26,29 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// invocation, or CloudFormation waits for it in vain and then rolls back: both end here, as does the
 /// next deployment. A failure is only logged: it is none of this deployment.
 pub(crate) async fn delete(config: &Config) {
-    report(timeout(TIMEOUT, delete_all(config)).await.map_err(Into::into).flatten());
+    report(timeout(TIMEOUT, delete_all(config)).await.unwrap_or_else(|elapsed| Err(elapsed.into())));
 }
 
 /// Deletes the account with `number`, if there is one: its run could not do it through the API.
 pub(crate) async fn delete_account(config: &Config, number: &MobileNumber) {
-    let deletion = async {
-        let mut db = database(config)?.client().await?;
-        match credentials::find_by_number(&db, number).await? {
-            Some(account) => delete_one(config, &mut db, &account).await,
-            None => Ok(()),
-        }
-    };
-    report(timeout(TIMEOUT, deletion).await.map_err(Into::into).flatten());
+    let deletion = delete_by_number(config, number);
+    report(timeout(TIMEOUT, deletion).await.unwrap_or_else(|elapsed| Err(elapsed.into())));
+}
+
+async fn delete_by_number(config: &Config, number: &MobileNumber) -> Result<(), Error> {
+    let mut db = database(config)?.client().await?;
+    match credentials::find_by_number(&db, number).await? {
+        Some(account) => delete_one(config, &mut db, &account).await,
+        None => Ok(()),
+    }
 }
 
 fn report(deleted: Result<(), Error>) {
     if let Err(error) = deleted {
-        warn!(error = chain(error.as_ref()), "failed to delete an account of a smoke test; the next one deletes it");
+        warn!(
+            error = chain(error.as_ref()),
+            "failed to delete an account of a smoke test; the next one deletes it"
+        );
     }
 }
 
@@ -51,9 +56,8 @@ async fn delete_all(config: &Config) -> Result<(), Error> {
     let mut db = database(config)?.client().await?;
     let before = Clock::default().now() - MIN_AGE;
     for account in smoke_tests::list_abandoned(&db, NAME, before).await? {
-        let is_test_number = |number: &str| {
-            config.codes.test_numbers.iter().any(|test| test.number.as_str() == number)
-        };
+        let is_test_number =
+            |number: &str| config.codes.test_numbers.iter().any(|test| test.number.as_str() == number);
         if !is_test_number(&account.user.mobile_number) {
             delete_one(config, &mut db, &account).await?;
         }

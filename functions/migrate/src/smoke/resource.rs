@@ -1,8 +1,8 @@
 //! The custom resource `SmokeTestRun` of `template.yaml`, which depends on everything that requests pass
 //! through. CloudFormation creates or updates it last, and its failure rolls the deployment back.
 
-use app::{Config, Dependency};
 use app::telemetry::chain;
+use app::{Config, Dependency};
 use clients::aws::AwsConfig;
 use clients::cloud_formation::find_stack_status;
 use lambda_runtime::Error;

@@ -53,7 +53,7 @@ impl<'a> Follower<'a> {
         }
         "the stream is open and has told nothing".clone_into(&mut self.state);
         let mut buffer = Vec::new();
-        // A connection that is cut counts as one that ends.
+        // A cut connection ends the stream, which is then resumed.
         while let Ok(Some(chunk)) = response.chunk().await {
             buffer.extend_from_slice(&chunk);
             while let Some(length) = buffer.windows(2).position(|bytes| bytes == b"\n\n") {
@@ -88,7 +88,9 @@ impl<'a> Follower<'a> {
                 let code = data["code"].as_str().unwrap_or("no code");
                 return Err(Failure::Unexpected(format!("the stream ended with the error {code}")));
             }
-            Some("replaced") => return Err(Failure::Unexpected("another stream has ended this one".to_owned())),
+            Some("replaced") => {
+                return Err(Failure::Unexpected("another stream has ended this one".to_owned()));
+            }
             _ => {}
         }
         Ok(None)

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use deadpool_postgres::GenericClient;
 
+use super::COLUMNS;
 use super::credentials::{CREDENTIALS, Credentials};
-use super::{COLUMNS};
 use crate::StoreError;
 
 /// Lists the accounts that interrupted smoke tests have left: those called `name`, created before

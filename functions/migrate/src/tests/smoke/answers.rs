@@ -43,7 +43,10 @@ async fn stored_answer_must_be_the_streamed_one() {
     let stored = ResponseTemplate::new(200).set_body_json(stored);
     api.replace("GET", "/api/chatroom/message/question/status", stored, 1).await;
     let failure = api.failure().await;
-    assert!(failure.ends_with("step \"read answer\": the stored answer is not the streamed one"), "{failure}");
+    assert!(
+        failure.ends_with("step \"read answer\": the stored answer is not the streamed one"),
+        "{failure}"
+    );
 }
 
 #[tokio::test]

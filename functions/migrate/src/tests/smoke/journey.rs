@@ -83,8 +83,7 @@ async fn failing_step_is_named_with_status_code_title_and_request() {
         let api = MockApi::start().await;
         api.refuse(verb, path, 500, "internal").await;
         let report = api.run().await;
-        let expected =
-            format!("the smoke test failed at step {step:?}: 500 internal (A title), request r-1");
+        let expected = format!("the smoke test failed at step {step:?}: 500 internal (A title), request r-1");
         assert_eq!(report.failure().as_deref(), Some(&*expected), "{report}");
         assert!(report.to_string().contains("FAILED: 500 internal (A title), request r-1"), "{report}");
         assert_eq!(api.requests().await.contains(&DELETION.to_owned()), is_signed_up, "{step}");

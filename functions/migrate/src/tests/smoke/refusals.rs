@@ -2,7 +2,7 @@
 
 use super::MockApi;
 
-/// Each refusal on purpose: where it is made, its code and the reason that is told.
+/// Each refusal on purpose: where it is made, its code and the reason that the summary names.
 const ON_PURPOSE: [(&str, u16, &str, &str); 4] = [
     ("/api/auth/verify-signup-otp", 503, "signups_paused", "an operator has paused sign-ups"),
     ("/api/chatroom/room/message", 503, "sending_paused", "an operator has paused sending"),
@@ -11,7 +11,7 @@ const ON_PURPOSE: [(&str, u16, &str, &str); 4] = [
 ];
 
 #[tokio::test]
-async fn paused_service_can_be_deployed_and_the_reason_is_told() {
+async fn paused_service_can_be_deployed_and_the_summary_names_the_reason() {
     for (path, status, code, reason) in ON_PURPOSE {
         let api = MockApi::start().await;
         api.refuse("POST", path, status, code).await;
@@ -21,7 +21,10 @@ async fn paused_service_can_be_deployed_and_the_reason_is_told() {
         assert!(summary.contains("on it was skipped: ") && summary.contains(reason), "{summary}");
         assert!(summary.contains(&format!("{status} {code} (A title), request r-1")), "{summary}");
         let requests = api.requests().await;
-        assert_eq!(requests.iter().filter(|request| request.starts_with("POST")).next_back().unwrap()[5..], *path);
+        assert_eq!(
+            requests.iter().filter(|request| request.starts_with("POST")).next_back().unwrap()[5..],
+            *path
+        );
         assert!(!requests.contains(&"GET /api/stream/question".to_owned()), "{requests:?}");
         let has_account = code != "signups_paused";
         assert_eq!(requests.contains(&"DELETE /api/user/me".to_owned()), has_account, "{code}");

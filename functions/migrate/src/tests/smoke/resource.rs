@@ -1,4 +1,4 @@
-//! The custom resource: what a deployment is told, and that no rollback fails.
+//! The custom resource: the response to a deployment, and that no rollback fails.
 
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
@@ -103,6 +103,9 @@ async fn unusable_configuration_fails_a_deployment_without_its_values() {
 async fn deletion_always_passes_and_calls_nothing() {
     let api = start("DELETE_IN_PROGRESS").await;
     let response = response_to(&api, "Delete", &[("JWT_SECRET", "8letters")]).await;
-    assert_eq!((&response["Status"], &response["PhysicalResourceId"]), (&json!("SUCCESS"), &json!("the-first-id")));
+    assert_eq!(
+        (&response["Status"], &response["PhysicalResourceId"]),
+        (&json!("SUCCESS"), &json!("the-first-id"))
+    );
     assert_eq!(api.requests().await, ["PUT /callback"]);
 }
