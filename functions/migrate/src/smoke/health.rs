@@ -49,8 +49,7 @@ async fn stream_url(api: &Api, target: &Target) -> Result<String, Failure> {
         return Ok(url.clone());
     }
     let config = api.get_within("/api/config", TIMEOUT).await?;
-    match &config["stream_base_url"] {
-        Value::String(url) => Ok(url.clone()),
-        _ => Ok(target.api_url.clone()),
-    }
+    // Relative where one address serves both APIs, and null where answers are not streamed.
+    let url = config["stream_base_url"].as_str().unwrap_or_default();
+    Ok(if url.contains("://") { url.to_owned() } else { format!("{}{url}", target.api_url) })
 }

@@ -20,7 +20,7 @@ use crate::database;
 /// Longer than a run: the function's timeout is 300 seconds. Accounts of runs in progress are younger.
 const MIN_AGE: Duration = Duration::from_mins(6);
 
-const TIMEOUT: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Deletes the accounts of earlier runs. An interrupted run is followed by Lambda's retry of the
 /// invocation, or CloudFormation waits for it in vain and then rolls back: both end here, as does the

@@ -50,7 +50,7 @@ impl Step {
             Self::SignUp => 20,
             Self::CreateChatroom | Self::SendMessage | Self::ReadAnswer => 15,
             Self::Answer => 95, // the wait for the answer itself ends earlier
-            Self::DeleteAccount => 30,
+            Self::DeleteAccount => 25,
         })
     }
 }

@@ -4,6 +4,7 @@ use clients::redis::Redis;
 use domain::MobileNumber;
 use domain::otp::{Otp, Purpose};
 use garde::Validate as _;
+use serde_json::json;
 use uuid::Uuid;
 use wiremock::ResponseTemplate;
 
@@ -151,6 +152,21 @@ async fn service_that_starts_late_is_waited_for() {
 }
 
 #[tokio::test]
+async fn streams_are_where_the_service_says() {
+    for base in [json!(null), json!("")] {
+        let api = MockApi::start().await;
+        let config = ResponseTemplate::new(200).set_body_json(json!({ "stream_base_url": base }));
+        api.replace("GET", "/api/config", config, 1).await;
+        assert_eq!(api.run().await.failure(), None, "{base:?}");
+    }
+    let (api, streams) = (MockApi::start().await, MockApi::start().await);
+    let config = ResponseTemplate::new(200).set_body_json(json!({ "stream_base_url": streams.0.uri() }));
+    api.replace("GET", "/api/config", config, 1).await;
+    assert_eq!(api.run().await.failure(), None);
+    assert_eq!(streams.requests().await, ["GET /api/stream/question"]);
+}
+
+#[tokio::test]
 async fn unreachable_service_is_named_by_its_host() {
     let target = Target { api_url: "http://127.0.0.1:1".to_owned(), ..MockApi::start().await.target() };
     let failure = crate::smoke::run(&config(&[]), &target).await.unwrap().failure().unwrap();
@@ -169,6 +185,6 @@ async fn unreachable_redis_fails_before_the_sign_up() {
 #[test]
 fn all_steps_leave_time_for_the_response_to_cloudformation() {
     let steps: u64 = Step::ALL.iter().map(|step| step.timeout().as_secs()).sum();
-    // Before: the status of the stack (5 s) and leftovers (15 s). After: leftovers, the response (20 s).
-    assert!(steps + 5 + 15 + 15 + 20 < 300, "{steps}");
+    // Before: the status of the stack (5 s) and leftovers (10 s). After: leftovers, the response (20 s).
+    assert!(steps + 5 + 10 + 10 + 20 < 290, "{steps}");
 }
