@@ -1,11 +1,12 @@
 //! CloudFormation: the status of a stack.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
+use chrono::{DateTime, Utc};
 use http::header::CONTENT_TYPE;
 use reqwest::{Client, Url};
 use thiserror::Error;
@@ -47,12 +48,16 @@ impl StackStatus {
     }
 }
 
-/// Finds the status of the stack with this name or id.
+/// Finds the status of the stack with this name or id. `now` is part of the signature.
 ///
 /// It is the only action of CloudFormation that the project calls, so it is signed here instead of by
 /// the SDK's client for the whole service.
-pub async fn find_stack_status(config: &SdkConfig, stack: &str) -> Result<StackStatus, CloudFormationError> {
-    let request = signed_request(config, stack).await?;
+pub async fn find_stack_status(
+    config: &SdkConfig,
+    stack: &str,
+    now: DateTime<Utc>,
+) -> Result<StackStatus, CloudFormationError> {
+    let request = signed_request(config, stack, now).await?;
     let client: Client =
         builder(client_config()).timeout(TIMEOUT).build().map_err(CloudFormationError::new)?;
     let response = client.execute(request).await.map_err(CloudFormationError::new)?;
@@ -66,7 +71,11 @@ pub async fn find_stack_status(config: &SdkConfig, stack: &str) -> Result<StackS
     status.map(|status| StackStatus(status.to_owned())).ok_or_else(|| CloudFormationError::new("no status"))
 }
 
-async fn signed_request(config: &SdkConfig, stack: &str) -> Result<reqwest::Request, CloudFormationError> {
+async fn signed_request(
+    config: &SdkConfig,
+    stack: &str,
+    now: DateTime<Utc>,
+) -> Result<reqwest::Request, CloudFormationError> {
     let missing = |what: &str| CloudFormationError(format!("no {what} is configured"));
     let region = config.region().ok_or_else(|| missing("region"))?.as_ref();
     let provider = config.credentials_provider().ok_or_else(|| missing("key"))?;
@@ -81,7 +90,7 @@ async fn signed_request(config: &SdkConfig, stack: &str) -> Result<reqwest::Requ
         .identity(&identity)
         .region(region)
         .name("cloudformation")
-        .time(SystemTime::now())
+        .time(now.into())
         .settings(SigningSettings::default())
         .build()
         .map_err(CloudFormationError::new)?
@@ -131,7 +140,7 @@ mod tests {
         let key = Credentials::from_keys("AKIA", "secret", None);
         let config = config.load().unwrap().into_builder();
         let config = config.credentials_provider(SharedCredentialsProvider::new(key)).build();
-        find_stack_status(&config, STACK).await
+        find_stack_status(&config, STACK, DateTime::UNIX_EPOCH).await
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 //! through. CloudFormation creates or updates it last, and its failure rolls the deployment back.
 
 use app::telemetry::chain;
-use app::{Config, Dependency};
+use app::{Clock, Config, Dependency};
 use clients::aws::AwsConfig;
 use clients::cloud_formation::find_stack_status;
 use lambda_runtime::Error;
@@ -62,8 +62,9 @@ async fn is_rollback(stack: &str, environment: &dyn Fn(&str) -> Option<String>) 
         region: environment("AWS_REGION").unwrap_or_default(),
         endpoint_url: environment("AWS_ENDPOINT_URL"),
     };
+    let now = Clock::default().now();
     let found = match aws.load() {
-        Ok(config) => find_stack_status(&config, stack).await.map_err(|error| chain(&error)),
+        Ok(config) => find_stack_status(&config, stack, now).await.map_err(|error| chain(&error)),
         Err(error) => Err(chain(&error)),
     };
     match found {
