@@ -4,6 +4,7 @@ use clients::redis::Redis;
 use domain::MobileNumber;
 use domain::otp::{Otp, Purpose};
 use garde::Validate as _;
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 use uuid::Uuid;
 use wiremock::ResponseTemplate;
@@ -46,8 +47,8 @@ async fn code_of_the_sign_up_is_redeemed_once_and_from_any_network() {
     let sign_up = api.body(SIGN_UP).await;
     let number = MobileNumber::from(sign_up["mobile_number"].as_str().unwrap());
     let config = config(&[]);
-    let redis = Redis::new(secrecy::ExposeSecret::expose_secret(&config.redis_url)).unwrap();
-    let key = secrecy::ExposeSecret::expose_secret(&config.jwt_secret).as_bytes();
+    let redis = Redis::new(config.redis_url.expose_secret()).unwrap();
+    let key = config.jwt_secret.expose_secret().as_bytes();
     let hash = Otp::from(sign_up["otp"].as_str().unwrap()).keyed_hash(key, Purpose::SignUp, &number);
     let redeem = || redis.redeem_code(Purpose::SignUp, &number, &hash, "203.0.113.0/24", Uuid::new_v4());
     assert!(redeem().await.unwrap().is_some());
