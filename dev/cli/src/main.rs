@@ -11,7 +11,7 @@ use stack::services::event_source_mapping;
 use stack::{StackFolder, progress};
 
 use self::commands::{
-    admin, bench, env, faults, logs, open, openapi, psql, reset, screenshots, status, stripe, test, up,
+    admin, bench, env, faults, logs, open, openapi, psql, reset, screenshots, smoke, status, stripe, test, up,
 };
 
 /// The local stack, the tests, the measurements and the cost model.
@@ -100,6 +100,8 @@ enum Command {
         #[arg(long, requires = "feature")]
         resume: bool,
     },
+    /// Run the smoke test of a deployment: sign up, send a message, follow its answer, delete the account.
+    Smoke,
     /// Administer payments.
     Stripe {
         #[command(subcommand)]
@@ -188,6 +190,7 @@ async fn run(options: Options) -> Result<ExitCode> {
         Command::Admin { number, revoke } => admin::run(&folder, &number, revoke).await?,
         Command::Suspend { number, restore } => admin::suspend(&folder, &number, restore).await?,
         Command::Pause { feature, resume } => admin::pause(&folder, &feature, resume).await?,
+        Command::Smoke => return smoke::run(&folder).await,
         Command::Stripe { command } => stripe::run(&folder, command).await?,
         Command::Stop { part: Part::Worker } => {
             let _lock = folder.lock()?;

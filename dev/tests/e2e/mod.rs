@@ -13,6 +13,7 @@ mod generated_clients;
 mod operator;
 mod quota;
 mod seeded_messages;
+mod smoke;
 mod stack;
 mod streaming;
 mod subscription;

@@ -1,12 +1,14 @@
 //! Validates the configuration of every function and runs the database migrations: on each deploy, as a
 //! CloudFormation custom resource, before the new code serves. From the command line it runs the
 //! migrations; `roles` also grants and revokes the operator's role, `accounts` suspends and restores
-//! accounts, and `switches` pauses and resumes features.
+//! accounts, and `switches` pauses and resumes features. `smoke` tests the service after a deployment, as
+//! another custom resource and as a command.
 
 pub mod accounts;
 mod callback;
 mod gate;
 pub mod roles;
+pub mod smoke;
 pub mod switches;
 #[cfg(test)]
 mod tests;
@@ -36,6 +38,7 @@ pub struct CustomResourceRequest {
     stack_id: String,
     request_id: String,
     logical_resource_id: String,
+    resource_type: String,
     physical_resource_id: Option<String>,
     #[serde(default)]
     resource_properties: Value,
@@ -79,24 +82,32 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_mins(4);
 /// The longest reason, in bytes: CloudFormation accepts a response of 4 KB.
 const MAX_REASON: usize = 3_000;
 
-/// Handles a request of CloudFormation: validates the configuration and migrates on creation and
-/// update, does nothing on deletion. Without a response the deploy hangs until CloudFormation's
-/// timeout, so every result is sent, also an invalid configuration and a timeout. `environment` looks
-/// up a variable of this function.
+/// The type of the custom resource that runs the smoke test. The other one migrates.
+const SMOKE_TEST: &str = "Custom::SmokeTest";
+
+/// Handles a request of CloudFormation. On creation and update it runs the smoke test for that resource;
+/// for the other it validates the configuration and migrates. On deletion it does nothing. Without a
+/// response the deploy hangs until CloudFormation's timeout, so every result is sent, also an invalid
+/// configuration and a timeout. `environment` looks up a variable of this function.
 pub async fn handle(
     environment: impl Fn(&str) -> Option<String>,
     event: LambdaEvent<CustomResourceRequest>,
 ) -> Result<(), Error> {
     let request = event.payload;
+    let (properties, stack) = (&request.resource_properties, &request.stack_id);
+    let is_smoke_test = request.resource_type == SMOKE_TEST;
     let outcome = match request.request_type.as_str() {
-        "Delete" => Ok((Vec::new(), None)),
-        _ => match gate::validate(&request.resource_properties, &environment) {
+        "Delete" => Ok(("nothing to delete".to_owned(), None)),
+        _ if is_smoke_test => {
+            Box::pin(smoke::respond(properties, stack, &environment)).await.map(|summary| (summary, None))
+        }
+        _ => match gate::validate(properties, &environment) {
             Ok(validated) => migrate(validated).await,
             Err(error) => Err(error.into()),
         },
     };
     let (status, reason, data) = match outcome {
-        Ok((applied, data)) => ("SUCCESS", format!("applied: {}", applied.join(", ")), data),
+        Ok((reason, data)) => ("SUCCESS", reason, data),
         Err(error) => {
             let cause = chain(error.as_ref());
             error!("the deployment is refused: {cause}");
@@ -104,10 +115,11 @@ pub async fn handle(
             ("FAILED", format!("{shown}; see the function's log"), None)
         }
     };
+    let first_id = if is_smoke_test { "smoke-test" } else { "schema" };
     let response = CustomResourceResponse {
         status,
         reason,
-        physical_resource_id: request.physical_resource_id.unwrap_or_else(|| "schema".to_owned()),
+        physical_resource_id: request.physical_resource_id.unwrap_or_else(|| first_id.to_owned()),
         stack_id: request.stack_id,
         request_id: request.request_id,
         logical_resource_id: request.logical_resource_id,
@@ -117,11 +129,10 @@ pub async fn handle(
     Ok(())
 }
 
-/// Runs the migrations. Returns their names, and the attributes of the custom resource.
-async fn migrate(
-    Validated { config, fingerprint }: Validated,
-) -> Result<(Vec<String>, Option<Value>), Error> {
+/// Runs the migrations. Returns what to tell CloudFormation, and the attributes of the custom resource.
+async fn migrate(Validated { config, fingerprint }: Validated) -> Result<(String, Option<Value>), Error> {
     info!(commit = config.release.commit, fingerprint, "the configuration of every function is valid");
     let applied = timeout(MIGRATION_TIMEOUT, run(&config)).await??;
-    Ok((applied, Some(json!({ "Fingerprint": fingerprint }))))
+    let reason = format!("applied: {}", applied.join(", "));
+    Ok((reason, Some(json!({ "Fingerprint": fingerprint }))))
 }

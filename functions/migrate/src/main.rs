@@ -1,10 +1,12 @@
 //! The Lambda `migrate`. Outside Lambda it is a command: `migrate` runs the migrations once,
 //! `migrate role NUMBER admin` (or `user`) sets the role of an account, `migrate suspend NUMBER` and
 //! `migrate restore NUMBER` suspend it and end that, `migrate pause FEATURE` and `migrate resume FEATURE`
-//! pause a feature and end that, and `migrate paused` prints what is paused.
+//! pause a feature and end that, `migrate paused` prints what is paused, and `migrate smoke URL` runs the
+//! smoke test against the API at that address; a second URL is that of streams.
 
 use app::{Config, Dependency, telemetry};
 use lambda_runtime::{Error, service_fn};
+use migrate::smoke::Target;
 use tracing::error;
 
 #[tokio::main(flavor = "current_thread")]
@@ -21,9 +23,13 @@ async fn main() -> Result<(), Error> {
             let args: Vec<String> = std::env::args().skip(1).collect();
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
             let uses_table = matches!(args.as_slice(), ["pause" | "resume" | "paused", ..]);
-            let dependencies = [Dependency::DATABASE, Dependency::TABLE];
-            let config = Config::from_env(&dependencies[..if uses_table { 2 } else { 1 }])
-                .inspect_err(|error| error!("cannot start: {error}"))?;
+            let dependencies = match args.as_slice() {
+                ["smoke", ..] => migrate::smoke::DEPENDENCIES,
+                _ if uses_table => &[Dependency::DATABASE, Dependency::TABLE],
+                _ => &[Dependency::DATABASE],
+            };
+            let config =
+                Config::from_env(dependencies).inspect_err(|error| error!("cannot start: {error}"))?;
             let done = match args.as_slice() {
                 [] => migrate::run(&config).await.map(|_| ()),
                 ["role", number, role] => migrate::roles::set(&config, number, role).await,
@@ -34,9 +40,12 @@ async fn main() -> Result<(), Error> {
                 ["pause", feature @ ..] => migrate::switches::set(&config, feature, true).await,
                 ["resume", feature @ ..] => migrate::switches::set(&config, feature, false).await,
                 ["paused"] => migrate::switches::find(&config).await.map(|paused| println!("{paused}")),
+                ["smoke", api] => smoke(&config, api, None).await,
+                ["smoke", api, streams] => smoke(&config, api, Some(streams)).await,
                 _ => Err(
                     "usage: migrate, or migrate role NUMBER admin|user, or migrate suspend|restore NUMBER, \
-                     or migrate pause|resume signups|sending|sms|model ID, or migrate paused"
+                     or migrate pause|resume signups|sending|sms|model ID, or migrate paused, \
+                     or migrate smoke URL [STREAM_URL]"
                         .into(),
                 ),
             };
@@ -44,4 +53,19 @@ async fn main() -> Result<(), Error> {
         }),
     )
     .await
+}
+
+/// Runs the smoke test and prints its steps.
+async fn smoke(config: &Config, api: &str, streams: Option<&str>) -> Result<(), Error> {
+    let (api_url, stream_url) = (api.to_owned(), streams.map(str::to_owned));
+    let target = Target { api_url, stream_url, ..Target::default() };
+    let report = Box::pin(migrate::smoke::run(config, &target)).await?;
+    print!("{report}");
+    match report.failure() {
+        Some(failure) => Err(failure.into()),
+        None => {
+            println!("{}", report.summary());
+            Ok(())
+        }
+    }
 }

@@ -6,6 +6,7 @@
 //! each secret key.
 
 pub mod aws;
+pub mod cloud_formation;
 pub mod gemini;
 mod http;
 pub mod otlp;

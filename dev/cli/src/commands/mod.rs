@@ -11,6 +11,7 @@ pub mod openapi;
 pub mod psql;
 pub mod reset;
 pub mod screenshots;
+pub mod smoke;
 pub mod status;
 pub mod stripe;
 pub mod test;

@@ -2,6 +2,7 @@
 
 mod events;
 mod gate;
+mod smoke;
 mod switches;
 mod template;
 

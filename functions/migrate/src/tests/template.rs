@@ -98,3 +98,47 @@ fn sample_event_has_the_properties_of_the_template() {
         assert_eq!(secrets.map(str::to_owned).collect::<BTreeSet<_>>(), names(&of_template["Secrets"]));
     }
 }
+
+#[test]
+fn smoke_test_starts_with_every_new_version_and_after_every_alias() {
+    let template = template();
+    let properties = &template["Resources"]["SmokeTestRun"]["Properties"];
+    let resources = template["Resources"].as_mapping().unwrap();
+    let functions = resources.iter().filter(|(_, one)| one["Type"] == "AWS::Serverless::Function");
+    let functions: BTreeSet<&str> = functions.map(|(name, _)| name.as_str().unwrap()).collect();
+    let with = |functions: BTreeSet<&str>, suffix: &str| {
+        functions.into_iter().map(|name| format!("{name}.{suffix}")).collect::<BTreeSet<_>>()
+    };
+    let listed = |name: &str| {
+        let all = properties[name].as_sequence().unwrap().iter();
+        all.map(|one| serde_yaml_ng::from_value(tagged(one)).unwrap()).collect::<BTreeSet<String>>()
+    };
+    assert_eq!(listed("Versions"), with(functions.clone(), "Version"));
+    let mut invoked = functions;
+    invoked.remove("MigrateFunction"); // nothing invokes its alias
+    assert_eq!(listed("Aliases"), with(invoked, "Alias"));
+}
+
+/// The value after a tag such as `!Ref`.
+fn tagged(value: &Value) -> Value {
+    let Value::Tagged(tagged) = value else { panic!("{value:?} has no tag") };
+    tagged.value.clone()
+}
+
+#[test]
+fn sample_event_of_the_smoke_test_has_the_properties_of_the_template() {
+    let properties = &template()["Resources"]["SmokeTestRun"]["Properties"];
+    let event = testkit::event("migrate-smoke-test");
+    let sample = event["ResourceProperties"].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(sample, variables(properties).into_keys().collect());
+}
+
+#[test]
+fn steps_of_the_smoke_test_end_before_the_function() {
+    let template = template();
+    let limits = [
+        &function(&template, "migrate")["Properties"]["Timeout"],
+        &template["Resources"]["SmokeTestRun"]["Properties"]["ServiceTimeout"],
+    ];
+    assert_eq!(limits.map(|limit| limit.as_u64().unwrap()), [300, 360]);
+}

@@ -20,7 +20,7 @@ pub struct Credentials {
     pub is_suspended: bool,
 }
 
-const CREDENTIALS: &str = "password_hash, suspended_at IS NOT NULL AS is_suspended";
+pub(super) const CREDENTIALS: &str = "password_hash, suspended_at IS NOT NULL AS is_suspended";
 
 impl TryFrom<&Row> for Credentials {
     type Error = StoreError;

@@ -1,11 +1,13 @@
 //! `users`: accounts and the counters stored with them.
 //!
-//! [`credentials`] reads and replaces password hashes; [`operators`] has the actions of operators.
+//! [`credentials`] reads and replaces password hashes; [`operators`] has the actions of operators;
+//! [`smoke_tests`] finds the accounts of deployments.
 //! An account whose deletion has started has `deleted_at` set and no mobile number; the functions
 //! that serve its owner no longer find it.
 
 pub mod credentials;
 pub mod operators;
+pub mod smoke_tests;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_postgres::GenericClient;

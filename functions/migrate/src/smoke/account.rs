@@ -1,0 +1,65 @@
+//! The account of one smoke test.
+
+use std::fmt;
+
+use app::{Config, rng};
+use domain::MobileNumber;
+use domain::otp::{Otp, Purpose};
+use rand::RngExt as _;
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+
+/// The name of every such account.
+pub(super) const NAME: &str = "Smoke test";
+
+/// An account that one run creates. `Debug` shows neither the password nor the code.
+pub(super) struct Account {
+    pub(super) number: MobileNumber,
+    password: String,
+    code: Otp,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("number", &self.number.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Account {
+    /// A random number, password and code.
+    pub(super) fn random(config: &Config) -> Self {
+        let is_free =
+            |number: &MobileNumber| config.codes.test_numbers.iter().all(|test| test.number != *number);
+        let mut numbers = std::iter::repeat_with(random_number).filter(is_free);
+        let number = numbers.next().unwrap_or_else(random_number);
+        Self { number, password: random_hex(), code: Otp::generate(&mut rng()) }
+    }
+
+    /// The keyed hash under which the code is stored.
+    pub(super) fn code_hash(&self, config: &Config) -> String {
+        self.code.keyed_hash(config.jwt_secret.expose_secret().as_bytes(), Purpose::SignUp, &self.number)
+    }
+
+    /// The body of the sign-up.
+    pub(super) fn sign_up(&self) -> Value {
+        json!({ "mobile_number": self.number.as_str(), "otp": self.code.as_str(), "name": NAME,
+            "password": self.password })
+    }
+
+    /// The body of the deletion.
+    pub(super) fn deletion(&self) -> Value {
+        json!({ "password": self.password })
+    }
+}
+
+/// A number from 555-0100 to 555-0199 in a random area of North America. They are reserved for
+/// fiction, so no person has one (ATIS-0300115).
+pub(super) fn random_number() -> MobileNumber {
+    let (area, line) = (rng().random_range(200..1_000_u32), rng().random_range(0..100_u32));
+    format!("+1{area}55501{line:02}").into()
+}
+
+/// 32 random hexadecimal digits, for a password or an idempotency key.
+pub(super) fn random_hex() -> String {
+    hex::encode(rng().random::<[u8; 16]>())
+}
