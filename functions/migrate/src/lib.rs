@@ -1,11 +1,13 @@
-//! Validates the configuration of every function and runs the database migrations: on each deploy, as a
-//! CloudFormation custom resource, before the new code serves. From the command line it runs the
-//! migrations; `roles` also grants and revokes the operator's role, `accounts` suspends and restores
-//! accounts, and `switches` pauses and resumes features.
+//! Validates the configuration of every function and runs the database migrations: on each deploy,
+//! as a CloudFormation custom resource, before the new code serves. From the command line it runs
+//! the migrations; `roles` also grants and revokes the operator's role, `accounts` suspends and
+//! restores accounts, `switches` pauses and resumes features, and `receipts` belongs to a restore
+//! of Postgres.
 
 pub mod accounts;
 mod callback;
 mod gate;
+pub mod receipts;
 pub mod roles;
 pub mod switches;
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The Lambda `migrate`. Outside Lambda it is a command: `migrate` runs the migrations once,
-//! `migrate role NUMBER admin` (or `user`) sets the role of an account, `migrate suspend NUMBER` and
-//! `migrate restore NUMBER` suspend it and end that, `migrate pause FEATURE` and `migrate resume FEATURE`
-//! pause a feature and end that, and `migrate paused` prints what is paused.
+//! `migrate role NUMBER admin` (or `user`) sets the role of an account, `migrate suspend NUMBER`
+//! and `migrate restore NUMBER` suspend it and end that, `migrate pause FEATURE` and `migrate
+//! resume FEATURE` pause a feature and end that, `migrate paused` prints what is paused, and
+//! `migrate reopen-receipts TIME` takes back the receipts of requests after a restore of Postgres.
 
 use app::{Config, Dependency, telemetry};
 use lambda_runtime::{Error, service_fn};
@@ -20,7 +21,7 @@ async fn main() -> Result<(), Error> {
             }
             let args: Vec<String> = std::env::args().skip(1).collect();
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            let uses_table = matches!(args.as_slice(), ["pause" | "resume" | "paused", ..]);
+            let uses_table = matches!(args.as_slice(), ["pause" | "resume" | "paused" | "reopen-receipts", ..]);
             let dependencies = [Dependency::DATABASE, Dependency::TABLE];
             let config = Config::from_env(&dependencies[..if uses_table { 2 } else { 1 }])
                 .inspect_err(|error| error!("cannot start: {error}"))?;
@@ -34,9 +35,12 @@ async fn main() -> Result<(), Error> {
                 ["pause", feature @ ..] => migrate::switches::set(&config, feature, true).await,
                 ["resume", feature @ ..] => migrate::switches::set(&config, feature, false).await,
                 ["paused"] => migrate::switches::find(&config).await.map(|paused| println!("{paused}")),
+                ["reopen-receipts", since] => {
+                    migrate::receipts::reopen(&config, since).await.map(|count| println!("{count} receipts"))
+                }
                 _ => Err(
                     "usage: migrate, or migrate role NUMBER admin|user, or migrate suspend|restore NUMBER, \
-                     or migrate pause|resume signups|sending|sms|model ID, or migrate paused"
+                     or migrate pause|resume signups|sending|sms|model ID, or migrate paused, or migrate reopen-receipts TIME"
                         .into(),
                 ),
             };

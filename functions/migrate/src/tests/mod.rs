@@ -2,6 +2,7 @@
 
 mod events;
 mod gate;
+mod receipts;
 mod switches;
 mod template;
 
