@@ -87,7 +87,7 @@ fn observe(run: &Run, counts: &Counts, sent: usize) {
 async fn chat(run: &Run, mut user: TestUser, end: Instant, counts: &Counts) -> Result<Vec<SentMessage>> {
     let (mut sent, mut room) = (Vec::new(), String::new());
     while Instant::now() < end {
-        if sent.len() % MESSAGES_IN_A_CHATROOM == 0 {
+        if sent.len().is_multiple_of(MESSAGES_IN_A_CHATROOM) {
             let create = user.request("POST", "/api/chatroom").json(&json!({ "name": "A chatroom" }));
             room = repeat(run, create, 201, counts).await?.string_at("/chatroom/id")?;
         }
@@ -104,7 +104,7 @@ async fn chat(run: &Run, mut user: TestUser, end: Instant, counts: &Counts) -> R
         repeat(run, user.request("GET", path), 200, counts).await?;
         counts.reads.set(counts.reads.get() + 1);
         sent.push(message);
-        if sent.len() % (2 * MESSAGES_IN_A_CHATROOM) == 0 {
+        if sent.len().is_multiple_of(2 * MESSAGES_IN_A_CHATROOM) {
             refresh(run, &mut user, counts).await?;
         }
         sleep(Duration::from_millis(u64::try_from(random_below(MAX_PAUSE_MS))?)).await;
