@@ -108,7 +108,7 @@ pub async fn run(home: &StackFolder, plan: &Plan) -> Result<bool> {
         Some(programs) => programs.clone(),
         None => build(home, mode).await?,
     };
-    let suite = Suite { home: home.clone(), scale: Scale::Full, programs };
+    let suite = Suite { home: home.clone(), scale: Scale::Full, programs, soak: Duration::ZERO };
     let run = async |benchmark| match benchmark {
         Benchmark::Requests => requests::run(&suite, mode).await,
         Benchmark::Burst => burst::run(&suite, mode).await,

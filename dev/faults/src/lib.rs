@@ -18,7 +18,7 @@ mod scenario_result;
 mod scenarios;
 
 use std::cmp::Reverse;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use futures::future::LocalBoxFuture;
@@ -49,10 +49,12 @@ pub fn scenario_names() -> Vec<&'static str> {
 }
 
 /// Runs the scenarios with these `names` (without names: all) on functions that are already built,
-/// prints the table of results, and returns whether every promise held. [`clear`] must follow.
-pub async fn run(home: &StackFolder, scale: Scale, names: &[String]) -> Result<bool> {
+/// the scenario `soak` for that time, prints the table of results, and returns whether every
+/// promise held. [`clear`] must follow.
+pub async fn run(home: &StackFolder, scale: Scale, soak: Option<Duration>, names: &[String]) -> Result<bool> {
     hide_steps();
-    let suite = Suite { home: home.clone(), scale, programs: functions::programs(home).await? };
+    let soak = soak.unwrap_or_else(|| scale.of(Duration::from_mins(5), Duration::from_secs(30)));
+    let suite = Suite { home: home.clone(), scale, programs: functions::programs(home).await?, soak };
     let is_chosen = |name: &str| names.is_empty() || names.iter().any(|chosen| chosen == name);
     let chosen = SCENARIOS.iter().filter(|scenario| is_chosen(scenario.name));
     // `clean-logs` searches the logs of all other scenarios.

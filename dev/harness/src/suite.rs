@@ -28,6 +28,8 @@ pub struct Suite {
     pub home: StackFolder,
     pub scale: Scale,
     pub programs: PathBuf,
+    /// How long the scenario `soak` lasts.
+    pub soak: Duration,
 }
 
 impl Suite {

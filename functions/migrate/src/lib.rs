@@ -1,15 +1,15 @@
 //! Validates the configuration of every function and runs the database migrations: on each deploy, as a
-//! CloudFormation custom resource, before the new code serves. From the command line it runs the
-//! migrations; `roles` also grants and revokes the operator's role, `accounts` suspends and restores
-//! accounts, and `switches` pauses and resumes features. `smoke` tests the service after a deployment, as
-//! another custom resource and as a command.
+//! CloudFormation custom resource, before the new code serves. `smoke` tests the service after a
+//! deployment, as another custom resource. [`commands`] are for operators.
 
-pub mod accounts;
+mod accounts;
 mod callback;
+pub mod commands;
 mod gate;
-pub mod roles;
-pub mod smoke;
-pub mod switches;
+mod receipts;
+mod roles;
+mod smoke;
+mod switches;
 #[cfg(test)]
 mod tests;
 

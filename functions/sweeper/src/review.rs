@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use app::AppState;
 use app::telemetry::chain;
+use clients::stripe::OwnedSubscription;
 use domain::UserId;
 use futures::{StreamExt, stream};
 use serde::Serialize;
-use services::billing::{self, BillingError};
+use services::billing::{self, BillingError, Resolution};
 use store::subscriptions;
 use tokio::time::{Instant, timeout_at};
 use tracing::error;
@@ -54,6 +55,10 @@ pub struct Reconciled {
     pub changed: usize,
     /// The number of accounts whose sync failed.
     pub failed: usize,
+    /// The number of customers that became an account's, because a subscription names its user.
+    pub adopted: usize,
+    /// The number of subscriptions that name a user but are not that user's: an operator must decide.
+    pub unresolved: usize,
 }
 
 impl Reconciled {
@@ -74,15 +79,56 @@ impl Reconciled {
             }
         }
     }
+
+    /// Resolves the customers that no account has, although a subscription in force names a user.
+    async fn adopt_unknown_customers(&mut self, app: &AppState) -> Result<(), BillingError> {
+        let mut after = None;
+        loop {
+            let page = app.stripe()?.list_all_subscriptions(after.as_deref()).await?;
+            for subscription in &page {
+                self.adopt_customer_of(app, subscription).await?;
+            }
+            let Some(last) = page.into_iter().next_back() else { return Ok(()) };
+            after = Some(last.id);
+        }
+    }
+
+    async fn adopt_customer_of(
+        &mut self,
+        app: &AppState,
+        subscription: &OwnedSubscription,
+    ) -> Result<(), BillingError> {
+        let OwnedSubscription { id, customer_id, user_id: Some(user) } = subscription else { return Ok(()) };
+        let mut db = app.db().await?;
+        if subscriptions::find_user_by_customer(&db, customer_id).await?.is_some() {
+            return Ok(());
+        }
+        match billing::resolve_unknown_customer(app, &mut db, *user, customer_id).await {
+            Ok(Resolution::Adopted) => self.adopted += 1,
+            Ok(Resolution::Irrelevant) => {}
+            Ok(Resolution::Refused(reason)) => {
+                self.unresolved += 1;
+                error!(stripe.customer = customer_id, stripe.subscription = id, user.id = %user, reason, "a subscription names a user but its customer is unknown here");
+            }
+            Err(error) => {
+                self.failed += 1;
+                error!(error = chain(&error), stripe.subscription = id, user.id = %user, "failed to resolve a customer");
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Syncs every account that has a customer at Stripe.
+/// Syncs every account that has a customer at Stripe. Then looks at Stripe for subscriptions of
+/// users whose customer this database does not know, as after a restore of an older one.
 pub async fn reconcile(app: &AppState) -> Result<Reconciled, BillingError> {
     let (mut reconciled, mut after) = (Reconciled::default(), None);
     loop {
         let page = subscriptions::list_users_with_customer(&app.db().await?, after, PAGE_SIZE).await?;
-        let Some(&last) = page.last() else { return Ok(reconciled) };
+        let Some(&last) = page.last() else { break };
         reconciled.sync_all(app, page).await;
         after = Some(last);
     }
+    reconciled.adopt_unknown_customers(app).await?;
+    Ok(reconciled)
 }

@@ -1,6 +1,7 @@
 //! `cargo dev faults`
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -14,6 +15,9 @@ pub struct Options {
     /// Run each scenario at a small scale, as `cargo dev test` does.
     #[arg(long)]
     short: bool,
+    /// How many minutes the scenario `soak` lasts [default: 5, or half a minute with --short].
+    #[arg(long)]
+    minutes: Option<u64>,
     /// Run only these scenarios, by their names in the table.
     names: Vec<String>,
 }
@@ -26,11 +30,11 @@ pub async fn run(options: Options) -> Result<ExitCode> {
     }
     functions::build(&StackFolder::of_suite("faults")).await?;
     let scale = if options.short { Scale::Short } else { Scale::Full };
-    run_scenarios(scale, &options.names).await.map(exit_code)
+    run_scenarios(scale, options.minutes.map(Duration::from_mins), &options.names).await.map(exit_code)
 }
 
 /// Runs scenarios on functions that are built, and returns whether every promise held.
-pub(super) async fn run_scenarios(scale: Scale, names: &[String]) -> Result<bool> {
-    let suite = async |folder: &StackFolder| faults::run(folder, scale, names).await;
+pub(super) async fn run_scenarios(scale: Scale, soak: Option<Duration>, names: &[String]) -> Result<bool> {
+    let suite = async |folder: &StackFolder| faults::run(folder, scale, soak, names).await;
     run_suite(&StackFolder::of_suite("faults"), faults::clear, suite).await
 }

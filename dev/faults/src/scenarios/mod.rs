@@ -30,6 +30,7 @@ mod refresh_race;
 mod regenerate_kills;
 mod revocation;
 mod slow_answer;
+mod soak;
 mod spending_cap;
 mod stolen_token;
 mod stop;
@@ -85,6 +86,7 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario!("spending-cap", "the spending caps hold while workers die", spending_cap, seconds: 45, concurrent: true),
     scenario!("one-account-stalls", "one account cannot stall others", one_account_stalls, seconds: 90, concurrent: false),
     scenario!("slow-answer", "a slow answer delays no other chatroom", slow_answer, seconds: 40, concurrent: true),
+    scenario!("soak", "a long soak loses nothing and leaks nothing", soak, seconds: 50, concurrent: true),
     scenario!("thaw", "connections recover after a freeze", thaw, seconds: 13, concurrent: false),
     scenario!("redis-outage", "an outage of Redis is contained", redis_outage, seconds: 25, concurrent: false),
     scenario!("postgres-outage", "outages of Postgres and Redis under load are contained", postgres_outage, seconds: 25, concurrent: true),

@@ -2,6 +2,7 @@
 
 mod events;
 mod gate;
+mod receipts;
 mod smoke;
 mod switches;
 mod template;

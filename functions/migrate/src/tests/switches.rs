@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::switches;
 
 /// A configuration with a new table, since all tests share one whose switches would stop the others.
-async fn start() -> Config {
+pub(super) async fn start() -> Config {
     let (database_url, table) = (testkit::empty_schema().await, format!("switches-{}", Uuid::new_v4()));
     let models = json!([{ "id": "small", "plans": ["basic", "pro"] }, { "id": "large", "plans": ["pro"] }]);
     let lookup = |name: &str| match name {

@@ -53,3 +53,34 @@ async fn key_of_another_stripe_account_takes_no_plan_away() {
     let compared = sweeper::reconcile(&app.app).await.unwrap();
     assert_eq!((compared.compared, compared.failed, app.tier(&user).await.as_str()), (0, 1, "pro"));
 }
+
+#[tokio::test]
+async fn reconcile_finds_the_customer_of_an_account_that_was_restored() {
+    let app = start().await;
+    let user = app.user().await;
+    let id = app.subscribe(&user, GOOD_CARD).await;
+    // As in a database of before the payment. The subscription is on Stripe's second page.
+    app.execute("DELETE FROM subscriptions").await;
+    app.set_tier(&user, domain::Tier::Basic).await;
+    for _ in 0..100 {
+        app.create_customer_with_subscription(json!({}), json!({})).await;
+    }
+    let found = sweeper::reconcile(&app.app).await.unwrap();
+    assert_eq!((found.adopted, found.unresolved, found.failed), (1, 0, 0));
+    let stored: String = app.query_value("SELECT subscription_id FROM subscriptions").await;
+    assert_eq!((app.tier(&user).await.as_str(), stored), ("pro", id));
+    let again = sweeper::reconcile(&app.app).await.unwrap();
+    assert_eq!((again.compared, again.adopted, again.changed), (1, 0, 0));
+}
+
+#[tokio::test]
+async fn reconcile_reports_a_subscription_of_an_account_that_is_gone() {
+    let app = start().await;
+    let gone = json!({ "user_id": domain::UserId::new(app.app.clock.now()) });
+    let (customer, _) = app.create_customer_with_subscription(gone.clone(), gone).await;
+    let errors = testkit::ErrorLog::start();
+    let found = sweeper::reconcile(&app.app).await.unwrap();
+    assert_eq!((found.adopted, found.unresolved, found.failed), (0, 1, 0));
+    let lines = errors.take();
+    assert!(lines.len() == 1 && lines[0].contains(&customer), "{lines:?}");
+}

@@ -28,6 +28,7 @@ pub use self::customers::Customer;
 pub use self::error::{StripeError, StripeSetupError};
 use self::http::Http;
 pub use self::price::{Price, Recurring};
+pub use self::subscriptions::OwnedSubscription;
 
 /// The address and key of Stripe.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! Subscriptions.
 
+use domain::UserId;
 use domain::subscription::{Subscription, SubscriptionDetails, SubscriptionStatus};
 use miniserde::Deserialize;
 use stripe_billing::subscription::{
@@ -17,6 +18,20 @@ impl Stripe {
         let request =
             ListSubscription::new().customer(customer).status(ListSubscriptionStatus::All).limit(PAGE_SIZE);
         let page: Page<SubscriptionResponse> = self.read(&request).await?;
+        Ok(page.data.into_iter().map(Into::into).collect())
+    }
+
+    /// The next page of the subscriptions of all customers that have not ended, `after` the last
+    /// one of the page before.
+    pub async fn list_all_subscriptions(
+        &self,
+        after: Option<&str>,
+    ) -> Result<Vec<OwnedSubscription>, StripeError> {
+        let mut request = ListSubscription::new().limit(PAGE_SIZE);
+        if let Some(after) = after {
+            request = request.starting_after(after);
+        }
+        let page: Page<OwnerResponse> = self.read(&request).await?;
         Ok(page.data.into_iter().map(Into::into).collect())
     }
 
@@ -53,6 +68,31 @@ impl Stripe {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// A subscription, its customer, and the user that its metadata names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedSubscription {
+    /// The subscription's id.
+    pub id: String,
+    /// The customer's id.
+    pub customer_id: String,
+    /// The user.
+    pub user_id: Option<UserId>,
+}
+
+#[derive(Deserialize)]
+struct OwnerResponse {
+    id: String,
+    customer: String,
+    metadata: Option<Metadata>,
+}
+
+impl From<OwnerResponse> for OwnedSubscription {
+    fn from(response: OwnerResponse) -> Self {
+        let user_id = user_id(response.metadata.as_ref());
+        Self { id: response.id, customer_id: response.customer, user_id }
     }
 }
 

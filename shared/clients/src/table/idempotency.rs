@@ -167,6 +167,46 @@ impl IdempotencyStore for Table {
 }
 
 impl Table {
+    /// Takes back the receipts of requests that were executed after `since`, and returns their
+    /// number: after a restore of an older Postgres, what they describe may be gone. The next
+    /// request with the same key is executed as a retry, so it finds what was restored and creates
+    /// what was lost, with the same id. Reads the whole table: not for a function.
+    pub async fn reopen_receipts(&self, since: DateTime<Utc>) -> Result<usize, TableError> {
+        let scan = self
+            .client
+            .scan()
+            .table_name(&self.name)
+            .filter_expression(
+                "begins_with(pk, :prefix) AND attribute_exists(receipt) AND expires_at >= :since",
+            )
+            .projection_expression("pk")
+            .expression_attribute_values(":prefix", text(partition_key("")))
+            .expression_attribute_values(":since", seconds(since + LIFETIME));
+        let mut found = scan.into_paginator().items().send();
+        let mut count = 0;
+        while let Some(item) = found.next().await {
+            let item = item.map_err(TableError::new("Scan"))?;
+            let Some(key) = text_of(&item, "pk") else { continue };
+            count += usize::from(self.reopen_receipt(key).await?);
+        }
+        Ok(count)
+    }
+
+    /// Returns whether the record still had a receipt.
+    async fn reopen_receipt(&self, key: &str) -> Result<bool, TableError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", text(key))
+            .condition_expression("attribute_exists(receipt)")
+            .update_expression("SET #status = :in_progress, in_progress_until = :over REMOVE receipt")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":in_progress", text("INPROGRESS"))
+            .expression_attribute_values(":over", number(0));
+        apply(update).await
+    }
+
     /// Decides what an existing record means for a request, and takes over an expired lease.
     async fn claim_existing(
         &self,

@@ -79,7 +79,7 @@ pub async fn run(options: Options) -> Result<ExitCode> {
     let plan = Plan { programs: Some(functions::programs(&folder).await?), ..Plan::for_tests() };
     let stack_tests = stack_tests.await;
     let counts = phase("counts", bench::measure(&plan)).await;
-    let faults = phase("fault suite", faults::run_scenarios(Scale::Short, &[])).await;
+    let faults = phase("fault suite", faults::run_scenarios(Scale::Short, None, &[])).await;
     let tests = stack_tests?;
     let passed = counts? & faults? && tests.failed == 0;
     print(if passed { "\nAll tests passed.\n" } else { "\nTESTS FAILED, see above.\n" });
