@@ -86,6 +86,7 @@ async fn no_state_of_the_page_violates_a_rule_of_accessibility() {
     windows(&mut walk).await;
     list(&mut walk).await;
     endings(&mut walk).await;
+    explorer(&mut walk).await;
     assert!(walk.findings.is_empty(), "{}", walk.findings.join("\n"));
     walk.browser.close().await;
 }
@@ -231,4 +232,17 @@ async fn endings(walk: &mut Walk) {
     walk.browser.send("And again").await;
     walk.browser.sees("#door-notice", "Your session has ended.").await;
     walk.look("401").await;
+}
+
+async fn explorer(walk: &mut Walk) {
+    walk.browser.visit("/docs").await;
+    walk.browser.click("#operations-Chatroom-listChatrooms .opblock-summary-control").await;
+    walk.browser.click("#operations-Chatroom-listChatrooms .execute").await;
+    walk.browser.sees("#operations-Chatroom-listChatrooms .live-responses-table", "not_authenticated").await;
+    walk.browser.click("#operations-Chatroom-sendMessage .opblock-summary-control").await;
+    walk.browser.sees("#operations-Chatroom-sendMessage textarea", "Some text").await;
+    walk.look("explorer").await;
+    walk.browser.activate(".scheme-container .authorize").await;
+    walk.browser.sees("[role=dialog]", "Available authorizations").await;
+    walk.look("explorer-authorize").await;
 }
