@@ -21,6 +21,9 @@ const REFUSE: &str = "const [status, code, wait] = arguments;
         ? window.allowed(request, init)
         : Promise.resolve(Response.json({ code }, { status, headers: { 'retry-after': wait } }))";
 
+/// Colours and places are those of the view, and no longer on their way from the one before.
+const AT_REST: &str = "document.getAnimations().every(one => !(one instanceof CSSTransition))";
+
 struct Walk {
     browser: Browser,
     axe: String,
@@ -33,6 +36,7 @@ impl Walk {
         let browser = &self.browser;
         for view in View::ALL {
             browser.show_on(view).await;
+            browser.until_true(AT_REST).await;
             browser.shoot(&format!("{state}-{view}")).await;
             browser.client.execute(&self.axe, Vec::new()).await.unwrap();
             let found = browser.client.execute(VIOLATIONS, Vec::new()).await.unwrap();

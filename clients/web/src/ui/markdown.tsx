@@ -9,6 +9,9 @@ import { inTurn } from "./turns.ts";
 
 const renderer = createRenderer(highlight);
 
+/** Markdown's rules are compiled at their first use. Called while the page waits for messages, this saves them that time. */
+export const prepareMarkdown = (): void => void inTurn(() => renderer.render("# a\n\n**b** `c`\n\n- d\n\n```\n```"));
+
 /** Only code in fences has a language. */
 const FENCE = /```|~~~/;
 
