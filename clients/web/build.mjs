@@ -19,6 +19,7 @@ export const buildClient = (target) =>
     icon: { source: "src/icon.svg", name: "icon" },
     options: {
       entryPoints: { app: "src/main.tsx" },
+      alias: { entities: "./src/markdown/entities.ts" },
       chunkNames: "[name]-[hash]",
       splitting: true,
       jsx: "automatic",

@@ -36,6 +36,10 @@ export function watch(root) {
   const complete = () => {
     for (const list of root.querySelectorAll("tr[data-param-name] select:not([aria-label])"))
       list.setAttribute("aria-label", list.closest("tr").dataset.paramName);
+    for (const text of root.querySelectorAll("textarea.body-param__text:not([aria-label])")) text.setAttribute("aria-label", "Request body");
+    // Each operation has such a landmark, and they need different names.
+    for (const table of root.querySelectorAll("table.responses-table:not([aria-label])"))
+      table.setAttribute("aria-label", `Responses of ${table.closest(".opblock")?.id.split("-").at(-1)}`);
     // Wide texts scroll, which takes a focus on the keyboard.
     for (const text of root.querySelectorAll("pre.microlight:not([tabindex])")) text.tabIndex = 0;
   };

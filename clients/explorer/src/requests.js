@@ -18,8 +18,10 @@ export function createFetch(show, send = fetch) {
     const headers = Object.fromEntries(response.headers);
     if (!response.body || !headers["content-type"]?.startsWith("text/event-stream")) return response;
     let text = "";
-    for await (const part of response.body.pipeThrough(new TextDecoderStream())) {
-      text += part;
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    // Not `for await`: Safari cannot iterate over streams.
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      text += part.value;
       show({ ok, status, statusText, headers, url, text, data: text });
     }
     return new Response(text, { status, statusText, headers });

@@ -6,6 +6,8 @@ import { test } from "node:test";
 import { createFetch, urlOf } from "../src/requests.js";
 
 const PAGE = "https://chat.example/docs";
+// As in Safari.
+delete ReadableStream.prototype[Symbol.asyncIterator];
 
 test("calls that stream go to the host of the streams, all others to this one", () => {
   const url = (path, base) => urlOf(`https://chat.example${path}`, base, PAGE);

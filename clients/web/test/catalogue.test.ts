@@ -1,7 +1,7 @@
 // Every code of the API has words.
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { test } from "node:test";
 
 import { ApiProblem, Unreachable } from "chat-backend-client";
@@ -41,4 +41,14 @@ test("no connection is not called an error of the service", () => {
 
 test("a code that a newer service adds shows the service's own words", () => {
   assert.equal(words(new ApiProblem(409, { code: "new_code", detail: "The moon is full." }, null)), "The moon is full.");
+});
+
+test("the page has no words outside the catalogue", async () => {
+  const folder = new URL("../src/ui/", import.meta.url);
+  for (const name of (await readdir(folder)).filter((name) => name.endsWith(".tsx"))) {
+    const source = (await readFile(new URL(name, folder), "utf8")).replaceAll(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, "");
+    const written = source.match(/[^=]>[^<>{}()=;&|]*[A-Za-z]{2}[^<>{}()=;&|]*[<{]|(?:aria-label|title|placeholder|alt)="[^"]+"/g) ?? [];
+    // A condition between elements is no text, and the name of a key is the same in every language.
+    assert.deepEqual(written.filter((one) => !/>\s*:|Ctrl K/.test(one)), [], name);
+  }
 });

@@ -31,6 +31,7 @@ pub use self::view::View;
 
 /// Keys without a character, as `WebDriver` names them. `CONTROL` is held until the end of the keys.
 pub mod keys {
+    pub const BACKSPACE: &str = "\u{e003}";
     pub const ENTER: &str = "\u{e007}";
     pub const CONTROL: &str = "\u{e009}";
     pub const ESCAPE: &str = "\u{e00c}";

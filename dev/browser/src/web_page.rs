@@ -20,12 +20,18 @@ impl Browser {
         self.fill("#sign-up [name=name]", "Ada Lovelace").await;
         self.fill("#sign-up [name=password]", PASSWORD).await;
         self.click("#sign-up .primary").await;
-        self.sees("#account-name", "Ada Lovelace").await;
+        // A phone hides the list of chats, and with it the account below.
+        self.until_true("document.querySelector('#account-name')?.textContent === 'Ada Lovelace'").await;
     }
 
     /// Opens the page and signs in.
     pub async fn sign_in(&self, number: &str, password: &str) {
         self.visit("/").await;
+        self.sign_in_here(number, password).await;
+    }
+
+    /// Signs in on the page as it is.
+    pub async fn sign_in_here(&self, number: &str, password: &str) {
         self.fill("#sign-in [name=mobile_number]", number).await;
         self.fill("#sign-in [name=password]", password).await;
         self.click("#sign-in .primary").await;
@@ -40,6 +46,14 @@ impl Browser {
     /// Sees `text` in the last answer of the chat.
     pub async fn sees_answer(&self, text: &str) {
         self.sees("#messages .answer.is-last", text).await;
+    }
+
+    /// Asks for another answer, with the first model if there is a choice.
+    pub async fn regenerate(&self) {
+        self.activate(".answer.is-last [aria-label='Answer again']").await;
+        if self.value("document.querySelector('#model') !== null").await == true {
+            self.activate(".answer.is-last .menu button").await;
+        }
     }
 
     /// Opens the settings at the plan.

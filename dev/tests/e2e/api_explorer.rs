@@ -24,7 +24,7 @@ async fn a_developer_signs_in_and_reads_a_stream_in_the_explorer() {
     let _worker = stack.with_worker().await;
     let (user, chatroom) = stack.user_with_chatroom().await;
     let question = unique("a slow answer");
-    let steps = json!([{ "kind": "answer", "text": "Calm seas and a prosperous voyage to all.", "duration_ms": 6000 }]);
+    let steps = json!([{ "kind": "answer", "text": "Calm seas and a prosperous voyage to all.", "duration_ms": 12_000 }]);
     stack.script(&question, steps).await;
     browser.visit("/docs").await;
     browser.client.execute(WATCH, Vec::new()).await.unwrap();
@@ -38,10 +38,11 @@ async fn a_developer_signs_in_and_reads_a_stream_in_the_explorer() {
     browser.click("#operations-User-getAccount .execute").await;
     browser.sees("#operations-User-getAccount .live-responses-table", &user.number).await;
 
-    let message = user.send_text(stack, &chatroom, &question).await.unwrap();
     browser.click("#operations-Stream-streamAnswer .opblock-summary-control").await;
-    browser.fill("#operations-Stream-streamAnswer [placeholder=id]", &message.id.to_string()).await;
     browser.client.execute(NOTE_PART, Vec::new()).await.unwrap();
+    browser.until_true("document.querySelector('#operations-Stream-streamAnswer [placeholder=id]')").await;
+    let message = user.send_text(stack, &chatroom, &question).await.unwrap();
+    browser.fill("#operations-Stream-streamAnswer [placeholder=id]", &message.id.to_string()).await;
     browser.click("#operations-Stream-streamAnswer .execute").await;
     let response = "#operations-Stream-streamAnswer .live-responses-table";
     browser.sees(response, "event: done").await;

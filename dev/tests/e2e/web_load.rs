@@ -58,7 +58,15 @@ async fn scroll_until(browser: &Browser, css: &str, to: &str, condition: &str) -
         step();"
     );
     browser.client.execute(&script, Vec::new()).await.unwrap();
-    browser.until_true("window.reached").await;
+    // However slow the machine is: what counts is that there is more after each wait.
+    while browser.value("window.reached").await.is_null() {
+        let height = browser.value(&format!("document.querySelector('{css}').scrollHeight")).await;
+        browser
+            .until_true(&format!(
+                "window.reached || document.querySelector('{css}').scrollHeight !== {height}"
+            ))
+            .await;
+    }
     browser.value("window.reached").await.as_f64().unwrap() / 1e3
 }
 

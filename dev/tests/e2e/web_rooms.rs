@@ -95,3 +95,54 @@ async fn escape_closes_windows_and_menus_and_then_stops_the_answer() {
     browser.sees_answer("You stopped this answer.").await;
     browser.close().await;
 }
+
+#[tokio::test]
+async fn a_chosen_chat_has_the_focus_and_moves_to_the_top_with_a_message() {
+    let Some(browser) = open_browser().await else { return };
+    let _worker = stack().with_worker().await;
+    let user = stack().sign_up().await;
+    for name in ["Older", "Newer"] {
+        let create = user.request("POST", "/api/chatroom").json(&json!({ "name": name }));
+        let _ = create.send(stack()).await.unwrap().expect(201);
+    }
+    browser.sign_in(&user.number, PASSWORD).await;
+    browser.sees("#rooms li:first-child a", "Newer").await;
+
+    browser.click("#rooms li:nth-child(2) a").await;
+    browser.sees("#chat-title", "Older").await;
+    browser.until_true("document.activeElement.id === 'composer-text'").await;
+    let question = unique("in the older chat");
+    browser.press("#composer-text", &format!("{question}{}", keys::ENTER)).await;
+    browser.sees_answer(&question).await;
+
+    browser.sees("#rooms li:first-child a", "Older").await;
+    browser.client.refresh().await.unwrap();
+    browser.sees("#rooms li:first-child a", "Older").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn instructions_of_a_chat_are_kept_and_taken_back() {
+    let Some(browser) = open_browser().await else { return };
+    let (user, chatroom) = stack().user_with_chatroom().await;
+    browser.sign_in(&user.number, PASSWORD).await;
+    browser.click("#rooms li a").await;
+    browser.sees("#chat-title", "A chatroom").await;
+    for (text, stored) in [("Answer in Danish.", json!("Answer in Danish.")), ("", json!(null))] {
+        browser.activate(".chat-head [aria-haspopup]").await;
+        browser.activate(".chat-head .menu button:first-child").await;
+        browser.press("#instructions textarea", &[keys::CONTROL, "a", keys::BACKSPACE].concat()).await;
+        browser.press("#instructions textarea", text).await;
+        browser.click("#instructions .primary").await;
+        browser.until_gone("#instructions").await;
+        let room = stack().get(&user, &format!("/api/chatroom/{chatroom}")).await;
+        assert_eq!(room["chatroom"]["system_prompt"], stored);
+        browser
+            .until_true(&format!(
+                "Boolean(document.querySelector('.badge.as-button')) === {}",
+                !text.is_empty()
+            ))
+            .await;
+    }
+    browser.close().await;
+}

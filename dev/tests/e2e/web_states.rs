@@ -21,6 +21,9 @@ const REFUSE: &str = "const [status, code, wait] = arguments;
         ? window.allowed(request, init)
         : Promise.resolve(Response.json({ code }, { status, headers: { 'retry-after': wait } }))";
 
+/// Colours and places are those of the view, and no longer on their way from the one before.
+const AT_REST: &str = "document.getAnimations().every(one => !(one instanceof CSSTransition))";
+
 struct Walk {
     browser: Browser,
     axe: String,
@@ -33,6 +36,7 @@ impl Walk {
         let browser = &self.browser;
         for view in View::ALL {
             browser.show_on(view).await;
+            browser.until_true(AT_REST).await;
             browser.shoot(&format!("{state}-{view}")).await;
             browser.client.execute(&self.axe, Vec::new()).await.unwrap();
             let found = browser.client.execute(VIOLATIONS, Vec::new()).await.unwrap();
@@ -86,6 +90,7 @@ async fn no_state_of_the_page_violates_a_rule_of_accessibility() {
     windows(&mut walk).await;
     list(&mut walk).await;
     endings(&mut walk).await;
+    explorer(&mut walk).await;
     assert!(walk.findings.is_empty(), "{}", walk.findings.join("\n"));
     walk.browser.close().await;
 }
@@ -231,4 +236,17 @@ async fn endings(walk: &mut Walk) {
     walk.browser.send("And again").await;
     walk.browser.sees("#door-notice", "Your session has ended.").await;
     walk.look("401").await;
+}
+
+async fn explorer(walk: &mut Walk) {
+    walk.browser.visit("/docs").await;
+    walk.browser.click("#operations-Chatroom-listChatrooms .opblock-summary-control").await;
+    walk.browser.click("#operations-Chatroom-listChatrooms .execute").await;
+    walk.browser.sees("#operations-Chatroom-listChatrooms .live-responses-table", "not_authenticated").await;
+    walk.browser.click("#operations-Chatroom-sendMessage .opblock-summary-control").await;
+    walk.browser.sees("#operations-Chatroom-sendMessage textarea", "Some text").await;
+    walk.look("explorer").await;
+    walk.browser.activate(".scheme-container .authorize").await;
+    walk.browser.sees("[role=dialog]", "Available authorizations").await;
+    walk.look("explorer-authorize").await;
 }

@@ -15,6 +15,8 @@ const TAGS = [
 ];
 /** Attributes that hold no address. */
 const PLAIN_ATTRIBUTES = ["class", "rel", "start", "target", "title", "type", "tabindex", "data-copy"];
+/** Between blocks. A model cannot write it, because its HTML is shown as text. */
+const SEPARATOR = '<hr class="between">';
 const LINK = /^(?:https?:\/\/|mailto:)/i;
 
 type Purifier = Pick<typeof DOMPurify, "sanitize">;
@@ -45,10 +47,8 @@ export function createRenderer(highlight: Highlight, purifier: Purifier = DOMPur
   const markdown = createMarkdown(highlight);
   const known = new Map<string, string>();
 
-  const clean = (html: string): string => {
-    const found = known.get(html);
-    if (found !== undefined) return found;
-    const safe = purifier.sanitize(html, {
+  const sanitize = (html: string): string =>
+    purifier.sanitize(html, {
       ALLOWED_TAGS: TAGS,
       ALLOWED_ATTR: [...PLAIN_ATTRIBUTES, "href"],
       ADD_URI_SAFE_ATTR: PLAIN_ATTRIBUTES,
@@ -56,9 +56,15 @@ export function createRenderer(highlight: Highlight, purifier: Purifier = DOMPur
       ALLOW_DATA_ATTR: false,
       ALLOW_ARIA_ATTR: false,
     });
-    if (known.size >= MAX_KNOWN) known.clear();
-    known.set(html, safe);
-    return safe;
+
+  /** Safe HTML of blocks. Those that are new are sanitised together, because each time takes a document. */
+  const clean = (blocks: string[]): string[] => {
+    const fresh = blocks.filter((html) => !known.has(html));
+    if (known.size + fresh.length > MAX_KNOWN) known.clear();
+    const unsafe = blocks.filter((html) => !known.has(html));
+    const safe = unsafe.length > 0 ? sanitize(unsafe.join(SEPARATOR)).split(SEPARATOR) : [];
+    if (safe.length === unsafe.length) unsafe.forEach((html, index) => known.set(html, safe[index]!));
+    return blocks.map((html) => known.get(html) ?? sanitize(html));
   };
 
   const blocksOf = (text: string): Block[] => {
@@ -69,10 +75,11 @@ export function createRenderer(highlight: Highlight, purifier: Purifier = DOMPur
       let depth = 0;
       do depth += tokens[end++]?.nesting ?? 0;
       while (depth > 0 && end < tokens.length);
-      const html = clean(markdown.renderer.render(tokens.slice(start, end), markdown.options, env));
+      const html = markdown.renderer.render(tokens.slice(start, end), markdown.options, env);
       blocks.push({ html, line: tokens[start]!.map?.[0] ?? 0 });
     }
-    return blocks;
+    const safe = clean(blocks.map(({ html }) => html));
+    return blocks.map(({ line }, index) => ({ html: safe[index]!, line }));
   };
 
   return {

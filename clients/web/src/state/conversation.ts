@@ -192,7 +192,7 @@ function settle(id: string, { message, reply }: Outcome): void {
 function insert(question: string, reply: Reply): void {
   const now = shown.value!;
   if (now.messages.some((message) => message.id === reply.id)) return;
-  const answer: Message = { ...reply, message_type: "ai", processing_status: "completed", reply_to: question, attempts: 0 };
+  const answer: Message = { ...reply, message_type: "ai", processing_status: "completed", reply_to: question, attempts: 0, feedback: null };
   const place = now.messages.findIndex((message) => message.id === question) + 1;
   shown.value = { ...now, messages: now.messages.toSpliced(place, 0, answer) };
 }

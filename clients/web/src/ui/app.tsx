@@ -14,6 +14,7 @@ import { composerText } from "./composer.tsx";
 import { Dialogs } from "./dialogs.tsx";
 import { Door } from "./door.tsx";
 import { isComposing } from "./keys.ts";
+import { prepareMarkdown } from "./markdown.tsx";
 import { IconButton } from "./parts.tsx";
 import { Sidebar, startChat } from "./sidebar.tsx";
 
@@ -28,6 +29,7 @@ export function App() {
     void attempt(() => Promise.all([loadAccount(), loadSubscription()]));
     void loadRooms();
     void loadModels();
+    prepareMarkdown();
     if (location.search === PAID) {
       history.replaceState(null, "", location.pathname + location.hash);
       notify(text.plan.confirming);

@@ -9,7 +9,7 @@ import { writeDraft } from "../state/drafts.ts";
 import { findRoom, nameOf } from "../state/rooms.ts";
 import { dialog, focusComposer, isListOpen, isOnline } from "../state/ui.ts";
 import { Composer, composerText } from "./composer.tsx";
-import { Mark } from "./icons.tsx";
+import { Icon, Mark } from "./icons.tsx";
 import { Messages } from "./messages.tsx";
 import { IconButton, Menu } from "./parts.tsx";
 import { roomCommands, startChat } from "./sidebar.tsx";
@@ -28,7 +28,10 @@ export function Chat() {
         <IconButton icon="menu" className="only-narrow" label={text.rooms.open} onClick={() => (isListOpen.value = true)} />
         <h1 id="chat-title" dir="auto">{title}</h1>
         {shown.value?.room.system_prompt && (
-          <button type="button" class="badge as-button" title={text.instructions.active} onClick={() => editInstructions(id)}>{text.instructions.menu}</button>
+          <button type="button" class="badge as-button" aria-label={text.instructions.menu} title={text.instructions.active} onClick={() => editInstructions(id)}>
+            <span class="only-wide">{text.instructions.menu}</span>
+            <span class="only-narrow"><Icon name="tune" /></span>
+          </button>
         )}
         {room && <Menu label={text.rooms.menu(title)} items={[instructionsCommand(room.id), ...roomCommands(room)]} />}
         <IconButton icon="plus" className="only-narrow" label={text.rooms.new} onClick={startChat} />

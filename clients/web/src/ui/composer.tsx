@@ -31,7 +31,7 @@ export function Composer() {
   useEffect(() => {
     composerText.value = readDraft(room);
     // On a phone the keyboard would cover the messages that the user came to read.
-    if (matchMedia("(hover: hover)").matches) focusComposer();
+    if (!matchMedia("(pointer: coarse)").matches) focusComposer();
   }, [room]);
   useLayoutEffect(() => {
     const element = field.current;

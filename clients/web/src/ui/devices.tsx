@@ -33,7 +33,7 @@ export function Devices() {
             <span class="grow">
               <strong>{nameOf(session.user_agent)}</strong>
               <span class="hint">
-                {session.current ? text.devices.current : text.devices.seen(new Date(session.last_seen_at).toLocaleString())}
+                {session.current ? text.devices.current : text.devices.seen(new Date(session.last_seen_at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }))}
                 {session.address ? ` · ${session.address}` : ""}
               </span>
             </span>

@@ -1,5 +1,6 @@
 // Signing in, signing up and resetting the password.
 
+import { ApiProblem } from "chat-backend-client";
 import { useEffect, useState } from "preact/hooks";
 
 import * as api from "../api/api.ts";
@@ -36,7 +37,7 @@ export function Door() {
         )}
         {doorNotice.value && <p id="door-notice" class="note" role="status">{doorNotice.value}</p>}
         {view === "sign-in" && <SignIn number={number} setNumber={setNumber} forgot={() => show("reset")} />}
-        {view === "sign-up" && <SignUp number={number} setNumber={setNumber} />}
+        {view === "sign-up" && <SignUp number={number} setNumber={setNumber} signIn={() => show("sign-in")} />}
         {view === "reset" && (
           <Reset number={number} setNumber={setNumber} back={() => show("sign-in")}
             done={() => {
@@ -82,12 +83,19 @@ function SignIn({ number, setNumber, forgot }: NumberProps & { forgot(): void })
   );
 }
 
-function SignUp({ number, setNumber }: NumberProps) {
+function SignUp({ number, setNumber, signIn }: NumberProps & { signIn(): void }) {
   const action = useAction();
+  const [isRefused, setIsRefused] = useState(false);
   const code = useCode(() => api.sendSignupCode(number));
   const submit = async ({ password = "", name = "", remember }: Record<string, string>) => {
     if (!code.isSent) return code.send();
-    return enter(await api.signUp({ mobile_number: number, otp: code.value, name, password }), remember === "on");
+    try {
+      return enter(await api.signUp({ mobile_number: number, otp: code.value, name, password }), remember === "on");
+    } catch (error) {
+      // The service does not tell which numbers have an account.
+      setIsRefused(error instanceof ApiProblem && error.body.code === "invalid_code");
+      throw error;
+    }
   };
   return (
     <Form id="sign-up" action={action} onSubmit={submit}>
@@ -99,6 +107,11 @@ function SignUp({ number, setNumber }: NumberProps) {
           <PasswordField label={text.door.password} hint={text.door.passwordHint} name="password" autocomplete="new-password" />
           <Remember />
         </>
+      )}
+      {isRefused && (
+        <p class="note" id="known-number">
+          {text.door.knownNumber} <button type="button" class="link" onClick={signIn}>{text.door.signInInstead}</button>
+        </p>
       )}
       <button class="primary" disabled={action.isRunning}>{code.isSent ? text.door.signUp : text.door.sendCode}</button>
     </Form>

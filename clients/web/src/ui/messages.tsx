@@ -14,9 +14,9 @@ import { Icon } from "./icons.tsx";
 /** A reader within this distance of the end follows the answer. */
 const END_PX = 60;
 
-/** So many of the newest messages are rendered at once, and then as many older ones at a time. */
-const STEP = 6;
-const PAUSE_MS = 30;
+/** Messages are rendered from the newest on, those of about so many characters at a time. */
+const STEP_LENGTH = 400;
+const PAUSE_MS = 10;
 
 /** The message that a search has found; it is scrolled to and marked. */
 export const found = signal<string | null>(null);
@@ -30,7 +30,7 @@ export function Messages() {
   const messages = shown.value?.messages ?? [];
   const sent = outgoing.value;
   const hasOlder = shown.value?.older != null;
-  const skipped = useSkipped(messages.length, () => keepPlace());
+  const skipped = useSkipped(messages, () => keepPlace());
 
   const toEnd = () => {
     const element = box.current;
@@ -104,7 +104,7 @@ export function Messages() {
   return (
     <div class="messages-frame">
       <div ref={box} class="messages" id="messages" tabindex={0} aria-label={text.rooms.title} onScroll={scrolled}>
-        <div class="column">
+        <div class={`column ${skipped > 0 ? "is-filling" : ""}`}>
           <div ref={top} class="hint center">{hasOlder ? text.chat.older : null}</div>
           <Chunks items={items} box={box} wanted={found.value} />
           {sent && <OutgoingMessage message={sent} />}
@@ -123,18 +123,25 @@ export function Messages() {
  * How many of the oldest messages are not rendered yet: the newest ones can be read while the browser
  * renders the others, a few at a time. `grow` is called before each of those times.
  */
-function useSkipped(count: number, grow: () => void): number {
-  const [skipped, setSkipped] = useState(() => Math.max(0, count - STEP));
+function useSkipped(messages: Message[], grow: () => void): number {
+  const [skipped, setSkipped] = useState(messages.length);
   const isWanted = found.value !== null;
   useEffect(() => {
     if (skipped === 0) return;
     const timer = setTimeout(() => {
       grow();
-      setSkipped(Math.max(0, skipped - STEP));
+      setSkipped(beginOfStep(messages, skipped));
     }, isWanted ? 0 : PAUSE_MS);
     return () => clearTimeout(timer);
   }, [skipped, isWanted]);
   return skipped;
+}
+
+/** The first of the messages that are rendered together, if those from `end` on are rendered already. */
+function beginOfStep(messages: Message[], end: number): number {
+  let begin = Math.min(end, messages.length);
+  for (let length = 0; begin > 0 && length < STEP_LENGTH; begin -= 1) length += messages[begin - 1]!.content.length + 100;
+  return begin;
 }
 
 /** Keeps the views of messages, so that a part of an answer renders one message anew and not thousands. */

@@ -95,7 +95,7 @@ export function Search() {
             <button type="button" class={index === chosen ? "is-chosen" : ""} onClick={() => openResult(result)}>
               <span class="result-head">
                 <strong dir="auto">{result.chatroom_name || text.rooms.untitled}</strong>
-                <span>{result.message_type === "user" ? text.search.you : text.search.answer} · {new Date(result.created_at).toLocaleDateString()}</span>
+                <span>{result.message_type === "user" ? text.search.you : text.search.answer} · {new Date(result.created_at).toLocaleDateString(undefined, { dateStyle: "medium" })}</span>
               </span>
               <span class="snippet" dir="auto">
                 {mark(withoutMarks(result.snippet), state.query).map((part, place) => (part.isHit ? <mark key={place}>{part.text}</mark> : part.text))}

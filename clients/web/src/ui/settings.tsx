@@ -65,7 +65,7 @@ function AccountPage() {
         <Form id="profile" action={profile} onSubmit={rename}>
           <Field label={text.door.name} name="name" autocomplete="name" minLength={2} maxLength={100} required defaultValue={account.value?.name ?? ""} />
           <p class="hint">
-            {text.settings.mobile}: {account.value?.mobile_number}. {account.value && text.settings.since(new Date(account.value.created_at).toLocaleDateString())}.
+            {text.settings.mobile}: {account.value?.mobile_number}. {account.value && text.settings.since(new Date(account.value.created_at).toLocaleDateString(undefined, { dateStyle: "long" }))}.
           </p>
           <button class="secondary" disabled={profile.isRunning}>{text.save}</button>
         </Form>
@@ -93,7 +93,7 @@ const Appearance = () => (
         ))}
       </div>
     </section>
-    <section>
+    <section class="keyboard">
       <h3>{text.settings.keys}</h3>
       <dl class="keys">
         {text.settings.shortcuts.map(([keys, effect]) => (
