@@ -50,9 +50,15 @@ export const getRoom = (id: string, limit: number, before: string | null, signal
   data(sdk.getChatroom({ client, path: { id }, query: { limit, ...(before && { before }) }, signal }));
 export const showBranch = (room: string, message_id: string) => data(sdk.switchBranch({ client, path: { id: room }, body: { message_id } }));
 export const listModels = async (): Promise<Model[]> => (await data(sdk.listModels({ client }))).models;
+/** How many pages without a result a search passes over: 5,000 messages with the words, but not as they are in `q`. */
+const EMPTY_PAGES = 10;
 export async function search(q: string, cursor: string | null, signal: AbortSignal): Promise<Page<SearchResult>> {
-  const page = await data(sdk.searchMessages({ client, query: { q, limit: 20, cursor: cursor ?? undefined }, signal }));
-  return { items: page.results, next_cursor: page.next_cursor };
+  let next: string | null | undefined = cursor;
+  for (let empty = 0; ; empty += 1) {
+    const page: sdk.SearchResults = await data(sdk.searchMessages({ client, query: { q, limit: 20, cursor: next ?? undefined }, signal }));
+    next = page.next_cursor;
+    if (page.results.length > 0 || !next || empty === EMPTY_PAGES) return { items: page.results, next_cursor: next };
+  }
 }
 
 export interface Accepted {

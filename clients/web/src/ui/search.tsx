@@ -86,7 +86,7 @@ export function Search() {
       <Failure of={state.failure} />
       <p class="hint" role="status">
         {!query.trim() ? text.search.hint : state.isLoading && state.results.length === 0 ? text.loading
-          : state.results.length === 0 && state.query === query.trim() ? text.search.none(query.trim())
+          : state.results.length === 0 && !state.cursor && state.query === query.trim() ? text.search.none(query.trim())
           : state.results.length > 0 ? text.search.count(state.results.length) : null}
       </p>
       <ul ref={list} id="search-results" class="results">
