@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use app::telemetry::chain;
-use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
