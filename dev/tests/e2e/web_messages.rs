@@ -40,8 +40,8 @@ async fn an_answer_is_rated_written_again_compared_and_deleted() {
 
     browser.click(".answer .delete").await;
     browser.click("#confirm").await;
-    browser.sees("#messages .outcome", "There is no answer yet.").await;
-    browser.sees("#messages .outcome", "Show 1 earlier answer").await;
+    browser.sees_answer("The second version").await;
+    browser.until_gone(".answer .switcher").await;
     browser.close().await;
 }
 
@@ -121,7 +121,8 @@ async fn links_of_a_model_open_without_access_and_hostile_ones_do_nothing() {
     let text = "[a](https://a.example/x) [b](//b.example/x) [c](javascript:alert(1)) [d](data:text/html,x) \
                 ![e][ref] <a href=\"https://f.example\">f</a>\n\n[ref]: https://e.example/p.png?q=SECRET";
     ask(&browser, "links", &[text]).await;
-    let expected = ["https://a.example/x", "https://e.example/p.png?q=SECRET"];
+    // HTML is text, and an address in a text is a link.
+    let expected = ["https://a.example/x", "https://e.example/p.png?q=SECRET", "https://f.example/"];
     let expected: Vec<_> = expected.iter().map(|url| format!("{url} noopener noreferrer _blank")).collect();
     assert_eq!(browser.value(LINKS).await, json!(expected));
     browser.close().await;
