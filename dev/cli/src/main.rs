@@ -11,8 +11,8 @@ use stack::services::event_source_mapping;
 use stack::{StackFolder, progress};
 
 use self::commands::{
-    admin, bench, deploy, env, faults, logs, open, openapi, psql, reset, screenshots, smoke, status, stripe, test,
-    up,
+    admin, bench, deploy, env, faults, logs, open, openapi, psql, reset, screenshots, smoke, status, stripe,
+    test, up,
 };
 
 /// The local stack, the tests, the measurements and the cost model.
