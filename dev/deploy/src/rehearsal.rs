@@ -137,12 +137,11 @@ impl Rehearsal {
         secrets.retain(|_, value| !value.is_empty());
         let text = serde_json::to_string(&secrets)?;
         let version = json!({ "SecretId": SECRET, "SecretString": text });
-        let stored = match self.aws.secrets("PutSecretValue", &version).await {
-            Ok(stored) => stored,
-            Err(_) => {
-                let secret = json!({ "Name": SECRET, "SecretString": text });
-                self.aws.secrets("CreateSecret", &secret).await?
-            }
+        let stored = if let Ok(stored) = self.aws.secrets("PutSecretValue", &version).await {
+            stored
+        } else {
+            let secret = json!({ "Name": SECRET, "SecretString": text });
+            self.aws.secrets("CreateSecret", &secret).await?
         };
         Ok(stored["VersionId"].as_str().context("the secret has no version")?.to_owned())
     }

@@ -16,7 +16,7 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     fn text(&self) -> String {
-        let text = self.seen.as_ref().map_or_else(|error| chain(error), Clone::clone);
+        let text = self.seen.as_ref().map_or_else(chain, Clone::clone);
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
