@@ -11,7 +11,8 @@ use stack::services::event_source_mapping;
 use stack::{StackFolder, progress};
 
 use self::commands::{
-    admin, bench, env, faults, logs, open, openapi, psql, reset, screenshots, smoke, status, stripe, test, up,
+    admin, bench, deploy, env, faults, logs, open, openapi, psql, reset, screenshots, smoke, status, stripe,
+    test, up,
 };
 
 /// The local stack, the tests, the measurements and the cost model.
@@ -132,6 +133,8 @@ enum Command {
         #[arg(long)]
         write: bool,
     },
+    /// Build for a deployment, or rehearse a whole one in the AWS emulator.
+    Deploy(deploy::Options),
     /// Generate docs/openapi.json from the code.
     Openapi,
     /// Serve mock Gemini.
@@ -210,6 +213,7 @@ async fn run(options: Options) -> Result<ExitCode> {
             }
             progress::print(cost::report(folder.root())?);
         }
+        Command::Deploy(options) => return deploy::run(options).await,
         Command::Openapi => return openapi::run(&folder).await,
         Command::Gemini { port } => mock_gemini::serve(port).await?,
         Command::Lambda { port, reload } => lambda::server::serve(&folder, port, reload).await?,

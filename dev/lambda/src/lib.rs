@@ -9,6 +9,7 @@
     reason = "items are public for other crates of dev only; comments add what the names do not say"
 )]
 
+pub mod deployed;
 pub mod event_source_mapping;
 mod function_pool;
 pub mod gateway;
@@ -36,6 +37,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 use self::function_pool::FunctionPool;
+use self::gateway::Functions;
 use self::gateway::routes::Routes;
 pub use self::instance::Instance;
 use self::instance::RuntimeApiSlot;
@@ -119,22 +121,6 @@ impl Lambda {
         Ok(self.collect(function, payload).await?.document)
     }
 
-    async fn collect(&self, function: &str, payload: Value) -> Result<Collected> {
-        self.pool(function).take(|| self.instance(function, &[])).await?.collect(payload).await
-    }
-
-    /// Invokes `function` as [`Self::invoke`] does, and returns the beginning of its response.
-    async fn stream(&self, function: &str, payload: Value) -> Result<Response> {
-        let instance = self.pool(function).take(|| self.instance(function, &[])).await?;
-        let (sender, response) = oneshot::channel();
-        {
-            let mut streams = lock(&self.0.streams);
-            while streams.try_join_next().is_some() {}
-            streams.spawn(instance.stream(payload, Invoker::Waiting(sender)));
-        }
-        response.await.context("the local Lambda ends")?
-    }
-
     /// Starts a process of `function` that [`Self::invoke`] does not use. `env` overrides
     /// variables.
     pub fn instance(&self, function: &str, env: &[(&str, &str)]) -> Result<Instance> {
@@ -192,6 +178,27 @@ impl Lambda {
         let mut pools = lock(&self.0.pools);
         let pool = pools.entry(function.to_owned());
         pool.or_insert_with(|| Arc::new(FunctionPool::new(self.0.setup.concurrency))).clone()
+    }
+}
+
+impl Functions for Lambda {
+    fn routes(&self) -> &Routes {
+        &self.0.options.routes
+    }
+
+    async fn collect(&self, function: &str, payload: Value) -> Result<Collected> {
+        self.pool(function).take(|| self.instance(function, &[])).await?.collect(payload).await
+    }
+
+    async fn stream(&self, function: &str, payload: Value) -> Result<Response> {
+        let instance = self.pool(function).take(|| self.instance(function, &[])).await?;
+        let (sender, response) = oneshot::channel();
+        {
+            let mut streams = lock(&self.0.streams);
+            while streams.try_join_next().is_some() {}
+            streams.spawn(instance.stream(payload, Invoker::Waiting(sender)));
+        }
+        response.await.context("the local Lambda ends")?
     }
 }
 

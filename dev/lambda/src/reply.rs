@@ -80,6 +80,14 @@ pub(super) enum Response {
 pub(super) struct Chunks(mpsc::Receiver<Result<Bytes>>);
 
 impl Chunks {
+    /// The chunks of a response that is already complete.
+    pub(super) fn whole(response: Bytes) -> Self {
+        let (sender, receiver) = mpsc::channel(1);
+        // It cannot fail: the channel has room, and its receiver exists.
+        let _ = sender.try_send(Ok(response));
+        Self(receiver)
+    }
+
     /// The next chunk, or `None` at the end. Fails if the function is silent for `idle_timeout`.
     pub(super) async fn next(&mut self, idle_timeout: Duration) -> Result<Option<Bytes>> {
         match time::timeout(idle_timeout, self.0.recv()).await {

@@ -28,16 +28,20 @@ pub async fn install(folder: &StackFolder, name: &str) -> Result<()> {
     // Several stacks start concurrently in one process, and all share the environment.
     static INSTALLING: Mutex<()> = Mutex::const_new(());
     let _installing = INSTALLING.lock().await;
+    install_into(folder, name, &folder.python()).await
+}
+
+async fn install_into(folder: &StackFolder, name: &str, environment: &Path) -> Result<()> {
     let list = folder.root().join(format!("dev/stack/python/{name}.txt"));
     let wanted = fs::read_to_string(&list).with_context(|| format!("reading {}", list.display()))?;
-    let stamp = folder.python().join(format!("{name}.installed"));
+    let stamp = environment.join(format!("{name}.installed"));
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
     progress::step("install", async {
         let python = find_python().await?;
         let log = folder.log(&format!("install-{name}"));
-        let pip = virtual_environment(folder, &python, &log).await?;
+        let pip = virtual_environment(environment, &python, &log).await?;
         // The machine's settings may ask for `--user`, which a virtual environment refuses.
         pip.args(["install", "--no-deps", "--no-input", "--disable-pip-version-check"])
             .args(["--only-binary", ":all:", "-r"])
@@ -53,21 +57,28 @@ pub async fn install(folder: &StackFolder, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// The virtual environment `.dev/tools/NAME` with the packages in `dev/stack/python/NAME.txt`: for a
+/// tool whose packages exclude those of [`install`]. Installs it unless it is installed.
+pub async fn tool(folder: &StackFolder, name: &str) -> Result<PathBuf> {
+    let environment = folder.root().join(".dev/tools").join(name);
+    install_into(folder, name, &environment).await?;
+    Ok(environment)
+}
+
 /// Creates the virtual environment unless a working one exists, and returns the pip command for
 /// it.
-async fn virtual_environment(stack: &StackFolder, python: &Path, log: &Path) -> Result<Launch> {
-    let folder = stack.python();
+async fn virtual_environment(folder: &Path, python: &Path, log: &Path) -> Result<Launch> {
     let inner = folder.join("bin/python");
     let outer_pip = pip_version(python).await.is_some_and(|version| version >= PIP_WITH_PYTHON);
     let works = Launch::new(&inner).args(["--version"]).try_output().await;
     if !works.is_ok_and(|output| output.status.success()) {
         if folder.exists() {
-            fs::remove_dir_all(&folder)
+            fs::remove_dir_all(folder)
                 .with_context(|| format!("removing {}, which is broken", folder.display()))?;
         }
         // Without pip, the environment is created faster, and Debian needs no further package.
         let options: &[&str] = if outer_pip { &["--without-pip"] } else { &[] };
-        let create = Launch::new(python).args(["-m", "venv"]).args(options).args([&folder]);
+        let create = Launch::new(python).args(["-m", "venv"]).args(options).args([folder]);
         create
             .run_logged(log)
             .await

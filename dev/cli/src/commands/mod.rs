@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod bench;
 pub mod demo;
+pub mod deploy;
 pub mod env;
 pub mod faults;
 pub mod logs;

@@ -24,8 +24,8 @@ use serde_json::{Map, Value, json};
 
 pub use self::event::EventRequest;
 use self::routes::{Api, Routes};
-use super::reply::{self, Chunks};
-use super::{Lambda, streaming_format};
+use super::reply::{self, Chunks, Collected};
+use super::streaming_format;
 
 /// Maximum size of a request body, in bytes.
 const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -43,9 +43,20 @@ pub fn event(request: EventRequest<'_>) -> Value {
     request.event(Routes::of_template())
 }
 
+/// The functions behind the gateway: processes of this machine, or those of a deployment.
+pub(super) trait Functions: Sync {
+    fn routes(&self) -> &Routes;
+
+    /// Invokes `function`, and collects a response that it streams.
+    fn collect(&self, function: &str, event: Value) -> impl Future<Output = Result<Collected>> + Send;
+
+    /// Invokes `function`, and returns the beginning of its response.
+    fn stream(&self, function: &str, event: Value) -> impl Future<Output = Result<reply::Response>> + Send;
+}
+
 /// Passes a request to its function. If the function fails, responds as API Gateway does.
-pub(super) async fn handle(lambda: &Lambda, request: Request) -> Response {
-    let routes = &lambda.0.options.routes;
+pub(super) async fn handle(functions: &impl Functions, request: Request) -> Response {
+    let routes = functions.routes();
     let (function, api) =
         routes.find(request.uri().path()).map_or(("", Api::Http), |route| (&*route.function, route.api));
     // Without the query, which can contain what users search for.
@@ -54,11 +65,11 @@ pub(super) async fn handle(lambda: &Lambda, request: Request) -> Response {
         let event = event_of(request, routes).await?;
         match api {
             Api::Http => {
-                let collected = lambda.collect(function, event).await?;
+                let collected = functions.collect(function, event).await?;
                 ensure!(!collected.is_streamed, "the HTTP API cannot stream, and {function} does");
                 response::from_document(&collected.document)
             }
-            Api::Rest => respond_in_stream(lambda, function, event, line.clone()).await,
+            Api::Rest => respond_in_stream(functions, function, event, line.clone()).await,
         }
     };
     respond.await.unwrap_or_else(|error| {
@@ -84,8 +95,13 @@ async fn event_of(request: Request, routes: &Routes) -> Result<Value> {
     Ok(request.event(routes))
 }
 
-async fn respond_in_stream(lambda: &Lambda, function: &str, event: Value, line: String) -> Result<Response> {
-    let mut chunks = match lambda.stream(function, event).await? {
+async fn respond_in_stream(
+    functions: &impl Functions,
+    function: &str,
+    event: Value,
+    line: String,
+) -> Result<Response> {
+    let mut chunks = match functions.stream(function, event).await? {
         reply::Response::Buffered(document) => return response::from_document(&document),
         reply::Response::Streamed(chunks) => chunks,
     };

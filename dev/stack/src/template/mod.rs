@@ -1,6 +1,7 @@
 //! Reads `template.yaml`, so that the local stack cannot differ from the deployed one.
 
 mod intrinsic;
+mod packaged;
 #[cfg(test)]
 mod tests;
 
@@ -69,6 +70,13 @@ impl Template {
             "Conditions": self.document.get("Conditions").cloned().unwrap_or_else(|| json!({})),
             "Resources": resources,
         }))
+    }
+
+    /// The name of the resource of the function whose binary is `binary`.
+    pub fn logical_id(&self, binary: &str) -> Option<&str> {
+        let functions = self.resources().filter(|(_, one)| one["Type"] == "AWS::Serverless::Function");
+        let mut found = functions.filter(|(_, one)| one["Metadata"]["BuildProperties"]["Binary"] == binary);
+        found.next().map(|(name, _)| name.as_str())
     }
 
     pub fn binaries(&self) -> Vec<String> {
@@ -155,6 +163,10 @@ impl Template {
     /// The number of resources of a type.
     pub fn count_of(&self, kind: &str) -> usize {
         self.resources().filter(|(_, resource)| resource["Type"] == kind).count()
+    }
+
+    pub fn has_parameter(&self, name: &str) -> bool {
+        self.document["Parameters"].get(name).is_some()
     }
 
     pub fn parameter(&self, name: &str) -> Option<u64> {

@@ -1,10 +1,10 @@
-//! The few AWS calls that the stack itself makes. They are not signed: emulators read only the
-//! access key id, and the local stack never calls AWS itself.
+//! The few AWS calls that the stack and the rehearsal of a deployment make. They are not signed:
+//! emulators read only the access key id, and neither calls AWS itself.
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use reqwest::RequestBuilder;
+use anyhow::{Context as _, Result, bail, ensure};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 use url::form_urlencoded;
 
@@ -13,6 +13,9 @@ use crate::web;
 
 /// Timeout of a call, including a long poll.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Timeout of an invocation: that of the slowest function, and some time for the emulator.
+const MAX_INVOCATION: Duration = Duration::from_mins(6);
 
 #[derive(Debug, Clone)]
 pub struct Aws {
@@ -50,6 +53,40 @@ impl Aws {
         self.json("dynamodb", format!("DynamoDB_20120810.{action}"), body).await
     }
 
+    pub async fn secrets(&self, action: &str, body: &Value) -> Result<Value> {
+        self.json("secretsmanager", format!("secretsmanager.{action}"), body).await
+    }
+
+    pub async fn logs(&self, action: &str, body: &Value) -> Result<Value> {
+        self.json("logs", format!("Logs_20140328.{action}"), body).await
+    }
+
+    /// Reads a resource of Lambda's API, such as `functions/NAME/aliases/live`. `None` if it does not
+    /// exist.
+    pub async fn lambda(&self, path: &str) -> Result<Option<Value>> {
+        let request = self.request_to(Method::GET, &format!("/2015-03-31/{path}"), "lambda");
+        let response = request.send().await.with_context(|| format!("reading {path} of the AWS emulator"))?;
+        let (status, text) = (response.status(), response.text().await.unwrap_or_default());
+        if status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        ensure!(status.is_success(), "the AWS emulator refused {path} ({status}): {}", text.trim());
+        Ok(Some(serde_json::from_str(&text).with_context(|| format!("reading {path}"))?))
+    }
+
+    /// Invokes an alias of a function and returns what the function answers. Fails if the function
+    /// does, or if Lambda throttles it.
+    pub async fn invoke(&self, function: &str, alias: &str, payload: &Value) -> Result<Value> {
+        let path = format!("/2015-03-31/functions/{function}/invocations?Qualifier={alias}");
+        let request = self.request_to(Method::POST, &path, "lambda").timeout(MAX_INVOCATION);
+        let response = request.body(payload.to_string()).send().await;
+        let response = response.with_context(|| format!("invoking {function}"))?;
+        let (status, is_error) = (response.status(), response.headers().contains_key("x-amz-function-error"));
+        let text = response.text().await.with_context(|| format!("reading the answer of {function}"))?;
+        ensure!(status.is_success() && !is_error, "{function} failed ({status}): {}", text.trim());
+        serde_json::from_str(&text).with_context(|| format!("reading the answer of {function}"))
+    }
+
     async fn json(&self, service: &str, target: String, body: &Value) -> Result<Value> {
         let request = self
             .request(service)
@@ -64,19 +101,39 @@ impl Aws {
     }
 
     /// Calls CloudFormation and returns its response, which is XML.
-    pub(super) async fn cloudformation(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
-        let mut body = form_urlencoded::Serializer::new(String::new());
-        body.extend_pairs([("Action", action), ("Version", "2010-05-15")]).extend_pairs(parameters);
-        let request = self
-            .request("cloudformation")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(body.finish());
+    pub async fn cloudformation(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
+        self.query("cloudformation", "2010-05-15", action, parameters).await
+    }
+
+    /// Calls IAM and returns its response, which is XML.
+    pub async fn iam(&self, action: &str) -> Result<String> {
+        self.query("iam", "2010-05-08", action, &[]).await
+    }
+
+    async fn query(
+        &self,
+        service: &str,
+        version: &str,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<String> {
+        // Not a variable: the serializer cannot be sent to another thread, as the call may be.
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([("Action", action), ("Version", version)])
+            .extend_pairs(parameters)
+            .finish();
+        let request =
+            self.request(service).header("content-type", "application/x-www-form-urlencoded").body(body);
         send(action, request).await
     }
 
     fn request(&self, service: &str) -> RequestBuilder {
+        self.request_to(Method::POST, "", service)
+    }
+
+    fn request_to(&self, method: Method, path: &str, service: &str) -> RequestBuilder {
         let scope = format!("{}/20200101/{}/{service}/aws4_request", self.access_key_id, self.region);
-        web::client().post(&self.endpoint).timeout(TIMEOUT).header(
+        web::client().request(method, format!("{}{path}", self.endpoint)).timeout(TIMEOUT).header(
             "authorization",
             format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"),
         )
@@ -94,8 +151,20 @@ async fn send(action: &str, request: RequestBuilder) -> Result<String> {
     Ok(text)
 }
 
+/// The texts of all `name` elements in a CloudFormation response.
+pub fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let mut rest = xml;
+    std::iter::from_fn(move || {
+        let (_, after) = rest.split_once(&*open)?;
+        let (text, after) = after.split_once(&*close)?;
+        rest = after;
+        Some(text)
+    })
+}
+
 /// The text of the first `element` in a CloudFormation response.
-pub(super) fn element(xml: &str, element: &str) -> Option<String> {
+pub fn element(xml: &str, element: &str) -> Option<String> {
     let (_, rest) = xml.split_once(&format!("<{element}>"))?;
     let (text, _) = rest.split_once(&format!("</{element}>"))?;
     Some(text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&"))
@@ -120,5 +189,6 @@ mod tests {
     fn text_of_an_xml_element_is_unescaped() {
         assert_eq!(element("<a><b>x &amp; &lt;y&gt;</b><b>2</b></a>", "b").as_deref(), Some("x & <y>"));
         assert_eq!(element("<a></a>", "b"), None);
+        assert_eq!(elements("<a><b>1</b><b>2</b></a>", "b").collect::<Vec<_>>(), ["1", "2"]);
     }
 }

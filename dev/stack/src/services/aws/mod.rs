@@ -5,7 +5,7 @@ mod resources;
 
 use anyhow::Result;
 
-pub use self::client::Aws;
+pub use self::client::{Aws, element, elements};
 pub(crate) use self::resources::create;
 use super::names::AWS;
 use crate::folder::StackFolder;
@@ -20,6 +20,8 @@ pub(crate) async fn start(folder: &StackFolder, region: &str, durability: Durabi
         let persist = if durability == Durability::Persistent { "1" } else { "0" };
         let launch = Launch::new(folder.python().join("bin/python"))
             .args(["-m", "ministack"])
+            // Functions that are deployed to the emulator inherit its variables.
+            .without_settings()
             .without(["MINISTACK_HOST", "SERVICES", "AUTH", "USE_SSL", "EDGE_PORT", "LOCALSTACK_PERSISTENCE"])
             .env([("BIND_HOST", "127.0.0.1"), ("LOG_LEVEL", "WARNING"), ("MINISTACK_REGION", region)])
             .env([("GATEWAY_PORT", port.to_string()), ("STATE_DIR", data.display().to_string())])
