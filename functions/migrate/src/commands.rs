@@ -55,11 +55,9 @@ async fn test(config: &Config, api: &str, streams: Option<&str>) -> Result<(), E
     let target = Target { api_url, stream_url, ..Target::default() };
     let report = Box::pin(smoke::run(config, &target)).await?;
     print!("{report}");
-    match report.failure() {
-        Some(failure) => Err(failure.into()),
-        None => {
-            println!("{}", report.summary());
-            Ok(())
-        }
+    if let Some(failure) = report.failure() {
+        return Err(failure.into());
     }
+    println!("{}", report.summary());
+    Ok(())
 }

@@ -196,9 +196,12 @@ fn open_sockets(pid: u32) -> u64 {
     targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count() as u64
 }
 
+/// What is compared: its name, its value in a sample, and by how much it may grow.
+type Series = (&'static str, fn(&Sample) -> u64, u64);
+
 /// Compares the second quarter of the samples with the last one.
 fn compare(run: &Run, duration: Duration, samples: &[Sample]) {
-    let series: [(&str, fn(&Sample) -> u64, u64); 3] = [
+    let series: [Series; 3] = [
         ("KiB of memory in a process", |sample| sample.memory, 4 * 1024),
         ("sockets of a process", |sample| sample.sockets, 3),
         ("connections to Postgres", |sample| sample.connections, 3),

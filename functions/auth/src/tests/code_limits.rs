@@ -104,7 +104,7 @@ async fn strangers_leave_codes_of_a_block_of_numbers_to_owners() {
 }
 
 /// The status of a request from each network for a code for a new number, with 40 codes a day. No other
-/// test requests codes from these networks.
+/// test requests codes from these sites.
 async fn request_from_each(networks: &[&str]) -> Vec<u16> {
     let mut app = TestApp::serving(crate::routes()).var("OTP_MAX_TOTAL_PER_DAY", "40").start().await;
     let mut statuses = Vec::new();
@@ -123,10 +123,10 @@ async fn one_network_leaves_codes_of_the_day_to_others() {
 
 #[tokio::test]
 async fn networks_of_one_site_leave_codes_of_the_day_to_others() {
-    let v4 = ["198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4", "198.51.100.5", "198.51.101.5"];
+    let v4 = ["100.64.1.1", "100.64.1.2", "100.64.1.3", "100.64.1.4", "100.64.1.5", "100.64.2.5"];
     assert_eq!(request_from_each(&v4).await, [200, 200, 200, 200, 429, 200]);
-    let v6 = [1, 2, 3, 4, 5].map(|network| format!("2001:db8:1:{network}::1"));
-    let v6: Vec<&str> = v6.iter().map(String::as_str).chain(["2001:db8:2:5::1"]).collect();
+    let v6 = [1, 2, 3, 4, 5].map(|network| format!("2001:db8:51:{network}::1"));
+    let v6: Vec<&str> = v6.iter().map(String::as_str).chain(["2001:db8:52:5::1"]).collect();
     assert_eq!(request_from_each(&v6).await, [200, 200, 200, 200, 429, 200]);
 }
 

@@ -1,5 +1,6 @@
 //! The command that takes back receipts after a restore of Postgres.
 
+use app::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
 use clients::table::Table;
 use clients::table::idempotency::{ClaimOutcome, ClaimRequest, IdempotencyStore as _};
@@ -25,7 +26,7 @@ async fn execute(table: &Table, key: &str, now: DateTime<Utc>) -> Uuid {
 async fn receipts_since_the_restored_time_are_executed_again_as_retries() {
     let config = start().await;
     let table = Table::new(&config.aws.load().unwrap(), &config.table_name);
-    let (now, minute) = (Utc::now(), TimeDelta::minutes(1));
+    let (now, minute) = (Clock::default().now(), TimeDelta::minutes(1));
     let before = now - minute * 2;
     let _ = execute(&table, "before", before).await;
     let id = execute(&table, "after", now).await;

@@ -23,10 +23,10 @@ const TOKEN: &str = "token-of-the-account";
 /// The secrets of a valid configuration, with the Redis of the tests and no Postgres; `changes` replace
 /// them.
 fn environment(changes: &[(&str, &str)], name: &str) -> Option<String> {
-    let changed = changes.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    let replaced = changes.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
     let redis = || (name == "REDIS_URL").then(|| std::env::var("TEST_REDIS_URL").ok()).flatten();
     let secrets = || gate::SECRETS.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-    changed.or_else(redis).or_else(secrets)
+    replaced.or_else(redis).or_else(secrets)
 }
 
 fn config(changes: &[(&str, &str)]) -> Config {
