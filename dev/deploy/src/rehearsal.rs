@@ -79,20 +79,19 @@ impl Rehearsal {
         let functions = DeployedFunctions { aws: aws.clone(), stack: STACK.to_owned(), template: read };
         let gateway = functions.clone().serve(port).await?;
 
-        let mut parameters: BTreeMap<String, String> = owned(&[
+        let parameters = owned(&[
             ("Architecture", architecture),
             ("AwsEndpointUrl", &endpoint),
             ("GeminiBaseUrl", &gemini_url),
             ("OtpDelivery", "response"),
             ("RedirectHosts", "localhost"),
             ("SecretId", SECRET),
+            // A deployment ends with a smoke test, which finds the gateway here.
+            ("SmokeBaseUrl", &base_url),
+            (SMOKE_TEST, "true"),
             ("StripeBaseUrl", &stripe_url),
             ("StripePriceId", mock_stripe::PRICE),
         ]);
-        // A deployment ends with a smoke test, which finds the gateway here.
-        let of_smoke_test = owned(&[("SmokeBaseUrl", &base_url), (SMOKE_TEST, "true")]);
-        parameters
-            .extend(of_smoke_test.into_iter().filter(|(name, _)| functions.template.has_parameter(name)));
         let secrets = owned(&[
             ("DATABASE_URL", &database),
             ("MIGRATION_DATABASE_URL", &database),
@@ -170,12 +169,8 @@ impl Rehearsal {
 
     /// Deploys something that a smoke test would refuse.
     pub(crate) async fn deploy_untested(&self, changed: &[(&str, &str)]) -> Result<()> {
-        let has_test = self.functions.template.has_parameter(SMOKE_TEST);
-        let untested = has_test.then_some((SMOKE_TEST, "false"));
-        self.deploy(&[changed, untested.as_slice()].concat()).await?;
-        if has_test {
-            self.current().parameters.insert(SMOKE_TEST.to_owned(), "true".to_owned());
-        }
+        self.deploy(&[changed, &[(SMOKE_TEST, "false")]].concat()).await?;
+        self.current().parameters.insert(SMOKE_TEST.to_owned(), "true".to_owned());
         Ok(())
     }
 

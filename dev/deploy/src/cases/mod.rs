@@ -22,7 +22,7 @@ use crate::rehearsal::Rehearsal;
 /// The case that every other one needs.
 pub(crate) const DEPLOYMENT: &str = "deployment";
 
-pub(crate) const CASES: [Case; 14] = [
+pub(crate) const CASES: [Case; 15] = [
     Case {
         name: DEPLOYMENT,
         promise: "the template is deployed, and the service answers and is well",
@@ -62,6 +62,11 @@ pub(crate) const CASES: [Case; 14] = [
         name: "missing-secret",
         promise: "an update without GEMINI_API_KEY is refused before any function changes",
         run: |rehearsal| Box::pin(bad_secret::missing(rehearsal)),
+    },
+    Case {
+        name: "smoke-test",
+        promise: "a deployment whose functions start but answer nothing is rolled back by the smoke test, which names the error",
+        run: |rehearsal| Box::pin(bad_secret::unusable(rehearsal)),
     },
     Case {
         name: "rotation",

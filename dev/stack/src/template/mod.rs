@@ -165,10 +165,6 @@ impl Template {
         self.resources().filter(|(_, resource)| resource["Type"] == kind).count()
     }
 
-    pub fn has_parameter(&self, name: &str) -> bool {
-        self.document["Parameters"].get(name).is_some()
-    }
-
     pub fn parameter(&self, name: &str) -> Option<u64> {
         self.number(&self.document["Parameters"][name]["Default"])
     }
