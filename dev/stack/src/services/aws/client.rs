@@ -167,7 +167,9 @@ pub fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
 pub fn element(xml: &str, element: &str) -> Option<String> {
     let (_, rest) = xml.split_once(&format!("<{element}>"))?;
     let (text, _) = rest.split_once(&format!("</{element}>"))?;
-    Some(text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&"))
+    let characters =
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&apos;", "'"), ("&amp;", "&")];
+    Some(characters.iter().fold(text.to_owned(), |text, (entity, character)| text.replace(entity, character)))
 }
 
 #[cfg(test)]
