@@ -97,8 +97,14 @@ impl Rehearsal {
         Ok(failures)
     }
 
-    /// The lines in the log of `function` that contain every one of `words`, as JSON.
+    /// The lines in the log of `function` that contain every one of `words` and are JSON.
     pub(crate) async fn log_lines(&self, function: &str, words: &[&str]) -> Result<Vec<Value>> {
+        let lines = self.raw_log_lines(function, words).await?;
+        Ok(lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
+    /// The lines in the log of `function` that contain every one of `words`, also those of a panic.
+    pub(crate) async fn raw_log_lines(&self, function: &str, words: &[&str]) -> Result<Vec<String>> {
         let group = format!("/aws/lambda/{STACK}-{function}");
         let (mut lines, mut next) = (Vec::new(), None);
         loop {
@@ -107,7 +113,7 @@ impl Rehearsal {
             let events = page["events"].as_array().into_iter().flatten();
             let texts = events.filter_map(|event| event["message"].as_str()).flat_map(str::lines);
             let found = texts.filter(|line| words.iter().all(|word| line.contains(word)));
-            lines.extend(found.filter_map(|line| serde_json::from_str(line).ok()));
+            lines.extend(found.map(str::to_owned));
             match page["nextToken"].as_str() {
                 Some(token) if next.as_deref() != Some(token) => next = Some(token.to_owned()),
                 _ => return Ok(lines),

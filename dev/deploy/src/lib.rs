@@ -1,5 +1,5 @@
 //! The rehearsal of a deployment: deploys the unmodified `template.yaml` to the AWS emulator, uses the
-//! service as a client does, and then does to the deployment what an operator does or fears. Each case
+//! service as a client does, and then does to the deployment what an operator does and what can go wrong. Each case
 //! says what must be seen. Later cases use the deployment that earlier ones leave behind.
 
 #![expect(

@@ -6,12 +6,12 @@ use std::time::Duration;
 use app::AppState;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use clients::redis::token_bucket::{Bucket, Limit};
+use clients::redis::token_bucket::Limit;
 use domain::{ChatroomId, MessageId};
 use garde::Validate;
 use serde::Deserialize;
 use store::messages::branches;
-use web::{ApiError, Caller, Id, MessageResponse, Valid, success};
+use web::{ApiError, Caller, Id, MessageResponse, Valid, success, user_limit};
 
 /// How often a user can switch. Each time every message below the fork is written, in a long chatroom
 /// thousands.
@@ -44,11 +44,7 @@ pub(crate) async fn handle(
     Id(chatroom): Id<ChatroomId>,
     Valid(input): Valid<SwitchBranch>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let bucket = Bucket::new(format!("switches:{}", caller.user_id), SWITCHES);
-    let decisions = app.rate_limiter.consume(&[bucket]).await;
-    if let Some(wait) = decisions.iter().find_map(|decision| decision.retry_after) {
-        return Err(ApiError::rate_limited(wait));
-    }
+    user_limit::charge(&app, caller.user_id, "switches", SWITCHES).await?;
     let switched = branches::switch(&mut app.db().await?, caller.user_id, chatroom, input.message_id).await?;
     if !switched {
         return Err(ApiError::not_found("message"));

@@ -15,7 +15,7 @@ const USAGE: &str = "usage:
   migrate pause signups|sending|sms|model ID  pauses a feature
   migrate resume signups|sending|sms|model ID ends that
   migrate paused                              prints what is paused
-  migrate reopen-receipts TIME                takes back receipts after a restore of Postgres to TIME
+  migrate reopen-receipts TIME                reopens receipts after a restore of Postgres to TIME
   migrate smoke URL [STREAM_URL]              runs the smoke test against the API at URL";
 
 /// Runs the command that `args` are.
@@ -35,8 +35,8 @@ pub async fn run(args: &[&str]) -> Result<(), Error> {
         ["reopen-receipts", since] => {
             receipts::reopen(&config, since).await.map(|count| println!("{count} receipts"))
         }
-        ["smoke", api] => test(&config, api, None).await,
-        ["smoke", api, streams] => test(&config, api, Some(streams)).await,
+        ["smoke", api] => run_smoke_test(&config, api, None).await,
+        ["smoke", api, streams] => run_smoke_test(&config, api, Some(streams)).await,
         _ => Err(USAGE.into()),
     }
 }
@@ -50,7 +50,7 @@ fn dependencies(args: &[&str]) -> &'static [Dependency] {
 }
 
 /// Runs the smoke test and prints its steps.
-async fn test(config: &Config, api: &str, streams: Option<&str>) -> Result<(), Error> {
+async fn run_smoke_test(config: &Config, api: &str, streams: Option<&str>) -> Result<(), Error> {
     let (api_url, stream_url) = (api.to_owned(), streams.map(str::to_owned));
     let target = Target { api_url, stream_url, ..Target::default() };
     let report = Box::pin(smoke::run(config, &target)).await?;

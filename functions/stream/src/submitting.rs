@@ -50,14 +50,16 @@ pub(crate) async fn submit(
     {
         return Ok(submitted);
     }
+    let mut missing = "account";
     // If another request creates or deletes the same chatroom meanwhile, the second look shows it.
     for _ in 0..2 {
         let found = client_ids::find(&app.db().await?, owner, chat).await?;
         if let Some(chatroom) = found {
-            match submit_in(app, owner, chatroom, submission).await? {
-                Some(submitted) => return Ok(submitted),
-                None => continue,
+            if let Some(submitted) = submit_in(app, owner, chatroom, submission).await? {
+                return Ok(submitted);
             }
+            missing = "chatroom";
+            continue;
         }
         let chatroom_id = ChatroomId::new(app.clock.now());
         let question = NewQuestion { chatroom_id, content: submission.content.as_str(), parent: None };
@@ -67,7 +69,7 @@ pub(crate) async fn submit(
             return Ok(receipt.into());
         }
     }
-    Err(ApiError::not_found("account"))
+    Err(ApiError::not_found(missing))
 }
 
 /// The id of the first version of a question.

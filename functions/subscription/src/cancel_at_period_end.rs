@@ -7,6 +7,7 @@ use domain::subscription::{Subscription, SubscriptionStatus};
 use services::billing::LockedAccount;
 use web::ApiError;
 
+use crate::change_limit;
 use crate::errors::{change_refused, no_subscription, payment_pending};
 
 /// Sets whether all subscriptions of `user` end with the current period. Cancels those with an open
@@ -17,6 +18,7 @@ pub(crate) async fn set_cancel_at_period_end(
     user: UserId,
     cancel: bool,
 ) -> Result<Subscription, ApiError> {
+    change_limit::charge(app, user).await?;
     let mut db = app.db().await?;
     let account = LockedAccount::open(app, &mut db, user).await?.ok_or_else(no_subscription)?;
     let mut found = account.subscriptions().await?.ok_or_else(no_subscription)?;

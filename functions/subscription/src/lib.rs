@@ -3,6 +3,7 @@
 
 mod cancel_at_period_end;
 mod cancel_subscription;
+mod change_limit;
 mod checkout;
 mod customer;
 mod errors;

@@ -11,6 +11,7 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use web::{ApiError, Caller, Operation, Valid, success};
 
+use crate::change_limit;
 use crate::checkout::{self, RedirectUrls};
 use crate::redirect::allowed;
 
@@ -60,7 +61,11 @@ pub(crate) async fn handle(
     Valid(input): Valid<OpenCheckout>,
 ) -> Result<impl IntoResponse, ApiError> {
     let redirects = input.redirects(&app)?;
-    let page = operation.once(&app, |_| checkout::open(&app, caller.user_id, &redirects)).await?;
+    let open = |_| async {
+        change_limit::charge(&app, caller.user_id).await?;
+        checkout::open(&app, caller.user_id, &redirects).await
+    };
+    let page = operation.once(&app, open).await?;
     Ok(success(CheckoutResponse {
         message: "Checkout session created",
         session_id: page.session_id,

@@ -13,9 +13,10 @@ use tracing::warn;
 use crate::live_answer::LiveAnswer;
 use crate::outcome::{RENEWALS_PER_LEASE, STATEMENT_TIMEOUT};
 
-/// Runs `work`, and renews `lease` meanwhile. When the lease is lost, `work` goes on: its writes have
-/// no effect then, but the tokens of its call are counted. A renewal also finds a request to stop
-/// that `live` has missed, because it reached Postgres and not Redis.
+/// Runs `work`, and renews `lease` meanwhile. When the lease is lost, `live` stops the call: its writes
+/// have no effect any more, and if the message was deleted, the call would hold one of the user's places
+/// that is free for another. Its tokens are counted. A renewal also finds a request to stop that `live`
+/// has missed, because it reached Postgres and not Redis.
 pub(crate) async fn renew_while<T>(
     app: &AppState,
     lease: Lease,
@@ -42,7 +43,8 @@ async fn renew_until_lost(app: &AppState, lease: Lease, live: &LiveAnswer<'_>) {
             Ok(Renewal::Renewed { is_cancel_requested: true }) => live.stop(),
             Ok(Renewal::Renewed { is_cancel_requested: false }) => {}
             Ok(Renewal::Lost) => {
-                warn!(generation.id = %lease.generation_id, "the lease is lost");
+                warn!(generation.id = %lease.generation_id, "the lease is lost; the call is stopped");
+                live.stop();
                 return;
             }
             Err(error) => {

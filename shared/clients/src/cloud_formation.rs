@@ -15,7 +15,7 @@ use crate::http::builder;
 use crate::tls::client_config;
 
 /// Timeout of a call.
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -81,9 +81,9 @@ async fn signed_request(
     let provider = config.credentials_provider().ok_or_else(|| missing("key"))?;
     let identity = provider.provide_credentials().await.map_err(CloudFormationError::new)?.into();
     let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-    let of_aws = format!("https://cloudformation.{region}.{domain}/");
+    let aws_url = format!("https://cloudformation.{region}.{domain}/");
     let parameters = [("Action", "DescribeStacks"), ("Version", "2010-05-15"), ("StackName", stack)];
-    let url = config.endpoint_url().unwrap_or(&of_aws);
+    let url = config.endpoint_url().unwrap_or(&aws_url);
     let form = Url::parse_with_params(url, parameters).map_err(CloudFormationError::new)?;
     let body = form.query().unwrap_or_default().to_owned();
     let signing = SigningParams::builder()

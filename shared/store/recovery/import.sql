@@ -12,6 +12,14 @@ CREATE TEMP TABLE lost_numbers (LIKE suspended_numbers);
 \copy lost_users FROM lost-users.csv CSV
 \copy lost_sessions (id, user_id, refresh_token_hash, address, user_agent, created_at, last_seen_at, expires_at) FROM lost-sessions.csv CSV
 \copy lost_numbers (number_hash, user_id, suspended_at) FROM lost-numbers.csv CSV
+-- An export that failed has no accounts. Without this, all accounts would look deleted.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM lost_users) THEN
+        RAISE EXCEPTION 'lost-users.csv has no accounts';
+    END IF;
+END
+$$;
 UPDATE users u SET password_hash = l.password_hash, password_changed_at = l.password_changed_at,
     suspended_at = l.suspended_at, role = l.role
 FROM lost_users l WHERE l.id = u.id AND u.deleted_at IS NULL;

@@ -21,6 +21,7 @@ mod routes;
 mod serve;
 mod stack;
 mod success;
+pub mod user_limit;
 mod user_view;
 
 pub use caller::{Admin, Caller, CallerOrSuspended};

@@ -3,7 +3,7 @@
 
 const field = document.createElement("textarea");
 
-/** `entity` is all of one, as markdown-it finds it. The text of such a field has no elements. */
+/** `entity` is whole, such as `&copy;`. A text field shows markup as text, so nothing in it is executed. */
 export function decodeHTMLStrict(entity: string): string {
   field.innerHTML = entity;
   const { value } = field;

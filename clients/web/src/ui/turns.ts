@@ -1,4 +1,4 @@
-// Work that may wait, in a task of its own each, so that the page answers to its user between them.
+// Work that may wait, in a task of its own each, so that the page reacts to its user between them.
 
 const waiting: (() => void)[] = [];
 
@@ -7,7 +7,7 @@ function next(): void {
   if (waiting.length > 0) setTimeout(next);
 }
 
-/** Runs `work` before what waits already: the newest message is the one that is read. Returns what takes it back. */
+/** Runs `work` before what waits already: the newest message is the one that is read. Returns a function that cancels it. */
 export function inTurn(work: () => void): () => void {
   waiting.push(work);
   if (waiting.length === 1) setTimeout(next);

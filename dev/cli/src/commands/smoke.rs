@@ -19,5 +19,9 @@ pub async fn run(folder: &StackFolder) -> Result<ExitCode> {
     for line in String::from_utf8_lossy(&output.stdout).lines().filter(|line| !line.starts_with('{')) {
         progress::print(format_args!("{line}\n"));
     }
-    Ok(exit_code(output.status.success()))
+    let is_success = output.status.success();
+    if !is_success {
+        progress::print(format_args!("{}", String::from_utf8_lossy(&output.stderr)));
+    }
+    Ok(exit_code(is_success))
 }

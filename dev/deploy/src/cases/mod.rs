@@ -80,7 +80,7 @@ pub(crate) const CASES: [Case; 15] = [
     },
     Case {
         name: "wrong-key",
-        promise: "a key that Gemini refuses is found by deep health; naming the secret's previous version mends it, and the failed message is answered",
+        promise: "a key that Gemini refuses is found by deep health; the secret's previous version corrects it, and the failed message is answered",
         run: |rehearsal| Box::pin(rollback::wrong_secret(rehearsal)),
     },
     Case {

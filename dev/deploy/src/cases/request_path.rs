@@ -29,7 +29,7 @@ pub(super) async fn run(rehearsal: &Rehearsal) -> Result<String> {
     let what = format!("the worker logs the request {request_id} with the message");
     wait_until(&what, Duration::from_secs(20), is_logged).await?;
     for function in ["chatroom", "worker"] {
-        let leaks = rehearsal.log_lines(function, &[&text]).await?;
+        let leaks = rehearsal.raw_log_lines(function, &[&text]).await?;
         ensure!(leaks.is_empty(), "{function} logs the text of a message: {leaks:?}");
     }
     Ok(format!("{client_id}: request {request_id}, {} lines of the worker", answered.len()))

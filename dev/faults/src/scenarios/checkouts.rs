@@ -30,7 +30,7 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
         for response in &responses {
             match response.status.as_u16() {
                 200 => opened += 1,
-                409 | 503 => retry_later += 1,
+                409 | 429 | 503 => retry_later += 1,
                 _ => check!(run, false, "{response}"),
             }
         }
@@ -38,7 +38,7 @@ pub async fn run(suite: &Suite) -> Result<ScenarioResult> {
         check_pages(&run, &user, is_disturbed).await?;
     }
     run.observe(format!(
-        "{opened} requests got the only open page, {retry_later} were answered by 409 or 503"
+        "{opened} requests got the only open page, {retry_later} were answered by 409, 429 or 503"
     ));
     run.done(format!("{rounds} users, {REQUESTS} concurrent requests for a checkout page by each"))
 }

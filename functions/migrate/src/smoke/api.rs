@@ -41,7 +41,7 @@ impl Api {
     }
 
     /// The same client for the API at `base_url`.
-    pub(super) fn at(&self, base_url: &str) -> Self {
+    pub(super) fn with_base_url(&self, base_url: &str) -> Self {
         Self { base_url: base_url.trim_end_matches('/').to_owned(), ..self.clone() }
     }
 
@@ -141,6 +141,8 @@ fn is_transient(failure: &Failure) -> bool {
         Failure::NoResponse { .. } => true,
         Failure::Refused(refusal) => match refusal.status {
             StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => true,
+            // The gateway may not invoke the function yet.
+            StatusCode::INTERNAL_SERVER_ERROR => refusal.code.is_none(),
             StatusCode::SERVICE_UNAVAILABLE => {
                 refusal.code.as_deref().is_none_or(|code| code == "unavailable")
             }

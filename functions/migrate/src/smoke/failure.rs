@@ -75,9 +75,9 @@ impl fmt::Display for Refusal {
 }
 
 impl Failure {
-    /// Why the service refuses on purpose, if it does: an operator has paused a feature, or a limit of the
+    /// Why the rest of the test is skipped, if it is: an operator has paused a feature, or a limit of the
     /// configuration is reached. A paused service can still be deployed.
-    pub(super) fn deliberate(&self, config: &Config) -> Option<&'static str> {
+    pub(super) fn reason_to_skip(&self, config: &Config) -> Option<&'static str> {
         let Self::Refused(Refusal { code: Some(code), .. }) = self else { return None };
         match code.as_str() {
             "signups_paused" => Some("an operator has paused sign-ups"),

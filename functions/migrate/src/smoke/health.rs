@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use app::telemetry::chain;
+use reqwest::StatusCode;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
@@ -14,17 +15,40 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Timeout of one request.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Waits until `target` serves, and returns the base URL of its streams.
-pub(super) async fn wait(api: &Api, target: &Target) -> Result<String, Failure> {
-    let start = Instant::now();
-    while let Err(failure) = check(api, target).await {
-        if start.elapsed() >= target.patience.start {
+/// The stream of no message. Without a token it is refused before it is looked for.
+pub(crate) const NO_STREAM: &str = "/api/stream/00000000-0000-0000-0000-000000000000";
+
+/// Waits until both APIs of `target` serve, and returns that of streams.
+pub(super) async fn wait(api: &Api, target: &Target) -> Result<Api, Failure> {
+    let deadline = Instant::now() + target.timeouts.start;
+    repeat_until(deadline, || check(api, target)).await?;
+    let streams = api.with_base_url(&stream_url(api, target).await?);
+    repeat_until(deadline, || check_streams(&streams)).await?;
+    Ok(streams)
+}
+
+/// Repeats `check` until it succeeds, at most until `deadline`.
+async fn repeat_until<F>(deadline: Instant, check: impl Fn() -> F) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    while let Err(failure) = check().await {
+        if Instant::now() >= deadline {
             return Err(failure);
         }
         warn!(error = chain(&failure), "the service does not answer yet");
         sleep(PAUSE).await;
     }
-    stream_url(api, target).await
+    Ok(())
+}
+
+/// Whether the API of streams leads to its function, which refuses a request without a token.
+async fn check_streams(streams: &Api) -> Result<(), Failure> {
+    match streams.get_within(NO_STREAM, TIMEOUT).await {
+        Err(Failure::Refused(refusal)) if refusal.status == StatusCode::UNAUTHORIZED => Ok(()),
+        Err(failure) => Err(failure),
+        Ok(_) => Err(Failure::Unexpected("a stream was opened without a token".to_owned())),
+    }
 }
 
 /// Whether the service is up, and is the one that was deployed.

@@ -2,12 +2,12 @@
 //! against the deployed service over HTTP. [`resource`] is the custom resource that runs it in a
 //! deployment; it is also a command.
 
+pub(crate) mod abandoned_accounts;
 mod account;
 mod api;
 mod failure;
-mod health;
+pub(crate) mod health;
 mod journey;
-pub(crate) mod leftovers;
 mod report;
 mod resource;
 pub(crate) mod step;
@@ -36,19 +36,19 @@ pub struct Target {
     /// See `deployment`.
     pub commit: Option<String>,
     /// How long to wait.
-    pub patience: Patience,
+    pub timeouts: Timeouts,
 }
 
 /// How long to wait for the service.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Timeouts {
     /// Until it is up: a new API answers 403, 404 or nothing until its routes are everywhere.
     pub start: Duration,
     /// Until the message is answered, the worker's cold start and Gemini's time included.
     pub answer: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self { start: Duration::from_secs(30), answer: Duration::from_secs(90) }
     }
@@ -60,7 +60,7 @@ impl Default for Patience {
 /// # Errors
 /// No HTTP client can be built. What the service does wrong is in the report.
 pub async fn run(config: &Config, target: &Target) -> Result<Report, Error> {
-    leftovers::delete(config).await;
+    abandoned_accounts::delete(config).await;
     let journey = Journey::new(config, target, Api::new(&target.api_url)?);
     Ok(journey.run().await)
 }

@@ -45,7 +45,7 @@ impl Step {
     /// The first steps include cold starts; a new API needs some seconds until its routes work.
     pub(crate) fn timeout(self) -> Duration {
         Duration::from_secs(match self {
-            Self::Health => 45,
+            Self::Health => 40,
             Self::StoreCode => 10,
             Self::SignUp => 20,
             Self::CreateChatroom | Self::SendMessage | Self::ReadAnswer => 15,

@@ -1,4 +1,4 @@
-//! Follows the stream of an answer to its end.
+//! Reads the stream of an answer to its end.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// A reader of one answer.
 #[derive(Debug)]
-pub(super) struct Follower<'a> {
+pub(super) struct StreamReader<'a> {
     api: &'a Api,
     path: String,
     /// The text since the last `restart`.
@@ -22,15 +22,15 @@ pub(super) struct Follower<'a> {
     state: String,
 }
 
-impl<'a> Follower<'a> {
-    /// Follows the answer to `message`.
+impl<'a> StreamReader<'a> {
+    /// Reads the answer to `message`.
     pub(super) fn new(api: &'a Api, message: &str) -> Self {
         let state = "the stream could not be opened".to_owned();
         let path = format!("/api/stream/{message}");
         Self { api, path, text: String::new(), last_event_id: None, state }
     }
 
-    /// The last state that the stream has told, in words.
+    /// The last state that the stream has shown, in words.
     pub(super) fn state(&self) -> &str {
         &self.state
     }
@@ -51,14 +51,14 @@ impl<'a> Follower<'a> {
         if response.status() != 200 {
             return Err(Failure::Unexpected(format!("{} in place of a stream", response.status())));
         }
-        "the stream is open and has told nothing".clone_into(&mut self.state);
+        "the stream is open, and no event has arrived".clone_into(&mut self.state);
         let mut buffer = Vec::new();
         // A cut connection ends the stream, which is then resumed.
         while let Ok(Some(chunk)) = response.chunk().await {
             buffer.extend_from_slice(&chunk);
             while let Some(length) = buffer.windows(2).position(|bytes| bytes == b"\n\n") {
                 let block: Vec<u8> = buffer.drain(..length + 2).collect();
-                if let Some(done) = self.take(&String::from_utf8_lossy(&block))? {
+                if let Some(done) = self.apply_event(&String::from_utf8_lossy(&block))? {
                     return Ok(Some(done));
                 }
             }
@@ -66,8 +66,8 @@ impl<'a> Follower<'a> {
         Ok(None)
     }
 
-    /// Takes one event. Returns the data of `done`.
-    fn take(&mut self, block: &str) -> Result<Option<Value>, Failure> {
+    /// Applies one event. Returns the data of `done`.
+    fn apply_event(&mut self, block: &str) -> Result<Option<Value>, Failure> {
         let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         let data: Value = field("data:").and_then(|data| serde_json::from_str(data).ok()).unwrap_or_default();
         if let Some(id) = field("id:") {

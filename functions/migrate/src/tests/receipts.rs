@@ -1,4 +1,4 @@
-//! The command that takes back receipts after a restore of Postgres.
+//! The command that reopens receipts after a restore of Postgres.
 
 use app::Clock;
 use chrono::{DateTime, TimeDelta, Utc};

@@ -259,3 +259,16 @@ async fn client_input_cannot_put_anyone_on_pro() {
     let portal = json!({ "return_url": "https://app.example.com/" });
     let _ = post(&app, &other, "portal", portal).await.expect_problem(404, "no_customer");
 }
+
+#[tokio::test]
+async fn changes_of_a_subscription_are_limited() {
+    let app = start().await;
+    let user = app.user().await;
+    for _ in 0..30 {
+        let _ = post(&app, &user, "pro", page()).await.expect(200);
+    }
+    for change in ["pro", "cancel", "reactivate"] {
+        let _ = post(&app, &user, change, page()).await.expect_problem(429, "rate_limited");
+    }
+    assert_eq!(calls(&app, "POST /v1/customers").await, 1);
+}

@@ -6,19 +6,25 @@ mod pages;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use app::AppState;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
+use clients::redis::token_bucket::Limit;
 use futures::stream;
 use garde::Validate;
 use serde::Deserialize;
-use web::{ApiError, CallerOrSuspended, ValidQuery};
+use web::{ApiError, CallerOrSuspended, ValidQuery, user_limit};
 
 use self::cursor::Cursor;
 use self::pages::Export;
+
+/// How often a user can request a part of the export. Each reads for up to 15 seconds and sends up to
+/// 3 MiB.
+const EXPORTS: Limit = Limit { max: 30, window: Duration::from_mins(15) };
 
 #[derive(Debug, Deserialize, Validate, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -50,6 +56,7 @@ pub(crate) async fn handle(
     CallerOrSuspended(caller): CallerOrSuspended,
     ValidQuery(query): ValidQuery<ExportAccount>,
 ) -> Result<impl IntoResponse, ApiError> {
+    user_limit::charge(&app, caller.user_id, "exports", EXPORTS).await?;
     let mut export = Export::new(app, caller.user_id, query.cursor);
     // Reads the first page before the response starts, so that an error there is an ordinary
     // problem.

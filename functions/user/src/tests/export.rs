@@ -111,3 +111,14 @@ async fn export_of_many_chatrooms_continues_from_its_cursor() {
     .await;
     assert_eq!(count_export(&app, &user, "chatroom").await, (2, 1000));
 }
+
+#[tokio::test]
+async fn exports_are_limited() {
+    let app = start_with_chatrooms().await;
+    let (user, other) = (app.user().await, app.user().await);
+    for _ in 0..30 {
+        let _ = export(&app, &user, "").await;
+    }
+    let _ = app.request("GET", "/api/user/export").by(&user).send().await.expect_problem(429, "rate_limited");
+    let _ = export(&app, &other, "").await;
+}

@@ -167,7 +167,7 @@ impl IdempotencyStore for Table {
 }
 
 impl Table {
-    /// Takes back the receipts of requests that were executed after `since`, and returns their
+    /// Reopens the receipts of requests that were executed after `since`, and returns their
     /// number: after a restore of an older Postgres, what they describe may be gone. The next
     /// request with the same key is executed as a retry, so it finds what was restored and creates
     /// what was lost, with the same id. Reads the whole table: not for a function.

@@ -22,7 +22,8 @@ use crate::StoreError;
 
 /// SQL: whether the unfinished generation `g` gets its quota unit back when it ends now. It does while
 /// no worker has it, unless one of its attempts got an answer without text, whose tokens are counted.
-/// A retry counts attempts from zero: tokens of earlier ones belong to the unit that was charged then.
+/// A retry counts attempts from zero, but not tokens: after a retry of a message without an answer, a
+/// stop after an attempt that Google failed keeps the unit too.
 pub(crate) const IS_REFUNDABLE: &str =
     "(g.status = 'pending' AND NOT (g.attempts > 0 AND g.prompt_tokens > 0))";
 

@@ -11,6 +11,7 @@ use wiremock::ResponseTemplate;
 
 use super::{MockApi, TOKEN, config};
 use crate::smoke::Target;
+use crate::smoke::health::NO_STREAM;
 use crate::smoke::step::Step;
 
 const SIGN_UP: &str = "/api/auth/verify-signup-otp";
@@ -24,6 +25,7 @@ async fn user_signs_up_is_answered_and_deletes_the_account() {
     let expected = [
         "GET /health",
         "GET /api/config",
+        &format!("GET {NO_STREAM}"),
         "POST /api/auth/verify-signup-otp",
         "POST /api/chatroom",
         "POST /api/chatroom/room/message",
@@ -75,6 +77,7 @@ async fn failing_step_is_named_with_status_code_title_and_request() {
     for (verb, path, step, is_signed_up) in [
         ("GET", "/health", "health", false),
         ("GET", "/api/config", "health", false),
+        ("GET", NO_STREAM, "health", false),
         ("POST", SIGN_UP, "sign up", false),
         ("POST", "/api/chatroom", "create chatroom", true),
         ("POST", "/api/chatroom/room/message", "send message", true),
@@ -147,7 +150,19 @@ async fn service_that_starts_late_is_waited_for() {
     let api = MockApi::start().await;
     api.replace("GET", "/health", ResponseTemplate::new(404), 1).await;
     let mut target = api.target();
-    target.patience.start = std::time::Duration::from_secs(20);
+    target.timeouts.start = std::time::Duration::from_secs(20);
+    let report = crate::smoke::run(&config(&[]), &target).await.unwrap();
+    assert_eq!(report.failure(), None, "{report}");
+}
+
+#[tokio::test]
+async fn streams_that_start_late_are_waited_for() {
+    let api = MockApi::start().await;
+    for status in [403, 500] {
+        api.replace("GET", NO_STREAM, ResponseTemplate::new(status), 1).await;
+    }
+    let mut target = api.target();
+    target.timeouts.start = std::time::Duration::from_secs(20);
     let report = crate::smoke::run(&config(&[]), &target).await.unwrap();
     assert_eq!(report.failure(), None, "{report}");
 }
@@ -164,7 +179,7 @@ async fn streams_are_where_the_service_says() {
     let config = ResponseTemplate::new(200).set_body_json(json!({ "stream_base_url": streams.0.uri() }));
     api.replace("GET", "/api/config", config, 1).await;
     assert_eq!(api.run().await.failure(), None);
-    assert_eq!(streams.requests().await, ["GET /api/stream/question"]);
+    assert_eq!(streams.requests().await, [&*format!("GET {NO_STREAM}"), "GET /api/stream/question"]);
 }
 
 #[tokio::test]
@@ -186,6 +201,7 @@ async fn unreachable_redis_fails_before_the_sign_up() {
 #[test]
 fn all_steps_leave_time_for_the_response_to_cloudformation() {
     let steps: u64 = Step::ALL.iter().map(|step| step.timeout().as_secs()).sum();
-    // Before: the status of the stack (5 s) and leftovers (10 s). After: leftovers, the response (20 s).
-    assert!(steps + 5 + 10 + 10 + 20 < 290, "{steps}");
+    // Before: the status of the stack (10 s) and abandoned accounts (10 s). After: the
+    // account (10 s) and the response (20 s).
+    assert!(steps + 10 + 10 + 10 + 20 < 290, "{steps}");
 }

@@ -1,9 +1,9 @@
 //! The smoke test against a mock of the API, with a real Redis. The end-to-end suite runs it against the
 //! real functions.
 
+mod abandoned_accounts;
 mod answers;
 mod journey;
-mod leftovers;
 mod refusals;
 mod resource;
 
@@ -15,7 +15,8 @@ use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::gate;
-use crate::smoke::{DEPENDENCIES, Patience, Report, Target};
+use crate::smoke::health::NO_STREAM;
+use crate::smoke::{DEPENDENCIES, Report, Target, Timeouts};
 
 /// What the mock's sign-up returns.
 const TOKEN: &str = "token-of-the-account";
@@ -43,6 +44,7 @@ impl MockApi {
         for (verb, at, status, body) in [
             ("GET", "/health", 200, json!({ "status": "OK", "deployment": "f1", "commit": null })),
             ("GET", "/api/config", 200, json!({ "stream_base_url": null })),
+            ("GET", NO_STREAM, 401, json!({ "code": "not_authenticated" })),
             ("POST", "/api/auth/verify-signup-otp", 201, json!({ "token": TOKEN })),
             ("POST", "/api/chatroom", 201, json!({ "chatroom": { "id": "room" } })),
             ("POST", "/api/chatroom/room/message", 201, json!({ "message": { "id": "question" } })),
@@ -82,8 +84,8 @@ impl MockApi {
     }
 
     fn target(&self) -> Target {
-        let patience = Patience { start: Duration::ZERO, answer: Duration::from_millis(1_300) };
-        Target { api_url: self.0.uri(), patience, ..Target::default() }
+        let timeouts = Timeouts { start: Duration::ZERO, answer: Duration::from_millis(1_300) };
+        Target { api_url: self.0.uri(), timeouts, ..Target::default() }
     }
 
     async fn run_with(&self, changes: &[(&str, &str)]) -> Report {

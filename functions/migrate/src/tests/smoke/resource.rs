@@ -81,6 +81,14 @@ async fn rollback_passes_without_a_test_whatever_the_state_of_service_and_config
 }
 
 #[tokio::test]
+async fn rollback_is_recognised_although_cloud_formation_throttles() {
+    let api = start("UPDATE_ROLLBACK_IN_PROGRESS").await;
+    api.replace("POST", "/", ResponseTemplate::new(400), 2).await;
+    api.refuse("GET", "/health", 500, "internal").await;
+    assert_eq!(response_to(&api, "Update", &[]).await["Status"], "SUCCESS");
+}
+
+#[tokio::test]
 async fn unknown_status_of_the_stack_is_a_deployment() {
     let api = MockApi::start().await;
     let callback = Mock::given(method("PUT")).and(path("/callback"));

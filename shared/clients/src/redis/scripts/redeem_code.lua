@@ -16,8 +16,8 @@ if not hash or redis.call('HINCRBY', KEYS[1], 'from:' .. ARGV[2], 1) > tonumber(
     return false
 end
 -- A release before did not store which network requested the code.
-local is_owner = redis.call('HGET', KEYS[1], 'requested_from') == ARGV[2]
-    or redis.call('ZSCORE', KEYS[3], ARGV[2])
+local requested_from = redis.call('HGET', KEYS[1], 'requested_from')
+local is_owner = requested_from == ARGV[2] or requested_from == '*' or redis.call('ZSCORE', KEYS[3], ARGV[2])
 local kept = is_owner and 0 or tonumber(ARGV[6])
 if tonumber(redis.call('HGET', KEYS[1], 'guesses')) <= kept then
     return false

@@ -3,7 +3,7 @@
 use domain::MobileNumber;
 
 use super::{MockApi, config};
-use crate::smoke::leftovers;
+use crate::smoke::abandoned_accounts;
 use crate::tests::connect;
 
 /// A migrated database with an account for each name, number and age in minutes.
@@ -47,9 +47,16 @@ async fn next_run_deletes_the_account_of_an_interrupted_one_and_no_other() {
 
 #[tokio::test]
 async fn account_that_the_api_does_not_delete_is_deleted_in_the_database() {
-    let url = database(&[("Smoke test", "+12125550101", 0), ("Smoke test", "+12125550102", 0)]).await;
-    let config = config(&[("DATABASE_URL", &url)]);
-    leftovers::delete_account(&config, &MobileNumber::from("+12125550101")).await;
-    leftovers::delete_account(&config, &MobileNumber::from("+12125550109")).await;
-    assert_eq!(numbers(&url).await, ["+12125550102"]);
+    let url = database(&[
+        ("Smoke test", "+12125550101", 0),
+        ("Smoke test", "+12125550102", 0),
+        ("Ada", "+12125550103", 0),
+        ("Smoke test", "+12125550104", 0), // a test number
+    ])
+    .await;
+    let config = config(&[("DATABASE_URL", &url), ("OTP_TEST_NUMBERS", "+12125550104:123456")]);
+    for number in ["+12125550101", "+12125550103", "+12125550104", "+12125550109"] {
+        abandoned_accounts::delete_account(&config, &MobileNumber::from(number)).await;
+    }
+    assert_eq!(numbers(&url).await, ["+12125550102", "+12125550103", "+12125550104"]);
 }
