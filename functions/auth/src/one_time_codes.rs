@@ -30,10 +30,12 @@ const NETWORK_SHARE: u32 = 40;
 const UNKNOWN_SHARE: u32 = 70;
 /// Of the codes of a block of numbers, for one unknown network.
 const NETWORK_SHARE_OF_BLOCK: u32 = 20;
-/// Of the codes of a day, for one unknown network.
+/// Of the codes of a day, for one unknown network, and the fewest.
 const NETWORK_SHARE_OF_DAY: u32 = 5;
-/// Of the codes of a day, for the unknown networks of one site.
+const MIN_CODES_OF_NETWORK: u32 = 10;
+/// Of the codes of a day, for the unknown networks of one site, and the fewest.
 const SITE_SHARE_OF_DAY: u32 = 10;
+const MIN_CODES_OF_SITE: u32 = 20;
 
 /// The request for a code.
 #[derive(Debug, Deserialize, Validate, utoipa::ToSchema)]
@@ -140,13 +142,15 @@ async fn charged_buckets(
         let (block, day) = (format!("otp:block:{}", number.block()), "otp:total".to_owned());
         if !is_known {
             let (network, site) = (client.network(), client.site());
+            let of_network = at_least(MIN_CODES_OF_NETWORK, share(codes.total, NETWORK_SHARE_OF_DAY));
+            let of_site = at_least(MIN_CODES_OF_SITE, share(codes.total, SITE_SHARE_OF_DAY));
             buckets.extend([
                 Bucket::new(
                     format!("{block}:from:{network}"),
                     share(codes.per_block, NETWORK_SHARE_OF_BLOCK),
                 ),
-                Bucket::new(format!("{day}:from:{network}"), share(codes.total, NETWORK_SHARE_OF_DAY)),
-                Bucket::new(format!("{day}:from-site:{site}"), share(codes.total, SITE_SHARE_OF_DAY)),
+                Bucket::new(format!("{day}:from:{network}"), of_network),
+                Bucket::new(format!("{day}:from-site:{site}"), of_site),
             ]);
         }
         for (name, limit) in [(block, codes.per_block), (day, codes.total)] {
@@ -155,6 +159,11 @@ async fn charged_buckets(
         }
     }
     buckets
+}
+
+/// `limit`, but not below `codes`: a deployment with few codes a day has few networks.
+fn at_least(codes: u32, limit: Limit) -> Limit {
+    Limit { max: limit.max.max(codes), ..limit }
 }
 
 /// `percent` of `limit`, at least one code.
@@ -284,4 +293,18 @@ fn too_many(code: &'static str, detail: &'static str) -> ApiError {
 
 fn hash(app: &AppState, purpose: Purpose, number: &MobileNumber, code: &Otp) -> String {
     code.keyed_hash(app.config.jwt_secret.expose_secret().as_bytes(), purpose, number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn share_of_a_small_limit_is_not_too_small() {
+        let limit = |max| Limit { max, window: std::time::Duration::from_hours(24) };
+        assert_eq!(share(limit(1_000), NETWORK_SHARE_OF_DAY).max, 50);
+        assert_eq!(share(limit(1), NETWORK_SHARE).max, 1);
+        let of_network = |max| at_least(MIN_CODES_OF_NETWORK, share(limit(max), NETWORK_SHARE_OF_DAY)).max;
+        assert_eq!([of_network(1_000), of_network(50)], [50, 10]);
+    }
 }
