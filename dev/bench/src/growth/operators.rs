@@ -1,5 +1,5 @@
-//! Inspects, retries, redrives and deletes failed messages, suspends an account, and reconciles
-//! subscriptions.
+//! Inspects, retries, redrives and deletes failed messages, suspends an account, runs the smoke test, and
+//! reconciles subscriptions.
 
 use std::time::Duration;
 
@@ -38,6 +38,7 @@ pub(super) async fn run(environment: &TestEnvironment, user: &TestUser) -> Resul
     operator.request("DELETE", format!("/api/queue/failed/{id}")).send(environment).await?.ensure(200)?;
     environment.mocks.reset_gemini_scripts().await?;
     act_on_account(environment, &operator).await?;
+    execute(environment, MIGRATE, &["smoke", &environment.lambda.base_url()]).await?;
     sweep_dead_letter(environment, id).await
 }
 

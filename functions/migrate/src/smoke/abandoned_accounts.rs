@@ -14,7 +14,7 @@ use store::{Client, account_deletion};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use super::account::NAME;
+use super::account::{NAME, all_numbers};
 use crate::database;
 
 /// Longer than a run: the function's timeout is 300 seconds. Accounts of runs in progress are younger.
@@ -62,7 +62,7 @@ fn report(deleted: Result<(), Error>) {
 async fn delete_all(config: &Config) -> Result<(), Error> {
     let mut db = database(config)?.client().await?;
     let before = Clock::default().now() - MIN_AGE;
-    for account in smoke_tests::list_abandoned(&db, NAME, before).await? {
+    for account in smoke_tests::list_abandoned(&db, NAME, &all_numbers(), before).await? {
         if is_of_smoke_test(config, &account) {
             delete_one(config, &mut db, &account).await?;
         }

@@ -1,6 +1,7 @@
 //! The account of one smoke test.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use app::{Config, rng};
 use domain::MobileNumber;
@@ -52,11 +53,22 @@ impl Account {
     }
 }
 
-/// A number from 555-0100 to 555-0199 in a random area of North America. They are reserved for
+/// The areas of North America whose numbers from 555-0100 to 555-0199 are used. They are reserved for
 /// fiction, so no person has one (ATIS-0300115).
-pub(super) fn random_number() -> MobileNumber {
-    let (area, line) = (rng().random_range(200..1_000_u32), rng().random_range(0..100_u32));
-    format!("+1{area}55501{line:02}").into()
+const AREAS: RangeInclusive<u32> = 201..=250;
+const LINES: RangeInclusive<u32> = 0..=99;
+
+/// All numbers that an account can have: few enough to be looked up in the index of numbers.
+pub(super) fn all_numbers() -> Vec<String> {
+    AREAS.flat_map(|area| LINES.map(move |line| number(area, line))).collect()
+}
+
+fn random_number() -> MobileNumber {
+    number(rng().random_range(AREAS), rng().random_range(LINES)).into()
+}
+
+fn number(area: u32, line: u32) -> String {
+    format!("+1{area}55501{line:02}")
 }
 
 /// 32 random hexadecimal digits, for a password or an idempotency key.

@@ -126,7 +126,7 @@ async fn commit_once_waited_for(app: &TestApp, transaction: Transaction<'_>) {
     let id: i32 = transaction.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
     let waits = format!("SELECT EXISTS (SELECT FROM pg_locks WHERE {id} = ANY (pg_blocking_pids(pid)))");
     let wait = async { while !app.query_value::<bool>(&waits).await {} };
-    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("no transaction waits");
+    tokio::time::timeout(Duration::from_mins(2), wait).await.expect("no transaction waits");
     transaction.commit().await.unwrap();
 }
 
@@ -211,7 +211,7 @@ async fn roll_back_once_two_wait(app: &TestApp, transaction: Transaction<'_>) {
         SELECT count(*) >= 2 FROM pg_stat_activity, first WHERE pg_blocking_pids(pid) && (first.pids || {id})"
     );
     let wait = async { while !app.query_value::<bool>(&waits).await {} };
-    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("no two transactions wait");
+    tokio::time::timeout(Duration::from_mins(2), wait).await.expect("no two transactions wait");
     transaction.rollback().await.unwrap();
 }
 
