@@ -36,6 +36,22 @@ async fn lease_and_visibility_are_renewed_while_the_model_writes() {
 }
 
 #[tokio::test]
+async fn call_for_a_deleted_message_is_stopped_by_the_next_renewal() {
+    let app = testkit::TestApp::serving(chatroom::routes()).var("WORKER_LEASE_MS", "2000").start().await;
+    let (user, chatroom, id) = sent(&app, "hello").await;
+    // The model never ends by itself.
+    app.model.hold_in_mid_text();
+    let deletion = async {
+        app.model.wait_for_calls(1).await;
+        let delete = app.request("DELETE", &format!("/api/chatroom/{chatroom}")).by(&user);
+        let _ = delete.send().await.expect(200);
+    };
+    let ids = [id.as_str()];
+    let both = async { tokio::join!(deliver(&app, &ids), deletion) };
+    let _ = tokio::time::timeout(Duration::from_mins(2), both).await.expect("the call goes on");
+}
+
+#[tokio::test]
 async fn at_most_three_answers_of_a_user_are_under_way() {
     let app = start().await;
     let user = app.user().await;
