@@ -1,6 +1,7 @@
-//! The rehearsal of a deployment: deploys the unmodified `template.yaml` to the AWS emulator, uses the
-//! service as a client does, and then does to the deployment what an operator does and what can go wrong. Each case
-//! says what must be seen. Later cases use the deployment that earlier ones leave behind.
+//! The rehearsal of a deployment: deploys the unmodified `template.yaml` to the AWS emulator, uses
+//! the service as a client does, and then runs the tasks of an operator and the failures of
+//! deployments. Each case says what must be seen. Later cases use the deployment that earlier ones
+//! leave behind.
 
 #![expect(
     missing_docs,

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use harness::{DbObserver, MockControl, Request, Response, Transport};
+use harness::{DbObserver, MockControl, Request, Response, Transport, send_over_http};
 use lambda::deployed::DeployedFunctions;
 use mock_gemini::MockGemini;
 use mock_stripe::{Endpoint, MockStripe};
@@ -212,16 +211,7 @@ impl Rehearsal {
 
 impl Transport for Rehearsal {
     async fn send(&self, request: &Request) -> Result<Response> {
-        let mut http =
-            web::client().request(request.method.parse()?, format!("{}{}", self.base_url, request.path));
-        for (name, value) in &request.headers {
-            http = http.header(name, value.as_str().unwrap_or_default());
-        }
-        if let Some(body) = &request.body {
-            http = http.body(body.clone());
-        }
-        let response = http.timeout(Duration::from_mins(1)).send().await?;
-        Response::new(response.status(), response.headers().clone(), &response.bytes().await?)
+        send_over_http(&web::client(), &self.base_url, request).await
     }
 }
 

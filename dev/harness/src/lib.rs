@@ -11,6 +11,7 @@
 pub mod db_observer;
 pub mod environment;
 mod event_stream;
+mod http_transport;
 pub mod instrumented_instance;
 mod live_text;
 pub mod mock_control;
@@ -30,6 +31,7 @@ pub use api_client::{
 pub use self::db_observer::DbObserver;
 pub use self::environment::{TestEnvironment, event, function};
 pub use self::event_stream::{EventStream, Pace, StreamEnd, StreamEvent, StreamRequest, StreamedAnswer};
+pub use self::http_transport::send_over_http;
 pub use self::instrumented_instance::InstrumentedInstance;
 pub use self::live_text::LiveAttempt;
 pub use self::mock_control::MockControl;

@@ -4,11 +4,10 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use anyhow::Result;
 use browser::Browser;
-use harness::{DbObserver, MockControl, Request, Response, TestUser, Transport};
+use harness::{DbObserver, MockControl, Request, Response, TestUser, Transport, send_over_http};
 use reqwest::Client;
 use serde_json::Value;
 use stack::StackFolder;
@@ -57,16 +56,7 @@ thread_local! {
 }
 
 pub async fn send(base_url: &str, request: &Request) -> Result<Response> {
-    let url = format!("{base_url}{}", request.path);
-    let mut http = CLIENT.with(Client::clone).request(request.method.parse()?, url);
-    for (name, value) in &request.headers {
-        http = http.header(name, value.as_str().unwrap_or_default());
-    }
-    if let Some(body) = &request.body {
-        http = http.body(body.clone());
-    }
-    let response = http.timeout(Duration::from_mins(1)).send().await?;
-    Response::new(response.status(), response.headers().clone(), &response.bytes().await?)
+    send_over_http(&CLIENT.with(Client::clone), base_url, request).await
 }
 
 impl Transport for Stack {

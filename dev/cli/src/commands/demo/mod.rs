@@ -6,7 +6,7 @@ mod conversation;
 mod filling;
 
 use anyhow::{Context as _, Result};
-use harness::{MockControl, Request, Response, Transport};
+use harness::{MockControl, Request, Response, Transport, send_over_http};
 use stack::progress::info;
 use stack::services::{mocks, names};
 use stack::state::State;
@@ -36,16 +36,7 @@ struct Demo {
 
 impl Transport for Demo {
     async fn send(&self, request: &Request) -> Result<Response> {
-        let url = format!("{}{}", self.base_url, request.path);
-        let mut http = web::client().request(request.method.parse()?, url);
-        for (name, value) in &request.headers {
-            http = http.header(name, value.as_str().unwrap_or_default());
-        }
-        if let Some(body) = &request.body {
-            http = http.body(body.clone());
-        }
-        let response = http.send().await?;
-        Response::new(response.status(), response.headers().clone(), &response.bytes().await?)
+        send_over_http(&web::client(), &self.base_url, request).await
     }
 }
 
