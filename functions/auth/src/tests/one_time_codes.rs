@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use clients::redis::one_time_codes::{ANY_NETWORK, StoreCodeOutcome};
 use domain::MobileNumber;
-use domain::otp::Purpose;
+use domain::otp::{Otp, Purpose};
 use insta::assert_json_snapshot;
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 use testkit::{PASSWORD, TestApp, random_number};
 
@@ -131,6 +133,25 @@ async fn strangers_have_a_hundred_attempts_a_day_at_the_codes_of_a_number() {
             let _ = verify(&app, &number, &code).await.expect(201);
         }
     }
+}
+
+#[tokio::test]
+async fn code_for_any_network_is_redeemed_after_strangers_have_used_up_their_attempts() {
+    let (mut app, number) = (start().await, random_number());
+    let home = app.address.clone();
+    for attempts in [40, 40, 20] {
+        app.address.clone_from(&home);
+        app.app.redis.delete_code(Purpose::SignUp, &number, &[]).await.unwrap();
+        let code = signup_code(&app, &number).await;
+        guess(&mut app, &number, &code, attempts).await;
+    }
+    app.app.redis.delete_code(Purpose::SignUp, &number, &[]).await.unwrap();
+    let (code, secret, now) = ("271828", app.app.config.jwt_secret.expose_secret(), app.app.clock.now());
+    let hash = Otp::from(code).keyed_hash(secret.as_bytes(), Purpose::SignUp, &number);
+    let stored = app.app.redis.store_code(Purpose::SignUp, &number, &hash, ANY_NETWORK, &[], now).await;
+    assert_eq!(stored.unwrap(), StoreCodeOutcome::Stored);
+    app.address = "198.51.100.1".to_owned();
+    let _ = verify(&app, &number, code).await.expect(201);
 }
 
 #[tokio::test]
